@@ -1,0 +1,62 @@
+# Glass Kit. `make app` and `make test` each work alone on a fresh machine with Python 3.11 or newer.
+PYTHON ?= python3
+PORT ?= 7860
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: app test lab lint bench notebooks course clean setup chromium help
+
+help:
+	@echo "make app    set up, build what is missing, open the app on 127.0.0.1:$(PORT)"
+	@echo "make test   set up, run everything that CI runs"
+	@echo "make lab    open the notebooks in JupyterLab"
+	@echo "make bench  measure quality and speed"
+	@echo "make lint   ruff check and format"
+	@echo "make notebooks / course   build the notebooks from their sources / as web pages"
+	@echo "make clean  remove the environment and build leftovers"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Glass Kit needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
+	       "Install one and say: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "Python's venv module is missing. Install it: sudo apt-get install python3-venv"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	@touch $@
+
+app: $(STAMP)
+	$(BIN)/glasskit app --port $(PORT)
+
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
+	  command -v google-chrome >/dev/null || { \
+	  echo "The browser test needs Chromium. Install it: sudo apt-get install chromium"; exit 2; }
+
+test: $(STAMP) chromium
+	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 \
+	  --nbval-sanitize-with=tests/notebooks/sanitize.cfg notebooks
+
+lab: $(STAMP)
+	$(BIN)/jupyter lab notebooks
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.benchmarks
+
+notebooks: $(STAMP)
+	$(BIN)/python -m tests.notebooks.build
+
+course: $(STAMP)
+	$(BIN)/python -m tests.notebooks.course
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis site runs tests/artefacts *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

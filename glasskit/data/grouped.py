@@ -1,0 +1,108 @@
+"""GroupedDataset: pictures and captions in groups that share an abstract concept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from glasskit.data.images import ImageSource
+from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
+from glasskit.errors import InputError
+
+
+@dataclass(frozen=True)
+class GroupedDataset:
+    """Records in groups that share a concept, with the taxonomy that they are measured against.
+
+    Args:
+        name: shown to people and part of cache keys.
+        concepts: the whole taxonomy, in order; concept recognition chooses among all of them.
+        records: pictures with their captions.
+        images: where the pictures come from.
+        credits: whom to name where the pictures are shown.
+        features: a safetensors file of image-tower features that ships with the data set, or None.
+    """
+
+    name: str
+    concepts: tuple[Concept, ...]
+    records: tuple[Record, ...]
+    images: ImageSource = field(repr=False)
+    credits: str = ""
+    features: Path | None = None
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def image(self, index: int) -> Image.Image:
+        """The picture of a record as RGB; raises InputError where it is missing or broken."""
+        return self.images.open(self.records[index].key)
+
+    def fingerprint(self, index: int) -> str:
+        """A text that changes when the picture of a record changes."""
+        return self.images.fingerprint(self.records[index].key)
+
+    def split(self, name: str) -> GroupedDataset:
+        """The records of one split, with the whole taxonomy.
+
+        Raises:
+            InputError: the split is empty or not one of train, val, test.
+        """
+        if name not in SPLITS:
+            raise InputError(f"split {name!r}: choose one of {', '.join(SPLITS)}")
+        part = self.select(i for i, record in enumerate(self.records) if record.split == name)
+        if not part.records:
+            raise InputError(f"data set {self.name!r} has no records in its {name} split")
+        return part
+
+    def select(self, indices: Iterable[int]) -> GroupedDataset:
+        """The records at these indices, in this order, with the whole taxonomy."""
+        return replace(self, records=tuple(self.records[i] for i in indices))
+
+    def where(self, keep: Callable[[Record], bool]) -> GroupedDataset:
+        """The records that ``keep`` accepts, with the whole taxonomy."""
+        return replace(self, records=tuple(record for record in self.records if keep(record)))
+
+    @cached_property
+    def by_name(self) -> dict[str, Concept]:
+        """Concepts by their level-1 name."""
+        return {concept.name: concept for concept in self.concepts}
+
+    def labels(self, level: int = 1) -> tuple[str, ...]:
+        """The distinct names of one level (1 to 4) of the whole taxonomy, in taxonomy order."""
+        _check_level(level)
+        names = (concept.levels[level - 1] for concept in self.concepts)
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    def targets(self, level: int = 1) -> np.ndarray:
+        """(n,) the index of each record's own label in ``labels(level)``; -1 where it has none."""
+        place = {name: i for i, name in enumerate(self.labels(level))}
+        levels = [self.by_name[record.concept].levels[level - 1] for record in self.records]
+        return np.array([place.get(name, -1) for name in levels], dtype=np.int64)
+
+    def acceptable(self, level: int = 1) -> np.ndarray:
+        """(n, labels) bool: the own label of a record and those of its ``also`` concepts."""
+        place = {name: i for i, name in enumerate(self.labels(level))}
+        mask = np.zeros((len(self), len(place)), dtype=bool)
+        for row, record in zip(mask, self.records, strict=True):
+            for name in (record.concept, *record.also):
+                label = self.by_name[name].levels[level - 1]
+                if label is not None:
+                    row[place[label]] = True
+        return mask
+
+    def groups(self) -> dict[str, np.ndarray]:
+        """Indices of the records of each concept that has any, in taxonomy order."""
+        members: dict[str, list[int]] = {concept.name: [] for concept in self.concepts}
+        for index, record in enumerate(self.records):
+            members[record.concept].append(index)
+        return {name: np.array(rows) for name, rows in members.items() if rows}
+
+
+def _check_level(level: int) -> None:
+    if level not in range(1, len(LEVELS) + 1):
+        raise InputError(f"level {level}: choose 1 to {len(LEVELS)}")

@@ -1,0 +1,110 @@
+"""Where the pictures of a data set come from: real pictures only, or an error that names the file."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Protocol
+
+from PIL import Image
+
+from glasskit.errors import InputError
+
+MAX_PIXELS = 50_000_000
+"""Largest picture that is decoded, in pixels (150 MB as RGB)."""
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
+
+
+class ImageSource(Protocol):
+    """Pictures by record key."""
+
+    def open(self, key: str) -> Image.Image:
+        """The picture as RGB; raises InputError where it is missing or broken."""
+        ...
+
+    def fingerprint(self, key: str) -> str:
+        """A text that changes when the picture changes; caches are keyed by it."""
+        ...
+
+
+def open_image(path: Path) -> Image.Image:
+    """Decode one picture file to RGB.
+
+    Args:
+        path: a JPEG, PNG or WebP file.
+
+    Raises:
+        InputError: the file is missing, is no such picture, is cut off, or has more than
+            ``MAX_PIXELS`` pixels. A missing picture never becomes a blank one.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow's own bomb check only warns in the range that interests us; ours comes first.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("JPEG", "PNG", "WEBP")) as picture:
+                width, height = picture.size
+                if width * height > MAX_PIXELS:
+                    raise InputError(
+                        f"{path}: {width} x {height} pixels is more than the limit of "
+                        f"{MAX_PIXELS:,}; make it smaller"
+                    )
+                return picture.convert("RGB")
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such picture") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not a readable JPEG, PNG or WebP picture ({error})") from error
+
+
+class FolderImages:
+    """Pictures in a folder, found by file name, or by COCO id.
+
+    The key 785 finds ``000000000785.jpg`` or ``COCO_val2014_000000000785.jpg`` (train2014, val2014);
+    any other key is a file name with or without its extension.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise InputError(f"{self.folder}: no such folder of pictures; give it with --images")
+
+    def path(self, key: str) -> Path:
+        """The file of a key; raises InputError where there is none."""
+        for name in self._names(key):
+            path = self.folder / name
+            if path.is_file():
+                return path
+        raise InputError(f"{self.folder}: no picture for record {key!r}; is it the right folder?")
+
+    def open(self, key: str) -> Image.Image:
+        return open_image(self.path(key))
+
+    def fingerprint(self, key: str) -> str:
+        path = self.path(key)
+        stat = path.stat()
+        return f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+
+    @staticmethod
+    def _names(key: str) -> list[str]:
+        if Path(key).is_absolute() or ".." in Path(key).parts:
+            raise InputError(f"record {key!r}: a picture's name must stay inside its folder")
+        names = [key] if Path(key).suffix else []
+        if key.isdigit():
+            padded = f"{int(key):012d}.jpg"
+            names += [padded, f"COCO_val2014_{padded}", f"COCO_train2014_{padded}"]
+        return names + [key + extension for extension in EXTENSIONS]
+
+
+class MissingImages:
+    """Stands in where no folder of pictures was given: every access says what to do."""
+
+    def __init__(self, hint: str) -> None:
+        self.hint = hint
+
+    def open(self, key: str) -> Image.Image:
+        raise InputError(f"picture {key!r} is not here: {self.hint}")
+
+    def fingerprint(self, key: str) -> str:
+        raise InputError(f"picture {key!r} is not here: {self.hint}")
