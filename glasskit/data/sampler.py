@@ -1,0 +1,196 @@
+"""Groups re-formed every epoch: whole groups to each process, the same again for the same seed.
+
+Letters: S steps an epoch, M groups a step, N members a group.
+
+Rules
+1. A group holds N distinct photographs of one concept. Every photograph comes at least once an
+   epoch: a concept's photographs are shuffled and cut into groups, and the last group is filled
+   with photographs of the same concept that had their turn already.
+2. A concept with n < N photographs cannot do that. So that it is trained on all the same, its group
+   repeats its photographs, each time with another of their captions while they last and no
+   photograph more than ceil(N / n) times. ``EpochPlan.repeats`` counts such places. Where no
+   concept at all has N photographs, N does not fit the data and an InputError says so.
+3. The M groups of a step are of M different concepts: two groups of one concept in a step would be
+   each other's negatives.
+4. A share of a step's groups are hard negatives of its first concept, drawn without replacement
+   from those that still have groups to give in this epoch.
+5. Steps are always full. Concepts that have no groups left fill the last steps with extra ones.
+
+An epoch's plan depends on (seed, epoch) alone, so that a stopped run goes on in the middle of an
+epoch by asking for the same plan again, and every process knows the part of every other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glasskit.data.captions import CaptionTable
+from glasskit.data.grouped import GroupedDataset
+from glasskit.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class EpochPlan:
+    """Who meets whom in one epoch, as indices.
+
+    Args:
+        records: (S, M, N) indices of records.
+        captions: (S, M, N) indices into ``CaptionTable.texts``: the caption of each member.
+        paraphrases: (S, M, N) another caption of the same record, or -1 where it has no other.
+        opposites: (S, M, N) a record of a hard-negative concept of the member's concept.
+        repeats: how many places repeat a photograph within its group (rule 2).
+    """
+
+    records: np.ndarray
+    captions: np.ndarray
+    paraphrases: np.ndarray
+    opposites: np.ndarray
+    repeats: int
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+
+class GroupSampler:
+    """Draws the groups of each epoch from a data set.
+
+    Args:
+        dataset: the records to train on.
+        groups: M, groups a step over all processes; at most the number of concepts.
+        members: N, members a group.
+        captions: the captions of ``dataset`` with their weights.
+        hard_negative_share: share of a step's groups, 0 to 1, that are hard negatives of the first.
+        seed: a run's seed.
+
+    Raises:
+        InputError: M or N does not fit the data (rules 2 and 3).
+    """
+
+    def __init__(
+        self,
+        dataset: GroupedDataset,
+        groups: int,
+        members: int,
+        captions: CaptionTable,
+        hard_negative_share: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        by_concept = dataset.groups()
+        self.names = list(by_concept)
+        self.pools = list(by_concept.values())
+        self.captions = captions
+        self.groups, self.members, self.seed = groups, members, seed
+        self.hard_negatives = round(hard_negative_share * (groups - 1))
+        largest = max(len(pool) for pool in self.pools)
+        if members > largest:
+            raise InputError(
+                f"group_size {members}: the largest concept of {dataset.name!r} has {largest} "
+                f"photographs to train on; choose {largest} or less"
+            )
+        if groups > len(self.pools):
+            raise InputError(
+                f"groups_per_batch {groups}: {dataset.name!r} has {len(self.pools)} concepts to "
+                f"train on and a batch never holds one twice; choose {len(self.pools)} or less"
+            )
+        place = {name: i for i, name in enumerate(self.names)}
+        self.neighbours = [
+            np.array(
+                [place[n] for n in dataset.by_name[name].hard_negatives if n in place and n != name],
+                dtype=np.int64,
+            )
+            for name in self.names
+        ]
+        # Rule 1: groups that a concept needs for each of its photographs to come once.
+        self.needed = np.array([-(-len(pool) // members) for pool in self.pools])
+        # Rule 3 sets the second bound: a concept gives one group a step.
+        self.steps = max(-(-int(self.needed.sum()) // groups), int(self.needed.max()))
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def plan(self, epoch: int) -> EpochPlan:
+        """The groups of one epoch; the same for the same (seed, epoch)."""
+        rng = np.random.default_rng((self.seed, epoch))
+        concepts = self._compose(rng)  # (S, M)
+        records = np.empty((*concepts.shape, self.members), dtype=np.int64)
+        for concept, pool in enumerate(self.pools):
+            places = np.nonzero(concepts == concept)
+            records[places] = _cut(pool, len(places[0]), self.members, rng)
+        first = _first_uses(records)
+        captions = self.captions.draw(records, rng)
+        repeats = int(records.size - first.sum())
+        if repeats:
+            captions = self.captions.vary(records, captions)
+        paraphrases = self.captions.others(records, captions, rng)
+        return EpochPlan(
+            records, captions, paraphrases, self._opposites(concepts, records.shape, rng), repeats
+        )
+
+    def _compose(self, rng: np.random.Generator) -> np.ndarray:
+        """(S, M) which concepts meet in each step: all different in a row, all needs met."""
+        left = self.needed.copy()
+        steps = np.empty((self.steps, self.groups), dtype=np.int64)
+        for step in range(self.steps):
+            # A concept with a group for every step that is left must come now.
+            chosen = list(rng.permutation(np.nonzero(left >= self.steps - step)[0]))
+            if not chosen:
+                chosen = [int(rng.choice(len(left), p=left / left.sum() if left.any() else None))]
+            near = self.neighbours[chosen[0]]
+            near = rng.permutation(near[(left[near] > 0) & ~np.isin(near, chosen)])
+            room = self.groups - len(chosen)
+            chosen += list(near[: min(self.hard_negatives, room)])
+            # The rest by need, shuffled by Gumbel noise: a draw without replacement.
+            score = np.log(np.maximum(left, 1e-9)) + rng.gumbel(size=len(left))
+            score[chosen] = -np.inf
+            chosen += list(np.argsort(-score, kind="stable")[: self.groups - len(chosen)])
+            left[chosen] = np.maximum(left[chosen] - 1, 0)
+            steps[step] = chosen
+        return steps
+
+    def _opposites(
+        self, concepts: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
+    ) -> np.ndarray:
+        """(S, M, N) pictures of hard-negative concepts; of any other concept where none is named."""
+        out = np.empty(shape, dtype=np.int64)
+        for concept in np.unique(concepts):
+            near = self.neighbours[concept]
+            if not len(near):
+                near = np.delete(np.arange(len(self.pools)), concept)
+            if not len(near):  # a data set of one concept has no other picture to offer
+                near = np.array([concept])
+            pool = np.concatenate([self.pools[i] for i in near])
+            places = np.nonzero(concepts == concept)
+            out[places] = rng.choice(pool, size=(len(places[0]), self.members))
+        return out
+
+
+def _cut(pool: np.ndarray, count: int, members: int, rng: np.random.Generator) -> np.ndarray:
+    """(count, N) groups of one concept: each photograph once before any comes again."""
+    groups = np.empty((count, members), dtype=np.int64)
+    waiting = rng.permutation(pool)
+    for group in groups:
+        take = waiting[:members]
+        waiting = waiting[members:]
+        while len(take) < members:
+            # Whole shuffles, less what the group holds already: distinct as far as they reach.
+            again = rng.permutation(pool)
+            missing = members - len(take)
+            fresh = again[~np.isin(again, take)] if len(pool) >= members else again
+            take = np.concatenate([take, fresh[:missing]])
+            if not len(waiting) and len(pool) > members:
+                waiting = rng.permutation(pool[~np.isin(pool, take)])
+        group[:] = take
+    return groups
+
+
+def _first_uses(records: np.ndarray) -> np.ndarray:
+    """(S, M, N) bool: False where a photograph came earlier in the same group."""
+    order = np.argsort(records, axis=-1, kind="stable")
+    ranked = np.take_along_axis(records, order, axis=-1)
+    first = np.ones_like(records, dtype=bool)
+    first[..., 1:] = ranked[..., 1:] != ranked[..., :-1]
+    out = np.empty_like(first)
+    np.put_along_axis(out, order, first, axis=-1)
+    return out
