@@ -3,5 +3,15 @@
 from __future__ import annotations
 
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
+from glasskit.losses.grouped import GroupedContrastiveLoss, GroupedLoss
+from glasskit.losses.inner import inner_loss
+from glasskit.losses.outer import outer_loss
 
-__all__ = ["GroupedBatch", "ObjectiveOutput"]
+__all__ = [
+    "GroupedBatch",
+    "GroupedContrastiveLoss",
+    "GroupedLoss",
+    "ObjectiveOutput",
+    "inner_loss",
+    "outer_loss",
+]

@@ -1,0 +1,100 @@
+"""Checks, precision and unit vectors shared by the grouped losses.
+
+Letters: M groups, N members a group, L embedding width.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import torch
+from torch import Tensor
+
+ZERO_NORM = 1e-12  # below this a vector has no direction
+
+
+def check_pair(image: Tensor, text: Tensor) -> None:
+    """Refuse anything but two floating point tensors of one shape (M, N, L)."""
+    for name, value in (("image", image), ("text", text)):
+        if not isinstance(value, Tensor) or not value.is_floating_point():
+            kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+            raise TypeError(f"{name} must be a floating point tensor, got {kind}")
+        if value.dim() != 3 or 0 in value.shape:
+            raise ValueError(
+                f"{name} must have shape (M, N, L) with no zero in it, got {tuple(value.shape)}"
+            )
+    if image.shape != text.shape:
+        raise ValueError(
+            "image and text must have one shape (M, N, L), "
+            f"got {tuple(image.shape)} and {tuple(text.shape)}"
+        )
+
+
+def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Refuse an option that is not one of the allowed words."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
+
+
+def check_temperature(temperature: float | Tensor, name: str = "temperature") -> None:
+    """Refuse a temperature that is not a positive finite number or a tensor of one element.
+
+    The value of a tensor is not looked at: reading it would stall a GPU at every step.
+    """
+    if isinstance(temperature, Tensor):
+        if temperature.numel() != 1:
+            raise ValueError(
+                f"{name} must hold one number, got a tensor of shape {tuple(temperature.shape)}"
+            )
+    elif isinstance(temperature, (int, float)):
+        if not (math.isfinite(temperature) and temperature > 0):
+            raise ValueError(f"{name} must be positive and finite, got {temperature}")
+    else:
+        raise TypeError(f"{name} must be a number or a tensor, got {type(temperature).__name__}")
+
+
+def accumulator(x: Tensor) -> Tensor:
+    """x in the precision that the losses compute in: float64 stays, all else is float32."""
+    return x if x.dtype == torch.float64 else x.float()
+
+
+def unit(x: Tensor, floor: float = ZERO_NORM) -> Tensor:
+    """x / ||x|| along the last axis; the zero vector, with zero gradient, where ||x|| <= floor.
+
+    Dividing by max(||x||, floor) instead would multiply gradients by 1 / floor there.
+    """
+    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return x * (norm.clamp_min(floor).reciprocal() * (norm > floor))
+
+
+def unit_sum(total: Tensor, terms: int) -> Tensor:
+    """Direction of a sum of `terms` unit vectors; zero where they cancel to rounding error."""
+    return unit(total, floor=max(ZERO_NORM, 8 * terms * torch.finfo(total.dtype).eps))
+
+
+def scaled(x: Tensor, temperature: float | Tensor) -> Tensor:
+    """x / temperature, differentiable in both."""
+    if isinstance(temperature, Tensor):
+        return x / temperature.to(dtype=x.dtype, device=x.device).reshape(())
+    return x / temperature
+
+
+def warn_one_group() -> None:
+    """Say that a batch of one group teaches nothing (Python shows a warning once a place)."""
+    if not torch.compiler.is_compiling():
+        warnings.warn(
+            "M = 1: with one group in the batch there are no negatives, so every scaled "
+            "CLEAR GLASS term is 0 and has no gradient; use at least 2 groups a batch",
+            stacklevel=3,
+        )
+
+
+def warn_one_member() -> None:
+    """Say that groups of one member make the inner loss trivial."""
+    if not torch.compiler.is_compiling():
+        warnings.warn(
+            "N = 1: a group of one member is its own centroid, so the inner loss has nothing to "
+            "draw together; use at least 2 members a group",
+            stacklevel=3,
+        )
