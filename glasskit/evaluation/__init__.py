@@ -1,0 +1,11 @@
+"""Measures that a reviewer would accept: ties never correct, intervals everywhere, fixed questions.
+
+``evaluate`` measures a model on a data set; ``build_report`` compares several; ``leave_concepts_out``
+asks about concepts that were never trained on. The other modules hold one measure each.
+"""
+
+from __future__ import annotations
+
+from glasskit.evaluation.evaluate import Evaluation, evaluate, measure, measure_embeddings
+
+__all__ = ["Evaluation", "evaluate", "measure", "measure_embeddings"]

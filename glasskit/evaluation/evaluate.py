@@ -1,0 +1,247 @@
+"""evaluate: every measure of one model on one data set, as one dict.
+
+THE caption of a picture is its literal one (``literal[0]``, the first of ``old_captions``): retrieval
+and hard-negative choice on captions use it. ``retrieval["literal_captions"]`` takes all literal
+captions of a picture, ``retrieval["theme_captions"]`` the theme-level ones, where there are any.
+Shares are from 0 to 1; what the data cannot show is None.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.schema import LEVELS, Record
+from glasskit.evaluation import hard_negative
+from glasskit.evaluation.concepts import Recognition, recognise
+from glasskit.evaluation.embeddings import Embeddings, Progress, embed
+from glasskit.evaluation.hard_negative import Questions
+from glasskit.evaluation.hard_questions import (
+    IMAGE_TO_TEXT,
+    TEXT_TO_IMAGE,
+    caption_questions,
+    level_questions,
+)
+from glasskit.evaluation.intervals import DRAWS
+from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
+from glasskit.evaluation.retrieval import Retrieval, retrieve
+
+if TYPE_CHECKING:
+    from glasskit.models import GlassModel
+
+CAPTIONS = "captions"
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Hard-negative choice at one level or on captions.
+
+    Args:
+        rows: (r,) records that were asked.
+        questions: the wrong answers by direction.
+        correct: (r,) bool by direction.
+    """
+
+    rows: np.ndarray
+    questions: dict[str, Questions]
+    correct: dict[str, np.ndarray]
+
+    def summary(self, draws: int, seed: int) -> dict[str, Any]:
+        """Shares, intervals, chance and K for both directions."""
+        out: dict[str, Any] = {}
+        for way, correct in self.correct.items():
+            out |= hard_negative.summarise(
+                correct, self.questions[way], way, draws=draws, seed=seed
+            )
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What a model did with every record of a data set; ``as_dict`` sums it up.
+
+    Args:
+        n: records.
+        concepts: recognition by "level1" to "level4"; levels without labels are not in it.
+        concept_rows: records of each of them (those that have a label there).
+        retrieval: with the literal caption of every picture.
+        variants: retrieval with more captions, "literal_captions" and "theme_captions".
+        duplicate_captions: literal captions that belong to several pictures, so must tie.
+        negation_rows, negation, negation_blind: records with a negation, who won, who won blind.
+        hard: hard-negative choice by "level1" to "level4" and "captions".
+        k: wrong answers a question.
+        draws, seed: of the bootstrap and of the questions.
+    """
+
+    n: int
+    concepts: dict[str, Recognition]
+    concept_rows: dict[str, np.ndarray]
+    retrieval: Retrieval
+    variants: dict[str, Retrieval]
+    duplicate_captions: int
+    negation_rows: np.ndarray
+    negation: np.ndarray
+    negation_blind: np.ndarray
+    hard: dict[str, Answers]
+    k: int
+    draws: int = DRAWS
+    seed: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON of ``glasskit evaluate``."""
+        settings = {"draws": self.draws, "seed": self.seed}
+        concepts = {
+            level: self.concepts[level].summary(**settings) if level in self.concepts else None
+            for level in LEVELS
+        }
+        retrieval = self.retrieval.summary(**settings)
+        retrieval["duplicate_captions"] = self.duplicate_captions
+        for name in ("literal_captions", "theme_captions"):
+            variant = self.variants.get(name)
+            retrieval[name] = None if variant is None else variant.summary(**settings)
+        hard = {name: answers.summary(**settings) for name, answers in self.hard.items()}
+        main = hard.get("level1", {})
+        return {
+            "n": self.n,
+            "concepts": concepts,
+            "retrieval": retrieval,
+            "negation": self._negation(),
+            "hard_negative": {
+                "k": self.k,
+                IMAGE_TO_TEXT: main.get(IMAGE_TO_TEXT),
+                TEXT_TO_IMAGE: main.get(TEXT_TO_IMAGE),
+                **{name: hard.get(name) for name in (*LEVELS, CAPTIONS)},
+            },
+            "settings": {**settings, "hard_negative_k": self.k},
+        }
+
+    def _negation(self) -> dict[str, Any]:
+        name = "caption_over_negation"
+        if not len(self.negation):
+            return {"n": 0, name: None, "ci95": None, "blind": None, "chance": 0.5}
+        return summarise_wins(
+            self.negation, self.negation_blind, name, draws=self.draws, seed=self.seed
+        )
+
+
+def evaluate(
+    model: GlassModel,
+    dataset: GroupedDataset,
+    *,
+    k: int = hard_negative.K,
+    seed: int = 0,
+    draws: int = DRAWS,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure a model on the records of a data set, usually ``dataset.split("test")``.
+
+    Args:
+        model: a GlassModel.
+        dataset: pictures may be missing where image features of this model's tower ship with it.
+        k: wrong answers a hard-negative question.
+        seed: of the hard-negative questions and of the bootstrap.
+        draws: bootstrap resamples.
+        progress: called with (done, total) pictures while they are embedded.
+
+    Returns:
+        {"n", "concepts": {"level1": {"top1", "acceptable_top1", "top5", "chance", "ci95", ...}},
+        "retrieval": {"image_to_text_r1", ...}, "negation": {"caption_over_negation", ...},
+        "hard_negative": {"k", "image_to_text", "text_to_image", "level1": {...}, ...}}.
+
+    Raises:
+        InputError: no records, a missing or broken picture, a vector that is not finite.
+    """
+    return measure(model, dataset, k=k, seed=seed, draws=draws, progress=progress).as_dict()
+
+
+def measure(
+    model: GlassModel,
+    dataset: GroupedDataset,
+    *,
+    k: int = hard_negative.K,
+    seed: int = 0,
+    draws: int = DRAWS,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """As ``evaluate``, with the result of every record, as paired comparisons need it."""
+    return measure_embeddings(embed(model, dataset, progress), dataset, k=k, seed=seed, draws=draws)
+
+
+def measure_embeddings(
+    vectors: Embeddings,
+    dataset: GroupedDataset,
+    *,
+    k: int = hard_negative.K,
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> Evaluation:
+    """Every measure from vectors that are there already."""
+    concepts, concept_rows, hard = {}, {}, {}
+    for level, name in enumerate(LEVELS, start=1):
+        questions = level_questions(dataset, level, k, seed)
+        if questions is None:
+            continue
+        rows = questions.rows
+        concept_rows[name] = rows
+        concepts[name] = recognise(
+            vectors.images[rows],
+            vectors.labels[level],
+            dataset.labels(level),
+            questions.target,
+            dataset.acceptable(level)[rows],
+        )
+        hard[name] = Answers(
+            rows,
+            {IMAGE_TO_TEXT: questions.texts, TEXT_TO_IMAGE: questions.pictures},
+            questions.answer(vectors.images, vectors.labels[level]),
+        )
+    literal = [record.literal[0] for record in dataset.records]
+    captions = vectors.of(literal)
+    asked = caption_questions(dataset, k, seed)
+    everyone = np.arange(len(dataset))
+    hard[CAPTIONS] = Answers(
+        everyone,
+        {IMAGE_TO_TEXT: asked.texts, TEXT_TO_IMAGE: asked.pictures},
+        asked.answer(vectors.images, captions),
+    )
+    negated = np.flatnonzero([record.negation is not None for record in dataset.records])
+    wins = blind = np.zeros(0, dtype=bool)
+    if len(negated):
+        negations = vectors.of([dataset.records[i].negation or "" for i in negated])
+        pictures = vectors.images[negated]
+        wins = caption_wins(pictures, captions[negated], negations)
+        blind = blind_wins(pictures, captions[negated], negations)
+    return Evaluation(
+        n=len(dataset),
+        concepts=concepts,
+        concept_rows=concept_rows,
+        retrieval=retrieve(vectors.images, captions, everyone),
+        variants=_variants(vectors, dataset.records),
+        duplicate_captions=sum(times for times in Counter(literal).values() if times > 1),
+        negation_rows=negated,
+        negation=wins,
+        negation_blind=blind,
+        hard=hard,
+        k=k,
+        draws=draws,
+        seed=seed,
+    )
+
+
+def _variants(vectors: Embeddings, records: tuple[Record, ...]) -> dict[str, Retrieval]:
+    """Retrieval with all literal captions and with the theme captions, where every picture has them."""
+    out = {}
+    for name, captions in (
+        ("literal_captions", [record.literal for record in records]),
+        ("theme_captions", [record.theme for record in records]),
+    ):
+        more = name == "theme_captions" or any(len(of_one) > 1 for of_one in captions)
+        if more and all(captions):
+            owner = np.repeat(np.arange(len(records)), [len(of_one) for of_one in captions])
+            sentences = [sentence for of_one in captions for sentence in of_one]
+            out[name] = retrieve(vectors.images, vectors.of(sentences), owner)
+    return out

@@ -1,0 +1,49 @@
+"""Caption over negation: is the true caption nearer to its picture than a sentence that is false?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from glasskit.evaluation.intervals import DRAWS, interval
+from glasskit.evaluation.vectors import TIE, mean_direction, row_products, unit_rows
+
+
+def caption_wins(images: np.ndarray, captions: np.ndarray, negatives: np.ndarray) -> np.ndarray:
+    """(n,) bool: cos(image, caption) > cos(image, negative), ties not correct.
+
+    Args:
+        images, captions, negatives: (n, L), row i of each belongs together. One row of images
+            stands for all.
+
+    Raises:
+        InputError: NaN or shapes that are no (n, L).
+    """
+    images = unit_rows(images, "image vectors")
+    captions = unit_rows(captions, "caption vectors")
+    negatives = unit_rows(negatives, "negative caption vectors")
+    images = np.broadcast_to(images, captions.shape)
+    return row_products(images, captions) > row_products(images, negatives) + TIE
+
+
+def blind_wins(images: np.ndarray, captions: np.ndarray, negatives: np.ndarray) -> np.ndarray:
+    """(n,) bool: the same choice with every picture replaced by the mean of all pictures.
+
+    What is won blind is won by the language alone: negations have words that captions do not have.
+    """
+    mean = mean_direction(unit_rows(images, "image vectors"))
+    return caption_wins(mean, captions, negatives)
+
+
+def summarise_wins(
+    wins: np.ndarray, blind: np.ndarray, name: str, *, draws: int = DRAWS, seed: int = 0
+) -> dict[str, Any]:
+    """The share of wins under ``name`` with its interval, chance, and the share won blind."""
+    return {
+        "n": len(wins),
+        name: float(wins.mean()),
+        "ci95": interval(wins, draws=draws, seed=seed),
+        "blind": float(blind.mean()),
+        "chance": 0.5,
+    }

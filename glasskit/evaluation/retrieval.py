@@ -1,0 +1,134 @@
+"""Image-text retrieval: is the caption of a picture among the k nearest of all captions, and back?
+
+Letters: n pictures, m captions, L embedding width. No (n, m) matrix is held: ranks are counted
+block by block, and a query is dropped as soon as ``CAP`` others are ahead of it, because its rank
+can no longer matter for R@10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glasskit.errors import InputError
+from glasskit.evaluation.intervals import DRAWS, interval
+from glasskit.evaluation.vectors import TIE, products, row_products, unit_rows
+
+DEPTHS = (1, 5, 10)
+CAP = max(DEPTHS)
+_QUERIES, _FIRST, _KEYS = 4096, 512, 8192  # block sizes: 4096 x 8192 float32 scores are 128 MB
+
+
+@dataclass(frozen=True, eq=False)
+class Retrieval:
+    """Ranks in both directions, 1 the best, ``CAP + 1`` for everything beyond ``CAP``.
+
+    Args:
+        image_to_text: (n,) rank of the best of a picture's own captions among the captions of
+            other pictures; equal scores of others count as ahead.
+        text_to_image: (m,) rank of the caption's picture among all pictures; equal ones ahead.
+        owner: (m,) picture of each caption.
+    """
+
+    image_to_text: np.ndarray
+    text_to_image: np.ndarray
+    owner: np.ndarray
+
+    def hits(self, direction: str, k: int) -> np.ndarray:
+        """(n,) a picture's share of hits at depth k, "image_to_text" or "text_to_image".
+
+        Text to image: the mean over the picture's captions, so that the mean over pictures is R@k
+        where every picture has equally many, and the bootstrap resamples whole pictures.
+        """
+        if direction == "image_to_text":
+            return (self.image_to_text <= k).astype(np.float64)
+        counts = np.bincount(self.owner)
+        return np.bincount(self.owner, weights=self.text_to_image <= k) / counts
+
+    def summary(self, draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
+        """R@1, R@5 and R@10 both ways from 0 to 1, their 95% intervals, and chance at R@10.
+
+        A depth that takes in every candidate is None: all queries would hit.
+        """
+        pictures, captions = len(self.image_to_text), len(self.text_to_image)
+        out: dict[str, Any] = {"n_images": pictures, "n_texts": captions}
+        for direction, pool in (("image_to_text", captions), ("text_to_image", pictures)):
+            for k in DEPTHS:
+                name = f"{direction}_r{k}"
+                if k >= pool:
+                    out[name] = out[f"{name}_ci95"] = None
+                    continue
+                hits = self.hits(direction, k)
+                out[name] = float(hits.mean())
+                out[f"{name}_ci95"] = interval(hits, draws=draws, seed=seed)
+        out["text_to_image_r10_chance"] = CAP / pictures if pictures > CAP else None
+        return out
+
+
+def retrieve(images: np.ndarray, texts: np.ndarray, owner: np.ndarray) -> Retrieval:
+    """Ranks of own captions and own pictures by cosine.
+
+    Two pictures with the same caption cannot be told apart by it: they tie, and a tie is no hit.
+
+    Args:
+        images: (n, L). texts: (m, L). owner: (m,) index of each caption's picture; every picture
+            has at least one caption.
+
+    Raises:
+        InputError: shapes that do not agree, a picture without a caption, NaN.
+    """
+    images, texts = unit_rows(images, "image vectors"), unit_rows(texts, "caption vectors")
+    owner = np.asarray(owner, dtype=np.int64)
+    n = len(images)
+    if owner.shape != (len(texts),) or images.shape[1] != texts.shape[1]:
+        raise InputError(
+            f"retrieval: images {images.shape}, captions {texts.shape}, owners {owner.shape}"
+        )
+    if owner.min() < 0 or owner.max() >= n or len(np.unique(owner)) != n:
+        raise InputError("retrieval: every picture needs a caption and every caption a picture")
+    own = row_products(images[owner], texts)  # (m,)
+    best = np.full(n, -np.inf, dtype=np.float32)
+    np.maximum.at(best, owner, own)
+    rows = np.arange(len(texts))
+    return Retrieval(
+        image_to_text=1 + _ahead(images, texts, best, owner, rows),
+        text_to_image=1 + _ahead(texts, images, own, rows, owner),
+        owner=owner,
+    )
+
+
+def _ahead(
+    queries: np.ndarray,
+    keys: np.ndarray,
+    own_score: np.ndarray,
+    own_query: np.ndarray,
+    own_key: np.ndarray,
+) -> np.ndarray:
+    """How many keys of others score at least ``own_score - TIE``, counted up to ``CAP``.
+
+    Args:
+        own_query, own_key: the pairs (query, key) that belong together and so are not counted.
+    """
+    ahead = np.zeros(len(queries), dtype=np.int64)
+    limit = (own_score - TIE).astype(np.float32)
+    active = np.arange(len(queries))
+    order = np.argsort(own_key, kind="stable")
+    own_query, own_key = own_query[order], own_key[order]
+    low, size = 0, _FIRST
+    while low < len(keys) and len(active):
+        high = min(low + size, len(keys))
+        place = np.full(len(queries), -1)
+        place[active] = np.arange(len(active))
+        pairs = slice(*np.searchsorted(own_key, [low, high]))
+        own_row, own_column = place[own_query[pairs]], own_key[pairs] - low
+        for start in range(0, len(active), _QUERIES):
+            some = active[start : start + _QUERIES]
+            scores = products(queries[some], keys[low:high])
+            inside = (own_row >= start) & (own_row < start + len(some))
+            scores[own_row[inside] - start, own_column[inside]] = -np.inf
+            ahead[some] += np.count_nonzero(scores >= limit[some, None], axis=1)
+        active = active[ahead[active] < CAP]
+        low, size = high, min(2 * size, _KEYS)
+    return np.minimum(ahead, CAP)
