@@ -42,6 +42,10 @@ class GroupedDataset:
         """The picture of a record as RGB; raises InputError where it is missing or broken."""
         return self.images.open(self.records[index].key)
 
+    def key(self, index: int) -> str:
+        """The key of a record."""
+        return self.records[index].key
+
     def fingerprint(self, index: int) -> str:
         """A text that changes when the picture of a record changes."""
         return self.images.fingerprint(self.records[index].key)

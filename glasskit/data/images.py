@@ -1,19 +1,14 @@
-"""Where the pictures of a data set come from: real pictures only, or an error that names the file."""
+"""Where the pictures of a data set come from: real ones only, or an error that names the file."""
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Protocol
 
 from PIL import Image
 
 from glasskit.errors import InputError
-
-MAX_PIXELS = 50_000_000
-"""Largest picture that is decoded, in pixels (150 MB as RGB)."""
-
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
+from glasskit.pictures import EXTENSIONS, open_image
 
 
 class ImageSource(Protocol):
@@ -28,41 +23,11 @@ class ImageSource(Protocol):
         ...
 
 
-def open_image(path: Path) -> Image.Image:
-    """Decode one picture file to RGB.
-
-    Args:
-        path: a JPEG, PNG or WebP file.
-
-    Raises:
-        InputError: the file is missing, is no such picture, is cut off, or has more than
-            ``MAX_PIXELS`` pixels. A missing picture never becomes a blank one.
-    """
-    try:
-        with warnings.catch_warnings():
-            # Pillow's own bomb check only warns in the range that interests us; ours comes first.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("JPEG", "PNG", "WEBP")) as picture:
-                width, height = picture.size
-                if width * height > MAX_PIXELS:
-                    raise InputError(
-                        f"{path}: {width} x {height} pixels is more than the limit of "
-                        f"{MAX_PIXELS:,}; make it smaller"
-                    )
-                return picture.convert("RGB")
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such picture") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: not a readable JPEG, PNG or WebP picture ({error})") from error
-
-
 class FolderImages:
     """Pictures in a folder, found by file name, or by COCO id.
 
-    The key 785 finds ``000000000785.jpg`` or ``COCO_val2014_000000000785.jpg`` (train2014, val2014);
-    any other key is a file name with or without its extension.
+    The key 785 finds ``000000000785.jpg`` or ``COCO_val2014_000000000785.jpg`` (or
+    train2014); any other key is a file name with or without its extension.
     """
 
     def __init__(self, folder: str | Path) -> None:

@@ -1,0 +1,52 @@
+"""Where caches lie and how a file is put there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from glasskit.errors import InputError
+
+
+def cache_folder(*parts: str) -> Path:
+    """The cache folder of Glass Kit, or a folder in it; it may not exist yet.
+
+    ``GLASSKIT_CACHE``, or ``glasskit`` under ``XDG_CACHE_HOME`` or ``~/.cache``.
+    """
+    chosen = os.environ.get("GLASSKIT_CACHE")
+    if chosen:
+        return Path(chosen, *parts)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(base if base else Path.home() / ".cache", "glasskit", *parts)
+
+
+def replace_file(scratch: Path, file: Path) -> None:
+    """Flush a finished scratch file to the disk and give it its name in one step.
+
+    A reader, another process or a machine that loses power sees the old file or the new one.
+    """
+    with scratch.open("rb+") as handle:
+        os.fsync(handle.fileno())
+    scratch.replace(file)
+
+
+def write_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:
+    """Write a safetensors file into the cache, whole or not at all.
+
+    Raises:
+        InputError: the cache folder cannot be written.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        scratch = file.with_name(f"{file.stem}.{os.getpid()}.tmp")
+        save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, scratch)
+        replace_file(scratch, file)
+    except OSError as error:
+        raise InputError(
+            f"{file.parent}: nothing can be kept there ({error.strerror}); "
+            "set GLASSKIT_CACHE to a folder that can be written"
+        ) from error

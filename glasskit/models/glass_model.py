@@ -1,0 +1,258 @@
+"""GlassModel: any open_clip model, its tower features, and the head that training changes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional
+
+from glasskit.errors import InputError
+from glasskit.models.fast_tower import FastImageTower
+from glasskit.pictures import open_image
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) while long work runs."""
+
+Picture = Image.Image | str | Path
+
+
+class GlassModel(nn.Module):
+    """A dual encoder in two steps: towers (pictures and texts to features), heads (features to L).
+
+    encode(x) = normalise(head(tower(x))). Head training needs the features once and then only the
+    heads; full fine-tuning trains towers and heads.
+
+    F width of image features, G of text features, L of the shared space.
+
+    Args:
+        name: ``lite0-minilm``, ``ARCH/TAG`` of open_clip, or the path of a run.
+        clip: the open_clip model.
+        preprocess: PIL picture to (3, H, W).
+        tokenizer: list of texts to (n, T) token ids.
+        image_head: (..., F) to (..., L), not normalised.
+        text_head: (..., G) to (..., L), not normalised.
+        image_width: F.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        clip: nn.Module,
+        preprocess: Callable[[Image.Image], Tensor],
+        tokenizer: Callable[[list[str]], Tensor],
+        image_head: nn.Module,
+        text_head: nn.Module,
+        image_width: int,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.base = name
+        self.clip = clip
+        self.preprocess = preprocess
+        self.tokenizer = tokenizer
+        self.image_head = image_head
+        self.text_head = text_head
+        self.image_width = image_width
+        self._tower_hash: str | None = None
+        self._fast: FastImageTower | None = None
+
+    # ---- what a user calls ------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def encode_images(
+        self, images: Sequence[Picture], batch_size: int = 32, progress: Progress | None = None
+    ) -> Tensor:
+        """Pictures to (n, L), L2-normalised float32 on the CPU.
+
+        Raises:
+            InputError: a picture is missing or broken; the line names it.
+        """
+        features = self.image_tower(images, batch_size, progress)
+        return self.embed_image_features(features.to(self.device)).cpu()
+
+    @torch.inference_mode()
+    def encode_texts(
+        self, texts: Sequence[str], batch_size: int = 64, progress: Progress | None = None
+    ) -> Tensor:
+        """Texts to (n, L), L2-normalised float32 on the CPU."""
+        features = self.text_tower(texts, batch_size, progress)
+        return self.embed_text_features(features.to(self.device)).cpu()
+
+    @property
+    def embed_dim(self) -> int:
+        """L, the width of the shared space."""
+        return self.text_head.map.weight.shape[0]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.text_head.map.weight.device
+
+    @property
+    def logit_scale(self) -> nn.Parameter:
+        """() log of the inverse temperature, open_clip's own parameter."""
+        return self.clip.logit_scale
+
+    # ---- towers: long work, done once ---------------------------------------------------------
+
+    @torch.inference_mode()
+    def image_tower(
+        self, images: Sequence[Picture], batch_size: int = 32, progress: Progress | None = None
+    ) -> Tensor:
+        """Pictures to (n, F) float32 features on the CPU, without gradient."""
+        parts = []
+        for batch in _batches(images, batch_size):
+            pixels = self.pixels(batch)
+            parts.append(self._tower(pixels).float().cpu())
+            _report(progress, sum(map(len, parts)), len(images))
+        return torch.cat(parts) if parts else torch.empty(0, self.image_width)
+
+    @torch.inference_mode()
+    def text_tower(
+        self, texts: Sequence[str], batch_size: int = 64, progress: Progress | None = None
+    ) -> Tensor:
+        """Texts to (n, G) float32 features on the CPU, without gradient."""
+        if isinstance(texts, str):
+            raise InputError("encode_texts takes a list of texts; put the text in [ ]")
+        if not texts:
+            return torch.empty(0, self.text_width)
+        # Texts of like length share a batch, so that little is padding.
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        parts = []
+        for batch in _batches(order, batch_size):
+            tokens = self.tokens([texts[i] for i in batch])
+            parts.append(self.text_features(tokens).float().cpu())
+            _report(progress, sum(map(len, parts)), len(texts))
+        features = torch.cat(parts)
+        return features[torch.tensor(order).argsort()]
+
+    @property
+    def text_width(self) -> int:
+        """G, the width of text features."""
+        return self.text_head.map.weight.shape[1]
+
+    def pixels(self, images: Sequence[Picture]) -> Tensor:
+        """Pictures to (n, 3, H, W) on the model's device."""
+        return torch.stack([self.preprocess(_rgb(image)) for image in images]).to(self.device)
+
+    def tokens(self, texts: Sequence[str]) -> Tensor:
+        """Texts to (n, T) token ids on the model's device; padding that all share is cut off."""
+        tokens = self.tokenizer(list(texts))
+        if self._heads_inside:  # the Hugging Face tokenizer pads to the context length with 0
+            tokens = tokens[:, : int((tokens != 0).sum(1).max())]
+        return tokens.to(self.device)
+
+    # ---- the differentiable pieces, for training ----------------------------------------------
+
+    def image_features(self, pixels: Tensor) -> Tensor:
+        """(n, 3, H, W) -> (n, F), with gradient."""
+        if self._heads_inside:
+            return self.clip.visual.trunk(pixels)
+        return self.clip.encode_image(pixels)
+
+    def patch_features(self, pixels: Tensor) -> Tensor:
+        """(n, 3, H, W) -> (n, P, F): features of each place of the tower's grid, row by row.
+
+        Raises:
+            InputError: the tower keeps no grid that leads to F.
+        """
+        if self._heads_inside:
+            grid = self.clip.visual.trunk.forward_features(pixels)  # (n, F, h, w)
+            return grid.flatten(2).transpose(1, 2)
+        visual = self.clip.visual
+        if getattr(visual, "proj", None) is None or not hasattr(visual, "forward_intermediates"):
+            raise InputError(f"model {self.name!r} has no patch tokens in the shared space")
+        out = visual.forward_intermediates(
+            pixels, indices=1, output_fmt="NLC", normalize_intermediates=True
+        )
+        return out["image_intermediates"][-1] @ visual.proj
+
+    def text_features(self, tokens: Tensor) -> Tensor:
+        """(n, T) -> (n, G), with gradient."""
+        if self._heads_inside:
+            text = self.clip.text
+            mask = (tokens != 0).long()
+            return text.pooler(text.transformer(input_ids=tokens, attention_mask=mask), mask)
+        return self.clip.encode_text(tokens)
+
+    def embed_image_features(self, features: Tensor) -> Tensor:
+        """(..., F) -> (..., L), L2-normalised, with gradient."""
+        return functional.normalize(self.image_head(features), dim=-1)
+
+    def embed_text_features(self, features: Tensor) -> Tensor:
+        """(..., G) -> (..., L), L2-normalised, with gradient."""
+        return functional.normalize(self.text_head(features), dim=-1)
+
+    # ---- identity ------------------------------------------------------------------------------
+
+    @property
+    def tower_hash(self) -> str:
+        """Hexadecimal SHA-256 of the towers' weights: what feature caches are keyed by.
+
+        It is computed once; full fine-tuning calls ``towers_changed`` when it has moved the towers.
+        """
+        if self._tower_hash is None:
+            digest = hashlib.sha256(repr(self.preprocess).encode())
+            for key, tensor in self.tower_state().items():
+                digest.update(key.encode())
+                digest.update(
+                    tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
+                )
+            self._tower_hash = digest.hexdigest()
+        return self._tower_hash
+
+    def towers_changed(self) -> None:
+        """Forget what was derived from the towers' weights."""
+        self._tower_hash = None
+        self._fast = None
+
+    def tower_state(self) -> dict[str, Tensor]:
+        """Tensors of the towers by name, without heads and without the temperature."""
+        heads = ("visual.head.", "text.proj.") if self._heads_inside else ()
+        return {
+            key: tensor
+            for key, tensor in self.clip.state_dict().items()
+            if not key.startswith((*heads, "logit_"))
+        }
+
+    def head_state(self) -> dict[str, Tensor]:
+        """Tensors that head training changes, by name."""
+        return {
+            "image_head.map.weight": self.image_head.map.weight,
+            "text_head.map.weight": self.text_head.map.weight,
+            "logit_scale": self.clip.logit_scale,
+        }
+
+    @property
+    def _heads_inside(self) -> bool:
+        """Whether the heads are part of the open_clip model (the built-in one) or come after it."""
+        return getattr(self.clip.visual, "head", None) is self.image_head
+
+    def _tower(self, pixels: Tensor) -> Tensor:
+        """Pixels to features without gradient, on the fastest runtime that is here."""
+        if self._heads_inside and self.device.type == "cpu":
+            if self._fast is None:
+                self._fast = FastImageTower(self.clip.visual.trunk, self.tower_hash)
+            return self._fast(pixels)
+        return self.image_features(pixels)
+
+
+def _rgb(image: Picture) -> Image.Image:
+    if isinstance(image, Image.Image):
+        return image.convert("RGB")
+    return open_image(image)
+
+
+def _batches(items: Sequence, size: int) -> Iterator[Sequence]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _report(progress: Progress | None, done: int, total: int) -> None:
+    if progress is not None:
+        progress(done, total)

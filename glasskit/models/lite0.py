@@ -1,0 +1,163 @@
+"""`lite0-minilm`: a real dual encoder that runs offline on a laptop's CPU.
+
+Image tower EfficientNet-Lite0 (timm ``tf_efficientnet_lite0``, ImageNet), text tower
+all-MiniLM-L6-v2, joined as an open_clip CustomTextCLIP: F = 1280, G = L = 384.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import open_clip
+import torch
+from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from glasskit.models.cache import cache_folder, write_tensors
+from glasskit.models.glass_model import GlassModel
+from glasskit.models.heads import CentredTextMap, ConseHead
+from glasskit.models.weights import IMAGE_TOWER, TEXT_TOWER
+
+NAME = "lite0-minilm"
+CONTEXT_LENGTH = 64
+"""Longest text in tokens; what is beyond it is cut off."""
+
+
+def architecture(text_tower: Path) -> dict[str, object]:
+    """The open_clip model config, with the text tower's config and tokenizer at a local path."""
+    return {
+        "embed_dim": 384,
+        "vision_cfg": {
+            "timm_model_name": "tf_efficientnet_lite0",
+            "timm_model_pretrained": False,
+            "timm_pool": "avg",
+            "timm_proj": "none",
+            "image_size": 224,
+        },
+        "text_cfg": {
+            "hf_model_name": str(text_tower),
+            "hf_tokenizer_name": str(text_tower),
+            "hf_model_pretrained": False,
+            "hf_pooler_type": "mean_pooler",
+            "hf_proj_type": None,
+            "context_length": CONTEXT_LENGTH,
+        },
+        "custom_text": True,
+    }
+
+
+def load_lite0_minilm() -> GlassModel:
+    """The built-in model before any training.
+
+    Raises:
+        InputError: a package of weights is missing or its file is not the published one.
+    """
+    image_weights, text_weights = IMAGE_TOWER.locate(), TEXT_TOWER.locate()
+    clip, tokenizer = _empty_clip(text_weights.parent)
+    classifier = _fill_image_tower(clip.visual.trunk, image_weights)
+    _fill_text_tower(clip.text.transformer, text_weights)
+    clip.eval().requires_grad_(False)
+    class_vectors, caption_mean = _bridge(clip.text, tokenizer)
+    clip.text.proj = CentredTextMap(caption_mean)
+    clip.visual.head = ConseHead(classifier, class_vectors)
+    return GlassModel(
+        name=NAME,
+        clip=clip,
+        preprocess=open_clip.image_transform(
+            clip.visual.image_size,
+            is_train=False,
+            mean=(0.5, 0.5, 0.5),
+            std=(0.5, 0.5, 0.5),
+            interpolation="bicubic",
+        ),
+        tokenizer=tokenizer,
+        image_head=clip.visual.head,
+        text_head=clip.text.proj,
+        image_width=clip.visual.trunk.num_features,
+    )
+
+
+def _empty_clip(text_tower: Path) -> tuple[nn.Module, open_clip.HFTokenizer]:
+    """The architecture without weights, through open_clip's own factory."""
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        config = Path(folder) / f"{NAME}.json"
+        config.write_text(json.dumps(architecture(text_tower)))
+        open_clip.add_model_config(config)
+        clip = open_clip.create_model(NAME, pretrained=None, pretrained_hf=False, device="cpu")
+        tokenizer = open_clip.get_tokenizer(NAME)
+    return clip, tokenizer
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back open_clip's warning that the weights are random: they are filled in right after."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _fill_image_tower(trunk: nn.Module, weights: Path) -> nn.Linear:
+    """Load the ImageNet weights; return the classifier, which the trunk itself no longer has.
+
+    The file's tensors have other names than timm's but the same order and shapes.
+    """
+    tensors = list(torch.load(weights, map_location="cpu", weights_only=True).values())
+    own = trunk.state_dict()
+    trunk.load_state_dict(dict(zip(own, tensors[: len(own)], strict=True)))
+    weight, bias = tensors[len(own) :]
+    classifier = nn.Linear(weight.shape[1], weight.shape[0])
+    classifier.load_state_dict({"weight": weight, "bias": bias})
+    return classifier
+
+
+def _fill_text_tower(transformer: nn.Module, weights: Path) -> None:
+    """Load MiniLM; its pooler, which mean pooling does not use, and its position ids stay out."""
+    tensors = load_file(weights)
+    own = transformer.state_dict()
+    transformer.load_state_dict({key: tensors[key] for key in own if key in tensors}, strict=True)
+
+
+def _bridge(text_tower: nn.Module, tokenizer: open_clip.HFTokenizer) -> tuple[Tensor, Tensor]:
+    """What ConSE needs of the text tower: (C, L) class-name vectors and the (G,) caption mean.
+
+    Both are fixed by the published weights and the texts, cost seconds, and are kept in the cache.
+    The captions were written for this.
+    """
+    lines = files("glasskit.models").joinpath("everyday_captions.txt").read_text().splitlines()
+    captions = [line for line in lines if line]
+    texts = [*captions, *IMAGENET_CLASSNAMES]
+    key = hashlib.sha256("\0".join([TEXT_TOWER.sha256, *texts]).encode()).hexdigest()
+    file = cache_folder("bridge") / f"{key[:40]}.safetensors"
+    try:
+        features = load_file(file)["features"]
+    except (FileNotFoundError, SafetensorError):
+        features = _text_features(text_tower, tokenizer, texts)
+        write_tensors({"features": features}, file)
+    mean = features[: len(captions)].mean(0)
+    class_vectors = functional.normalize(features[len(captions) :] - mean, dim=-1)
+    return class_vectors, mean
+
+
+@torch.inference_mode()
+def _text_features(
+    text_tower: nn.Module, tokenizer: open_clip.HFTokenizer, texts: Sequence[str]
+) -> Tensor:
+    """(n, G) normalised features; texts of like length share a batch, so that little is padding."""
+    tokens = tokenizer(list(texts))
+    lengths = (tokens != 0).sum(1)
+    features = torch.empty(len(texts), text_tower.output_dim)
+    for rows in lengths.argsort().split(128):
+        features[rows] = text_tower(tokens[rows, : int(lengths[rows].max())])
+    return functional.normalize(features, dim=-1)

@@ -1,0 +1,64 @@
+"""Reading a picture file: a real picture, or an error that names the file. Never a blank one."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image
+
+from glasskit.errors import InputError
+
+MAX_PIXELS = 50_000_000
+"""Largest picture that is decoded, in pixels (150 MB as RGB)."""
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
+"""Endings of the files that are taken for pictures."""
+
+
+def open_image(path: str | Path) -> Image.Image:
+    """Decode one picture file to RGB.
+
+    Args:
+        path: a JPEG, PNG or WebP file, whatever its ending.
+
+    Raises:
+        InputError: the file is missing, is no such picture, is cut off, or has more than
+            ``MAX_PIXELS`` pixels.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such picture")
+    with path.open("rb") as file:
+        return _decode(file, str(path))
+
+
+def decode_image(data: bytes, name: str = "the picture") -> Image.Image:
+    """Decode the bytes of one picture to RGB; ``name`` stands in the error.
+
+    Raises:
+        InputError: as ``open_image``.
+    """
+    return _decode(io.BytesIO(data), name)
+
+
+def _decode(file: BinaryIO, name: str) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of large pictures after our own limit has refused them.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file, formats=("JPEG", "PNG", "WEBP")) as picture:
+                # The size stands in the header: a bomb is refused before a pixel is decoded.
+                width, height = picture.size
+                if width * height > MAX_PIXELS:
+                    raise InputError(
+                        f"{name}: {width} x {height} pixels is more than the limit of "
+                        f"{MAX_PIXELS:,}; make it smaller"
+                    )
+                return picture.convert("RGB")
+    except InputError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{name}: not a readable JPEG, PNG or WebP picture") from error
