@@ -1,0 +1,103 @@
+"""Where the glyphs of a picture stand: boxes that never overlap, varied in place, size and tilt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from glasskit.data.scenes.draw import Draw
+from glasskit.data.scenes.glyphs import Glyph
+
+# Cells as fractions of the side of the picture: left, top, right, bottom. The cells of one layout
+# are disjoint and each glyph stays inside its own, so that no two glyphs can touch.
+_Cell = tuple[float, float, float, float]
+LAYOUTS: dict[int, tuple[tuple[_Cell, ...], ...]] = {
+    2: (
+        ((0.03, 0.12, 0.49, 0.88), (0.51, 0.12, 0.97, 0.88)),
+        ((0.03, 0.03, 0.53, 0.53), (0.53, 0.47, 0.98, 0.97)),
+        ((0.03, 0.47, 0.53, 0.97), (0.53, 0.03, 0.98, 0.50)),
+        ((0.03, 0.16, 0.61, 0.84), (0.62, 0.45, 0.97, 0.90)),
+        ((0.03, 0.10, 0.38, 0.60), (0.39, 0.16, 0.97, 0.84)),
+    ),
+    3: (
+        ((0.02, 0.18, 0.55, 0.84), (0.57, 0.05, 0.97, 0.49), (0.57, 0.51, 0.97, 0.95)),
+        ((0.28, 0.03, 0.72, 0.48), (0.03, 0.50, 0.49, 0.96), (0.51, 0.50, 0.97, 0.96)),
+        ((0.03, 0.04, 0.49, 0.50), (0.51, 0.04, 0.97, 0.50), (0.28, 0.52, 0.72, 0.97)),
+        ((0.03, 0.05, 0.43, 0.49), (0.03, 0.51, 0.43, 0.95), (0.45, 0.16, 0.98, 0.82)),
+    ),
+    4: (
+        (
+            (0.03, 0.04, 0.49, 0.49),
+            (0.51, 0.04, 0.97, 0.49),
+            (0.03, 0.51, 0.49, 0.96),
+            (0.51, 0.51, 0.97, 0.96),
+        ),
+        (
+            (0.30, 0.02, 0.70, 0.37),
+            (0.02, 0.26, 0.29, 0.70),
+            (0.71, 0.26, 0.98, 0.70),
+            (0.30, 0.40, 0.70, 0.98),
+        ),
+        (
+            (0.02, 0.14, 0.48, 0.62),
+            (0.50, 0.04, 0.97, 0.46),
+            (0.08, 0.63, 0.46, 0.97),
+            (0.50, 0.50, 0.97, 0.96),
+        ),
+    ),
+}
+
+MAX_TILT = 10.0
+"""Largest tilt of a glyph, in degrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A glyph in a picture.
+
+    Args:
+        glyph: what is drawn.
+        left, top, side: its square box, as fractions of the side of the picture.
+        tilt: degrees, anticlockwise.
+    """
+
+    glyph: Glyph
+    left: float
+    top: float
+    side: float
+    tilt: float
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom as fractions of the side of the picture."""
+        return self.left, self.top, self.left + self.side, self.top + self.side
+
+
+def place(glyphs: list[Glyph], draw: Draw) -> tuple[Placement, ...]:
+    """Give each glyph its place.
+
+    Args:
+        glyphs: 2 to 4 glyphs.
+        draw: the random choices of the picture.
+
+    Returns:
+        Placements from left to right: the order in which captions name them.
+    """
+    cells = draw.choice("layout", LAYOUTS[len(glyphs)])
+    placements = [
+        _inside(cell, glyph, draw, slot)
+        for slot, (cell, glyph) in enumerate(zip(cells, glyphs, strict=True))
+    ]
+    return tuple(sorted(placements, key=lambda placement: placement.left + placement.side / 2))
+
+
+def _inside(cell: _Cell, glyph: Glyph, draw: Draw, slot: int) -> Placement:
+    left, top, right, bottom = cell
+    width, height = right - left, bottom - top
+    side = min(width, height) * draw.uniform(f"side/{slot}", 0.88, 1.0)
+    return Placement(
+        glyph=glyph,
+        left=left + (width - side) * draw.uniform(f"left/{slot}"),
+        top=top + (height - side) * draw.uniform(f"top/{slot}"),
+        side=side,
+        tilt=draw.uniform(f"tilt/{slot}", -MAX_TILT, MAX_TILT),
+    )
