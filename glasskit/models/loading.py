@@ -29,7 +29,7 @@ def load_model(name_or_path: str | Path, device: str | torch.device | None = Non
         name_or_path: ``lite0-minilm`` (built in, offline); the directory of a run; or an open_clip
             ``ARCH/TAG`` such as ``ViT-B-32/openai``, where TAG is a pretrained tag, the path of a
             checkpoint, or ``random`` for untrained weights.
-        device: where to put it; by default the CPU for the built-in model, else CUDA where there is.
+        device: by default the CPU for the built-in model, for others CUDA where there is any.
 
     Raises:
         InputError: no such model, or its files are damaged; the line says what to do.

@@ -1,0 +1,52 @@
+"""Grouped data: pictures and captions in groups that share an abstract concept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.images import FolderImages
+from glasskit.data.magic import read_magic, write_magic
+from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
+from glasskit.errors import InputError
+
+__all__ = [
+    "LEVELS",
+    "SPLITS",
+    "Concept",
+    "GroupedDataset",
+    "Record",
+    "load_dataset",
+    "read_magic",
+    "write_magic",
+]
+
+
+def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> GroupedDataset:
+    """A grouped data set by name or from a file.
+
+    Args:
+        name_or_path: ``scenes`` (built in), ``coco-concepts``, or a JSON file in the MAGIC layout.
+        images: folder of the pictures; by default ``images`` beside the JSON file.
+
+    Raises:
+        InputError: no such data set, or a bad record; the line names it.
+    """
+    name = str(name_or_path)
+    if name == "scenes":
+        from glasskit.data.scenes import load_scenes
+
+        if images is not None:
+            raise InputError("data set scenes draws its own pictures; leave --images out")
+        return load_scenes()
+    if name == "coco-concepts":
+        from glasskit.data.coco_concepts import load_coco_concepts
+
+        return load_coco_concepts(images)
+    file = Path(name)
+    if not file.is_file():
+        raise InputError(
+            f"no data set {name!r}: give scenes, coco-concepts, or a JSON file in the MAGIC layout"
+        )
+    folder = Path(images) if images is not None else file.parent / "images"
+    return read_magic(file, FolderImages(folder))
