@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from glasskit.data.scenes.draw import Draw
 
@@ -41,7 +42,8 @@ PATTERNS = {
     "arcs": " with wide arcs",
 }
 
-_EDGE = 1.2  # width of a soft edge, in pixels
+_EDGE = 1.0  # width of a soft edge, in pixels of the mask
+_STRENGTH = 0.55  # how far a pattern goes from the ground to its second tone
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def choose_ground(draw: Draw) -> Ground:
     )
 
 
-def paint(ground: Ground, size: int) -> np.ndarray:
+def paint(ground: Ground, size: int) -> Image.Image:
     """Paint a ground.
 
     Args:
@@ -82,17 +84,23 @@ def paint(ground: Ground, size: int) -> np.ndarray:
         size: side in pixels.
 
     Returns:
-        (size, size, 3) uint8, sRGB.
+        RGB, size x size.
     """
-    light, full, tone = np.array(PALETTE[ground.colour][1:], dtype=np.float32)
-    steps = (np.arange(size, dtype=np.float32) + 0.5) / size
+    light, full, tone = (Image.new("RGB", (size, size), c) for c in PALETTE[ground.colour][1:])
+    half = size // 2  # masks are soft: half the side is enough, at a quarter of the cost
+    steps = (np.arange(half, dtype=np.float32) + 0.5) / half
     x, y = steps[None, :], steps[:, None]
     slope = (ground.a - 0.5) * 0.8
-    shade = np.clip(y + slope * (x - 0.5), 0, 1)[..., None]  # (size, size, 1)
-    picture = light + (full - light) * shade
-    cover = 0.55 * _pattern(ground, x, y, size)[..., None]
-    picture += (tone - picture) * cover
-    return np.rint(picture).astype(np.uint8)
+    picture = Image.composite(full, light, _mask(np.clip(y + slope * (x - 0.5), 0, 1), size))
+    if ground.pattern == "plain":
+        return picture
+    return Image.composite(tone, picture, _mask(_STRENGTH * _pattern(ground, x, y, half), size))
+
+
+def _mask(cover: np.ndarray, size: int) -> Image.Image:
+    """(h, w) in [0, 1] as a mask of 8 bits, size x size."""
+    mask = Image.fromarray(np.rint(255 * cover).astype(np.uint8))
+    return mask.resize((size, size), Image.Resampling.BILINEAR)
 
 
 def _pattern(ground: Ground, x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
@@ -124,7 +132,7 @@ def _pattern(ground: Ground, x: np.ndarray, y: np.ndarray, size: int) -> np.ndar
         case "arcs":
             far = np.hypot(x - (a < 0.5), y - (b < 0.5))
             return _soft((0.5 - np.abs((far / 0.17) % 2 - 1)) * 0.17, size)
-    return np.zeros((size, size), dtype=np.float32)
+    raise ValueError(f"no pattern {ground.pattern!r}")
 
 
 def _soft(inside: np.ndarray, size: int) -> np.ndarray:
