@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
+from glasskit.losses.distributed import gather_batch
 from glasskit.losses.grouped import GroupedContrastiveLoss, GroupedLoss
 from glasskit.losses.inner import inner_loss
 from glasskit.losses.outer import outer_loss
@@ -12,6 +13,7 @@ __all__ = [
     "GroupedContrastiveLoss",
     "GroupedLoss",
     "ObjectiveOutput",
+    "gather_batch",
     "inner_loss",
     "outer_loss",
 ]

@@ -37,8 +37,7 @@ class GroupedBatch:
     def __post_init__(self) -> None:
         if self.image.dim() != 3 or 0 in self.image.shape:
             raise ValueError(
-                "image must have shape (M, N, L) with no zero in it, "
-                f"got {tuple(self.image.shape)}"
+                f"image must have shape (M, N, L) with no zero in it, got {tuple(self.image.shape)}"
             )
         for name in PAIR_FIELDS:
             value = getattr(self, name)

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
-from glasskit.losses.inner import CENTROIDS, INNER_VARIANTS, inner_loss
-from glasskit.losses.outer import outer_loss
-from glasskit.losses.vectors import check_choice, check_temperature
+from glasskit.losses.inner import CENTROIDS, INNER_VARIANTS, inner_of_units
+from glasskit.losses.outer import check_tile, outer_of_units
+from glasskit.losses.vectors import (
+    accumulator,
+    check_choice,
+    check_pair,
+    check_temperature,
+    unit,
+)
 
 
 class GroupedLoss(NamedTuple):
@@ -70,8 +77,7 @@ class GroupedContrastiveLoss(nn.Module):
         check_temperature(inner_temperature, "inner_temperature")
         check_choice("variant", variant, INNER_VARIANTS)
         check_choice("centroid", centroid, CENTROIDS)
-        if tile is not None and tile < 1:
-            raise ValueError(f"tile must be at least 1 pair, got {tile}")
+        check_tile(tile)
         self.alpha = alpha
         self.temperature = temperature
         self.inner_temperature = inner_temperature
@@ -81,9 +87,12 @@ class GroupedContrastiveLoss(nn.Module):
 
     def forward(self, image: Tensor, text: Tensor) -> GroupedLoss:
         """(M, N, L) image and text vectors of any norm -> total, outer, inner."""
+        check_pair(image, text)
         outer_variant = "centroid" if self.variant == "centroid" else "pairwise"
-        outer = outer_loss(image, text, self.temperature, outer_variant, self.tile)
-        inner = inner_loss(image, text, self.inner_temperature, self.variant, self.centroid)
+        with torch.autocast(image.device.type, enabled=False):
+            u, v = unit(accumulator(image)), unit(accumulator(text))
+            outer = outer_of_units(u, v, self.temperature, outer_variant, self.tile)
+            inner = inner_of_units(u, v, self.inner_temperature, self.variant, self.centroid)
         return GroupedLoss(self.alpha * outer + (1 - self.alpha) * inner, outer, inner)
 
     def extra_repr(self) -> str:

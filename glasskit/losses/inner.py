@@ -76,6 +76,15 @@ def inner_loss(
     check_choice("variant", variant, INNER_VARIANTS)
     check_choice("centroid", centroid, CENTROIDS)
     check_temperature(temperature)
+    with torch.autocast(image.device.type, enabled=False):
+        u, v = unit(accumulator(image)), unit(accumulator(text))
+        return inner_of_units(u, v, temperature, variant, centroid)
+
+
+def inner_of_units(
+    image: Tensor, text: Tensor, temperature: float | Tensor, variant: str, centroid: str
+) -> Tensor:
+    """`inner_loss` of unit vectors (M, N, L) with checked options."""
     groups, members, _ = image.shape
     if centroid == "leave_one_out" and members == 1:
         raise ValueError(
@@ -86,13 +95,13 @@ def inner_loss(
         warn_one_group()
     if members == 1:
         warn_one_member()
-    with torch.autocast(image.device.type, enabled=False):
-        u, v = unit(accumulator(image)), unit(accumulator(text))
-        if variant == "centroid":
-            return (_members(u, temperature, centroid) + _members(v, temperature, centroid)) / 2
-        if variant == "cosine":
-            return inner_cosine(u, v, centroid)
-        return inner_pairwise(u, v, temperature, centroid)
+    if variant == "cosine":
+        return inner_cosine(image, text, centroid)
+    if variant == "pairwise":
+        return inner_pairwise(image, text, temperature, centroid)
+    of_image = _members(image, temperature, centroid)
+    of_text = _members(text, temperature, centroid)
+    return (of_image + of_text) / 2
 
 
 def _members(x: Tensor, temperature: float | Tensor, centroid: str) -> Tensor:

@@ -66,16 +66,28 @@ def outer_loss(
     check_pair(image, text)
     check_choice("variant", variant, OUTER_VARIANTS)
     check_temperature(temperature)
-    if tile is not None and tile < 1:
-        raise ValueError(f"tile must be at least 1 pair, got {tile}")
-    if image.shape[0] == 1:
-        warn_one_group()
+    check_tile(tile)
     with torch.autocast(image.device.type, enabled=False):
         u, v = unit(accumulator(image)), unit(accumulator(text))
-        if variant == "centroid":
-            return outer_centroid(centroids(u), centroids(v), temperature)
-        rows, columns = pair_losses(u, v, temperature, tile)
-        return (rows.mean() + columns.mean()) / 2
+        return outer_of_units(u, v, temperature, variant, tile)
+
+
+def outer_of_units(
+    image: Tensor, text: Tensor, temperature: float | Tensor, variant: str, tile: int | None
+) -> Tensor:
+    """`outer_loss` of checked unit vectors (M, N, L)."""
+    if image.shape[0] == 1:
+        warn_one_group()
+    if variant == "centroid":
+        return outer_centroid(centroids(image), centroids(text), temperature)
+    rows, columns = pair_losses(image, text, temperature, tile)
+    return (rows.mean() + columns.mean()) / 2
+
+
+def check_tile(tile: int | None) -> None:
+    """Refuse a tile of no pairs."""
+    if tile is not None and tile < 1:
+        raise ValueError(f"tile must be at least 1 pair, got {tile}")
 
 
 def pair_losses(

@@ -35,9 +35,7 @@ def own_similarity(
     return weight * ((image * centre.unsqueeze(1)) @ text.mT)
 
 
-def left_out_similarity(
-    image: Tensor, text: Tensor, weight: Tensor, total: Tensor
-) -> Tensor:
+def left_out_similarity(image: Tensor, text: Tensor, weight: Tensor, total: Tensor) -> Tensor:
     """c_ij . normalise(rest_ij): the centroid of the products that share nothing with c_ij.
 
     rest_ij = sum_kl c_kl over k != i and l != j. Leaving out c_ij alone would keep image_i and

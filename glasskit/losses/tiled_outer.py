@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-CPU_TILE = 1 << 18  # similarities a tile: 1 MiB of float32 stays in the cache of one core
+CPU_TILE = 1 << 20  # numbers a tile: 4 MiB of float32 stay in the cache of a processor
 GPU_TILE = 1 << 26  # 256 MiB: few launches, and nothing to tile at common batch sizes
 
 
@@ -42,13 +42,14 @@ class CrossGroupLse(torch.autograd.Function):
     def forward(ctx: Any, a: Tensor, v: Tensor, step: int) -> tuple[Tensor, Tensor]:
         groups, members, width = a.shape
         flat = v.reshape(-1, width)
-        rows = []
+        row = a.new_empty(groups, members)
         columns = a.new_full((groups * members,), -torch.inf)
+        buffer = a.new_empty(step * members, groups * members)
         for start in range(0, groups, step):
-            z = _tile(a, flat, start, step)
-            rows.append(z.logsumexp(dim=1))
+            own = slice(start, min(start + step, groups))
+            z = _tile(a[own], flat, own, buffer)
+            row[own] = z.logsumexp(dim=1).view_as(row[own])
             columns = torch.logaddexp(columns, z.logsumexp(dim=0))
-        row = torch.cat(rows).view(groups, members)
         column = columns.view(groups, members)
         ctx.save_for_backward(a, v, row, column)
         ctx.step = step
@@ -56,31 +57,31 @@ class CrossGroupLse(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(
-        ctx: Any, grad_row: Tensor, grad_column: Tensor
-    ) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, grad_row: Tensor, grad_column: Tensor) -> tuple[Tensor, Tensor, None]:
         a, v, row, column = ctx.saved_tensors
-        step = ctx.step
         groups, members, width = a.shape
         flat = v.reshape(-1, width)
-        grad_a = []
+        grad_a = torch.empty_like(a)
         grad_v = torch.zeros_like(flat)
+        buffer = a.new_empty(ctx.step * members, groups * members)
+        spare = torch.empty_like(buffer)
         with torch.autocast(a.device.type, enabled=False):
-            for start in range(0, groups, step):
-                z = _tile(a, flat, start, step)
-                own = slice(start, start + step)
-                d = (z - row[own].reshape(-1, 1)).exp_().mul_(grad_row[own].reshape(-1, 1))
+            for start in range(0, groups, ctx.step):
+                own = slice(start, min(start + ctx.step, groups))
+                z = _tile(a[own], flat, own, buffer)
+                d = torch.sub(z, row[own].reshape(-1, 1), out=spare[: z.shape[0]]).exp_()
+                d.mul_(grad_row[own].reshape(-1, 1))
                 d.addcmul_(z.sub_(column.reshape(1, -1)).exp_(), grad_column.reshape(1, -1))
-                grad_a.append(d @ flat)
+                grad_a[own] = (d @ flat).view_as(grad_a[own])
                 grad_v.addmm_(d.T, a[own].reshape(-1, width))
-        return torch.cat(grad_a).view_as(a), grad_v.view_as(v), None
+        return grad_a, grad_v.view_as(v), None
 
 
-def _tile(a: Tensor, flat: Tensor, start: int, step: int) -> Tensor:
-    """Similarities of `step` groups to all pairs, -inf inside each group."""
-    rows = a[start : start + step]
+def _tile(rows: Tensor, flat: Tensor, own: slice, buffer: Tensor) -> Tensor:
+    """Similarities of the groups `own` to all pairs, -inf inside each group, in the buffer."""
     count, members, width = rows.shape
-    z = rows.reshape(-1, width) @ flat.T  # (count N, B)
+    z = buffer[: count * members]
+    torch.mm(rows.reshape(-1, width), flat.T, out=z)  # (t N, B)
     blocks = z.view(count, members, -1, members)
-    blocks.diagonal(offset=start, dim1=0, dim2=2).fill_(-torch.inf)
+    blocks.diagonal(offset=own.start, dim1=0, dim2=2).fill_(-torch.inf)
     return z
