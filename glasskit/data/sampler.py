@@ -97,7 +97,11 @@ class GroupSampler:
         place = {name: i for i, name in enumerate(self.names)}
         self.neighbours = [
             np.array(
-                [place[n] for n in dataset.by_name[name].hard_negatives if n in place and n != name],
+                [
+                    place[n]
+                    for n in dataset.by_name[name].hard_negatives
+                    if n in place and n != name
+                ],
                 dtype=np.int64,
             )
             for name in self.names

@@ -116,7 +116,9 @@ def test_captions_follow_their_weights():
     drawn = table.draw(records, np.random.default_rng(0))
     share = np.bincount(drawn.ravel(), minlength=4) / drawn.size
     assert np.allclose(share, [0.5, 0.125, 0.125, 0.25], atol=0.02)
-    only = CaptionTable(dataset, literal=0, paraphrase=0, theme=1).draw(records, np.random.default_rng(0))
+    only = CaptionTable(dataset, literal=0, paraphrase=0, theme=1).draw(
+        records, np.random.default_rng(0)
+    )
     assert {table.texts[i] for i in np.unique(only)} == {"theme 0 0"}
 
 

@@ -1,0 +1,204 @@
+"""From an epoch's plan to the tensors of each step, and from encoded rows to a GroupedBatch.
+
+Letters: M groups of this process, N members a group, B = M N pairs, L width, K noun phrases.
+
+A step encodes one stack of image rows and one stack of text rows. Image rows are the B pictures,
+then the B negative pictures where the objective needs them; text rows are the B captions, then the
+paraphrases, the negations and the K phrases, as far as they are needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from glasskit.data.captions import CaptionTable
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.sampler import EpochPlan, GroupSampler
+from glasskit.errors import InputError
+from glasskit.losses.batch import GroupedBatch
+from glasskit.training.config import TrainConfig
+
+TEXT_EXTRAS = ("paraphrase", "negation")
+
+
+class Rows(NamedTuple):
+    """What one step encodes, as indices, and where each encoded row belongs.
+
+    Args:
+        images: (B,) or (2 B,) indices of records.
+        texts: indices into ``Batches.texts``.
+        groups: M.
+        members: N.
+        extras: which of paraphrase, negation, negative_image, phrases, patches are in the rows.
+        phrase_owner: (K,) row 0 .. B - 1 of the pair that each phrase is from.
+    """
+
+    images: Tensor
+    texts: Tensor
+    groups: int
+    members: int
+    extras: tuple[str, ...]
+    phrase_owner: Tensor
+
+
+class Encoded(NamedTuple):
+    """Encoded rows of a step.
+
+    Args:
+        images: (image rows, L).
+        texts: (text rows, L).
+        patches: (image rows, P, L) or None.
+        logit_scale: () log of the learned inverse temperature, or None.
+    """
+
+    images: Tensor
+    texts: Tensor
+    patches: Tensor | None
+    logit_scale: Tensor | None
+
+
+class Batches:
+    """The steps of a part of the data set, epoch by epoch, for one process of several.
+
+    Args:
+        dataset: the records of the part.
+        config: sizes, caption weights and seed.
+        needs: what the objective needs beyond pictures and captions.
+        groups: M over all processes.
+        members: N.
+        rank: this process.
+        world: how many processes there are.
+
+    Raises:
+        InputError: M does not split over the processes, a size does not fit the data, or the data
+            lacks what the objective needs.
+    """
+
+    def __init__(
+        self,
+        dataset: GroupedDataset,
+        config: TrainConfig,
+        needs: tuple[str, ...] = (),
+        *,
+        groups: int,
+        members: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        if groups % world:
+            raise InputError(
+                f"groups_per_batch {groups}: whole groups go to each of {world} processes; "
+                f"choose a multiple of {world}"
+            )
+        self.dataset, self.needs = dataset, needs
+        self.rank, self.share = rank, groups // world
+        self.captions = CaptionTable(
+            dataset, config.literal_weight, config.paraphrase_weight, config.theme_weight
+        )
+        self.sampler = GroupSampler(
+            dataset, groups, members, self.captions, config.hard_negative_share, config.seed
+        )
+        self.texts = list(self.captions.texts)
+        _check_needs(dataset, needs, config)
+        if "negation" in needs:
+            self.first_negation = len(self.texts)
+            self.texts += [record.negation or "" for record in dataset.records]
+        if "phrases" in needs:
+            self._add_phrases(config)
+
+    def __len__(self) -> int:
+        """Steps an epoch."""
+        return len(self.sampler)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Rows]:
+        """The steps of one epoch from ``start`` on."""
+        plan = self.sampler.plan(epoch)
+        return (self.rows(plan, step) for step in range(start, len(plan)))
+
+    def rows(self, plan: EpochPlan, step: int) -> Rows:
+        """What this process encodes in one step of a plan."""
+        own = slice(self.rank * self.share, (self.rank + 1) * self.share)
+        records, captions = plan.records[step, own], plan.captions[step, own]
+        images, texts = [records.ravel()], [captions.ravel()]
+        owner = np.empty(0, dtype=np.int64)
+        if "negative_image" in self.needs:
+            images.append(plan.opposites[step, own].ravel())
+        if "paraphrase" in self.needs:
+            texts.append(plan.paraphrases[step, own].ravel())
+        if "negation" in self.needs:
+            texts.append(self.first_negation + records.ravel())
+        if "phrases" in self.needs:
+            phrases = [self.phrases[caption] for caption in captions.ravel()]
+            owner = np.repeat(np.arange(captions.size), [len(p) for p in phrases])
+            texts.append(np.concatenate(phrases).astype(np.int64))
+        return Rows(
+            torch.from_numpy(np.concatenate(images)),
+            torch.from_numpy(np.concatenate(texts)),
+            *records.shape,
+            self.needs,
+            torch.from_numpy(owner),
+        )
+
+    def _add_phrases(self, config: TrainConfig) -> None:
+        from glasskit.data.phrases import noun_phrases
+
+        place: dict[str, int] = {}
+        first = len(self.texts)
+        self.phrases = [
+            np.array([first + place.setdefault(p, len(place)) for p in noun_phrases(caption)])
+            for caption in self.captions.texts
+        ]
+        if not place:
+            raise InputError(
+                f"objective {config.objective!r}: no caption of {self.dataset.name!r} has a noun phrase"
+            )
+        self.texts += list(place)
+
+
+def grouped(encoded: Encoded, rows: Rows) -> GroupedBatch:
+    """Encoded rows as the batch that objectives take."""
+    shape = (rows.groups, rows.members, -1)
+    pairs = rows.groups * rows.members
+    fields: dict[str, Tensor | None] = {"logit_scale": encoded.logit_scale}
+    fields["image"] = encoded.images[:pairs].reshape(shape)
+    fields["text"] = encoded.texts[:pairs].reshape(shape)
+    if "negative_image" in rows.extras:
+        fields["negative_image"] = encoded.images[pairs:].reshape(shape)
+    place = pairs
+    for name in TEXT_EXTRAS:
+        if name in rows.extras:
+            fields[name] = encoded.texts[place : place + pairs].reshape(shape)
+            place += pairs
+    if "phrases" in rows.extras:
+        fields["phrases"] = encoded.texts[place:]
+        fields["phrase_owner"] = rows.phrase_owner.to(encoded.texts.device)
+    if encoded.patches is not None:
+        fields["patches"] = encoded.patches[:pairs].unflatten(0, shape[:2])
+    return GroupedBatch(**fields)
+
+
+def _check_needs(dataset: GroupedDataset, needs: tuple[str, ...], config: TrainConfig) -> None:
+    """Refuse an objective for which the data lacks something; the line says what and where."""
+    lacking = {
+        "negation": ("a negation", lambda record: record.negation is None),
+        "paraphrase": ("a second caption", lambda record: len(record.captions) < 2),
+    }
+    for name, (what, lacks) in lacking.items():
+        without = (
+            [record.key for record in dataset.records if lacks(record)] if name in needs else []
+        )
+        if without:
+            raise InputError(
+                f"objective {config.objective!r} needs {what} of every record; {len(without)} of "
+                f"{len(dataset)} in {dataset.name!r} have none, first {without[0]!r}"
+            )
+    if "patches" in needs and config.mode in ("head", "text"):
+        raise InputError(
+            f"objective {config.objective!r} needs patch tokens, which mode {config.mode!r} does "
+            "not compute; choose mode full, image or lora"
+        )

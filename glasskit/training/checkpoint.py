@@ -1,0 +1,139 @@
+"""Checkpoints: one safetensors file each, put in place whole or not at all.
+
+A file ``checkpoints/step-00000120.safetensors`` holds every tensor (weights, optimizer, average)
+by name, and in its header, as JSON, the rest: place in the run, scaler, best scores, settings. No
+state of a random generator is needed: every draw of a step is seeded by (seed, step, process).
+Nothing is ever pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from glasskit.errors import InputError
+
+FORMAT = "glasskit-checkpoint/1"
+PATTERN = "step-*.safetensors"
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder's entries, so that a renamed file keeps its name after a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomic(path: Path, write: Any) -> None:
+    """Let ``write(scratch)`` fill a scratch file, flush it, and give it its name in one step."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write(scratch)
+    with scratch.open("rb+") as handle:
+        os.fsync(handle.fileno())
+    scratch.replace(path)
+    sync_folder(path.parent)
+
+
+def save_checkpoint(
+    folder: Path, step: int, tensors: Mapping[str, Tensor], state: Mapping[str, Any], keep: int
+) -> Path:
+    """Write the checkpoint of a step and remove all but the last ``keep``.
+
+    Args:
+        folder: made where it is missing.
+        step: steps done.
+        tensors: by name, on any device.
+        state: JSON values.
+        keep: how many files stay.
+
+    Returns:
+        The file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"step-{step:08d}.safetensors"
+    plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+    metadata = {"format": FORMAT, "state": json.dumps(dict(state))}
+    write_atomic(path, lambda scratch: save_file(plain, scratch, metadata=metadata))
+    for old in checkpoints(folder)[:-keep]:
+        old.unlink()
+    for scratch in folder.glob(".*.tmp"):  # left by a run that was killed while writing
+        scratch.unlink()
+    return path
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, oldest first."""
+    return sorted(folder.glob(PATTERN))
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and state of a checkpoint.
+
+    Raises:
+        InputError: the file is missing, cut off, a pickle, or not one of ours.
+    """
+    advice = "remove it to go on from the one before, or train anew"
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such checkpoint")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{path}: not a whole checkpoint ({error}); pickles are never loaded; {advice}"
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise InputError(f"{path}: not a checkpoint of Glass Kit ({FORMAT}); {advice}")
+    return tensors, json.loads(metadata["state"])
+
+
+def check_fits(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Refuse tensors that are not those of this model and objective.
+
+    Raises:
+        InputError: names the first tensor that is missing, unknown or of another shape.
+    """
+    for name in sorted(expected.keys() ^ found.keys()):
+        what = "lacks" if name in expected else "has the unknown"
+        raise InputError(
+            f"{path}: {what} tensor {name!r}; it is from another architecture, mode or objective"
+        )
+    for name, tensor in found.items():
+        if tensor.shape != expected[name].shape:
+            raise InputError(
+                f"{path}: tensor {name!r} has shape {tuple(tensor.shape)}, here it is "
+                f"{tuple(expected[name].shape)}; it is from another architecture"
+            )
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The state of an optimizer whose groups carry ``names``, as "optimizer.NAME:KEY"."""
+    return {
+        f"optimizer.{name}:{key}": value
+        for group in optimizer.param_groups
+        for name, parameter in zip(group["names"], group["params"], strict=True)
+        for key, value in optimizer.state[parameter].items()
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimizer the state that `optimizer_tensors` took, each on its parameter's device."""
+    for group in optimizer.param_groups:
+        for name, parameter in zip(group["names"], group["params"], strict=True):
+            prefix = f"optimizer.{name}:"
+            optimizer.state[parameter] = {
+                key.removeprefix(prefix): value.to(parameter.device).clone()
+                for key, value in tensors.items()
+                if key.startswith(prefix)
+            }

@@ -1,0 +1,178 @@
+"""Where a step's inputs come from: tables of cached features, or pictures that are loaded.
+
+n records, t texts, F and G feature widths, T tokens a text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from glasskit.data.grouped import GroupedDataset
+from glasskit.training.batches import Batches, Rows
+
+if TYPE_CHECKING:
+    from glasskit.models import GlassModel
+
+Progress = Callable[[int, int], None]
+
+
+class Step(NamedTuple):
+    """Inputs of one step on the training device."""
+
+    rows: Rows
+    images: Tensor
+    texts: Tensor
+
+
+class Feed(Protocol):
+    """The steps of an epoch with their inputs."""
+
+    batches: Batches
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Step]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """How tower features are computed; by default through the disk cache.
+
+    Args:
+        images: (model, dataset, progress) -> (n, F).
+        texts: (model, texts, progress) -> (t, G).
+    """
+
+    images: Callable[[GlassModel, GroupedDataset, Progress | None], Tensor]
+    texts: Callable[[GlassModel, Sequence[str], Progress | None], Tensor]
+
+
+def cached_features() -> Features:
+    """Features by `glasskit.models.features`: computed once, then read from disk."""
+    from glasskit.models.features import image_features, text_features
+
+    return Features(image_features, text_features)
+
+
+class FeatureBank:
+    """Tower features of the train and val splits, found by record key and by text.
+
+    They are computed split by split, whole: which records are held out for validation then changes
+    nothing in what the disk cache is asked for.
+
+    Args:
+        model: whose towers are used.
+        dataset: all records; those of the test split are left alone.
+        features: how they are computed.
+        progress: called with (done, total) while pictures are embedded.
+    """
+
+    def __init__(
+        self,
+        model: GlassModel,
+        dataset: GroupedDataset,
+        features: Features,
+        progress: Progress | None = None,
+    ) -> None:
+        self._compute = lambda texts: features.texts(model, texts, None)
+        self._image: dict[str, Tensor] = {}
+        self._text: dict[str, Tensor] = {}
+        for name in ("train", "val"):
+            part = dataset.where(lambda record, name=name: record.split == name)
+            if not len(part):
+                continue
+            rows = features.images(model, part, progress)
+            self._image |= {r.key: f for r, f in zip(part.records, rows, strict=True)}
+            self._add([caption for record in part.records for caption in record.captions])
+
+    def images(self, part: GroupedDataset) -> Tensor:
+        """(n, F) features of the records of a part."""
+        return torch.stack([self._image[record.key] for record in part.records])
+
+    def texts(self, texts: Sequence[str]) -> Tensor:
+        """(t, G) features of texts; those not met before are computed."""
+        self._add([text for text in dict.fromkeys(texts) if text not in self._text])
+        return torch.stack([self._text[text] for text in texts])
+
+    def _add(self, texts: list[str]) -> None:
+        if texts:
+            self._text |= dict(zip(texts, self._compute(texts), strict=True))
+
+
+class TableFeed:
+    """Steps from feature tables: two index operations each.
+
+    Args:
+        batches: the plan.
+        image: (n, F) on the training device.
+        text: (t, G) features of ``batches.texts``, there too.
+    """
+
+    def __init__(self, batches: Batches, image: Tensor, text: Tensor) -> None:
+        self.batches, self.image, self.text = batches, image, text
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Step]:
+        """The steps of one epoch from ``start`` on."""
+        device = self.image.device
+        for rows in self.batches.epoch(epoch, start):
+            yield Step(rows, self.image[rows.images.to(device)], self.text[rows.texts.to(device)])
+
+
+class PictureFeed:
+    """Steps from pictures, loaded ahead by worker processes.
+
+    Args:
+        batches: the plan.
+        model: its preprocess and tokenizer are used.
+        device: where inputs are put.
+        workers: processes that load; 0 loads in this one.
+    """
+
+    def __init__(
+        self, batches: Batches, model: GlassModel, device: torch.device, workers: int
+    ) -> None:
+        self.batches, self.device, self.workers = batches, device, workers
+        self.preprocess = model.preprocess
+        self.tokens = model.tokens(batches.texts).cpu()  # (t, T)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Step]:
+        """The steps of one epoch from ``start`` on."""
+        loader = DataLoader(
+            _Steps(self, epoch),
+            batch_size=None,
+            sampler=range(start, len(self.batches)),
+            num_workers=self.workers,
+            collate_fn=_unchanged,
+            pin_memory=self.device.type == "cuda",
+        )
+        for rows, images, texts in loader:
+            yield Step(
+                rows,
+                images.to(self.device, non_blocking=True),
+                texts.to(self.device, non_blocking=True),
+            )
+
+
+class _Steps(Dataset):
+    """Step number -> its rows, pixels and tokens; what a worker process runs."""
+
+    def __init__(self, feed: PictureFeed, epoch: int) -> None:
+        self.batches, self.tokens, self.preprocess = feed.batches, feed.tokens, feed.preprocess
+        self.plan = feed.batches.sampler.plan(epoch)
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, step: int) -> tuple[Rows, Tensor, Tensor]:
+        rows = self.batches.rows(self.plan, step)
+        dataset = self.batches.dataset
+        pixels = torch.stack([self.preprocess(dataset.image(int(i))) for i in rows.images])
+        return rows, pixels, self.tokens[rows.texts]
+
+
+def _unchanged(item: tuple[Rows, Tensor, Tensor]) -> tuple[Rows, Tensor, Tensor]:
+    return item

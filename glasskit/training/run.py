@@ -1,0 +1,223 @@
+"""`train`: from settings to a run directory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.state import AcceleratorState
+from accelerate.utils import is_tensorboard_available, is_wandb_available
+from torch import nn
+
+from glasskit.data.grouped import GroupedDataset
+from glasskit.errors import InputError
+from glasskit.losses.objectives import build_objective
+from glasskit.losses.settings import ObjectiveSettings
+from glasskit.models import GlassModel, load_model
+from glasskit.models.prompts import prompts
+from glasskit.training.batches import Batches
+from glasskit.training.checkpoint import checkpoints, write_atomic
+from glasskit.training.config import TrainConfig
+from glasskit.training.encoders import HeadEncoder, build_encoder, left_as_found
+from glasskit.training.feeds import (
+    Feed,
+    FeatureBank,
+    Features,
+    PictureFeed,
+    Progress,
+    TableFeed,
+    cached_features,
+)
+from glasskit.training.stopping import StopRequest
+from glasskit.training.trainer import Hook, Trainer, TrainResult
+from glasskit.training.validation import Validation, split_for_training, validation_sizes
+
+
+def train(
+    config: TrainConfig,
+    *,
+    dataset: GroupedDataset | None = None,
+    model: GlassModel | None = None,
+    features: Features | None = None,
+    bar: bool = False,
+    progress: Progress | None = None,
+    on_step: Hook | None = None,
+    on_epoch: Hook | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> TrainResult:
+    """Train a model on groups and keep the best one by validation in ``config.out``.
+
+    The directory then holds config.json and model.safetensors (`load_model` takes it), config.yaml,
+    checkpoints/, log.jsonl and, with that tracker, tensorboard/.
+
+    Args:
+        config: all settings.
+        dataset: used instead of ``config.dataset``; its test records are never looked at.
+        model: used instead of ``config.model``, and trained in place.
+        features: how tower features are computed in mode head; by default through the disk cache.
+        bar: draw a progress bar.
+        progress: called with (done, total) while pictures are embedded for mode head.
+        on_step: called with every line of the log about a step.
+        on_epoch: called with every line of the log about a validation.
+        stop: asked after every step; True saves and stops.
+
+    Raises:
+        InputError: settings, data, objective and model do not go together, a checkpoint cannot be
+            used, the directory holds a run already, or training diverged.
+    """
+    out = prepare_folder(config)
+    if dataset is None:
+        from glasskit.data import load_dataset
+
+        dataset = load_dataset(config.dataset, images=config.images)
+    if model is None:
+        model = load_model(config.model, device="cpu")
+    objective = objective_of(config)
+    train_part, held = split_for_training(dataset, config)
+    accelerator = start_engine(config)
+    world, rank = accelerator.num_processes, accelerator.process_index
+    needs = tuple(objective.needs)
+    batches = Batches(
+        train_part,
+        config,
+        needs,
+        groups=config.groups_per_batch,
+        members=config.group_size,
+        rank=rank,
+        world=world,
+    )
+    with left_as_found(model), StopRequest(stop) as request:
+        encoder = build_encoder(model, config, needs).to(accelerator.device)
+        feed_of, prompt_inputs = inputs_of(
+            config, accelerator, model, encoder, dataset, features, progress
+        )
+        validation = None
+        if held is not None:
+            groups, members = validation_sizes(held, config, world)
+            held_batches = Batches(
+                held, config, needs, groups=groups, members=members, rank=rank, world=world
+            )
+            validation = Validation(feed_of(held_batches), prompt_inputs, accelerator)
+        if accelerator.is_main_process:
+            text = config.to_yaml()
+            write_atomic(out / "config.yaml", lambda scratch: scratch.write_text(text))
+        trainer = Trainer(
+            config,
+            accelerator,
+            model,
+            encoder,
+            objective,
+            feed_of(batches),
+            validation,
+            data=data_key(dataset),
+            bar=bar and accelerator.is_main_process,
+            on_step=on_step,
+            on_epoch=on_epoch,
+        )
+        result = trainer.fit(request)
+    accelerator.end_training()
+    return result
+
+
+def prepare_folder(config: TrainConfig) -> Path:
+    """Make the run directory.
+
+    Raises:
+        InputError: it holds a run and neither ``resume`` nor ``overwrite`` is set.
+    """
+    out = Path(config.out)
+    folder = out / "checkpoints"
+    out.mkdir(parents=True, exist_ok=True)
+    if config.resume or not (checkpoints(folder) or (out / "model.safetensors").exists()):
+        return out
+    if not config.overwrite:
+        raise InputError(f"{out}: holds a run; go on with resume, or choose another out directory")
+    for file in (*checkpoints(folder), out / "model.safetensors", out / "config.json"):
+        file.unlink(missing_ok=True)
+    return out
+
+
+def objective_of(config: TrainConfig) -> nn.Module:
+    """The objective with the settings that it shares with the config, by name."""
+    own = config.as_dict()
+    known = {field.name for field in fields(ObjectiveSettings)} & own.keys()
+    try:
+        return build_objective(config.objective, **{name: own[name] for name in known})
+    except ValueError as error:
+        raise InputError(f"objective {config.objective!r}: {error}") from error
+
+
+def start_engine(config: TrainConfig) -> Accelerator:
+    """An Accelerator for the settings; under torchrun or accelerate launch, one of several.
+
+    Raises:
+        InputError: the precision or the tracker is not to be had here.
+    """
+    on_gpu = torch.cuda.is_available() and config.device != "cpu"
+    if config.precision == "fp16" and not on_gpu:
+        raise InputError("precision fp16: needs a GPU; choose fp32 or bf16")
+    have = {"tensorboard": is_tensorboard_available, "wandb": is_wandb_available}
+    if config.tracker != "none" and not have[config.tracker]():
+        raise InputError(f"tracker {config.tracker}: not installed; pip install {config.tracker}")
+    if not torch.distributed.is_initialized():
+        # An earlier run in this process may have had another device or precision.
+        AcceleratorState._reset_state(reset_partial_state=True)
+    tracked = None if config.tracker == "none" else config.tracker
+    accelerator = Accelerator(
+        cpu=config.device == "cpu",
+        mixed_precision={"fp32": "no"}.get(config.precision, config.precision),
+        log_with=tracked,
+        project_dir=config.out,
+        # Towers may have parameters that no output depends on.
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(find_unused_parameters=config.mode != "head")
+        ],
+    )
+    if tracked is not None:
+        settings = {k: v for k, v in config.as_dict().items() if v is not None}
+        accelerator.init_trackers(
+            "tensorboard" if tracked == "tensorboard" else "glasskit", settings
+        )
+    return accelerator
+
+
+def inputs_of(
+    config: TrainConfig,
+    accelerator: Accelerator,
+    model: GlassModel,
+    encoder: nn.Module,
+    dataset: GroupedDataset,
+    features: Features | None,
+    progress: Progress | None,
+) -> tuple[Callable[[Batches], Feed], torch.Tensor]:
+    """How batches become feeds in this mode, and the text inputs of the concept prompts."""
+    sentences = prompts(dataset.labels(1))
+    device = accelerator.device
+    if not isinstance(encoder, HeadEncoder):
+        return (
+            lambda batches: PictureFeed(batches, model, device, config.workers),
+            model.tokens(sentences),
+        )
+    with accelerator.main_process_first():
+        bank = FeatureBank(model, dataset, features or cached_features(), progress)
+        prompt_inputs = bank.texts(sentences).to(device)
+
+    def table(batches: Batches) -> TableFeed:
+        images = encoder.inputs(bank.images(batches.dataset).to(device))
+        return TableFeed(batches, images, bank.texts(batches.texts).to(device))
+
+    return table, prompt_inputs
+
+
+def data_key(dataset: GroupedDataset) -> str:
+    """A hash of all records: a run goes on only with the data that it began with."""
+    digest = hashlib.sha256()
+    for record in dataset.records:
+        row = (record.key, record.concept, record.split, *record.captions, record.negation)
+        digest.update(json.dumps(row).encode())
+    return digest.hexdigest()

@@ -1,0 +1,158 @@
+"""Validation: the objective and concept recognition on records that are not trained on.
+
+Letters: n records, c concepts, L width.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from glasskit.data.grouped import GroupedDataset
+from glasskit.errors import InputError
+from glasskit.models.prompts import pool_prompts
+from glasskit.training.batches import grouped
+from glasskit.training.config import TrainConfig
+from glasskit.training.encoders import HeadEncoder, TowerEncoder
+from glasskit.training.feeds import Feed
+
+CHUNK = 256
+"""Prompts that are encoded at once."""
+
+ENOUGH = 2
+"""Concepts that validation needs: with one every answer is right."""
+
+
+class Accuracy(NamedTuple):
+    """Shares, 0 to 1, of pictures whose nearest concept is right.
+
+    Args:
+        top1: nearest is the record's own concept.
+        acceptable_top1: nearest is one that a careful viewer accepts.
+    """
+
+    top1: float
+    acceptable_top1: float
+
+
+class Scores(NamedTuple):
+    """One validation: mean loss over its batches, and concept recognition."""
+
+    loss: float
+    top1: float
+    acceptable_top1: float
+
+    def better(self, other: Scores | None, measure: str) -> bool:
+        """Whether these scores beat others by a measure; equal shares are settled by the loss."""
+        if other is None:
+            return True
+        if measure == "loss":
+            return self.loss < other.loss
+        mine, theirs = getattr(self, measure), getattr(other, measure)
+        return (mine, -self.loss) > (theirs, -other.loss)
+
+
+def accuracy(similarity: Tensor, targets: Tensor, acceptable: Tensor) -> Accuracy:
+    """Shares of rows in which a right concept is strictly above every wrong one: ties are wrong.
+
+    Args:
+        similarity: (n, c).
+        targets: (n,) the own concept of each row.
+        acceptable: (n, c) bool, the accepted concepts of each row.
+    """
+    own = torch.zeros_like(acceptable)
+    own[torch.arange(len(targets), device=targets.device), targets] = True
+
+    def share(right: Tensor) -> float:
+        best_right = similarity.masked_fill(~right, -torch.inf).amax(1)  # (n,)
+        best_wrong = similarity.masked_fill(right, -torch.inf).amax(1)  # (n,)
+        return float((best_right > best_wrong).double().mean())
+
+    return Accuracy(share(own), share(acceptable))
+
+
+def split_for_training(
+    dataset: GroupedDataset, config: TrainConfig
+) -> tuple[GroupedDataset, GroupedDataset | None]:
+    """The records to train on and those to validate on, or None for no validation.
+
+    The val split where there is one; else ``validation_share`` of each concept's train records,
+    by the seed, so that every concept keeps at least one to train on. Test records are in neither.
+
+    Raises:
+        InputError: no train records, or fewer than two concepts to validate on.
+    """
+    train = dataset.split("train")
+    if any(record.split == "val" for record in dataset.records):
+        held = dataset.split("val")
+    elif config.validation_share == 0:
+        return train, None
+    else:
+        rows = _stratified(train, config.validation_share, config.seed)
+        if not rows:
+            return train, None
+        held = train.select(sorted(rows))
+        train = train.select(i for i in range(len(train)) if i not in rows)
+    if len(held.groups()) < ENOUGH:
+        raise InputError(
+            f"data set {dataset.name!r}: validation has records of one concept only; raise "
+            "validation_share or give the val split more concepts"
+        )
+    return train, held
+
+
+def _stratified(train: GroupedDataset, share: float, seed: int) -> set[int]:
+    """Rows held out: the same share of every concept, its fraction settled by a draw."""
+    rng = np.random.default_rng((seed, len(train)))
+    held: set[int] = set()
+    for members in train.groups().values():
+        count = min(int(share * len(members) + rng.random()), len(members) - 1)
+        held.update(int(i) for i in rng.permutation(members)[:count])
+    return held
+
+
+class Validation:
+    """Scores of an encoder on records held out, in the same groups every time.
+
+    Args:
+        feed: the records' steps; those of epoch 0 are used.
+        prompts: (c * templates, ...) inputs of the text side for every level-1 concept.
+        accelerator: joins the rows of all processes.
+    """
+
+    def __init__(self, feed: Feed, prompts: Tensor, accelerator: Accelerator) -> None:
+        self.feed, self.prompts, self.accelerator = feed, prompts, accelerator
+        dataset = feed.batches.dataset
+        self.targets = torch.from_numpy(dataset.targets(1)).to(accelerator.device)
+        self.acceptable = torch.from_numpy(dataset.acceptable(1)).to(accelerator.device)
+
+    @torch.no_grad()
+    def scores(self, encoder: HeadEncoder | TowerEncoder, objective: nn.Module) -> Scores:
+        """Mean loss over the batches, and recognition of every record among all concepts."""
+        encoder.eval()
+        with self.accelerator.autocast():
+            texts = torch.cat([encoder.texts(part) for part in self.prompts.split(CHUNK)])
+            concepts = pool_prompts(texts.float())  # (c, L)
+            images = concepts.new_zeros(len(self.targets), concepts.shape[1])  # (n, L)
+            losses = []
+            for rows, pictures, captions in self.feed.epoch(0):
+                encoded = encoder(pictures, captions)
+                losses.append(objective(grouped(encoded, rows)).total)
+                pairs = rows.groups * rows.members
+                own = rows.images[:pairs].to(images.device)
+                vectors = encoded.images[:pairs].float()
+                # Every record comes in the plan at least once, in one process or another.
+                images[self.accelerator.gather(own)] = self.accelerator.gather(vectors)
+        found = accuracy(images @ concepts.T, self.targets, self.acceptable)
+        return Scores(float(torch.stack(losses).mean()), *found)
+
+
+def validation_sizes(held: GroupedDataset, config: TrainConfig, world: int) -> tuple[int, int]:
+    """(M, N) for validation: those of training as far as the held-out records reach."""
+    by_concept = held.groups()
+    groups = min(config.groups_per_batch, len(by_concept)) // world * world
+    return max(groups, world), min(config.group_size, max(map(len, by_concept.values())))

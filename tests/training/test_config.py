@@ -1,0 +1,67 @@
+"""TrainConfig: limits on the field, one line on bad input, YAML there and back."""
+
+from __future__ import annotations
+
+import pytest
+
+from glasskit.errors import InputError
+from glasskit.training.config import TrainConfig
+from glasskit.training.fields import limits
+
+
+def test_every_field_explains_itself_and_the_defaults_are_valid():
+    config = TrainConfig()
+    for name, bound in limits(TrainConfig).items():
+        assert bound.help, name
+        assert getattr(config, name) is None or bound.allows(getattr(config, name)), name
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("alpha", 1.2233, "alpha: 1.2233 is not allowed; give 0 to 1"),
+        ("temperature", 0.0, "temperature: 0.0 is not allowed; give above 0"),
+        ("temperature", float("nan"), "temperature: nan is not allowed; give above 0"),
+        ("ema", 1.0, "ema: 1.0 is not allowed; give 0 and below 1"),
+        ("epochs", 0, "epochs: 0 is not allowed; give 1 or more epochs"),
+        ("mode", "half", "mode: 'half' is not allowed; give one of head, full, image, text, lora"),
+        ("epochs", "ten", "epochs: 'ten' is not of type int"),
+        ("lr", True, "lr: True is not of type float"),
+        ("alfa", 0.5, "alfa: no such setting; known are"),
+        ("text_lr", "x", "text_lr: 'x' is not of type float or nothing"),
+    ],
+)
+def test_bad_values_name_the_field(field, value, message):
+    with pytest.raises(InputError) as caught:
+        TrainConfig.load(**{field: value})
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_yaml_is_read_flags_win_and_the_file_written_reads_back(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("lr: 1e-4\ngroup_size: 3\nimages: null\n", encoding="utf-8")
+    config = TrainConfig.load(path, group_size=7)
+    assert (config.lr, config.group_size, config.images) == (1e-4, 7, None)
+    path.write_text(config.to_yaml(), encoding="utf-8")
+    assert TrainConfig.load(path) == config
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "lr: [", "just words"])
+def test_a_file_that_is_no_mapping_is_refused_in_one_line(tmp_path, text):
+    path = tmp_path / "run.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        TrainConfig.load(path)
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match="there is no such settings file"):
+        TrainConfig.load(tmp_path / "none.yaml")
+
+
+def test_differences_leave_out_what_changes_no_weight():
+    first = TrainConfig()
+    assert first.differences(first.but(out="elsewhere", workers=0).as_dict()) == []
+    assert first.differences(first.but(lr=0.5).as_dict()) == ["lr"]
