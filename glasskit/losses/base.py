@@ -1,0 +1,119 @@
+"""What the objectives share: checks of options and the frame of an objective.
+
+Letters: M groups, N members a group, L width, B = M N pairs.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from abc import abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
+from glasskit.losses.distributed import gather_batch
+from glasskit.losses.vectors import accumulator, check_temperature, unit
+
+FIELD_MEANING = {
+    "paraphrase": "another caption of the same picture",
+    "negation": "a sentence that is false of the picture",
+    "negative_image": "a picture of which the negation is true",
+    "phrases": "noun phrases of the captions, with their phrase_owner",
+    "patches": "patch tokens of the pictures, from an image tower that has them",
+}
+# Stands for -inf in a masked logit: exp of it is 0, and a row with nothing left stays finite.
+MASKED = -1e30
+
+
+def check_share(name: str, value: float) -> float:
+    """The value as float; raises ValueError where it is not between 0 and 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be between 0 and 1, got {value}")
+    return float(value)
+
+
+def check_weight(name: str, value: float) -> float:
+    """The value as float; raises ValueError where it is negative or not finite."""
+    if not (value >= 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be 0 or more and finite, got {value}")
+    return float(value)
+
+
+def unit_rows(x: Tensor) -> Tensor:
+    """(M, N, L) vectors of any length and precision as (B, L) unit rows, group after group."""
+    return unit(accumulator(x.flatten(0, 1)))
+
+
+class Objective(nn.Module):
+    """One objective: takes a GroupedBatch, gives an ObjectiveOutput.
+
+    `forward` checks that the batch has what the objective needs, joins the batches of all ranks
+    (so that the value and its gradients are those of one process on the joined batch), switches
+    autocast off (a product of unit vectors over tau in half precision is off by whole units at
+    tau 0.01) and hands over to `terms`.
+
+    Args:
+        name: its name in the registry, for messages.
+        needs: the optional fields of the batch that it asks for.
+        temperature: tau; the logits are cosines over tau. Where the batch has a `logit_scale`
+            the logits are cosines times exp(logit_scale) instead.
+        negatives_are_groups: whether it learns nothing from a batch of one group, to be said.
+
+    Raises:
+        ValueError: a temperature that is not positive and finite; at the call, a field that is
+            needed and absent.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        needs: tuple[str, ...] = (),
+        temperature: float = 0.1,
+        negatives_are_groups: bool = False,
+    ) -> None:
+        super().__init__()
+        check_temperature(temperature)
+        self.name = name
+        self.needs = needs
+        self.temperature = temperature
+        self.negatives_are_groups = negatives_are_groups
+
+    def forward(self, batch: GroupedBatch) -> ObjectiveOutput:
+        """The value and its parts, () each."""
+        for field in self.needs:
+            self.field(batch, field)
+        joined = gather_batch(batch)
+        if self.negatives_are_groups and joined.groups == 1 and not torch.compiler.is_compiling():
+            warnings.warn(
+                f"M = 1: objective {self.name!r} has no negatives in a batch of one group; "
+                "use at least 2 groups a batch",
+                stacklevel=2,
+            )
+        with torch.autocast(joined.image.device.type, enabled=False):
+            return self.terms(joined)
+
+    def field(self, batch: GroupedBatch, name: str) -> Tensor:
+        """An optional field of the batch; raises ValueError where it is absent."""
+        value: Tensor | None = getattr(batch, name)
+        if value is None:
+            raise ValueError(
+                f"objective {self.name!r} needs {name!r} in the batch: "
+                f"{FIELD_MEANING[name]}{self.hint(name)}"
+            )
+        return value
+
+    def hint(self, field: str) -> str:
+        """What else to do where `field` is absent, appended to the message."""
+        return ""
+
+    def scale(self, batch: GroupedBatch) -> Tensor | float:
+        """The inverse temperature: exp(logit_scale) of the batch, else 1 / tau."""
+        if batch.logit_scale is None:
+            return 1 / self.temperature
+        return accumulator(batch.logit_scale).reshape(()).exp()
+
+    @abstractmethod
+    def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
+        """The value and its parts on a batch that has everything needed."""

@@ -1,0 +1,54 @@
+"""UniCL: every caption of the group is a target, and each must be met.
+
+Letters: M groups, N members a group, L width, B = M N pairs; u, v unit image and text vectors;
+S_ab = s u_a . v_b, s = 1 / tau; P(a) the N pairs of a's group.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from glasskit.losses.base import Objective
+from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
+from glasskit.losses.vectors import accumulator, unit
+
+
+def multi_positive_loss(image: Tensor, text: Tensor, scale: Tensor | float) -> Tensor:
+    """1/2 [ CE(p, S) + CE(p, S^T) ], where row p_a is 1/N on P(a) and 0 elsewhere.
+
+    CE(p, S) = mean_a [ LSE_b S_ab - s u_a . mean_{P(a)} v ], so beyond the two LSE it costs
+    O(B L): the mean over all anchors of the second term is that of s mean_i u_gi . mean_j v_gj.
+
+    Shapes: image, text (M, N, L) unit vectors; value ().
+    """
+    u, v = image.flatten(0, 1), text.flatten(0, 1)  # (B, L)
+    logits = scale * (u @ v.T)  # (B, B)
+    spread = logits.logsumexp(1).mean() + logits.logsumexp(0).mean()
+    alignment = (image.mean(1) * text.mean(1)).sum(-1).mean()
+    return spread / 2 - scale * alignment
+
+
+class UniCl(Objective):
+    """UniCL / StableRep: cross entropy to a uniform target over the own group, both ways.
+
+        L = 1/2 [ CE(p, S) + CE(p, S^T) ],  p_ab = 1/N within the group of a, else 0
+
+    By Jensen it is at least L_out(pairwise) + log N: CLEAR GLASS lets one easy positive satisfy
+    a row, UniCL asks for all. Its least value is therefore log N, not 0.
+
+    Shapes: image, text (M, N, L); value ().
+    Source: Yang et al. 2022, arXiv 2204.03610; Tian et al. 2023, arXiv 2306.00984.
+    Asks of the batch: nothing more. With N = 1 it is CLIP.
+
+    Raises:
+        ValueError: temperature not positive and finite.
+    """
+
+    def __init__(self, temperature: float = 0.1) -> None:
+        super().__init__("unicl", (), temperature, negatives_are_groups=True)
+
+    def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
+        """The value, under "unicl" too."""
+        image, text = unit(accumulator(batch.image)), unit(accumulator(batch.text))
+        value = multi_positive_loss(image, text, self.scale(batch))
+        return ObjectiveOutput(value, {"unicl": value.detach()})

@@ -1,0 +1,141 @@
+"""SigLIP: every image-text pair is a yes-or-no question; and its form for groups.
+
+Letters: M groups, N members a group, L width, B = M N pairs; u, v unit image and text vectors;
+s = 1 / tau the scale and b the bias of the logits.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from glasskit.losses.base import Objective, unit_rows
+from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
+
+
+def siglip_term() -> nn.Module:
+    """open_clip's SigLipLoss: (B, L), (B, L) unit rows, a scale and a bias -> ()."""
+    from open_clip.loss import SigLipLoss
+
+    return SigLipLoss()
+
+
+def sigmoid_loss(logits: Tensor, positive: Tensor, count: int) -> Tensor:
+    """-(1 / count) sum log sigmoid(y x), y = +1 where positive and -1 elsewhere.
+
+    Shapes: logits (A, C), positive (A, C) bool; value ().
+    """
+    return -F.logsigmoid(torch.where(positive, logits, -logits)).sum() / count
+
+
+def same_group(groups: int, members: int, device: torch.device) -> Tensor:
+    """(B, B) bool: the two pairs are of one group."""
+    group = torch.arange(groups, device=device).repeat_interleave(members)
+    return group[:, None] == group[None, :]
+
+
+def grouped_siglip_loss(
+    image: Tensor, text: Tensor, groups: int, scale: Tensor | float, bias: Tensor | float
+) -> Tensor:
+    """-(1 / B) sum_ab log sigmoid(y_ab (s u_a . v_b + b)), y = +1 within the group of a, else -1.
+
+    Shapes: image, text (B, L) unit rows, group after group; value ().
+    """
+    rows = image.shape[0]
+    positive = same_group(groups, rows // groups, image.device)
+    return sigmoid_loss(scale * (image @ text.T) + bias, positive, rows)
+
+
+class SigmoidObjective(Objective):
+    """An objective whose logits have a bias: a parameter that the trainer may learn.
+
+    Put the objective's parameters beside the model's in the optimiser, without weight decay (a
+    decaying bias would say that half of all pairs match). Not learned, it is a buffer.
+
+    Args:
+        name, needs, temperature, negatives_are_groups: as in Objective.
+        logit_bias: b at the start; -10 answers "no" to nearly every pair, as most are.
+        learn_bias: whether b is a parameter.
+
+    Raises:
+        ValueError: a bias that is not finite; temperature not positive and finite.
+    """
+
+    logit_bias: Tensor
+
+    def __init__(
+        self,
+        name: str,
+        needs: tuple[str, ...] = (),
+        temperature: float = 0.1,
+        logit_bias: float = -10.0,
+        learn_bias: bool = True,
+        negatives_are_groups: bool = False,
+    ) -> None:
+        super().__init__(name, needs, temperature, negatives_are_groups)
+        if not math.isfinite(logit_bias):
+            raise ValueError(f"logit_bias must be finite, got {logit_bias}")
+        start = torch.tensor(float(logit_bias))
+        if learn_bias:
+            self.logit_bias = nn.Parameter(start)
+        else:
+            self.register_buffer("logit_bias", start)
+
+
+class SigLip(SigmoidObjective):
+    """SigLIP: a pair's own caption is a yes, every other caption a no, in-group ones too.
+
+        L = -(1/B) sum_ab log sigmoid( y_ab (s u_a . v_b + b) ),  y_aa = +1, else -1
+
+    Shapes: image, text (M, N, L); value ().
+    Source: Zhai et al. 2023, arXiv 2303.15343 (s = 10 and b = -10 at the start); computed by
+    open_clip's SigLipLoss.
+    Asks of the batch: nothing more. Groups do not matter to it.
+
+    Raises:
+        ValueError: an option out of range, see SigmoidObjective.
+    """
+
+    def __init__(
+        self, temperature: float = 0.1, logit_bias: float = -10.0, learn_bias: bool = True
+    ) -> None:
+        super().__init__("siglip", (), temperature, logit_bias, learn_bias)
+        self.siglip = siglip_term()
+
+    def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
+        """The value, under "siglip" too."""
+        value: Tensor = self.siglip(
+            unit_rows(batch.image), unit_rows(batch.text), self.scale(batch), self.logit_bias
+        )
+        return ObjectiveOutput(value, {"siglip": value.detach()})
+
+
+class GroupedSigLip(SigmoidObjective):
+    """SigLIP with every image-text pair of one group as a yes: see grouped_siglip_loss.
+
+    Shapes: image, text (M, N, L); value ().
+    Source: Zhai et al. 2023, arXiv 2303.15343, with the positives of a group.
+    Asks of the batch: nothing more. With N = 1 it is SigLip.
+
+    Raises:
+        ValueError: an option out of range, see SigmoidObjective.
+    """
+
+    def __init__(
+        self, temperature: float = 0.1, logit_bias: float = -10.0, learn_bias: bool = True
+    ) -> None:
+        super().__init__("grouped-siglip", (), temperature, logit_bias, learn_bias, True)
+
+    def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
+        """The value, under "siglip" too."""
+        value = grouped_siglip_loss(
+            unit_rows(batch.image),
+            unit_rows(batch.text),
+            batch.groups,
+            self.scale(batch),
+            self.logit_bias,
+        )
+        return ObjectiveOutput(value, {"siglip": value.detach()})

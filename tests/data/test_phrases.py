@@ -1,0 +1,58 @@
+"""Noun phrases: what is seen, without the words around it, and nothing fetched."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from glasskit.data.phrases import noun_phrases
+
+CASES = {
+    "A man riding a wave on top of a surfboard.": ["man", "wave", "surfboard"],
+    "Two young women sharing a slice of chocolate cake at a small wooden table": [
+        *("two young women", "slice", "chocolate cake", "small wooden table"),
+    ],
+    "an old, rusted bicycle leaning against the brick wall": ["rusted bicycle", "brick wall"],
+    "A photo of her red house": ["red house"],
+    "There is no dog on the couch": ["couch"],
+    "Someone is running.": [],
+    "the cat and the cat": ["cat"],
+    "A cat/dog sign. A bus waits.": ["cat/dog sign", "bus"],
+    "": [],
+}
+
+
+@pytest.mark.parametrize("caption", CASES)
+def test_phrases_of_a_caption(caption: str) -> None:
+    assert noun_phrases([caption]).phrases == CASES[caption]
+
+
+def test_owners_are_the_captions_that_phrases_are_from() -> None:
+    phrases, owners = noun_phrases(
+        ["A dog on grass", "running fast", "the dog's red ball", "A dog"]
+    )
+    assert list(zip(phrases, owners, strict=True))[:2] == [("dog", 0), ("grass", 0)]
+    assert owners == sorted(owners)
+    assert phrases[-1] == "dog"
+    assert owners[-1] == 3
+    assert 1 not in owners
+
+
+def test_no_captions_no_phrases() -> None:
+    assert noun_phrases([]) == ([], [])
+
+
+def test_works_without_corpora_and_without_a_network() -> None:
+    code = (
+        "import socket, nltk;"
+        "nltk.data.path[:] = [];"
+        "socket.socket.connect = lambda *a: (_ for _ in ()).throw(OSError('no network'));"
+        "from glasskit.data.phrases import noun_phrases;"
+        "print(noun_phrases(['A red bus in the snow']).phrases)"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert out.stdout.strip() == "['red bus', 'snow']"

@@ -1,0 +1,306 @@
+"""Each objective once more, from its formula, in plain Python loops over floats.
+
+Slow on purpose, and sharing nothing with the library but the batch. Letters as there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from glasskit.losses import GroupedBatch
+
+Vector = list[float]
+
+
+def dot(a: Vector, b: Vector) -> float:
+    return math.fsum(x * y for x, y in zip(a, b, strict=True))
+
+
+def unit(a: Vector) -> Vector:
+    norm = math.sqrt(dot(a, a))
+    return [x / norm for x in a]
+
+
+def mean(values: list[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def mean_vector(rows: list[Vector]) -> Vector:
+    return [mean(list(column)) for column in zip(*rows, strict=True)]
+
+
+def log_sum_exp(values: list[float]) -> float:
+    top = max(values)
+    return top + math.log(math.fsum(math.exp(v - top) for v in values))
+
+
+def cross_entropy(logits: list[float], target: int) -> float:
+    return log_sum_exp(logits) - logits[target]
+
+
+def log_sigmoid(x: float) -> float:
+    return -math.log1p(math.exp(-x)) if x > 0 else x - math.log1p(math.exp(x))
+
+
+@dataclass
+class Rows:
+    """A batch as lists of unit vectors, pair by pair, with the group of each pair."""
+
+    image: list[Vector]
+    text: list[Vector]
+    group: list[int]
+
+    @classmethod
+    def of(cls, batch: GroupedBatch) -> Rows:
+        group = [g for g in range(batch.groups) for _ in range(batch.members)]
+        return cls(rows(batch.image), rows(batch.text), group)
+
+    def members(self, g: int) -> list[int]:
+        return [a for a, own in enumerate(self.group) if own == g]
+
+
+def rows(x) -> list[Vector]:
+    return [unit(v) for v in x.detach().double().flatten(0, 1).tolist()]
+
+
+def clip(batch: GroupedBatch, s: float = 10.0) -> float:
+    r = Rows.of(batch)
+    return info_nce(r.image, r.text, s)
+
+
+def info_nce(u: list[Vector], v: list[Vector], s: float) -> float:
+    count = range(len(u))
+    to_text = [cross_entropy([s * dot(u[a], v[b]) for b in count], a) for a in count]
+    to_image = [cross_entropy([s * dot(u[b], v[a]) for b in count], a) for a in count]
+    return (mean(to_text) + mean(to_image)) / 2
+
+
+def siglip(batch: GroupedBatch, s: float = 10.0, bias: float = -10.0) -> float:
+    r = Rows.of(batch)
+    total = 0.0
+    for a in range(len(r.image)):
+        for b in range(len(r.text)):
+            y = 1 if a == b else -1
+            total -= log_sigmoid(y * (s * dot(r.image[a], r.text[b]) + bias))
+    return total / len(r.image)
+
+
+def grouped_siglip(batch: GroupedBatch, s: float = 10.0, bias: float = -10.0) -> float:
+    r = Rows.of(batch)
+    total = 0.0
+    for a in range(len(r.image)):
+        for b in range(len(r.text)):
+            y = 1 if r.group[a] == r.group[b] else -1
+            total -= log_sigmoid(y * (s * dot(r.image[a], r.text[b]) + bias))
+    return total / len(r.image)
+
+
+def outer_pairwise(r: Rows, s: float) -> float:
+    count, total = range(len(r.image)), 0.0
+    for u, v in ((r.image, r.text), (r.text, r.image)):
+        for a in count:
+            logits = [s * dot(u[a], v[b]) for b in count]
+            own = [x for b, x in enumerate(logits) if r.group[b] == r.group[a]]
+            total += log_sum_exp(logits) - log_sum_exp(own)
+    return total / (2 * len(r.image))
+
+
+def products(r: Rows, g: int) -> list[Vector]:
+    own = r.members(g)
+    return [
+        unit([x * y for x, y in zip(r.image[i], r.text[j], strict=True)]) for i in own for j in own
+    ]
+
+
+def grouped(batch: GroupedBatch, s: float = 10.0, alpha: float = 0.7) -> float:
+    r, groups = Rows.of(batch), range(batch.groups)
+    centre = [unit(mean_vector(products(r, g))) for g in groups]
+    inner = [
+        cross_entropy([10.0 * dot(c, centre[h]) for h in groups], g)
+        for g in groups
+        for c in products(r, g)
+    ]
+    return alpha * outer_pairwise(r, s) + (1 - alpha) * mean(inner)
+
+
+def grouped_cosine(batch: GroupedBatch, s: float = 10.0, alpha: float = 0.7) -> float:
+    r, inner = Rows.of(batch), []
+    for g in range(batch.groups):
+        centre = unit(mean_vector(products(r, g)))
+        inner += [1 - dot(c, centre) for c in products(r, g)]
+    return alpha * outer_pairwise(r, s) + (1 - alpha) * mean(inner)
+
+
+def grouped_centroid(
+    batch: GroupedBatch, s: float = 10.0, alpha: float = 0.7, leave_out: bool = False
+) -> float:
+    r, groups = Rows.of(batch), range(batch.groups)
+    sides = (r.image, r.text)
+    centre = [[unit(mean_vector([u[a] for a in r.members(g)])) for g in groups] for u in sides]
+    outer = info_nce(centre[0], centre[1], s)
+    inner = []
+    for u, m in zip(sides, centre, strict=True):
+        for a, g in enumerate(r.group):
+            target = list(m)
+            if leave_out:
+                target[g] = unit(mean_vector([u[b] for b in r.members(g) if b != a]))
+            inner.append(cross_entropy([10.0 * dot(u[a], target[h]) for h in groups], g))
+    return alpha * outer + (1 - alpha) * mean(inner)
+
+
+def unicl(batch: GroupedBatch, s: float = 10.0) -> float:
+    r, total = Rows.of(batch), 0.0
+    count = range(len(r.image))
+    for u, v in ((r.image, r.text), (r.text, r.image)):
+        for a in count:
+            logits = [s * dot(u[a], v[b]) for b in count]
+            own = r.members(r.group[a])
+            total += mean([cross_entropy(logits, p) for p in own])
+    return total / (2 * len(r.image))
+
+
+def group_samples(batch: GroupedBatch) -> list[list[Vector]]:
+    r = Rows.of(batch)
+    return [
+        [r.image[a] for a in r.members(g)] + [r.text[a] for a in r.members(g)]
+        for g in range(batch.groups)
+    ]
+
+
+def pair_samples(batch: GroupedBatch) -> list[list[Vector]]:
+    sides = [rows(x) for x in (batch.image, batch.text, batch.paraphrase) if x is not None]
+    return [list(views) for views in zip(*sides, strict=True)]
+
+
+def supcon(batch: GroupedBatch, s: float = 10.0) -> float:
+    z = [(g, v) for g, views in enumerate(group_samples(batch)) for v in views]
+    values = []
+    for a, (own, va) in enumerate(z):
+        spread = log_sum_exp([s * dot(va, vk) for k, (_, vk) in enumerate(z) if k != a])
+        positives = [vp for p, (g, vp) in enumerate(z) if g == own and p != a]
+        values.append(-mean([s * dot(va, vp) - spread for vp in positives]))
+    return mean(values)
+
+
+def match_probability(samples: list[list[Vector]], i: int, a: int, b: int, s: float) -> float:
+    own = math.exp(s * dot(samples[i][a], samples[i][b]))
+    others = math.fsum(
+        math.exp(s * dot(samples[i][a], z))
+        for j, views in enumerate(samples)
+        if j != i
+        for z in views
+    )
+    return own / (own + others)
+
+
+def polyview(samples: list[list[Vector]], s: float, arithmetic: bool) -> float:
+    values = []
+    for i, views in enumerate(samples):
+        for a in range(len(views)):
+            found = [match_probability(samples, i, a, b, s) for b in range(len(views)) if b != a]
+            value = math.log(mean(found)) if arithmetic else mean([math.log(p) for p in found])
+            values.append(-value)
+    return mean(values)
+
+
+def mv_infonce(samples: list[list[Vector]], s: float) -> float:
+    values = []
+    for i, views in enumerate(samples):
+        everything = [
+            s * dot(v, w)
+            for k, v in enumerate(views)
+            for j, other in enumerate(samples)
+            for m, w in enumerate(other)
+            if (j, m) != (i, k)
+        ]
+        own = [s * dot(v, w) for k, v in enumerate(views) for m, w in enumerate(views) if m != k]
+        values.append(log_sum_exp(everything) - log_sum_exp(own))
+    return mean(values)
+
+
+def mv_dhel(samples: list[list[Vector]], s: float) -> float:
+    values = []
+    for i, views in enumerate(samples):
+        own = [s * dot(v, w) for k, v in enumerate(views) for w in views[k + 1 :]]
+        value = -log_sum_exp(own)
+        if len(samples) > 1:
+            for k, v in enumerate(views):
+                others = [other[k] for j, other in enumerate(samples) if j != i]
+                value += log_sum_exp([s * dot(v, w) for w in others])
+        values.append(value)
+    return mean(values)
+
+
+def semclip(batch: GroupedBatch, axes: list[Vector], s: float = 10.0) -> float:
+    def project(v: Vector) -> Vector:
+        return unit([dot(v, axis) for axis in axes])
+
+    r = Rows.of(batch)
+    text = [project(v) for v in r.text]
+    plus = [project(v) for v in rows(batch.paraphrase)]
+    minus = [project(v) for v in rows(batch.negation)]
+    same = mean([1 - dot(t, p) for t, p in zip(text, plus, strict=True)])
+    apart = mean([max(0.0, dot(t, n)) for t, n in zip(text, minus, strict=True)])
+    return (info_nce(r.image, r.text, s) + same + apart) / 3
+
+
+def conclip(batch: GroupedBatch, s: float = 10.0) -> float:
+    r = Rows.of(batch)
+    minus, negative = rows(batch.negation), rows(batch.negative_image)
+    terms = (
+        (r.image, r.text + minus),
+        (r.text, r.image + negative),
+        (negative, minus + r.text),
+    )
+    return mean(
+        [
+            mean([cross_entropy([s * dot(v, w) for w in pool], a) for a, v in enumerate(queries)])
+            for queries, pool in terms
+        ]
+    )
+
+
+def c2lip(
+    batch: GroupedBatch, s: float = 10.0, bias: float = -10.0, npc: float = 1.0, xac: float = 0.01
+) -> float:
+    r = Rows.of(batch)
+    phrases = [unit(c) for c in batch.phrases.detach().double().tolist()]
+    patches = batch.patches.detach().double().flatten(0, 1).tolist()
+    whole = pooled = 0.0
+    for c, owner in zip(phrases, batch.phrase_owner.tolist(), strict=True):
+        for a, u in enumerate(r.image):
+            y = 1 if a == owner else -1
+            whole -= log_sigmoid(y * (s * dot(u, c) + bias))
+            weights = [math.exp(dot(c, t)) for t in patches[a]]
+            seen = [
+                math.fsum(w * t[i] for w, t in zip(weights, patches[a], strict=True))
+                for i in range(len(c))
+            ]
+            pooled -= log_sigmoid(y * (s * dot(unit(seen), c) + bias))
+    return siglip(batch, s, bias) + (npc * whole + xac * pooled) / len(phrases)
+
+
+def joint(batch: GroupedBatch, s: float = 10.0, weight: float = 0.2) -> float:
+    return weight * clip(batch, s) + (1 - weight) * grouped(batch, s)
+
+
+LITERAL: dict[str, Callable[[GroupedBatch, float], float]] = {
+    "clip": clip,
+    "siglip": siglip,
+    "grouped": grouped,
+    "grouped-centroid": grouped_centroid,
+    "grouped-leave-one-out": lambda batch, s: grouped_centroid(batch, s, leave_out=True),
+    "grouped-cosine": grouped_cosine,
+    "grouped-siglip": grouped_siglip,
+    "unicl": unicl,
+    "supcon": supcon,
+    "polyview-geometric": lambda batch, s: polyview(group_samples(batch), s, False),
+    "polyview-arithmetic": lambda batch, s: polyview(group_samples(batch), s, True),
+    "mv-infonce": lambda batch, s: mv_infonce(group_samples(batch), s),
+    "mv-dhel": lambda batch, s: mv_dhel(group_samples(batch), s),
+    "conclip": conclip,
+    "c2lip": c2lip,
+    "joint": joint,
+}

@@ -1,0 +1,61 @@
+"""Batches with every optional field, for the tests of the objectives."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import torch
+from torch import Tensor
+
+from glasskit.losses import GroupedBatch
+
+
+def full_batch(
+    groups: int = 3,
+    members: int = 4,
+    width: int = 6,
+    *,
+    patches: int = 3,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float64,
+) -> GroupedBatch:
+    """Vectors of many lengths around a centre for each group, two phrases a pair."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64).to(dtype)
+
+    centre = draw(groups, 1, width)
+    pairs = groups * members
+    return GroupedBatch(
+        image=centre + draw(groups, members, width),
+        text=centre + draw(groups, members, width),
+        paraphrase=centre + draw(groups, members, width),
+        negation=draw(groups, members, width),
+        negative_image=draw(groups, members, width),
+        phrases=draw(2 * pairs, width),
+        phrase_owner=torch.arange(pairs).repeat_interleave(2),
+        patches=draw(groups, members, patches, width),
+    )
+
+
+def reordered(batch: GroupedBatch, groups: Tensor, members: Tensor) -> GroupedBatch:
+    """The same pairs, the groups in another order and the members of all groups in another."""
+    place = torch.arange(batch.groups * batch.members).view(batch.groups, batch.members)
+    moved = place[groups][:, members].flatten()  # old row at each new place
+    changes = {
+        item.name: value[groups][:, members]
+        for item in fields(batch)
+        if (value := getattr(batch, item.name)) is not None and value.dim() > 2
+    }
+    return replace(batch, **changes, phrase_owner=moved.argsort()[batch.phrase_owner])
+
+
+def differentiable(batch: GroupedBatch) -> tuple[GroupedBatch, list[Tensor]]:
+    """The batch with gradients asked of every vector field, and these fields."""
+    changes = {
+        item.name: value.detach().clone().requires_grad_()
+        for item in fields(batch)
+        if (value := getattr(batch, item.name)) is not None and value.is_floating_point()
+    }
+    return replace(batch, **changes), list(changes.values())
