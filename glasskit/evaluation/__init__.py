@@ -1,7 +1,8 @@
-"""Measures that a reviewer would accept: ties never correct, intervals everywhere, fixed questions.
+"""Measures that a reviewer would accept: ties never win, intervals everywhere, fixed questions.
 
-``evaluate`` measures a model on a data set; ``build_report`` compares several; ``leave_concepts_out``
-asks about concepts that were never trained on. The other modules hold one measure each.
+``evaluate`` measures a model on a data set, ``build_report`` compares several, and
+``leave_concepts_out`` asks about concepts that were never trained on. The other modules hold one
+measure each.
 """
 
 from __future__ import annotations

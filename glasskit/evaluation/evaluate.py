@@ -1,8 +1,8 @@
 """evaluate: every measure of one model on one data set, as one dict.
 
-THE caption of a picture is its literal one (``literal[0]``, the first of ``old_captions``): retrieval
-and hard-negative choice on captions use it. ``retrieval["literal_captions"]`` takes all literal
-captions of a picture, ``retrieval["theme_captions"]`` the theme-level ones, where there are any.
+THE caption of a picture is its literal one (``literal[0]``, the first of ``old_captions``):
+retrieval and hard-negative choice on captions use it. ``retrieval["literal_captions"]`` takes all
+literal captions of a picture, ``retrieval["theme_captions"]`` the theme-level ones, if any.
 Shares are from 0 to 1; what the data cannot show is None.
 """
 
@@ -233,7 +233,7 @@ def measure_embeddings(
 
 
 def _variants(vectors: Embeddings, records: tuple[Record, ...]) -> dict[str, Retrieval]:
-    """Retrieval with all literal captions and with the theme captions, where every picture has them."""
+    """Retrieval with all literal and with the theme captions, where every picture has them."""
     out = {}
     for name, captions in (
         ("literal_captions", [record.literal for record in records]),

@@ -1,4 +1,4 @@
-"""Hard-negative choice: one right answer against K wrong ones of concepts that are easily confused.
+"""Hard-negative choice: one right answer against K wrong ones of easily confused concepts.
 
 The measure of CLEAR GLASS (arXiv 2509.12771), made fair. For every picture i of concept a:
 
@@ -7,15 +7,17 @@ The measure of CLEAR GLASS (arXiv 2509.12771), made fair. For every picture i of
   cos(image_i, own text) > max over the wrong texts.
 - **text to image**: the own text against picture i and K other pictures. Correct likewise.
 
-Rules: (1) K is fixed, 10 unless told otherwise, and has nothing to do with a batch size. (2) The
-wrong answers are drawn once from the seed, without replacement, before any model is looked at: every
-model answers the same questions. (3) A wrong answer is wrong: never the same text, never of an
-acceptable concept of picture i (its own or its ``also``), never a picture or caption for which i's
-label is acceptable. (4) They come from the concept's ``hard_negatives``; where those hold fewer than
-K, the rest is drawn from all other concepts (``hard_share`` says how many were hard). (5) Where the
-data hold fewer than K wrong answers in all, every one is used, ``k_min`` and ``k_mean`` say how many,
-and ``chance`` is the mean of 1 / (1 + k_i); a picture with none is left out of ``n``. (6) Ties are
-not correct.
+Rules
+1. K is fixed, 10 unless told otherwise, and has nothing to do with a batch size.
+2. The wrong answers are drawn once from the seed, without replacement, before any model is looked
+   at: every model answers the same questions.
+3. A wrong answer is wrong: never the same text, never of an acceptable concept of picture i (its
+   own or its ``also``), never a picture or caption for which i's label is acceptable.
+4. They come from the concept's ``hard_negatives``; where those hold fewer than K, the rest is drawn
+   from all other concepts (``hard_share`` says how many were hard).
+5. Where the data hold fewer than K wrong answers in all, every one is used; ``k_min`` and
+   ``k_mean`` say how many, ``chance`` is the mean of 1 / (1 + k_i), a picture with none is not in n.
+6. Ties are not correct.
 """
 
 from __future__ import annotations
@@ -32,11 +34,11 @@ from glasskit.evaluation.vectors import TIE, row_products
 
 K = 10
 _NONE = -1
-_TRIES = 4  # random picks per wanted candidate before a row is drawn the slow, exhaustive way
+_TRIES = 4  # random picks per wanted answer before a row looks at its whole pool
 _BLOCK = 4096
 
 Wrong = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""wrong(items (r,), candidates (r, w)) -> (r, w) bool: the candidate is a wrong answer for the item."""
+"""wrong(items (r,), candidates (r, w)) -> (r, w) bool: is the candidate a wrong answer?"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,7 @@ def draw_labels(acceptable: np.ndarray, hard: np.ndarray, k: int, seed: int) -> 
     """K wrong labels for every picture.
 
     Args:
-        acceptable: (n, c) bool. hard: (n, c) bool: labels of hard concepts of the picture's concept.
+        acceptable: (n, c) bool. hard: (n, c) bool: labels of the hard negatives of its concept.
     """
     _check_k(k)
     rng = np.random.default_rng(seed)
@@ -81,88 +83,95 @@ def draw_labels(acceptable: np.ndarray, hard: np.ndarray, k: int, seed: int) -> 
 
 
 def draw_records(
-    concept: np.ndarray, hard: np.ndarray, identity: np.ndarray, wrong: Wrong, k: int, seed: int
+    concept: np.ndarray,
+    pools: list[np.ndarray],
+    identity: np.ndarray,
+    wrong: Wrong,
+    k: int,
+    seed: int,
 ) -> Questions:
     """K wrong records for every record, no two with the same identity.
 
     Args:
         concept: (n,) index of each record's concept.
-        hard: (concepts, concepts) bool: hard[a, b], b is a hard negative of a.
+        pools: records of the hard negatives of each concept.
         identity: (n,) records with the same number count as the same answer.
         wrong: says which records are wrong answers.
     """
     _check_k(k)
     rng = np.random.default_rng(seed)
     out = _empty(len(concept), k)
-    members = [np.flatnonzero(hard[a][concept]) for a in range(len(hard))]
-    for a, pool in enumerate(members):
-        items = np.flatnonzero(concept == a)
+    everyone = np.arange(len(concept))
+    for a, hard_pool in enumerate(pools):
+        items = everyone[concept == a]
         for low in range(0, len(items), _BLOCK):
             rows = items[low : low + _BLOCK]
-            left = rows
-            if len(pool) > _TRIES * k:
-                left = _draw_fast(out, rows, pool, identity, wrong, k, rng)
-            for item in left:
-                _draw_exhaustively(out, item, pool, concept, identity, wrong, k, rng)
+            for pool, hard in ((hard_pool, True), (everyone, False)):
+                _fill(out, _short(out, rows), pool, hard, identity, wrong, rng)
     return out
 
 
-def _draw_fast(
+def _fill(
     out: Questions,
     rows: np.ndarray,
     pool: np.ndarray,
+    hard: bool,
     identity: np.ndarray,
     wrong: Wrong,
-    k: int,
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """Fill rows from random picks of the pool; returns the rows that did not get K.
-
-    The first K distinct of independent picks are a uniform draw without replacement.
-    """
-    picks = pool[rng.integers(len(pool), size=(len(rows), _TRIES * k))]  # (rows, tries)
-    names = identity[picks]
-    order = np.argsort(names, axis=1, kind="stable")
-    ranked = np.take_along_axis(names, order, axis=1)
-    repeat = np.zeros_like(picks, dtype=bool)
-    again = np.concatenate(
-        [np.zeros((len(rows), 1), bool), ranked[:, 1:] == ranked[:, :-1]], axis=1
-    )
-    np.put_along_axis(repeat, order, again, axis=1)
-    good = wrong(rows, picks) & ~repeat
-    enough = good.sum(axis=1) >= k
-    first = np.argsort(~good, axis=1, kind="stable")[:, :k]
-    out.candidates[rows[enough]] = np.take_along_axis(picks, first, axis=1)[enough]
-    out.hard[rows[enough]] = True
-    return rows[~enough]
-
-
-def _draw_exhaustively(
-    out: Questions,
-    item: int,
-    pool: np.ndarray,
-    concept: np.ndarray,
-    identity: np.ndarray,
-    wrong: Wrong,
-    k: int,
     rng: np.random.Generator,
 ) -> None:
-    """Fill one row from the shuffled pool, and from all other records where the pool is too small."""
-    taken: dict[int, int] = {}
-    is_hard: list[bool] = []
-    for records, hard in ((pool, True), (np.arange(len(concept)), False)):
-        if len(taken) == k:
-            break
-        shuffled = rng.permutation(records)
-        good = shuffled[wrong(np.array([item]), shuffled[None])[0]]
-        for record in good.tolist():
-            if len(taken) == k:
-                break
-            if identity[record] not in taken:
-                taken[int(identity[record])] = record
-                is_hard.append(hard)
-    out.candidates[item, : len(taken)] = list(taken.values())
-    out.hard[item, : len(taken)] = is_hard
+    """Add wrong answers from a pool to rows that have fewer than K, as far as the pool goes.
+
+    The first distinct ones of independent picks are a uniform draw without replacement, so a row
+    that gets its K from a few random picks never looks at the whole pool; the others do.
+    """
+    k = out.candidates.shape[1]
+    if len(rows) and len(pool) > _TRIES * k:
+        picks = pool[rng.integers(len(pool), size=(len(rows), _TRIES * k))]
+        _add(out, rows, picks, hard, identity, wrong, only_full=True)
+        rows = _short(out, rows)
+    for row in rows if len(pool) else ():
+        picks = rng.permutation(pool)[None]
+        _add(out, row[None], picks, hard, identity, wrong, only_full=False)
+
+
+def _add(
+    out: Questions,
+    rows: np.ndarray,
+    picks: np.ndarray,
+    hard: bool,
+    identity: np.ndarray,
+    wrong: Wrong,
+    *,
+    only_full: bool,
+) -> None:
+    """Append the first distinct wrong answers of ``picks`` (r, w), to at most K a row."""
+    had = out.candidates[rows]
+    k = had.shape[1]
+    answers = np.concatenate([had, picks], axis=1)  # (r, K + w)
+    good = np.concatenate([had != _NONE, wrong(rows, picks)], axis=1)
+    names = np.where(good, identity[answers], -1 - np.arange(answers.shape[1]))
+    order = np.argsort(names, axis=1, kind="stable")
+    ranked = np.take_along_axis(names, order, axis=1)
+    again = np.zeros_like(good)
+    again[:, 1:] = ranked[:, 1:] == ranked[:, :-1]
+    repeat = np.empty_like(good)
+    np.put_along_axis(repeat, order, again, axis=1)
+    good &= ~repeat
+    first = np.argsort(~good, axis=1, kind="stable")[:, :k]
+    found = np.take_along_axis(good, first, axis=1)
+    marks = np.concatenate([out.hard[rows], np.full(picks.shape, hard)], axis=1)
+    keep = found.all(axis=1) if only_full else np.ones(len(rows), dtype=bool)
+    chosen = np.where(found, np.take_along_axis(answers, first, axis=1), _NONE)
+    out.candidates[rows[keep], : first.shape[1]] = chosen[keep]
+    out.hard[rows[keep], : first.shape[1]] = (found & np.take_along_axis(marks, first, axis=1))[
+        keep
+    ]
+
+
+def _short(out: Questions, rows: np.ndarray) -> np.ndarray:
+    """The rows that have fewer than K wrong answers."""
+    return rows[(out.candidates[rows] == _NONE).any(axis=1)]
 
 
 def answer_from_scores(scores: np.ndarray, right: np.ndarray, candidates: np.ndarray) -> np.ndarray:

@@ -90,7 +90,7 @@ def level_questions(
         rows,
         target,
         draw_labels(acceptable, hard_labels[concept], k, seed),
-        draw_records(concept, hard, names, wrong, k, seed),
+        draw_records(concept, _pools(concept, hard, label_of), names, wrong, k, seed),
     )
 
 
@@ -106,9 +106,10 @@ def caption_questions(dataset: GroupedDataset, k: int, seed: int) -> CaptionQues
         return _wrong(acceptable, target, items, others) & new_text
 
     names = np.arange(len(dataset))
+    pools = _pools(concept, hard, np.arange(len(hard)))
     return CaptionQuestions(
-        draw_records(concept, hard, same_text, wrong, k, seed),
-        draw_records(concept, hard, names, wrong, k, seed),
+        draw_records(concept, pools, same_text, wrong, k, seed),
+        draw_records(concept, pools, names, wrong, k, seed),
     )
 
 
@@ -119,6 +120,13 @@ def _wrong(
     theirs = acceptable[others, target[items][:, None]]
     mine = acceptable[items[:, None], target[others]]
     return ~(theirs | mine)
+
+
+def _pools(concept: np.ndarray, hard: np.ndarray, label: np.ndarray) -> list[np.ndarray]:
+    """Records of the hard negatives of each concept that have another label at this level."""
+    return [
+        np.flatnonzero((others & (label != label[a]))[concept]) for a, others in enumerate(hard)
+    ]
 
 
 def _concepts(dataset: GroupedDataset) -> tuple[np.ndarray, np.ndarray]:

@@ -132,7 +132,7 @@ def macro_mean(values: np.ndarray, strata: np.ndarray) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment (1979): the chance of any false alarm in the family stays below p.
+    """Holm's step-down adjustment (1979): bounds the chance of any false alarm in a family.
 
     Sorted ascending, p_(i) becomes max over j <= i of min(1, (m - j + 1) p_(j)).
 

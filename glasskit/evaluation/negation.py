@@ -1,4 +1,4 @@
-"""Caption over negation: is the true caption nearer to its picture than a sentence that is false?"""
+"""Caption over negation: is the true caption nearer to its picture than a false sentence?"""
 
 from __future__ import annotations
 
