@@ -51,7 +51,7 @@ def axes(batch: GroupedBatch) -> dict[str, torch.Tensor]:
     return {"image": eye, "text": eye, "paraphrase": eye, "negation": eye.roll(1, 0)}
 
 
-@pytest.mark.parametrize("temperature", [0.05, 0.1, 1.0])
+@pytest.mark.parametrize("temperature", [0.05, 1.0])
 @pytest.mark.parametrize(("groups", "members"), [(3, 4), (2, 2), (4, 1), (1, 3), (1, 1)])
 @pytest.mark.parametrize("name", NAMES)
 def test_agrees_with_the_literal_form(
