@@ -26,6 +26,8 @@ VERSION = 1
 PICTURES = {"train": 24, "val": 6, "test": 8}
 """Pictures of each concept by split."""
 
+_COUNTS = (2, 2, 3, 3, 4)  # how many glyphs, equally likely
+
 CREDITS = "Glyphs: OpenMoji (openmoji.org), CC BY-SA 4.0"
 
 
@@ -116,7 +118,9 @@ def load_scenes(seed: int = 0) -> GroupedDataset:
     return GroupedDataset(
         name="scenes" if seed == 0 else f"scenes-seed{seed}",
         concepts=tuple(source.concept for source in sources.values()),
-        records=tuple(_record(recipe, sources[recipe.concept], seed) for recipe in make_recipes(seed)),
+        records=tuple(
+            _record(recipe, sources[recipe.concept], seed) for recipe in make_recipes(seed)
+        ),
         images=SceneImages(seed),
         credits=CREDITS,
     )
@@ -135,7 +139,7 @@ def _recipe(source: ConceptSource, split: str, index: int, seed: int) -> Recipe:
     key = f"{source.concept.name}-{split}-{index:02d}"
     draw = Draw(seed, key)
     pool = source.glyphs[split]
-    count = min(draw.choice("count", (2, 3, 3, 4)), len(pool))
+    count = min(draw.choice("count", _COUNTS), len(pool))
     glyphs = draw.sample("glyphs", pool, count)
     return Recipe(key, source.concept.name, split, choose_ground(draw), place(glyphs, draw))
 

@@ -1,4 +1,4 @@
-"""What the scenes are made of: concepts with their glyphs, read from the TOML files in concepts/."""
+"""What the scenes are made of: concepts with their glyphs, read from the TOML files beside."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def stems() -> dict[str, tuple[str, ...]]:
 
 
 def _read(name: str) -> dict:
-    text = resources.files(__package__).joinpath("concepts", name).read_text(encoding="utf-8")
+    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 

@@ -43,7 +43,7 @@ PATTERNS = {
 }
 
 _EDGE = 1.0  # width of a soft edge, in pixels of the mask
-_STRENGTH = 0.55  # how far a pattern goes from the ground to its second tone
+_STRENGTH = 0.4  # how far a pattern goes from the ground to its second tone
 
 
 @dataclass(frozen=True, slots=True)

