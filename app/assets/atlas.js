@@ -1,0 +1,240 @@
+// The shared state of the maps of one page: data, colours, zoom, who is hovered, pinned, selected.
+window.GlassKit = window.GlassKit || {};
+
+GlassKit.Atlas = class {
+  constructor(root, server) {
+    this.root = root;
+    this.server = server;
+    this.view = { zoom: 1, panX: 0, panY: 0 };
+    this.hovered = -1;
+    this.pinned = -1;
+    this.selection = null;      // Set of record indices, or null
+    this.similarity = null;     // {before: [...], after: [...], phrase}, of a searched phrase
+    this.isolated = null;       // a label of the coloured level that stands alone
+    this.pointed = null;        // a label whose legend entry is pointed at
+    this.showPictures = true;
+    this.showNames = true;
+    this.showCaptions = false;
+    this.split = "all";
+    this.mode = window.innerWidth < 720 ? "morph" : "pair";
+    this.t = 1;
+    this.colourBy = "level4";
+    this.panels = {};
+    this.sheets = [];
+    this.fontFamily = getComputedStyle(document.body).fontFamily;
+    this.find = (selector) => root.querySelector(selector);
+  }
+
+  async load(name) {
+    this.data = null;
+    this.root.classList.add("gk-loading");
+    const answer = await fetch(`kit/map/${encodeURIComponent(name)}.json`);
+    if (!answer.ok) throw new Error(`the map of ${name} could not be read (${answer.status})`);
+    const data = await answer.json();
+    this.labelOf = {};
+    for (const [level, { of }] of Object.entries(data.levels)) {
+      this.labelOf[level] = data.concept.map((concept) => of[concept]);
+    }
+    data.sizes = data.concepts.map(() => 0);
+    data.concept.forEach((concept) => data.sizes[concept]++);
+    Object.assign(this, { hovered: -1, pinned: -1, selection: null, similarity: null, isolated: null });
+    this.view = { zoom: 1, panX: 0, panY: 0 };
+    this.colourBy = data.family;
+    this.data = data;
+    this.order = null;
+    this.colours = {};
+    this.loadSheets();
+    this.root.classList.remove("gk-loading");
+    this.changed();
+  }
+
+  loadSheets() {
+    const { sheet } = this.data;
+    this.sheets = [];
+    if (!sheet) return;
+    for (let s = 0; s < sheet.count; s++) {
+      const picture = new Image();
+      picture.onload = () => this.redraw();
+      picture.src = `${sheet.url}${s}.webp`;
+      this.sheets.push(picture);
+    }
+  }
+
+  drawPicture(c, index, x, y, size, ink) {
+    const { sheet } = this.data, page = sheet && this.sheets[Math.floor(index / sheet.each)];
+    c.fillStyle = ink.panel;
+    c.fillRect(x, y, size, size);
+    if (!page || !page.complete || !page.naturalWidth) return;
+    const place = index % sheet.each, edge = sheet.edge;
+    c.drawImage(page, (place % sheet.columns) * edge, Math.floor(place / sheet.columns) * edge,
+      edge, edge, x, y, size, size);
+  }
+
+  // Which pictures are shown first when there is no room for all: spread evenly over the groups.
+  thumbOrder() {
+    if (!this.order) {
+      const rank = {}, key = this.data.concept.map((concept) => (rank[concept] = (rank[concept] || 0) + 1));
+      this.order = key.map((_, i) => i).sort((a, b) => key[a] - key[b] || a - b);
+    }
+    if (!this.selection && !this.similarity) return this.order;
+    if (this.similarity) {
+      const { after } = this.similarity;
+      return this.order.slice().sort((a, b) => after[b] - after[a]);
+    }
+    return this.order;
+  }
+
+  morph(side) {
+    return this.mode === "morph" ? this.t : side === "before" ? 0 : 1;
+  }
+  visible(i) {
+    return this.split === "all" || this.data.split[i] === this.split;
+  }
+  faint(i) {
+    if (this.selection) return !this.selection.has(i);
+    const label = this.pointed ?? this.isolated;
+    if (label !== null && label !== undefined) return this.legendOf(i, "after") !== label;
+    return false;
+  }
+  focusConcepts() {
+    const level = this.data.levels[this.colourBy], label = this.pointed ?? this.isolated;
+    const focus = new Set();
+    if (level && label !== null && label !== undefined) {
+      level.of.forEach((of, concept) => { if (of === label) focus.add(concept); });
+    }
+    if (this.hovered >= 0) focus.add(this.data.concept[this.hovered]);
+    return focus;
+  }
+
+  // ---- colour ---------------------------------------------------------------------------------
+
+  // The legend: [{label, text, colour}] of what is coloured now. Captions of the states of
+  // "recognised" must agree with exhibit.py, which counts them.
+  legend() {
+    const { levels, splits } = this.data;
+    if (levels[this.colourBy]) {
+      const { labels, colours } = levels[this.colourBy];
+      return labels.map((text, label) => ({ label, text, colour: colours[label] }));
+    }
+    if (this.colourBy === "split") {
+      const colours = ["#4477aa", "#ccbb44", "#aa3377"];
+      return splits.map((text, i) => ({ label: text, text, colour: colours[i] }));
+    }
+    if (this.colourBy === "correct") {
+      return [
+        { label: "both", text: "recognised before and after", colour: "#4477aa" },
+        { label: "learned", text: "learned in training", colour: "#228833" },
+        { label: "lost", text: "lost in training", colour: "#ee7733" },
+        { label: "neither", text: "not recognised", colour: "#a8a29a" },
+      ];
+    }
+    return [];
+  }
+  legendOf(i) {
+    if (this.labelOf[this.colourBy]) return this.labelOf[this.colourBy][i];
+    if (this.colourBy === "split") return this.data.split[i];
+    if (this.colourBy === "correct") {
+      const was = this.data.views.before.rank[i] === 1, is = this.data.views.after.rank[i] === 1;
+      return was && is ? "both" : is ? "learned" : was ? "lost" : "neither";
+    }
+    return null;
+  }
+  colour(i, side) {
+    if (this.colourBy === "phrase") {
+      if (!this.similarity) return "#a8a29a";
+      const which = this.morph(side) < 0.5 ? "before" : "after";
+      return GlassKit.ramp(this.similarity[which][i]);
+    }
+    const label = this.legendOf(i);
+    if (!this.colours[this.colourBy]) {
+      this.colours[this.colourBy] = new Map(this.legend().map((entry) => [entry.label, entry.colour]));
+    }
+    return this.colours[this.colourBy].get(label) || "#999999";
+  }
+  ink() {
+    const style = getComputedStyle(this.root);
+    const read = (name) => style.getPropertyValue(name).trim();
+    return {
+      ink: read("--gk-ink"), paper: read("--gk-paper"), panel: read("--gk-panel"),
+      faint: read("--gk-faint"), accent: read("--gk-accent"),
+    };
+  }
+
+  // ---- drawing --------------------------------------------------------------------------------
+
+  redraw() {
+    if (this.waiting || !this.data) return;
+    this.waiting = true;
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      const sides = this.mode === "morph" ? ["after"] : ["before", "after"];
+      for (const side of sides) this.panels[side]?.draw();
+      this.onDraw?.();
+    });
+  }
+  changed() {
+    this.onChange?.();
+    this.redraw();
+  }
+
+  // ---- actions --------------------------------------------------------------------------------
+
+  zoomAt(panel, px, py, factor) {
+    const zoom = Math.max(0.8, Math.min(40, this.view.zoom * factor));
+    const [x, y] = panel.toWorld(px, py);
+    this.view.zoom = zoom;
+    const [nx, ny] = panel.toWorld(px, py);
+    this.view.panX += x - nx;
+    this.view.panY += y - ny;
+    this.redraw();
+  }
+  reset() {
+    Object.assign(this, { selection: null, isolated: null, pinned: -1, similarity: null });
+    this.view = { zoom: 1, panX: 0, panY: 0 };
+    if (this.colourBy === "phrase") this.colourBy = this.data.family;
+    this.changed();
+  }
+  pin(index) {
+    this.pinned = index;
+    this.changed();
+    this.onPin?.(index);
+  }
+  async select(side, outline) {
+    const view = this.mode === "morph" && this.t < 0.5 ? "before" : this.mode === "morph" ? "after" : side;
+    const answer = await this.server.select({ name: this.data.name, side: view, outline });
+    if (answer.error) return this.onError?.(answer.error);
+    this.selection = answer.indices.length ? new Set(answer.indices) : null;
+    this.pinned = -1;
+    this.changed();
+    this.onSelect?.(answer);
+  }
+  async search(phrase) {
+    const answer = await this.server.search({ name: this.data.name, phrase });
+    if (answer.error) return this.onError?.(answer.error);
+    this.similarity = answer;
+    this.colourBy = "phrase";
+    this.selection = null;
+    this.pinned = -1;
+    this.changed();
+    this.onSearch?.(answer);
+  }
+  play() {
+    const start = performance.now(), from = this.t > 0.99 ? 0 : this.t;
+    const step = (now) => {
+      const share = Math.min(1, (now - start) / 2600), eased = share * share * (3 - 2 * share);
+      this.t = from + (1 - from) * eased;
+      this.onMorph?.();
+      this.redraw();
+      if (share < 1) requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+};
+
+// 0 to 1 as colour, dark violet over red to yellow (equal steps in lightness, safe for colour-blind eyes).
+GlassKit.ramp = (share) => {
+  const stops = [[68, 60, 110], [123, 56, 125], [183, 55, 121], [229, 89, 100], [251, 159, 88], [252, 225, 140]];
+  const at = Math.max(0, Math.min(0.9999, share)) * (stops.length - 1), low = Math.floor(at);
+  const mix = stops[low].map((part, i) => Math.round(part + (stops[low + 1][i] - part) * (at - low)));
+  return `rgb(${mix.join(",")})`;
+};

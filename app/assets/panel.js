@@ -1,0 +1,224 @@
+// One map on a canvas: pictures where there is room, dots elsewhere, names beside their points.
+window.GlassKit = window.GlassKit || {};
+
+GlassKit.Panel = class {
+  // atlas: the shared state (data, colours, view, who is hovered); side: "before" or "after".
+  constructor(canvas, atlas, side) {
+    this.canvas = canvas;
+    this.atlas = atlas;
+    this.side = side;
+    this.context = canvas.getContext("2d");
+    new ResizeObserver(() => this.resize()).observe(canvas);
+    this.resize();
+  }
+
+  resize() {
+    const ratio = window.devicePixelRatio || 1;
+    this.width = this.canvas.clientWidth;
+    this.height = this.canvas.clientHeight;
+    if (!this.width) return;
+    this.canvas.width = Math.round(this.width * ratio);
+    this.canvas.height = Math.round(this.height * ratio);
+    this.ratio = ratio;
+    this.atlas.redraw();
+  }
+
+  // World to screen. The world's unit square fills the shorter side, less a margin for names.
+  get unit() {
+    return (Math.min(this.width, this.height * 1.15) / 2 - 26) * this.atlas.view.zoom;
+  }
+  toScreen(x, y) {
+    const { panX, panY } = this.atlas.view;
+    return [this.width / 2 + (x - panX) * this.unit, this.height / 2 - (y - panY) * this.unit];
+  }
+  toWorld(px, py) {
+    const { panX, panY } = this.atlas.view;
+    return [(px - this.width / 2) / this.unit + panX, panY - (py - this.height / 2) / this.unit];
+  }
+
+  place(kind, index) {
+    const { before, after } = this.atlas.data.views;
+    const t = this.atlas.morph(this.side);
+    const x = before[kind][2 * index] * (1 - t) + after[kind][2 * index] * t;
+    const y = before[kind][2 * index + 1] * (1 - t) + after[kind][2 * index + 1] * t;
+    return this.toScreen(x, y);
+  }
+
+  // The record under the pointer, or -1.
+  hit(px, py) {
+    let best = -1, least = 15 * 15;
+    for (const box of this.thumbs || []) {
+      if (px >= box.x && px <= box.x + box.w && py >= box.y && py <= box.y + box.h) return box.index;
+    }
+    for (let i = 0; i < this.atlas.data.n; i++) {
+      if (!this.atlas.visible(i)) continue;
+      const [x, y] = this.place("picture", i);
+      const distance = (x - px) ** 2 + (y - py) ** 2;
+      if (distance < least) { least = distance; best = i; }
+    }
+    return best;
+  }
+
+  draw() {
+    if (!this.width || !this.atlas.data) return;
+    const c = this.context, atlas = this.atlas, ink = atlas.ink();
+    c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    c.clearRect(0, 0, this.width, this.height);
+    const names = atlas.showNames ? this.nameBoxes(c) : [];
+    this.drawCaptions(c);
+    this.drawDots(c, ink);
+    this.thumbs = atlas.showPictures ? this.drawThumbs(c, ink, names.map((name) => name.box)) : [];
+    this.drawTies(c, ink);
+    this.drawNames(c, ink, names);
+    this.drawLasso(c, ink);
+  }
+
+  drawDots(c, ink) {
+    const { atlas } = this, n = atlas.data.n;
+    const size = Math.max(1.5, Math.min(5.5, (n > 5000 ? 2 : 4) * Math.sqrt(atlas.view.zoom)));
+    for (const faint of [true, false]) {
+      for (let i = 0; i < n; i++) {
+        if (!atlas.visible(i) || atlas.faint(i) !== faint) continue;
+        const [x, y] = this.place("picture", i);
+        if (x < -9 || y < -9 || x > this.width + 9 || y > this.height + 9) continue;
+        c.globalAlpha = faint ? 0.16 : 1;
+        c.fillStyle = faint ? ink.faint : atlas.colour(i, this.side);
+        if (n > 5000) { c.fillRect(x - size, y - size, 2 * size, 2 * size); continue; }
+        c.beginPath();
+        c.arc(x, y, size, 0, 7);
+        c.fill();
+        if (!faint) { c.lineWidth = 0.8; c.strokeStyle = ink.paper; c.stroke(); }
+      }
+    }
+    c.globalAlpha = 1;
+  }
+
+  // A picture stands where no other picture and no name does; who comes first is the same each time.
+  drawThumbs(c, ink, taken) {
+    const { atlas } = this;
+    const size = Math.round(Math.min(84, Math.max(this.width < 420 ? 26 : 32, 32 * atlas.view.zoom ** 0.6)));
+    const boxes = [], cells = new Map(), key = (x, y) => `${Math.floor(x / size)},${Math.floor(y / size)}`;
+    const order = atlas.thumbOrder();
+    for (const i of order) {
+      if (!atlas.visible(i) || atlas.faint(i)) continue;
+      const [x, y] = this.place("picture", i);
+      const box = { x: x - size / 2, y: y - size / 2, w: size, h: size, index: i };
+      if (box.x < 0 || box.y < 0 || box.x + size > this.width || box.y + size > this.height) continue;
+      if (taken.some((other) => GlassKit.overlaps(box, other))) continue;
+      let free = true;
+      for (let dx = -1; dx <= 1 && free; dx++) {
+        for (let dy = -1; dy <= 1 && free; dy++) {
+          const near = cells.get(key(x + dx * size, y + dy * size)) || [];
+          free = !near.some((other) => GlassKit.overlaps({ ...box, w: size + 3, h: size + 3 }, other));
+        }
+      }
+      if (!free) continue;
+      const cell = key(x, y);
+      cells.set(cell, [...(cells.get(cell) || []), box]);
+      boxes.push(box);
+      if (boxes.length > 400) break;
+    }
+    c.imageSmoothingQuality = "high";
+    for (const box of boxes) {
+      c.fillStyle = atlas.colour(box.index, this.side);
+      c.fillRect(box.x - 2, box.y - 2, size + 4, size + 4);
+      atlas.drawPicture(c, box.index, box.x, box.y, size, ink);
+    }
+    return boxes;
+  }
+
+  // Lines from the hovered or pinned picture to its nearest neighbours in this space.
+  drawTies(c, ink) {
+    const { atlas } = this, focus = atlas.hovered >= 0 ? atlas.hovered : atlas.pinned;
+    if (focus < 0 || !atlas.visible(focus)) return;
+    const near = atlas.data.views[this.nearSide()].near[focus] || [];
+    const [x, y] = this.place("picture", focus);
+    c.strokeStyle = ink.ink;
+    c.lineWidth = 1.2;
+    c.globalAlpha = 0.55;
+    for (const other of near) {
+      const [ox, oy] = this.place("picture", other);
+      c.beginPath(); c.moveTo(x, y); c.lineTo(ox, oy); c.stroke();
+    }
+    c.globalAlpha = 1;
+    for (const other of near) this.ring(c, other, 6, atlas.colour(other, this.side), ink);
+    this.ring(c, focus, 9, atlas.colour(focus, this.side), ink);
+  }
+  nearSide() {
+    return this.atlas.morph(this.side) < 0.5 ? "before" : "after";
+  }
+  ring(c, index, radius, fill, ink) {
+    const [x, y] = this.place("picture", index);
+    c.beginPath();
+    c.arc(x, y, radius, 0, 7);
+    c.fillStyle = fill; c.fill();
+    c.lineWidth = 2; c.strokeStyle = ink.ink; c.stroke();
+  }
+
+  drawCaptions(c) {
+    const { atlas } = this;
+    if (!atlas.showCaptions) return;
+    c.globalAlpha = 0.7;
+    for (let i = 0; i < atlas.data.n; i++) {
+      if (!atlas.visible(i) || atlas.faint(i)) continue;
+      const [x, y] = this.place("caption", i);
+      c.strokeStyle = atlas.colour(i, this.side);
+      c.lineWidth = 1.3;
+      c.strokeRect(x - 2.5, y - 2.5, 5, 5);
+    }
+    c.globalAlpha = 1;
+  }
+
+  nameBoxes(c) {
+    const { atlas } = this, { concepts } = atlas.data;
+    const small = this.width < 420, size = small ? 11 : 12.5;
+    c.font = this.font = `600 ${size}px ${atlas.fontFamily}`;
+    const items = concepts.map((text, index) => {
+      const [x, y] = this.place("concept", index);
+      return { text, index, x, y, width: c.measureText(text).width };
+    });
+    const first = (item) => (atlas.focusConcepts().has(item.index) ? 0 : 1);
+    items.sort((a, b) => first(a) - first(b) || atlas.data.sizes[b.index] - atlas.data.sizes[a.index]);
+    return GlassKit.placeLabels(items, this.width, this.height, size + 5);
+  }
+  drawNames(c, ink, names) {
+    const { atlas } = this, shown = new Set(names.map((name) => name.index));
+    for (let i = 0; i < atlas.data.concepts.length; i++) {
+      if (!atlas.showNames) break;
+      const [x, y] = this.place("concept", i), r = 4.5;
+      c.globalAlpha = shown.has(i) ? 1 : 0.6;
+      c.beginPath();
+      c.moveTo(x, y - r); c.lineTo(x + r, y); c.lineTo(x, y + r); c.lineTo(x - r, y); c.closePath();
+      c.fillStyle = ink.ink; c.fill();
+      c.lineWidth = 1.5; c.strokeStyle = ink.paper; c.stroke();
+    }
+    c.font = this.font;
+    c.textAlign = "center";
+    c.textBaseline = "middle";
+    c.lineJoin = "round";
+    const focus = atlas.focusConcepts();
+    for (const { text, index, x, y, box, far } of names) {
+      c.globalAlpha = !focus.size || focus.has(index) ? 1 : 0.35;
+      if (far) {
+        c.strokeStyle = ink.ink; c.lineWidth = 0.8;
+        c.beginPath(); c.moveTo(x, y); c.lineTo(box.x + box.w / 2, box.y + box.h / 2); c.stroke();
+      }
+      const middle = [box.x + box.w / 2, box.y + box.h / 2 + 0.5];
+      c.strokeStyle = ink.paper; c.lineWidth = 4.5; c.strokeText(text, ...middle);
+      c.fillStyle = ink.ink; c.fillText(text, ...middle);
+    }
+    c.globalAlpha = 1;
+    this.namesHidden = atlas.showNames ? atlas.data.concepts.length - names.length : 0;
+  }
+
+  drawLasso(c, ink) {
+    const line = this.lasso;
+    if (!line || line.length < 2) return;
+    c.beginPath();
+    line.forEach(([x, y], i) => (i ? c.lineTo(x, y) : c.moveTo(x, y)));
+    c.closePath();
+    c.fillStyle = ink.accent; c.globalAlpha = 0.12; c.fill();
+    c.globalAlpha = 1; c.strokeStyle = ink.accent; c.lineWidth = 2; c.setLineDash([6, 4]); c.stroke();
+    c.setLineDash([]);
+  }
+};

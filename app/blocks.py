@@ -1,0 +1,74 @@
+"""The page: masthead, one tab a file, credits."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from app import api, map_tab, probe_tab
+from app.museum import Museum
+
+TABS = {"map": "Map", "probe": "Probe"}
+
+MASTHEAD = """
+<header class="gk-masthead"><h1>Glass Kit</h1>
+<p>How a model of pictures and words learns ideas that nobody named</p>
+<button type="button" class="gk-shade" aria-label="Switch between light and dark">light / dark
+</button>
+</header>
+"""
+
+CREDITS = """
+<footer class="gk-page gk-foot"><p class="gk-meta">Pictograms: OpenMoji, CC BY-SA 4.0. Photographs
+of coco-concepts, where shown: MS-COCO, under the Flickr terms of each. Image tower:
+EfficientNet-Lite0 (Apache-2.0). Text tower: all-MiniLM-L6-v2
+(Apache-2.0). Maps: UMAP. Nothing that you upload leaves
+this machine, and uploads are deleted after an hour.</p></footer>
+"""
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's plain theme in the kit's colours, with fonts that every machine has."""
+    # Plain names: gr.themes.GoogleFont would be fetched from the net.
+    sans = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
+    mono = ("ui-monospace", "Consolas", "monospace")
+    paper = {"light": "#faf8f4", "dark": "#17181b"}
+    return gr.themes.Base(
+        primary_hue="teal", neutral_hue="stone", font=sans, font_mono=mono, radius_size="sm"
+    ).set(
+        body_background_fill=paper["light"],
+        body_background_fill_dark=paper["dark"],
+        block_background_fill="#fffefb",
+        block_background_fill_dark="#1e2023",
+        block_border_color="#ddd8ce",
+        block_border_color_dark="#35373c",
+        block_label_background_fill="#f0ece4",
+        block_label_background_fill_dark="#26282c",
+        input_background_fill="#fffefb",
+        input_background_fill_dark="#26282c",
+        button_primary_background_fill="#2f6f73",
+        button_primary_background_fill_hover="#245659",
+        button_primary_background_fill_dark="#2f6f73",
+        button_primary_text_color="#ffffff",
+        button_primary_text_color_dark="#ffffff",
+    )
+
+
+def build_blocks(museum: Museum) -> gr.Blocks:
+    """The whole page for these exhibits."""
+    with gr.Blocks(title="Glass Kit", delete_cache=(3600, 3600), analytics_enabled=False) as blocks:
+        gr.HTML(MASTHEAD, js_on_load="GlassKit.whenReady(() => GlassKit.shade(element));")
+        with gr.Tabs(selected="map") as tabs:
+            for name, title in TABS.items():
+                with gr.Tab(title, id=name) as tab:
+                    {"map": map_tab.build, "probe": probe_tab.build}[name](museum)
+                tab.select(fn=None, js=f"() => GlassKit.remember({{ tab: '{name}' }})")
+        gr.HTML(CREDITS)
+        api.build(museum)
+
+        def deep_link(request: gr.Request) -> gr.Tabs:
+            wished = request.query_params.get("tab", "map")
+            return gr.Tabs(selected=wished if wished in TABS else "map")
+
+        blocks.load(deep_link, None, tabs, api_visibility="private", show_progress="hidden")
+    blocks.queue(max_size=64, default_concurrency_limit=2)
+    return blocks

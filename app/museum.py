@@ -1,0 +1,74 @@
+"""What all tabs share: exhibits by name, and the models behind them, loaded when first needed.
+
+Nothing in here belongs to one visitor.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from app.exhibit import MODEL, SIDES, Exhibit, View
+from glasskit.errors import InputError
+
+if TYPE_CHECKING:
+    from glasskit.latent.compare import Comparison
+
+
+class Museum:
+    """Exhibits and their probes.
+
+    Args:
+        exhibits: what is shown, in order.
+    """
+
+    def __init__(self, exhibits: list[Exhibit]) -> None:
+        self.exhibits = {exhibit.name: exhibit for exhibit in exhibits}
+        self._comparisons: dict[str, Comparison] = {}
+        self._lock = threading.Lock()
+
+    def exhibit(self, name: object) -> Exhibit:
+        """The exhibit of a data set.
+
+        Raises:
+            InputError: none of this name is shown.
+        """
+        if not isinstance(name, str) or name not in self.exhibits:
+            raise InputError(f"data set {name!r} is not shown; choose {', '.join(self.exhibits)}")
+        return self.exhibits[name]
+
+    def view(self, name: object, side: object) -> View:
+        """One side of an exhibit; raises InputError for names that are not there."""
+        if side not in SIDES:
+            raise InputError(f"side {side!r}: choose before or after")
+        return self.exhibit(name).view(str(side))
+
+    def comparison(self, name: object) -> Comparison:
+        """The two models of an exhibit, loaded once; other threads wait meanwhile."""
+        exhibit = self.exhibit(name)
+        with self._lock:
+            if exhibit.name not in self._comparisons:
+                self._comparisons[exhibit.name] = self._compare(exhibit)
+            return self._comparisons[exhibit.name]
+
+    def warm(self) -> None:
+        """Load every model and let a first picture through, so that no visitor waits for it."""
+        from PIL import Image
+
+        for name in self.exhibits:
+            comparison = self.comparison(name)
+            comparison.concepts(Image.new("RGB", (64, 64)))
+            comparison.text_vectors("a picture")
+
+    def _compare(self, exhibit: Exhibit) -> Comparison:
+        from glasskit import load_model
+        from glasskit.latent.compare import Comparison
+        from glasskit.latent.probe import Probe
+
+        probes = []
+        for side, source in zip(SIDES, (MODEL, str(exhibit.run)), strict=True):
+            seen = exhibit.view(side).embedding
+            model = load_model(source)
+            probe = Probe(model, exhibit.dataset, concepts=seen.concept, pictures=seen.picture)
+            probes.append(probe)
+        return Comparison(*probes)

@@ -1,0 +1,212 @@
+"""The probe: a picture against concepts, a phrase against pictures, before and after training."""
+
+from __future__ import annotations
+
+from html import escape
+
+import gradio as gr
+from PIL import Image
+
+from app.museum import Museum
+from app.picture_input import picture_input
+from glasskit.errors import InputError
+from glasskit.latent.probe import MAX_TEXT
+
+EXAMPLES = 12
+BARS = 8
+FOUND = 8
+MOST_NAMES = 60
+"""Names that a visitor may type in at a time."""
+
+TITLES = {"before": "Before training", "after": "After training"}
+SIGNS = {"picture and phrase": 1, "picture without phrase": -1}
+
+PICK = """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('button[data-index]');
+  if (button) trigger('pick', { index: Number(button.dataset.index) });
+});
+"""
+
+
+def build(museum: Museum) -> None:
+    """Draw the tab inside the current Blocks, with the API endpoints probe and search."""
+    names = list(museum.exhibits)
+    first = names[0]
+    gr.HTML(
+        '<div class="gk-page"><h2>Ask about a picture or a phrase</h2><p>Drop in any picture, or '
+        "pick one that training never saw: the bars show which concepts it is nearest to, before "
+        "and after training. Or type a phrase and see which pictures come nearest.</p></div>"
+    )
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=2, min_width=280):
+            picture = picture_input(
+                label="Picture",
+                sources=["upload", "clipboard", "webcam"],
+                height=250,
+                elem_id="probe-picture",
+                format="png",
+            )
+            with gr.Row(visible=len(names) > 1):
+                name = gr.Dropdown(names, value=first, label="Data set", elem_id="probe-data")
+            examples = gr.HTML(_examples(museum, first), js_on_load=PICK, elem_id="probe-examples")
+            phrase = gr.Textbox(
+                label="Phrase",
+                placeholder="a quiet evening by the sea",
+                max_length=MAX_TEXT,
+                elem_id="probe-phrase",
+            )
+            sign = gr.Radio(
+                list(SIGNS),
+                value="picture and phrase",
+                label="When both are given, search for",
+            )
+            candidates = gr.Textbox(
+                label="Your own concepts, with commas between them (empty: those of the data set)",
+                placeholder="hope, loneliness, birthday, harvest",
+                max_length=2000,
+                elem_id="probe-candidates",
+            )
+            ask = gr.Button("Ask", variant="primary", elem_id="probe-ask")
+        with gr.Column(scale=4, min_width=320):
+            answer = gr.HTML(_empty(), elem_id="probe-answer", padding=False)
+    gr.HTML(
+        '<div class="gk-page"><details class="gk-how"><summary>How is this computed?</summary><p>'
+        "The picture and each concept's name become vectors of equal length; a bar is the cosine "
+        "of the angle between the two (1: the same direction, 0: nothing in common). A concept's "
+        "vector is the mean over a few sentences such as “a picture that shows …”. The phrase is "
+        "taken as it stands. For picture and phrase the two vectors are added, for picture without "
+        "phrase the second is taken away. Compare the order of the bars before and after, not "
+        "their lengths: training also changes how far vectors spread.</p></details></div>"
+    )
+
+    def respond(
+        picture: Image.Image | None, name: str, phrase: str, sign: str, candidates: str
+    ) -> str:
+        try:
+            return _answer(museum, picture, name, phrase, sign, candidates)
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    def picked(name: str, event: gr.EventData) -> tuple[Image.Image, str]:
+        data = museum.exhibit(name).dataset
+        index = event._data.get("index")
+        if not isinstance(index, int) or not 0 <= index < len(data):
+            raise gr.Error(f"example {index!r} is not there", print_exception=False)
+        return data.image(index), ""
+
+    inputs = [picture, name, phrase, sign, candidates]
+    quiet = {"api_visibility": "private", "show_progress": "minimal"}
+    gr.on([ask.click, phrase.submit, candidates.submit], respond, inputs, answer, **quiet)
+    picture.upload(respond, inputs, answer, **quiet)
+    examples.pick(picked, [name], [picture, phrase], **quiet).then(respond, inputs, answer, **quiet)
+    name.change(lambda n: (_examples(museum, n), _empty()), name, [examples, answer], **quiet)
+
+
+def _answer(
+    museum: Museum, picture: Image.Image | None, name: str, phrase: str, sign: str, candidates: str
+) -> str:
+    comparison = museum.comparison(name)
+    phrase = (phrase or "").strip()
+    if picture is None and not phrase:
+        raise InputError("give a picture or a phrase: there is nothing to ask about yet")
+    names = split_names(candidates)
+    if picture is not None:
+        vectors = comparison.image_vectors(picture)
+    else:
+        vectors = comparison.text_vectors(phrase)
+    parts = []
+    if picture is not None:
+        both = comparison.concepts(vectors, names, k=BARS)
+        parts.append(("Nearest concepts", [_bars(list(side), both) for side in both]))
+        if phrase:
+            vectors = comparison.mix(picture, phrase, SIGNS.get(sign, 1))
+    elif names or museum.exhibit(name).dataset.concepts:
+        both = comparison.concepts(vectors, names, k=BARS)
+        parts.append(("Nearest concepts", [_bars(list(side), both) for side in both]))
+    found = comparison.images(vectors, k=FOUND)
+    exhibit = museum.exhibit(name)
+    parts.append(("Nearest pictures", [_gallery(exhibit, side) for side in found]))
+    columns = []
+    for place, side in enumerate(("before", "after")):
+        inner = "".join(f"<h4>{title}</h4>{shown[place]}" for title, shown in parts)
+        columns.append(
+            f'<section class="gk-{side}-answer"><h3>{TITLES[side]}</h3>{inner}</section>'
+        )
+    return f'<div class="gk-page"><div class="gk-columns">{"".join(columns)}</div></div>'
+
+
+def split_names(text: str | None) -> list[str] | None:
+    """Names with commas or line ends between them; None where there are none.
+
+    Raises:
+        InputError: more than ``MOST_NAMES``.
+    """
+    names = [part.strip() for part in (text or "").replace("\n", ",").split(",") if part.strip()]
+    if len(names) > MOST_NAMES:
+        raise InputError(f"{len(names)} concepts are more than the limit of {MOST_NAMES}")
+    return names or None
+
+
+def _bars(side: list, both: tuple[list, list]) -> str:
+    most = max(max(item.score for item in part) for part in both)
+    rows = []
+    for place, (label, score) in enumerate(side):
+        width = max(0.0, 100 * score / max(most, 1e-6))
+        own = ' class="gk-own"' if place == 0 else ""
+        rows.append(
+            f"<div{own}><span>{escape(label)}</span>"
+            f'<i><b style="width:{width:.1f}%"></b></i><em>{score:.2f}</em></div>'
+        )
+    return f'<div class="gk-bars">{"".join(rows)}</div>'
+
+
+def _gallery(exhibit, found: list) -> str:
+    cells = []
+    for item in found:
+        record = exhibit.dataset.records[item.index]
+        caption = escape(record.captions[0], quote=True)
+        if exhibit.thumbnails is None:
+            inner = f"<span>{caption}</span>"
+        else:
+            source = f"kit/pictures/{escape(exhibit.name, quote=True)}/{item.index}.webp"
+            inner = f'<img src="{source}" alt="{caption}" loading="lazy">'
+        cells.append(f'<figure title="{escape(record.concept)}: {caption}">{inner}</figure>')
+    return f'<div class="gk-gallery">{"".join(cells)}</div>'
+
+
+def _examples(museum: Museum, name: str) -> str:
+    exhibit = museum.exhibit(name)
+    if exhibit.thumbnails is None:
+        return (
+            '<div class="gk-page"><p class="gk-nopicture">The photographs of this data set are not '
+            "here, so there are no examples: upload a picture of your own, or start the app with "
+            "--images and the folder of the photographs.</p></div>"
+        )
+    cells = []
+    for index in example_indices(exhibit.dataset):
+        caption = escape(exhibit.dataset.records[index].captions[0], quote=True)
+        source = f"kit/pictures/{escape(name, quote=True)}/{index}.webp"
+        cells.append(
+            f'<button type="button" data-index="{index}" title="{caption}" '
+            f'aria-label="example: {caption}"><img src="{source}" alt="" loading="lazy"></button>'
+        )
+    return f'<div class="gk-page"><div class="gk-examples">{"".join(cells)}</div></div>'
+
+
+def example_indices(dataset) -> list[int]:
+    """Pictures to start with: one of each of some concepts, from those that training never saw."""
+    pool = {
+        r.concept: i for i, r in reversed(list(enumerate(dataset.records))) if r.split == "test"
+    }
+    pool = pool or {r.concept: i for i, r in reversed(list(enumerate(dataset.records)))}
+    order = [name for name in dataset.labels(1) if name in pool]
+    step = max(1, len(order) // EXAMPLES)
+    return [pool[name] for name in order[::step]][:EXAMPLES]
+
+
+def _empty() -> str:
+    return (
+        '<div class="gk-page"><p class="gk-meta">Nothing asked yet. Pick an example on the left, '
+        "drop in a picture, or type a phrase and press Ask.</p></div>"
+    )

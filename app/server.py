@@ -1,0 +1,174 @@
+"""The web server: a start page while things are built, then the app, on one port from the start.
+
+Paths below /kit/ are ours (assets, map data, small pictures, progress); all others are Gradio's.
+A picture is asked for by data set and number, never by a path.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import sys
+import threading
+import webbrowser
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.progress import Progress
+from glasskit.errors import InputError
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+class Entrance:
+    """The ASGI app: /kit/ at once, a start page until ``open`` was called, then the inner app."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.museum = None
+        self._inner: ASGIApp | None = None
+        self._stack = AsyncExitStack()
+        self._kit = Starlette(
+            routes=[
+                Route("/kit/progress", self._progress),
+                Route("/kit/map/{name}.json", self._map),
+                Route("/kit/pictures/{name}/{number:int}.webp", self._picture),
+                Route("/kit/pictures/{name}/sheet{number:int}.webp", self._sheet),
+                Mount("/kit/assets", StaticFiles(directory=ASSETS)),
+            ]
+        )
+
+    async def open(self, inner: Starlette, museum: object) -> None:
+        """Let visitors in: start the inner app and send everything but /kit/ to it."""
+        await self._stack.enter_async_context(inner.router.lifespan_context(inner))
+        self.museum = museum
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith("/kit/"):
+            await self._kit(scope, receive, send)
+        elif self._inner is not None:
+            await self._inner(scope, receive, send)
+        elif scope["type"] == "http":
+            await _start_page(scope)(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._stack.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _progress(self, request: Request) -> Response:
+        return JSONResponse(self.progress.state(), headers={"Cache-Control": "no-store"})
+
+    async def _map(self, request: Request) -> Response:
+        exhibit = self._exhibit(request)
+        if exhibit is None:
+            return _missing(f"no data set named {request.path_params['name']!r} is shown here")
+        body = await asyncio.to_thread(lambda: gzip.compress(exhibit.map_json(), 5))
+        headers = {"Content-Encoding": "gzip", "Cache-Control": "no-cache"}
+        return Response(body, media_type="application/json", headers=headers)
+
+    async def _picture(self, request: Request) -> Response:
+        return self._small(request, "{}.webp")
+
+    async def _sheet(self, request: Request) -> Response:
+        return self._small(request, "sheet{}.webp")
+
+    def _small(self, request: Request, pattern: str) -> Response:
+        exhibit = self._exhibit(request)
+        if exhibit is None or exhibit.thumbnails is None:
+            return _missing("no such picture is shown here")
+        path = exhibit.thumbnails.folder / pattern.format(request.path_params["number"])
+        if not path.is_file():
+            return _missing("no such picture is shown here")
+        return FileResponse(path, headers={"Cache-Control": "max-age=600"})
+
+    def _exhibit(self, request: Request):
+        return self.museum and self.museum.exhibits.get(request.path_params["name"])
+
+
+def _missing(text: str) -> Response:
+    return JSONResponse({"error": text}, status_code=404)
+
+
+def _start_page(scope: Scope) -> Response:
+    if scope["path"] != "/":
+        text = "the app is getting ready; ask again in a moment"
+        return JSONResponse({"error": text}, status_code=503, headers={"Retry-After": "5"})
+    return HTMLResponse((ASSETS / "start.html").read_text(encoding="utf-8"))
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise InputError where nothing can listen on this port."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                f"port {port} on {host} is taken ({error.strerror}); "
+                f"stop what uses it or choose another with --port {port + 1}"
+            ) from None
+
+
+def serve(
+    port: int,
+    *,
+    host: str,
+    datasets: tuple[str, ...],
+    images: Path | None,
+    open_browser: bool,
+) -> None:
+    """Listen at once, build what is missing, then serve until interrupted.
+
+    Raises:
+        InputError: the port is taken, or what is asked for can't be built.
+    """
+    check_port(host, port)
+    progress = Progress()
+    entrance = Entrance(progress)
+    config = uvicorn.Config(entrance, host=host, port=port, log_level="warning", lifespan="on")
+    server = uvicorn.Server(config)
+    address = f"http://{host}:{port}"
+    print(f"Glass Kit is getting ready: {address}", file=sys.stderr, flush=True)
+    failure: list[BaseException] = []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+
+        def prepare() -> None:
+            try:
+                from app.main import build_app  # Gradio takes seconds to import: the page is up
+
+                inner, museum = build_app(datasets, images, progress, host, port)
+                asyncio.run_coroutine_threadsafe(entrance.open(inner, museum), loop).result()
+                progress.finish()
+                seconds = progress.state()["seconds"]
+                print(f"Open {address} (ready after {seconds} s)", file=sys.stderr, flush=True)
+                museum.warm()
+            except Exception as error:  # noqa: BLE001 (raised again by serve, in its own thread)
+                failure.append(error)
+                progress.fail(str(error))
+                server.should_exit = True
+
+        threading.Thread(target=prepare, name="prepare", daemon=True).start()
+        if open_browser:
+            webbrowser.open(address)
+        await server.serve()
+
+    asyncio.run(run())
+    if failure:
+        raise failure[0]

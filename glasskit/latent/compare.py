@@ -1,0 +1,111 @@
+"""The same question to two models, such as one before and after training, towers passed once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+
+from glasskit.latent.probe import Probe, checked_text, mixed
+from glasskit.pictures import open_image
+
+
+class Both(NamedTuple):
+    """An answer of each model."""
+
+    before: list
+    after: list
+
+
+class Comparison:
+    """Two probes of one data set; a picture goes through shared towers only once.
+
+    Args:
+        before: the model that is compared with, usually untrained.
+        after: the other model.
+    """
+
+    def __init__(self, before: Probe, after: Probe) -> None:
+        self.before = before
+        self.after = after
+        self._shared = before.model.tower_hash == after.model.tower_hash
+
+    def concepts(
+        self,
+        image: Image.Image | Path | tuple[np.ndarray, np.ndarray],
+        candidates: Sequence[str] | None = None,
+        k: int = 5,
+    ) -> Both:
+        """The concepts nearest to a picture, by each model: two lists of ``ConceptScore``."""
+        first, second = self._query(image)
+        return Both(
+            self.before.concepts(first, candidates, k), self.after.concepts(second, candidates, k)
+        )
+
+    def images(
+        self, query: str | Image.Image | Path | tuple[np.ndarray, np.ndarray], k: int = 12
+    ) -> Both:
+        """Pictures nearest to a phrase or picture, by each model: two lists of ``ImageScore``."""
+        first, second = self._query(query)
+        return Both(self.before.images(first, k), self.after.images(second, k))
+
+    def image_vectors(self, image: Image.Image | Path) -> tuple[np.ndarray, np.ndarray]:
+        """A picture's (L,) vector by each model."""
+        if isinstance(image, Path):
+            image = open_image(image)
+        if not self._shared:
+            return self.before.image_vector(image), self.after.image_vector(image)
+        with torch.inference_mode():
+            features = self.before.model.image_tower([image])
+            first, second = (
+                probe.model.embed_image_features(features.to(probe.model.device)).cpu().numpy()[0]
+                for probe in (self.before, self.after)
+            )
+        return first, second
+
+    def mix(
+        self, image: Image.Image | Path, phrase: str, sign: int = 1
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """By each model the (L,) vector of picture + phrase (sign 1) or picture - phrase (-1)."""
+        words, seen = self.text_vectors(phrase), self.image_vectors(image)
+        first, second = (
+            mixed(picture, text, sign) for picture, text in zip(seen, words, strict=True)
+        )
+        return first, second
+
+    def text_vectors(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """A phrase's (L,) vector by each model."""
+        text = checked_text(text)
+        if not self._shared:
+            return self.before.text_vectors([text])[0], self.after.text_vectors([text])[0]
+        with torch.inference_mode():
+            features = self.before.model.text_tower([text])
+            first, second = (
+                probe.model.embed_text_features(features.to(probe.model.device)).cpu().numpy()[0]
+                for probe in (self.before, self.after)
+            )
+        return first, second
+
+    def _query(
+        self, query: str | Image.Image | Path | tuple[np.ndarray, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if isinstance(query, tuple):
+            return query
+        if isinstance(query, str):
+            return self.text_vectors(query)
+        return self.image_vectors(query)
+
+
+def nearness(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """(n,) place of each vector in order of nearness to the query: 0 the farthest, 1 the nearest.
+
+    Places, not similarities: so that the colours of two models, whose similarities spread
+    differently, can be laid side by side.
+    """
+    similarity = vectors @ query
+    place = np.argsort(np.argsort(similarity, kind="stable"), kind="stable")
+    return place / max(len(vectors) - 1, 1)

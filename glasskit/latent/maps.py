@@ -1,0 +1,140 @@
+"""Flat maps of a latent space: UMAP of the pictures, with words placed among their pictures.
+
+Pictures and words of a dual encoder lie in two separate cones (the modality gap: Liang et al. 2022,
+arXiv 2203.02053), so that one UMAP of both shows two islands and nothing about which word belongs
+to which picture. Here the map is fitted to the pictures alone, and a word (a concept or a caption)
+stands at the weighted mean place of the pictures that are nearest to it in the full space. So a
+distance between two pictures says what UMAP says, a word's place says which pictures the model
+takes it to be about, and nothing else may be read from it.
+
+UMAP: McInnes, Healy and Melville 2018, arXiv 1802.03426.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from glasskit.latent.neighbours import nearest, unit
+from glasskit.latent.store import cached_arrays, content_key
+
+NEIGHBOURS = 15
+MIN_DIST = 0.35
+VERSION = 1
+"""Part of every cache key: raise it when the way in which maps are computed changes."""
+
+
+def centred(vectors: np.ndarray) -> np.ndarray:
+    """(n, L) directions as seen from their own mean: the cone's axis is taken out."""
+    vectors = unit(vectors)
+    return unit(vectors - vectors.mean(axis=0))
+
+
+def project(
+    vectors: np.ndarray,
+    *,
+    start: np.ndarray | None = None,
+    neighbours: int = NEIGHBOURS,
+    min_dist: float = MIN_DIST,
+    seed: int = 0,
+) -> np.ndarray:
+    """A flat map of the vectors by UMAP on cosine similarity, computed once per content.
+
+    The first call in a process compiles UMAP, which takes about 20 seconds.
+
+    Args:
+        vectors: (n, L); their mean is taken out first.
+        start: (n, 2) places to start from. The result is then also turned, scaled and shifted to
+            lie as near to it as it can, so that two maps of the same pictures can be compared.
+        neighbours: how many nearest pictures UMAP looks at for each one.
+        min_dist: how close it may put two pictures.
+        seed: the same seed gives the same map on the same machine.
+
+    Returns:
+        (n, 2) float32 places with mean 0; 95% of them lie within 1 of the middle.
+    """
+    vectors = np.asarray(vectors, dtype=np.float32)
+    basis = np.zeros((0, 2), np.float32) if start is None else np.asarray(start, np.float32)
+    key = content_key("umap", VERSION, vectors, basis, neighbours, min_dist, seed)
+
+    def compute() -> dict[str, np.ndarray]:
+        return {"place": _umap(vectors, start, neighbours, min_dist, seed)}
+
+    return cached_arrays("maps", key, compute)["place"]
+
+
+def place_words(
+    words: np.ndarray, pictures: np.ndarray, places: np.ndarray, *, k: int = 8
+) -> np.ndarray:
+    """Where words stand on a map of pictures.
+
+    place(w) = sum_j a_j place(j) over the k pictures nearest to w, with a = softmax of their cosine
+    similarities divided by the standard deviation of all similarities of w.
+
+    Args:
+        words: (m, L) vectors of concepts or captions.
+        pictures: (n, L) vectors of the pictures of the map.
+        places: (n, 2) their places.
+        k: how many nearest pictures a word is placed by.
+
+    Returns:
+        (m, 2) float32 places.
+    """
+    if not len(words):
+        return np.zeros((0, 2), np.float32)
+    # Words are compared with pictures from the middle of the pictures: what they all share
+    # says nothing about which of them a word is nearer to.
+    pictures = centred(pictures)
+    words = unit(words)
+    spread = (words @ pictures.T).std(axis=1, keepdims=True)  # (m, 1)
+    near = nearest(words, pictures, k)
+    weight = np.exp((near.score - near.score[:, :1]) / np.maximum(spread, 1e-6))
+    weight /= weight.sum(axis=1, keepdims=True)
+    return np.einsum("mk,mkd->md", weight, places[near.index]).astype(np.float32)
+
+
+def align(places: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """``places`` turned or mirrored, scaled and shifted to lie as near to ``target`` as they can.
+
+    The orthogonal Procrustes problem: with U S V^T the singular value decomposition of
+    places^T target (both centred), the best turn is U V^T.
+    """
+    own, other = places - places.mean(axis=0), target - target.mean(axis=0)
+    left, _, right = np.linalg.svd(own.T @ other)
+    turned = own @ (left @ right)
+    scale = (turned * other).sum() / max((turned**2).sum(), 1e-12)
+    return (turned * scale + target.mean(axis=0)).astype(np.float32)
+
+
+def fit_to_unit(places: np.ndarray) -> np.ndarray:
+    """Places with mean 0, scaled so that 95% of them lie within 1 of the middle."""
+    places = places - places.mean(axis=0)
+    radius = np.quantile(np.abs(places).max(axis=1), 0.95)
+    return (places / max(radius, 1e-12)).astype(np.float32)
+
+
+def _umap(
+    vectors: np.ndarray, start: np.ndarray | None, neighbours: int, min_dist: float, seed: int
+) -> np.ndarray:
+    if len(vectors) < 4:
+        # UMAP needs a neighbourhood; a handful of pictures stands in a row.
+        row = np.linspace(-1, 1, len(vectors)) if len(vectors) > 1 else np.zeros(len(vectors))
+        return np.stack([row, np.zeros_like(row)], axis=1).astype(np.float32)
+    from umap import UMAP  # its import compiles for many seconds: only where a map is fitted
+
+    with warnings.catch_warnings():
+        # It says that a seed turns parallelism off: the same map every time is what we want.
+        warnings.filterwarnings("ignore", message="n_jobs value")
+        # And that it takes 10 * n points to start from as they are.
+        warnings.filterwarnings("ignore", category=UserWarning, module="umap")
+        fitted = UMAP(
+            n_components=2,
+            n_neighbors=min(neighbours, len(vectors) - 1),
+            min_dist=min_dist,
+            metric="cosine",
+            init="spectral" if start is None else 10 * np.asarray(start, np.float32),
+            random_state=seed,
+        ).fit_transform(centred(vectors))
+    places = fit_to_unit(fitted)
+    return places if start is None else fit_to_unit(align(places, start))
