@@ -1,0 +1,195 @@
+"""Time and memory of the grouped loss, forward plus backward, against what it replaces.
+
+Candidates, each on the same M N pairs and each normalising its inputs:
+
+- glasskit: `GroupedContrastiveLoss` (pairwise outer and inner), eager; compiled on a GPU as well
+- literal loops: one anchor, one group and one product at a time, from the formulas
+- vectorised N^2 L: dense outer loss, all in-group products and their similarities held
+- open_clip ClipLoss: the ungrouped loss, for scale
+
+Time: candidates take turns, medians of wall clock (CPU) or CUDA events. Memory on a CPU: the
+largest sum of live allocations beyond the inputs that torch's own profiler reports in a call of
+its own; it counts every tensor and no allocator slack, and does not depend on the machine's
+load. Memory on a GPU: torch.cuda.max_memory_allocated beyond what was there before.
+
+Run: python -m tests.benchmarks.losses [--quick]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from collections.abc import Callable
+
+import torch
+from open_clip.loss import ClipLoss
+from torch import Tensor
+from torch.nn import functional as F
+from torch.profiler import ProfilerActivity, profile
+
+from glasskit.losses import GroupedContrastiveLoss
+from tests.benchmarks.table import BenchRow, interleaved, markdown, median_ratio
+
+SHAPES = ((2, 10, 512), (16, 10, 512), (64, 16, 512), (256, 16, 512))
+LITERAL_PAIRS = 1024  # above this the loops take minutes
+TAU = 0.1
+ALPHA = 0.7
+SUBJECT = "glasskit"
+
+
+def literal_loops(image: Tensor, text: Tensor) -> Tensor:
+    """Outer loss anchor by anchor, inner loss product by product (rows of N at a time)."""
+    groups, members, width = image.shape
+    u, v = F.normalize(image, dim=-1), F.normalize(text, dim=-1)
+    outer = image.new_zeros(())
+    for anchors, others in ((u, v), (v, u)):
+        flat = others.reshape(-1, width)
+        for a, anchor in enumerate(anchors.reshape(-1, width)):
+            row = flat @ anchor / TAU
+            first = a // members * members
+            outer = outer + row.logsumexp(0) - row[first : first + members].logsumexp(0)
+    outer = outer / (2 * groups * members)
+    products = [
+        [F.normalize(u[g, i] * v[g], dim=-1) for i in range(members)] for g in range(groups)
+    ]
+    centres = F.normalize(torch.stack([torch.cat(rows).mean(0) for rows in products]), dim=-1)
+    inner = image.new_zeros(())
+    for g in range(groups):
+        for row in products[g]:
+            logits = row @ centres.T / TAU
+            inner = inner + (logits.logsumexp(1) - logits[:, g]).sum()
+    return ALPHA * outer + (1 - ALPHA) * inner / (groups * members**2)
+
+
+def vectorised(image: Tensor, text: Tensor) -> Tensor:
+    """The same with whole tensors: B x B similarities, M x N^2 x L products."""
+    groups, members, width = image.shape
+    u, v = F.normalize(image, dim=-1), F.normalize(text, dim=-1)
+    s = u.reshape(-1, width) @ v.reshape(-1, width).T / TAU
+    own = torch.arange(groups, device=s.device).repeat_interleave(members)
+    in_group = own[:, None] == own
+    inside = s.masked_fill(~in_group, -torch.inf)
+    rows = s.logsumexp(1) - inside.logsumexp(1)
+    columns = s.logsumexp(0) - inside.logsumexp(0)
+    c = F.normalize(u[:, :, None] * v[:, None], dim=-1).flatten(1, 2)  # (M, N^2, L)
+    centres = F.normalize(c.mean(1), dim=-1)
+    logits = (c @ centres.T / TAU).flatten(0, 1)
+    target = torch.arange(groups, device=s.device).repeat_interleave(members**2)
+    inner = F.cross_entropy(logits, target)
+    return ALPHA * (rows.mean() + columns.mean()) / 2 + (1 - ALPHA) * inner
+
+
+def clip(image: Tensor, text: Tensor) -> Tensor:
+    """open_clip's ClipLoss of the same pairs."""
+    u, v = (F.normalize(x, dim=-1).flatten(0, 1) for x in (image, text))
+    return ClipLoss()(u, v, u.new_full((), 1 / TAU))
+
+
+def candidates(device: torch.device) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+    """Losses by name, the subject first."""
+    loss = GroupedContrastiveLoss(ALPHA, TAU, TAU)
+    found: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+        SUBJECT: lambda image, text: loss(image, text).total
+    }
+    if device.type == "cuda":
+        # One compilation a shape: a dynamic graph would be measured instead from the second on.
+        compiled = torch.compile(loss, fullgraph=True, dynamic=False)
+        found["glasskit, compiled"] = lambda image, text: compiled(image, text).total
+    return found | {
+        "open_clip ClipLoss": clip,
+        "vectorised N^2 L": vectorised,
+        "literal loops": literal_loops,
+    }
+
+
+def inputs(shape: tuple[int, int, int], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Random features that require a gradient."""
+    generator = torch.Generator().manual_seed(0)
+    image, text = torch.randn(2, *shape, generator=generator).to(device)
+    return image.requires_grad_(), text.requires_grad_()
+
+
+def cuda_seconds(call: Callable[[], object]) -> float:
+    """Time of one call between two CUDA events."""
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    call()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end) / 1e3
+
+
+def peak_memory(call: Callable[[], object], device: torch.device) -> int:
+    """Largest sum of live bytes beyond those before the call."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        call()
+        torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated() - before
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watch:
+        call()
+    live = peak = 0
+    for event in watch.profiler.kineto_results.events():
+        if event.name() == "[memory]" and event.device_type() == torch.autograd.DeviceType.CPU:
+            live += event.nbytes()
+            peak = max(peak, live)
+    return peak
+
+
+def measure(shape: tuple[int, int, int], device: torch.device, rounds: int) -> list[BenchRow]:
+    """One row a candidate at one shape."""
+    image, text = inputs(shape, device)
+    pairs = shape[0] * shape[1]
+    section = f"losses, forward + backward, {' x '.join(map(str, shape))}, {device.type}"
+
+    def step(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[], object]:
+        return lambda: torch.autograd.grad(loss(image, text), (image, text))
+
+    calls = {name: step(loss) for name, loss in candidates(device).items()}
+    skipped = []
+    if pairs > LITERAL_PAIRS:
+        del calls["literal loops"]
+        note = f"not run: minutes for {pairs:,} pairs"
+        skipped = [BenchRow(section, "literal loops", note=note)]
+    clock = cuda_seconds if device.type == "cuda" else None
+    slow = {name: calls.pop(name) for name in ("literal loops",) if name in calls}
+    times = interleaved(calls, rounds, clock)
+    if slow:
+        # Slow and quick take turns too, in fewer rounds.
+        fewer = interleaved({SUBJECT: calls[SUBJECT], **slow}, max(3, rounds // 4), clock)
+        times |= {name: fewer[name] for name in slow}
+    rows = []
+    for name, taken in times.items():
+        subject = fewer[SUBJECT] if name in slow else times[SUBJECT]
+        rows.append(
+            BenchRow(
+                section,
+                name,
+                seconds=statistics.median(taken),
+                spread=(min(taken), max(taken)),
+                ratio=median_ratio(taken, subject),
+                memory=peak_memory((calls | slow)[name], device),
+                note=f"{len(taken)} rounds",
+            )
+        )
+    return rows + skipped
+
+
+def run(quick: bool = False) -> list[BenchRow]:
+    """All rows of this section: every shape on the CPU, and on a GPU where there is one."""
+    devices = [torch.device("cpu")]
+    if torch.cuda.is_available():
+        devices.append(torch.device("cuda"))
+    rounds = 5 if quick else 15
+    shapes = SHAPES[:3] if quick else SHAPES
+    return [row for device in devices for shape in shapes for row in measure(shape, device, rounds)]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, no 256 x 16")
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads on the CPU\n")
+    print(markdown(run(parser.parse_args().quick)))
+    print("ratio: time of the candidate / time of glasskit, taken in turns.")
