@@ -8,5 +8,17 @@ measure each.
 from __future__ import annotations
 
 from glasskit.evaluation.evaluate import Evaluation, evaluate, measure, measure_embeddings
+from glasskit.evaluation.report import Report, build_report, report_evaluations
+from glasskit.evaluation.unseen import leave_concepts_out, unseen_folds
 
-__all__ = ["Evaluation", "evaluate", "measure", "measure_embeddings"]
+__all__ = [
+    "Evaluation",
+    "Report",
+    "build_report",
+    "evaluate",
+    "leave_concepts_out",
+    "measure",
+    "measure_embeddings",
+    "report_evaluations",
+    "unseen_folds",
+]

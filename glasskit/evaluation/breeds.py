@@ -1,8 +1,8 @@
 """BREEDS (arXiv 2008.04859): ImageNet's classes under superclasses, for zero-shot recognition.
 
 How to run it: get ``class_hierarchy.txt``, ``node_names.txt`` and ``dataset_class_info.json`` of
-https://github.com/MadryLab/BREEDS-Benchmarks (folder ``imagenet_class_hierarchy/modified``) and your
-own ImageNet tree with folders named by WordNet id (``val/n01440764/*.JPEG``), then
+https://github.com/MadryLab/BREEDS-Benchmarks (folder ``imagenet_class_hierarchy/modified``) and
+your own ImageNet tree with folders named by WordNet id (``val/n01440764/*.JPEG``), then
 ``evaluate_breeds(model, info, "val", "living17")``. All subclasses of a superclass are used, as no
 subclass was trained on; the benchmark's source and target halves matter only to those who train.
 """
@@ -139,7 +139,7 @@ def read_breeds(folder: str | Path) -> Hierarchy:
             children.setdefault(parent, []).append(child)
     return Hierarchy(
         {parent: tuple(sorted(set(nodes))) for parent, nodes in children.items()},
-        {**leaves, **{node: name for node, name in names}},
+        leaves | dict(names),
         frozenset(leaves),
     )
 

@@ -16,7 +16,8 @@ Rules
 4. They come from the concept's ``hard_negatives``; where those hold fewer than K, the rest is drawn
    from all other concepts (``hard_share`` says how many were hard).
 5. Where the data hold fewer than K wrong answers in all, every one is used; ``k_min`` and
-   ``k_mean`` say how many, ``chance`` is the mean of 1 / (1 + k_i), a picture with none is not in n.
+   ``k_mean`` say how many, ``chance`` is the mean of 1 / (1 + k_i), and a picture that has none is
+   left out.
 6. Ties are not correct.
 """
 

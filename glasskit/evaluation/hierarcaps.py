@@ -3,9 +3,9 @@
 How to run it: get ``hierarcaps_test.csv`` of https://github.com/TAU-VAILab/hierarcaps (folder
 ``data``) and the COCO val2014 pictures, then ``evaluate_hierarcaps(model, csv, "val2014")``.
 
-r is the text vector of the empty string, the radius of a text e is R(e) = ||e - r||. Retrieval walks
-outwards: at each of 50 thresholds from the smallest to the largest radius of the whole set, the pick
-is the best-scoring text whose radius is within the threshold.
+r is the text vector of the empty string, the radius of a text e is R(e) = ||e - r||. Retrieval
+walks outwards: at each of 50 thresholds from the smallest to the largest radius of the whole set,
+the pick is the best-scoring text whose radius is within the threshold.
 """
 
 from __future__ import annotations
@@ -105,9 +105,9 @@ def score_chains(
     """Precision, recall and radius order of every picture's chain.
 
     precision = |picks & truth| / |picks|, recall = levels whose text is picked / 4, both over the
-    distinct picks (consecutive repeats dropped, then taken as a set); tau = (concordant - discordant)
-    / 6 over the 6 pairs of levels, equal radii counting as neither. A pick that another text ties is
-    a wrong pick.
+    distinct picks (consecutive repeats dropped, then taken as a set). tau = (concordant -
+    discordant) / 6 over the 6 pairs of levels, equal radii counting as neither. A pick that another
+    text ties is a wrong pick.
 
     Args:
         images: (n, L). texts: (t, L), one a distinct text. root: (L,) vector of the empty text.

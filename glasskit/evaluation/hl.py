@@ -1,9 +1,10 @@
-"""HL, the High-Level dataset (arXiv 2302.12189): COCO pictures described by scene, action, rationale.
+"""HL, the High-Level dataset (arXiv 2302.12189): pictures by scene, action and rationale.
 
-How to run it: get ``test.jsonl`` (data/annotations of the Hugging Face data set michelecafagna26/hl)
-and its pictures (COCO train2014), then ``evaluate_hl(model, "test.jsonl", "train2014")``. A line is
-{"file_name", "captions": {"scene": [...], "action": [...], "rationale": [...], "object": [...]}}; the
-flat form, with the axes beside ``file_name``, is read too.
+How to run it: get ``test.jsonl`` (data/annotations of the Hugging Face data set
+michelecafagna26/hl) and its pictures (COCO train2014), then
+``evaluate_hl(model, "test.jsonl", "train2014")``. A line is {"file_name", "captions": {"scene":
+[...], "action": [...], "rationale": [...], "object": [...]}}; the flat form, with the axes beside
+``file_name``, is read too.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Unseen concepts: does a model place pictures of concepts that it was never trained on?
 
-The concepts are dealt into k folds. For each fold a model is trained without the fold's concepts and
-then has to recognise every picture of them, among all concepts of the taxonomy. "Without" is strict:
-no picture of a held-out concept is trained on, and none for which one is acceptable (``also``).
+The concepts are dealt into k folds. For each fold a model is trained without the fold's concepts
+and then has to recognise every picture of them, among all concepts of the taxonomy. "Without" is
+strict: no picture of a held-out concept is trained on, and none for which one is acceptable
+(``also``).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from glasskit.models import GlassModel
 
 Train = Callable[[GroupedDataset, int], "GlassModel"]
-"""train(data set of a fold, number of the fold) -> trained model. It may use the train and val split."""
+"""train(data set of a fold, its number) -> trained model; it may use the train and val split."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +92,9 @@ def leave_concepts_out(
         progress: called with (folds done, k).
 
     Returns:
-        {"folds", "held_out": [[names], ...], "unseen": recognition at level 1 among all concepts (see
-        ``Recognition.summary``), "baseline": the same, "gain": {"top1": {"difference", "low", "high",
-        "p"}, "acceptable_top1": ...}}; the last two are None without a baseline.
+        {"folds", "held_out": [[names], ...], "unseen": recognition at level 1 among all concepts
+        (see ``Recognition.summary``), "baseline": the same, "gain": {"top1": {"difference", "low",
+        "high", "p"}, "acceptable_top1": ...}}; the last two are None without a baseline.
 
     Raises:
         InputError: see ``unseen_folds``.

@@ -1,0 +1,204 @@
+"""build_report: models side by side, as one HTML file that needs no network, Markdown, or JSON."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glasskit.data.grouped import GroupedDataset
+from glasskit.errors import InputError
+from glasskit.evaluation import hard_negative
+from glasskit.evaluation.comparison import (
+    ConceptChange,
+    Flip,
+    Table,
+    compare,
+    concept_changes,
+    confusions,
+    flips,
+)
+from glasskit.evaluation.evaluate import Evaluation, measure
+from glasskit.evaluation.intervals import DRAWS
+
+if TYPE_CHECKING:
+    from glasskit.models import GlassModel
+
+Progress = Callable[[int, int], None]
+THUMBNAIL = 160
+"""Longest side of an example's picture, in pixels."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What one model changed against the baseline."""
+
+    name: str
+    concepts: list[ConceptChange]
+    gained: list[Flip]
+    lost: list[Flip]
+    confusions: list[tuple[str, str, int]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The comparison, ready to be written.
+
+    Args:
+        dataset: its name. n: pictures. credits: whom to name for the pictures.
+        table: the main table; its first model is the baseline.
+        evaluations: the JSON of ``evaluate`` by model.
+        changed: one for each model after the first.
+        captions: literal caption of each record that is shown.
+        thumbnails: data URI of each record that is shown, where its picture is here.
+        picture_note: why there are no pictures, or "".
+    """
+
+    dataset: str
+    n: int
+    credits: str
+    table: Table
+    evaluations: dict[str, dict[str, Any]]
+    changed: list[Changed]
+    captions: dict[int, str]
+    thumbnails: dict[int, str]
+    picture_note: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON of the report, without pictures."""
+        cells = {
+            name: {m.key: self.table.cell(name, m).as_dict() for m in self.table.measures}
+            for name in self.table.names
+        }
+        changed = [
+            {
+                "name": one.name,
+                "concepts": [{**asdict(c), "change": c.change} for c in one.concepts],
+                "gained": [{**asdict(f), "caption": self.captions[f.index]} for f in one.gained],
+                "lost": [{**asdict(f), "caption": self.captions[f.index]} for f in one.lost],
+                "confusions": one.confusions,
+            }
+            for one in self.changed
+        ]
+        return {
+            "dataset": self.dataset,
+            "n": self.n,
+            "baseline": self.table.names[0],
+            "measures": [{"key": m.key, "title": m.title} for m in self.table.measures],
+            "models": cells,
+            "changed": changed,
+            "evaluations": self.evaluations,
+        }
+
+    def json(self) -> str:
+        """The report as JSON."""
+        return json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
+
+    def markdown(self) -> str:
+        """The report as Markdown, without figures and pictures."""
+        from glasskit.evaluation.report_markdown import to_markdown
+
+        return to_markdown(self)
+
+    def html(self) -> str:
+        """The report as one HTML page with everything in it."""
+        from glasskit.evaluation.report_html import to_html
+
+        return to_html(self)
+
+    def write(self, path: str | Path) -> Path:
+        """Write ``.html``, ``.md`` or ``.json``, by the ending of the path.
+
+        Raises:
+            InputError: another ending, or the file cannot be written.
+        """
+        path = Path(path)
+        forms = {".html": self.html, ".md": self.markdown, ".json": self.json}
+        if path.suffix not in forms:
+            raise InputError(f"{path}: end the report's name in .html, .md or .json")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(forms[path.suffix](), encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+        return path
+
+
+def build_report(
+    entries: Sequence[Any],
+    dataset: GroupedDataset,
+    *,
+    k: int = hard_negative.K,
+    seed: int = 0,
+    draws: int = DRAWS,
+    progress: Progress | None = None,
+) -> Report:
+    """Measure models on a data set and compare each with the first one.
+
+    Args:
+        entries: models, names or run directories for ``load_model``, or (name to show, one of
+            those). The first is the baseline of every comparison; usually it is the untrained model.
+        dataset: what to measure on, usually ``dataset.split("test")``.
+        k, seed, draws: as in ``evaluate``.
+        progress: called with (models done, models).
+
+    Raises:
+        InputError: no models, two of the same name, or what ``load_model`` and ``evaluate`` raise.
+    """
+    from glasskit.models import load_model
+
+    named = []
+    for number, entry in enumerate(entries, start=1):
+        shown, model = entry if isinstance(entry, tuple) else (None, entry)
+        if isinstance(model, str | Path):
+            model = load_model(model)
+        name = shown or (Path(model.name).name if Path(model.name).is_dir() else model.name)
+        named.append((name, measure(model, dataset, k=k, seed=seed, draws=draws)))
+        if progress is not None:
+            progress(number, len(entries))
+    return report_evaluations(named, dataset)
+
+
+def report_evaluations(named: Sequence[tuple[str, Evaluation]], dataset: GroupedDataset) -> Report:
+    """The report of evaluations that are there already, all of the same records."""
+    table = compare(named)
+    if any(evaluation.n != len(dataset) for _, evaluation in named):
+        raise InputError("a report compares models on the same pictures; these are of others")
+    first = named[0][1]
+    changed = []
+    for name, evaluation in named[1:]:
+        gained, lost = flips(first, evaluation)
+        concepts = concept_changes(first, evaluation)
+        changed.append(Changed(name, concepts, gained, lost, confusions(evaluation)))
+    shown = sorted({flip.index for one in changed for flip in (*one.gained, *one.lost)})
+    thumbnails, note = _thumbnails(dataset, shown)
+    return Report(
+        dataset=dataset.name,
+        n=len(dataset),
+        credits=dataset.credits,
+        table=table,
+        evaluations={name: evaluation.as_dict() for name, evaluation in named},
+        changed=changed,
+        captions={i: dataset.records[i].literal[0] for i in shown},
+        thumbnails=thumbnails,
+        picture_note=note,
+    )
+
+
+def _thumbnails(dataset: GroupedDataset, shown: list[int]) -> tuple[dict[int, str], str]:
+    """Small JPEGs as data URIs; where a picture is not here, the reason instead of any picture."""
+    out = {}
+    for index in shown:
+        try:
+            picture = dataset.image(index)
+        except InputError as error:
+            return {}, str(error)
+        picture.thumbnail((THUMBNAIL, THUMBNAIL))
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=80)
+        out[index] = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return out, ""

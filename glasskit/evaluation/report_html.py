@@ -1,0 +1,176 @@
+"""The report as one HTML page: styles, plotly.js, figures and pictures are all inside it."""
+
+from __future__ import annotations
+
+from html import escape
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+
+from glasskit.evaluation.comparison import Cell, Flip
+from glasskit.evaluation.report_figures import concept_figure, figure_json, measure_figure
+from glasskit.evaluation.report_markdown import FOOTNOTE, MARKS, percent, points
+
+if TYPE_CHECKING:
+    from glasskit.evaluation.report import Changed, Report
+
+
+def to_html(report: Report) -> str:
+    """The whole page as text."""
+    home = files("glasskit.evaluation")
+    title = f"Models on {report.dataset}"
+    body = "\n".join(
+        [
+            f"<header><h1>{escape(title)}</h1><p>{_lead(report)}</p></header>",
+            _table(report),
+            _worse(report),
+            _measures(report),
+            *(_changed(report, one, number == 0) for number, one in enumerate(report.changed)),
+            _footer(report),
+        ]
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n"
+        f"<style>\n{home.joinpath('report.css').read_text(encoding='utf-8')}</style>\n"
+        f"<script>{get_plotlyjs()}</script>\n</head>\n<body>\n<main>\n{body}\n</main>\n"
+        f"<script>\n{home.joinpath('report.js').read_text(encoding='utf-8')}</script>\n"
+        "</body>\n</html>\n"
+    )
+
+
+def _lead(report: Report) -> str:
+    names = report.table.names
+    others = len(names) - 1
+    against = f"{others} model{'s' if others != 1 else ''} compared with"
+    return f"{report.n} pictures. {against} <b>{escape(names[0])}</b>."
+
+
+def _table(report: Report) -> str:
+    table = report.table
+    heads = "".join(
+        f'<th scope="col" title="{escape(m.about)}">{escape(m.title)}</th>' for m in table.measures
+    )
+    rows = []
+    for name in table.names:
+        cells = "".join(_cell(table.cell(name, measure)) for measure in table.measures)
+        rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
+    return (
+        '<section><h2>All measures</h2><div class="scroll" tabindex="0"><table><thead><tr>'
+        f'<th scope="col">Model</th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f'<p class="note">{escape(FOOTNOTE)}</p></section>'
+    )
+
+
+def _cell(cell: Cell) -> str:
+    mark = f' <span class="{cell.mark}">{MARKS[cell.mark]}</span>' if cell.mark else ""
+    low, high = cell.ci95
+    hint = ""
+    if cell.change is not None:
+        hint = (
+            f' title="{points(cell.change.difference)} points [{points(cell.change.low)}, '
+            f'{points(cell.change.high)}], p {cell.p_holm:.4f} after Holm"'
+        )
+    return (
+        f"<td{hint}><b>{percent(cell.value)}</b>{mark}"
+        f"<small>{percent(low)} to {percent(high)}</small></td>"
+    )
+
+
+def _worse(report: Report) -> str:
+    items = []
+    for name in report.table.names[1:]:
+        for measure in report.table.worse(name):
+            cell = report.table.cell(name, measure)
+            if cell.change is not None:
+                items.append(
+                    f"<li><b>{escape(name)}</b>: {escape(measure.title)} "
+                    f"{points(cell.change.difference)} points, interval "
+                    f"{points(cell.change.low)} to {points(cell.change.high)}</li>"
+                )
+    if len(report.table.names) < 2:
+        return ""
+    found = f"<ul>{''.join(items)}</ul>" if items else "<p>Nothing, significantly.</p>"
+    return f"<section><h2>What got worse</h2>{found}</section>"
+
+
+def _measures(report: Report) -> str:
+    parts = [
+        f"<figure><figcaption><b>{escape(measure.title)}</b> {escape(measure.about)}</figcaption>"
+        f"{_figure(measure_figure(report.table, measure))}</figure>"
+        for measure in report.table.measures
+    ]
+    return (
+        "<section><h2>Measure by measure</h2>"
+        '<p class="note">Dots are shares, lines 95% intervals, the dotted line is the first model. '
+        "Blue triangles up are significantly better, orange triangles down worse.</p>"
+        f'<div class="grid">{"".join(parts)}</div></section>'
+    )
+
+
+def _changed(report: Report, one: Changed, is_open: bool) -> str:
+    up = sum(c.change > 0 for c in one.concepts)
+    down = sum(c.change < 0 for c in one.concepts)
+    confused = "".join(
+        f"<li>{escape(own)} taken for <b>{escape(said)}</b> ({n})</li>"
+        for own, said, n in one.confusions
+    )
+    return (
+        f"<section><details{' open' if is_open else ''}><summary><h2>{escape(one.name)}: "
+        f"{up} concepts gained, {down} lost</h2></summary>"
+        '<p class="note">Change of acceptable top-1 by concept, in points. Few pictures a concept: '
+        "read the picture counts on hover before you believe a bar.</p>"
+        f"{_figure(concept_figure(one)) if up + down else '<p>No concept changed.</p>'}"
+        f"<h3>Now right</h3>{_flips(report, one.gained)}"
+        f"<h3>Now wrong</h3>{_flips(report, one.lost)}"
+        f"<h3>Still confused most often</h3><ul>{confused or '<li>nothing</li>'}</ul>"
+        "</details></section>"
+    )
+
+
+def _flips(report: Report, found: list[Flip]) -> str:
+    if not found:
+        return "<p>None.</p>"
+    cards = []
+    for flip in found:
+        uri = report.thumbnails.get(flip.index)
+        caption = escape(report.captions[flip.index])
+        picture = f'<img src="{uri}" alt="{caption}" loading="lazy">' if uri else ""
+        cards.append(
+            f'<article>{picture}<p class="said"><s>{escape(flip.before)}</s> '
+            f"<span aria-hidden='true'>→</span> <b>{escape(flip.after)}</b></p>"
+            f'<p class="own">labelled {escape(flip.concept)}</p><p>{caption}</p></article>'
+        )
+    return f'<div class="cards">{"".join(cards)}</div>'
+
+
+def _figure(figure: go.Figure) -> str:
+    height = figure.layout.height
+    return (
+        f'<div class="plot" style="height:{height}px">'
+        f'<script type="application/json">{figure_json(figure)}</script></div>'
+    )
+
+
+def _footer(report: Report) -> str:
+    notes = []
+    if report.picture_note:
+        notes.append(f"Examples are without pictures: {report.picture_note}")
+    if report.credits:
+        notes.append(f"Pictures: {report.credits}")
+    first = report.evaluations[report.table.names[0]]
+    part = first["concepts"]["level1"]
+    notes.append(
+        f"Guessing gives {percent(part['chance'])}% concept top-1, the best constant answer "
+        f"{percent(part['best_constant'])}%. Hard negatives: K = {first['hard_negative']['k']}."
+    )
+    blind = first["negation"]["blind"]
+    if blind is not None:
+        notes.append(
+            f"Caption over negation without seeing the picture (the mean picture instead): "
+            f"{percent(blind)}% for {report.table.names[0]}."
+        )
+    return f"<footer>{''.join(f'<p>{escape(note)}</p>' for note in notes)}</footer>"
