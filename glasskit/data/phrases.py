@@ -75,7 +75,9 @@ def _chunks(caption: str) -> list[list[tuple[str, str]]]:
             if chunk == "B-NP" or (chunk == "I-NP" and not inside):
                 chunks.append([])
             inside = chunk in ("B-NP", "I-NP")
-            if inside:
+            if inside and tag == "CC" and chunks[-1] and chunks[-1][-1][1] in NOUN:
+                chunks.append([])  # the chunker takes "popcorn and a horse" for one
+            elif inside:
                 chunks[-1].append((word.replace("&slash;", "/").lower(), tag))
         inside = False
     return chunks

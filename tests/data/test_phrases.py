@@ -17,6 +17,7 @@ CASES = {
     "There is no dog on the couch": ["couch"],
     "Someone is running.": [],
     "the cat and the cat": ["cat"],
+    "a box of popcorn and a carousel horse": ["box", "popcorn", "carousel horse"],
     "A cat/dog sign. A bus waits.": ["cat/dog sign", "bus"],
     "": [],
 }
