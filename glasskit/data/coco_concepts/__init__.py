@@ -1,7 +1,7 @@
 """coco-concepts: 750 COCO photographs under 50 abstract concepts, labelled for this project.
 
 Annotations and taxonomy ship with the package, no photograph does. The features of the built-in
-image tower ship too, so that training and maps work at once; pictures come from the user's COCO folder.
+image tower ship too, so that training and maps work at once; pictures come from a COCO folder.
 """
 
 from __future__ import annotations
