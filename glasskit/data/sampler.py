@@ -156,7 +156,7 @@ class GroupSampler:
     def _opposites(
         self, concepts: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
     ) -> np.ndarray:
-        """(S, M, N) pictures of hard-negative concepts; of any other concept where none is named."""
+        """(S, M, N) pictures of hard-negative concepts; of any other one where none is named."""
         out = np.empty(shape, dtype=np.int64)
         for concept in np.unique(concepts):
             near = self.neighbours[concept]

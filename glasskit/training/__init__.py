@@ -5,6 +5,6 @@ from __future__ import annotations
 from glasskit.training.config import TrainConfig
 from glasskit.training.log import read_log
 from glasskit.training.run import train
-from glasskit.training.trainer import Diverged, TrainResult
+from glasskit.training.trainer import DivergedError, TrainResult
 
-__all__ = ["Diverged", "TrainConfig", "TrainResult", "read_log", "train"]
+__all__ = ["DivergedError", "TrainConfig", "TrainResult", "read_log", "train"]

@@ -155,7 +155,8 @@ class Batches:
         ]
         if not place:
             raise InputError(
-                f"objective {config.objective!r}: no caption of {self.dataset.name!r} has a noun phrase"
+                f"objective {config.objective!r}: no caption of {self.dataset.name!r} has a "
+                "noun phrase"
             )
         self.texts += list(place)
 

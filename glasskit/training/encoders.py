@@ -88,7 +88,7 @@ class TowerEncoder(nn.Module):
         return self.model.embed_text_features(self.model.text_features(tokens))
 
     def forward(self, images: Tensor, texts: Tensor) -> Encoded:
-        """Image and text rows, patch tokens where asked for, the temperature where it is learned."""
+        """Image and text rows; patch tokens and the temperature where they are asked for."""
         patches = None
         if self.patches:
             patches = self.model.embed_image_features(self.model.patch_features(images))
@@ -196,8 +196,8 @@ def build_encoder(
 
 
 @contextmanager
-def left_as_found(model: GlassModel) -> Iterator[None]:
-    """Put back, at the end, which parameters require gradients and the mode of the model."""
+def left_as_found(model: GlassModel, config: TrainConfig) -> Iterator[None]:
+    """At the end, put back what a run sets on a model besides its weights."""
     wanted = {name: p.requires_grad for name, p in model.named_parameters()}
     training = model.training
     try:
@@ -207,6 +207,8 @@ def left_as_found(model: GlassModel) -> Iterator[None]:
             parameter.requires_grad_(wanted[name])
             parameter.grad = None
         model.train(training)
+        if config.gradient_checkpointing:
+            model.clip.set_grad_checkpointing(False)
 
 
 def _parameters(*modules: nn.Module) -> list[nn.Parameter]:

@@ -5,6 +5,7 @@ n records, t texts, F and G feature widths, T tokens a text.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -147,6 +148,7 @@ class PictureFeed:
             sampler=range(start, len(self.batches)),
             num_workers=self.workers,
             collate_fn=_unchanged,
+            worker_init_fn=_take_no_signals,
             pin_memory=self.device.type == "cuda",
         )
         for rows, images, texts in loader:
@@ -172,6 +174,12 @@ class _Steps(Dataset):
         dataset = self.batches.dataset
         pixels = torch.stack([self.preprocess(dataset.image(int(i))) for i in rows.images])
         return rows, pixels, self.tokens[rows.texts]
+
+
+def _take_no_signals(worker: int) -> None:
+    """In a worker: Ctrl-C is for the main process to handle, SIGTERM ends the worker as usual."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _unchanged(item: tuple[Rows, Tensor, Tensor]) -> tuple[Rows, Tensor, Tensor]:

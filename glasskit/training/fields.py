@@ -69,9 +69,9 @@ class Limits:
         )
 
 
-def setting(default: Any, help: str, **limits: Any) -> Any:
+def setting(default: Any, text: str, **limits: Any) -> Any:
     """A dataclass field with its meaning and limits; see `Limits` for the keywords."""
-    return field(default=default, metadata={KEY: Limits(help, **limits)})
+    return field(default=default, metadata={KEY: Limits(text, **limits)})
 
 
 def limits(config: Any) -> dict[str, Limits]:

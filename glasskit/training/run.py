@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
-from accelerate.utils import is_tensorboard_available, is_wandb_available
+from accelerate.utils import DistributedType, is_tensorboard_available, is_wandb_available
 from torch import nn
 
 from glasskit.data.grouped import GroupedDataset
@@ -25,17 +25,20 @@ from glasskit.training.checkpoint import checkpoints, write_atomic
 from glasskit.training.config import TrainConfig
 from glasskit.training.encoders import HeadEncoder, build_encoder, left_as_found
 from glasskit.training.feeds import (
-    Feed,
     FeatureBank,
     Features,
+    Feed,
     PictureFeed,
     Progress,
     TableFeed,
     cached_features,
 )
 from glasskit.training.stopping import StopRequest
-from glasskit.training.trainer import Hook, Trainer, TrainResult
+from glasskit.training.trainer import DivergedError, Hook, Trainer, TrainResult
 from glasskit.training.validation import Validation, split_for_training, validation_sizes
+
+ENGINES = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
+"""Kinds of Accelerate engines that checkpoints are made for: every process has all weights."""
 
 
 def train(
@@ -58,7 +61,8 @@ def train(
     Args:
         config: all settings.
         dataset: used instead of ``config.dataset``; its test records are never looked at.
-        model: used instead of ``config.model``, and trained in place.
+        model: used instead of ``config.model``, and trained in place: it ends with the weights of
+            the last step, while ``config.out`` has the best.
         features: how tower features are computed in mode head; by default through the disk cache.
         bar: draw a progress bar.
         progress: called with (done, total) while pictures are embedded for mode head.
@@ -91,7 +95,7 @@ def train(
         rank=rank,
         world=world,
     )
-    with left_as_found(model), StopRequest(stop) as request:
+    with left_as_found(model, config):
         encoder = build_encoder(model, config, needs).to(accelerator.device)
         feed_of, prompt_inputs = inputs_of(
             config, accelerator, model, encoder, dataset, features, progress
@@ -119,7 +123,13 @@ def train(
             on_step=on_step,
             on_epoch=on_epoch,
         )
-        result = trainer.fit(request)
+        # Until here Ctrl-C has its usual effect: features are kept as they are computed.
+        try:
+            with StopRequest(stop) as request:
+                result = trainer.fit(request)
+        except DivergedError:  # in every process at the same step
+            accelerator.end_training()
+            raise
     accelerator.end_training()
     return result
 
@@ -178,6 +188,11 @@ def start_engine(config: TrainConfig) -> Accelerator:
             DistributedDataParallelKwargs(find_unused_parameters=config.mode != "head")
         ],
     )
+    if accelerator.distributed_type not in ENGINES:
+        raise InputError(
+            f"{accelerator.distributed_type.value}: one process or data parallel (MULTI_GPU, "
+            "MULTI_CPU) can train; change the accelerate settings"
+        )
     if tracked is not None:
         settings = {k: v for k, v in config.as_dict().items() if v is not None}
         accelerator.init_trackers(

@@ -38,7 +38,7 @@ Hook = Callable[[dict[str, Any]], None]
 """Called with a line of the log."""
 
 
-class Diverged(InputError):
+class DivergedError(InputError):
     """The loss or a weight is no number any more; the line names the step and what is kept."""
 
 
@@ -127,7 +127,7 @@ class Trainer:
         """Train to the end, or until asked to stop; everything is saved either way.
 
         Raises:
-            Diverged: a loss or a weight became NaN or infinite.
+            DivergedError: a loss or a weight became NaN or infinite.
         """
         resumed = load_state(self) if self.config.resume else False
         if self.accelerator.is_main_process:
@@ -137,6 +137,7 @@ class Trainer:
         with Bar(self.total, self.state.step, self.bar) as self.shown:
             while self.state.step < self.total:
                 epoch, first = divmod(self.state.step, self.steps)
+                self.encoder.train()
                 for step in self.feed.epoch(epoch, first):
                     output = self.step(step)
                     self.report(epoch + 1, output)
@@ -156,7 +157,6 @@ class Trainer:
     def step(self, step: Step) -> ObjectiveOutput:
         """One batch: gradients, clipping, the optimizer, and what follows it."""
         config, accelerator = self.config, self.accelerator
-        self.encoder.train()
         # Every draw of a step (dropout) follows from this: no generator's state needs to be kept.
         torch.manual_seed(self.seed(accelerator.process_index))
         set_rate(self.optimizer, rate_at(self.state.step, self.total, config))
@@ -234,7 +234,7 @@ class Trainer:
         """Read the losses since the last look and stop at the first that is no number.
 
         Raises:
-            Diverged: names the step.
+            DivergedError: names the step.
         """
         if not self.unread:
             return
@@ -246,14 +246,16 @@ class Trainer:
             self.diverged(first + finite.index(False), f"the loss is {float(value)}")
 
     def diverged(self, step: int, what: str) -> None:
-        """Raises Diverged, naming the step and the last good checkpoint."""
+        """Raises DivergedError, naming the step and the last good checkpoint."""
         from glasskit.training.checkpoint import checkpoints
 
         kept = checkpoints(self.out / "checkpoints")
         last = (
             f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
         )
-        raise Diverged(f"training diverged at step {step}: {what}; {last}; try a lower lr or fp32")
+        raise DivergedError(
+            f"training diverged at step {step}: {what}; {last}; try a lower lr or fp32"
+        )
 
     def save(self) -> None:
         """Write a checkpoint, unless a weight is no number."""

@@ -129,5 +129,5 @@ def test_a_paraphrase_is_another_caption_of_the_same_record():
 
 
 def test_a_record_without_a_caption_of_any_kind_allowed_is_named():
-    with pytest.raises(InputError, match="record '0-0' has no caption .* raise literal_weight"):
+    with pytest.raises(InputError, match=r"record '0-0' has no caption .* raise literal_weight"):
         CaptionTable(make([3]), literal=0, paraphrase=0, theme=0)

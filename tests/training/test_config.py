@@ -53,7 +53,8 @@ def test_a_file_that_is_no_mapping_is_refused_in_one_line(tmp_path, text):
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError) as caught:
         TrainConfig.load(path)
-    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
 
 
 def test_a_missing_file_is_named(tmp_path):
