@@ -6,6 +6,7 @@ import gradio as gr
 
 from app import api, map_tab, probe_tab
 from app.museum import Museum
+from app.scripts import on_load
 
 TABS = {"map": "Map", "probe": "Probe"}
 
@@ -56,7 +57,7 @@ def theme() -> gr.themes.Base:
 def build_blocks(museum: Museum) -> gr.Blocks:
     """The whole page for these exhibits."""
     with gr.Blocks(title="Glass Kit", delete_cache=(3600, 3600), analytics_enabled=False) as blocks:
-        gr.HTML(MASTHEAD, js_on_load="GlassKit.whenReady(() => GlassKit.shade(element));")
+        gr.HTML(MASTHEAD, js_on_load=on_load("GlassKit.shade(element)"))
         with gr.Tabs(selected="map") as tabs:
             for name, title in TABS.items():
                 with gr.Tab(title, id=name) as tab:

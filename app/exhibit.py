@@ -18,6 +18,7 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
 from glasskit.data.schema import LEVELS, SPLITS
 from glasskit.latent.embedding import Embedding
+from glasskit.latent.maps import VERSION as MAP_VERSION
 from glasskit.latent.maps import place_words, project
 from glasskit.latent.neighbours import nearest
 from glasskit.latent.palette import family_level, level_colours
@@ -108,10 +109,10 @@ class Exhibit:
 
     def story(self) -> str:
         """One sentence with the two numbers that the maps are about."""
-        split = "test" if any(r.split == "test" for r in self.dataset.records) else "train"
-        chosen = [i for i, r in enumerate(self.dataset.records) if r.split == split]
-        before, after = (_recognised(self.view(side).embedding, self.dataset) for side in SIDES)
-        where = "that training never saw" if split == "test" else "of the data set"
+        split, chosen = measured(self.dataset)
+        targets = self.dataset.targets(1)
+        before, after = (self.view(side).embedding.ranks(targets) == 1 for side in SIDES)
+        where = "that training never saw" if split == "unseen" else "of the data set"
         return (
             f"Of {len(chosen)} pictures {where}, the model puts {before[chosen].sum()} nearest to "
             f"their own concept before training and {after[chosen].sum()} after; "
@@ -119,12 +120,12 @@ class Exhibit:
         )
 
 
-def exhibit_key(dataset: GroupedDataset, recipe: dict[str, object]) -> str:
-    """The name under which an exhibit is kept: changes with pictures, captions, recipe or code."""
+def data_key(dataset: GroupedDataset) -> str:
+    """The name under which a data set is kept: changes with its pictures and texts."""
     missing = isinstance(dataset.images, MissingImages)
     prints = () if missing else tuple(dataset.fingerprint(i) for i in range(len(dataset)))
-    records = tuple(asdict(record).items() for record in dataset.records)
-    return content_key(VERSION, MODEL, dataset.name, records, dataset.concepts, prints, recipe)
+    records = tuple(tuple(asdict(record).items()) for record in dataset.records)
+    return content_key(VERSION, dataset.name, records, dataset.concepts, prints)[:16]
 
 
 def open_exhibit(dataset: GroupedDataset, recipe: dict[str, object], progress: Progress) -> Exhibit:
@@ -138,12 +139,12 @@ def open_exhibit(dataset: GroupedDataset, recipe: dict[str, object], progress: P
     Raises:
         InputError: a picture is missing or broken, or a setting is not allowed.
     """
-    key = exhibit_key(dataset, recipe)
-    folder = cache_folder("app", f"{dataset.name}-{key[:16]}")
+    home = cache_folder("app", f"{dataset.name}-{data_key(dataset)}")
+    folder = home / content_key(VERSION, MAP_VERSION, MODEL, sorted(recipe.items()))[:16]
     stored = read_arrays(folder / "views.npz")
     thumbnails = None
     if not isinstance(dataset.images, MissingImages):
-        thumbnails = Thumbnails(folder / "pictures", len(dataset))
+        thumbnails = Thumbnails(home / "pictures", len(dataset))
         if not thumbnails.complete():
             thumbnails.draw(dataset, progress.step(f"{dataset.name}: drawing the pictures"))
     if stored is None:
@@ -192,7 +193,7 @@ def _view(stored: dict[str, np.ndarray], side: str) -> View:
 def _view_json(view: View, data: GroupedDataset, targets: np.ndarray) -> dict[str, object]:
     seen = view.embedding
     ranks = seen.ranks(targets)
-    right = int((ranks == 1).sum())
+    split, chosen = measured(data)
     return {
         "picture": np.round(view.picture, 4).ravel().tolist(),
         "caption": np.round(view.caption, 4).ravel().tolist(),
@@ -200,12 +201,14 @@ def _view_json(view: View, data: GroupedDataset, targets: np.ndarray) -> dict[st
         "rank": ranks.tolist(),
         "top": seen.scores().argmax(axis=1).tolist(),
         "near": nearest(seen.picture, seen.picture, TIES, exclude_self=True).index.tolist(),
-        "sentence": f"{right} of {len(data)} pictures nearest to their own concept",
+        "sentence": f"{(ranks[chosen] == 1).sum()} of {len(chosen)} {split} pictures recognised",
     }
 
 
-def _recognised(seen: Embedding, data: GroupedDataset) -> np.ndarray:
-    return seen.ranks(data.targets(1)) == 1
+def measured(data: GroupedDataset) -> tuple[str, list[int]]:
+    """Which pictures a share of recognised ones is about: unseen ones where there are any."""
+    unseen = [i for i, record in enumerate(data.records) if record.split == "test"]
+    return ("unseen", unseen) if unseen else ("seen", list(range(len(data))))
 
 
 def _levels(data: GroupedDataset) -> dict[str, object]:

@@ -12,17 +12,20 @@ from app.exhibit import open_exhibit
 from app.museum import Museum
 from app.picture_input import MAX_BYTES
 from app.progress import Progress
+from app.scripts import ASSETS, head
 from glasskit.data import load_dataset
-
-ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("ready.js", "labels.js", "panel.js", "atlas.js", "pointer.js", "wall.js", "map_page.js")
 
 RECIPE: dict[str, object] = {"objective": "grouped", "seed": 0}
 """How the model on the right-hand side is trained; all else as TrainConfig has it."""
 
 
 def build_app(
-    datasets: tuple[str, ...], images: Path | None, progress: Progress, host: str, port: int
+    datasets: tuple[str, ...],
+    images: Path | None,
+    recipe: dict[str, object],
+    progress: Progress,
+    host: str,
+    port: int,
 ) -> tuple[FastAPI, Museum]:
     """The inner web app and what it shows.
 
@@ -32,7 +35,7 @@ def build_app(
     exhibits = []
     for name in datasets:
         data = load_dataset(name, images=None if name == "scenes" else images)
-        exhibits.append(open_exhibit(data, RECIPE, progress))
+        exhibits.append(open_exhibit(data, RECIPE | recipe, progress))
     progress.step("opening the rooms")
     museum = Museum(exhibits)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -52,15 +55,6 @@ def build_app(
         pwa=False,
         theme=theme(),
         css_paths=[ASSETS / "kit.css"],
-        head=_head(),
+        head=head(),
     )
     return app, museum
-
-
-def _head() -> str:
-    # The scripts' own times of change stand in their addresses: a new version is never stale.
-    tags = [
-        f'<script src="kit/assets/{name}?{(ASSETS / name).stat().st_mtime_ns}"></script>'
-        for name in SCRIPTS
-    ]
-    return '<meta name="color-scheme" content="light dark">' + "".join(tags)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from pathlib import Path
 
 import gradio as gr
 import numpy as np
 
 from app.museum import Museum
+from app.scripts import ASSETS, on_load
 from glasskit.errors import InputError
 from glasskit.latent.compare import nearness
 from glasskit.latent.neighbours import nearest
 from glasskit.latent.selection import inside, shared_concepts
 
-TEMPLATE = Path(__file__).parent / "assets" / "map.html"
+TEMPLATE = ASSETS / "map.html"
 MAX_CORNERS = 400
 SHOWN = 9
 """Pictures in a row of neighbours on the wall."""
@@ -42,7 +42,7 @@ def build(museum: Museum) -> gr.HTML:
     return gr.HTML(
         value="",
         html_template=TEMPLATE.read_text(encoding="utf-8").replace("@datasets", options),
-        js_on_load="GlassKit.whenReady(() => GlassKit.mapPage(element, server));",
+        js_on_load=on_load("GlassKit.mapPage(element, server)"),
         server_functions=[select, search, describe],
         apply_default_css=False,
         elem_id="map",

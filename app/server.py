@@ -1,6 +1,6 @@
 """The web server: a start page while things are built, then the app, on one port from the start.
 
-Paths below /kit/ are ours (assets, map data, small pictures, progress); all others are Gradio's.
+Paths below /kit/ are ours (scripts, map data, small pictures, progress); all others are Gradio's.
 A picture is asked for by data set and number, never by a path.
 """
 
@@ -19,14 +19,12 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.progress import Progress
+from app.scripts import ASSETS, bundle
 from glasskit.errors import InputError
-
-ASSETS = Path(__file__).parent / "assets"
 
 
 class Entrance:
@@ -40,10 +38,10 @@ class Entrance:
         self._kit = Starlette(
             routes=[
                 Route("/kit/progress", self._progress),
+                Route("/kit/scripts.js", self._scripts),
                 Route("/kit/map/{name}.json", self._map),
                 Route("/kit/pictures/{name}/{number:int}.webp", self._picture),
                 Route("/kit/pictures/{name}/sheet{number:int}.webp", self._sheet),
-                Mount("/kit/assets", StaticFiles(directory=ASSETS)),
             ]
         )
 
@@ -72,6 +70,9 @@ class Entrance:
 
     async def _progress(self, request: Request) -> Response:
         return JSONResponse(self.progress.state(), headers={"Cache-Control": "no-store"})
+
+    async def _scripts(self, request: Request) -> Response:
+        return Response(bundle(), media_type="text/javascript")
 
     async def _map(self, request: Request) -> Response:
         exhibit = self._exhibit(request)
@@ -130,6 +131,7 @@ def serve(
     host: str,
     datasets: tuple[str, ...],
     images: Path | None,
+    recipe: dict[str, object] | None,
     open_browser: bool,
 ) -> None:
     """Listen at once, build what is missing, then serve until interrupted.
@@ -153,7 +155,7 @@ def serve(
             try:
                 from app.main import build_app  # Gradio takes seconds to import: the page is up
 
-                inner, museum = build_app(datasets, images, progress, host, port)
+                inner, museum = build_app(datasets, images, recipe or {}, progress, host, port)
                 asyncio.run_coroutine_threadsafe(entrance.open(inner, museum), loop).result()
                 progress.finish()
                 seconds = progress.state()["seconds"]

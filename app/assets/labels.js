@@ -3,9 +3,7 @@ window.GlassKit = window.GlassKit || {};
 
 // Places to try around a point, nearest first: [x, y] in units of the label's half size plus a gap.
 GlassKit.labelOffsets = [
-  [0, -1], [0, 1], [1, 0], [-1, 0], [1, -1], [-1, -1], [1, 1], [-1, 1],
-  [0, -2.4], [0, 2.4], [1.2, -2.4], [-1.2, -2.4], [1.2, 2.4], [-1.2, 2.4],
-  [0, -4], [0, 4], [1.3, -4], [-1.3, -4], [1.3, 4], [-1.3, 4],
+  [0, -1], [0, 1], [1, 0], [-1, 0], [0.6, -1], [-0.6, -1], [0.6, 1], [-0.6, 1], [0, -2.1], [0, 2.1],
 ];
 
 GlassKit.overlaps = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
@@ -27,7 +25,7 @@ GlassKit.placeLabels = (items, width, height, lineHeight, taken = []) => {
       const fits = box.x >= 2 && box.y >= 2 && box.x + w <= width - 2 && box.y + h <= height - 2;
       if (fits && !boxes.some((other) => GlassKit.overlaps(box, other))) {
         boxes.push(box);
-        placed.push({ ...item, box, far: Math.abs(dy) > 2 });
+        placed.push({ ...item, box, far: Math.abs(dy) > 1 });
         break;
       }
     }

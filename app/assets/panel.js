@@ -75,7 +75,7 @@ GlassKit.Panel = class {
 
   drawDots(c, ink) {
     const { atlas } = this, n = atlas.data.n;
-    const size = Math.max(1.5, Math.min(5.5, (n > 5000 ? 2 : 4) * Math.sqrt(atlas.view.zoom)));
+    const size = Math.max(1.5, Math.min(5.5, (n > 5000 ? 2 : 3.2) * Math.sqrt(atlas.view.zoom)));
     for (const faint of [true, false]) {
       for (let i = 0; i < n; i++) {
         if (!atlas.visible(i) || atlas.faint(i) !== faint) continue;
@@ -171,15 +171,18 @@ GlassKit.Panel = class {
 
   nameBoxes(c) {
     const { atlas } = this, { concepts } = atlas.data;
-    const small = this.width < 420, size = small ? 11 : 12.5;
-    c.font = this.font = `600 ${size}px ${atlas.fontFamily}`;
+    const size = this.width < 420 ? 10.5 : 11.5;
+    c.font = this.font = `500 ${size}px ${atlas.fontFamily}`;
     const items = concepts.map((text, index) => {
       const [x, y] = this.place("concept", index);
       return { text, index, x, y, width: c.measureText(text).width };
     });
-    const first = (item) => (atlas.focusConcepts().has(item.index) ? 0 : 1);
+    const focus = atlas.focusConcepts(), first = (item) => (focus.has(item.index) ? 0 : 1);
     items.sort((a, b) => first(a) - first(b) || atlas.data.sizes[b.index] - atlas.data.sizes[a.index]);
-    return GlassKit.placeLabels(items, this.width, this.height, size + 5);
+    // Names share the wall with pictures: more of them as one comes nearer.
+    const most = Math.round((this.width * this.height) / 9000 * Math.max(1, atlas.view.zoom));
+    const chosen = items.slice(0, Math.max(most, focus.size));
+    return GlassKit.placeLabels(chosen, this.width, this.height, size + 4);
   }
   drawNames(c, ink, names) {
     const { atlas } = this, shown = new Set(names.map((name) => name.index));
@@ -204,7 +207,7 @@ GlassKit.Panel = class {
         c.beginPath(); c.moveTo(x, y); c.lineTo(box.x + box.w / 2, box.y + box.h / 2); c.stroke();
       }
       const middle = [box.x + box.w / 2, box.y + box.h / 2 + 0.5];
-      c.strokeStyle = ink.paper; c.lineWidth = 4.5; c.strokeText(text, ...middle);
+      c.strokeStyle = ink.paper; c.lineWidth = 4; c.strokeText(text, ...middle);
       c.fillStyle = ink.ink; c.fillText(text, ...middle);
     }
     c.globalAlpha = 1;

@@ -21,7 +21,10 @@ from glasskit.latent.store import cached_arrays, content_key
 
 NEIGHBOURS = 15
 MIN_DIST = 0.35
-VERSION = 1
+REPULSION = 0.4
+"""Below 1, so that a group unlike all others is not pushed so far away that the rest shrinks."""
+
+VERSION = 2
 """Part of every cache key: raise it when the way in which maps are computed changes."""
 
 
@@ -132,6 +135,7 @@ def _umap(
             n_components=2,
             n_neighbors=min(neighbours, len(vectors) - 1),
             min_dist=min_dist,
+            repulsion_strength=REPULSION,
             metric="cosine",
             init="spectral" if start is None else 10 * np.asarray(start, np.float32),
             random_state=seed,

@@ -1,11 +1,5 @@
-// Small things that every tab uses: waiting for the page, tabs in the address.
+// Small things that every tab uses.
 window.GlassKit = window.GlassKit || {};
-
-// Gradio may run a component's script before the page's own scripts were read.
-GlassKit.whenReady = (start) => {
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
-  else start();
-};
 
 // The button that switches between light and dark; what was chosen is kept in the address.
 GlassKit.shade = (element) => {

@@ -1,0 +1,160 @@
+"""The app as visitors meet it: its own process, the built-in model, 64 pictograms."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from glasskit.data import load_dataset, write_magic
+from glasskit.data.grouped import GroupedDataset
+
+ROOT = Path(__file__).resolve().parents[2]
+ARTEFACTS = ROOT / "tests" / "artefacts"
+NAME = "pictograms"
+EACH = {"train": 6, "test": 2}
+CONCEPTS = 8
+
+CHROMIUM_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def small_scenes() -> GroupedDataset:
+    """Six pictures to train on and two to test with, of each of eight concepts of scenes."""
+    scenes = load_dataset("scenes")
+    chosen = [concept.name for concept in scenes.concepts[:: len(scenes.concepts) // CONCEPTS]]
+    left = {(name, split): n for name in chosen[:CONCEPTS] for split, n in EACH.items()}
+    rows = []
+    for i, record in enumerate(scenes.records):
+        if left.get((record.concept, record.split), 0):
+            left[record.concept, record.split] -= 1
+            rows.append(i)
+    return scenes.select(rows)
+
+
+@pytest.fixture(scope="session")
+def pictograms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A MAGIC-layout file with its pictures beside it."""
+    folder = tmp_path_factory.mktemp("data")
+    data = small_scenes()
+    (folder / "images").mkdir()
+    for i, record in enumerate(data.records):
+        data.image(i).save(folder / "images" / f"{record.key}.png")
+    file = folder / f"{NAME}.json"
+    write_magic(data, file)
+    return file
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def app(pictograms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running app, stopped after the tests."""
+    port = free_port()
+    cache = os.environ.get("GLASSKIT_TEST_CACHE") or str(tmp_path_factory.mktemp("cache"))
+    code = (
+        "from app import launch; "
+        f"launch({port}, datasets=({str(pictograms)!r},), recipe={{'epochs': 4, 'seed': 0}})"
+    )
+    log = tmp_path_factory.mktemp("log") / "app.txt"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=os.environ | {"GLASSKIT_CACHE": cache},
+            stdout=output,
+            stderr=output,
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            wait_until_ready(address, process, log)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def wait_until_ready(address: str, process: subprocess.Popen, log: Path) -> None:
+    """Follow the start page's own progress; a build on two busy cores takes minutes."""
+    end = time.monotonic() + 540
+    state: dict = {}
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            pytest.fail(f"the app stopped with {process.returncode}: {log.read_text()[-2000:]}")
+        try:
+            with urlopen(f"{address}/kit/progress", timeout=5) as answer:
+                state = json.load(answer)
+        except OSError:
+            state = {}
+        if state.get("ready"):
+            return
+        time.sleep(0.5)
+    pytest.fail(f"the app was not ready in nine minutes; it said {state}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    """A headless browser."""
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.fail(
+            "the browser test needs Chromium; install it: sudo apt-get install chromium",
+            pytrace=False,
+        )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, app: str, request: pytest.FixtureRequest) -> Iterator:
+    """Opens a page: visit(query="", width=1366, height=850); fails on errors in the page."""
+    contexts, errors, outside = [], [], []
+
+    def open_page(query: str = "", width: int = 1366, height: int = 850):
+        context = chromium.new_context(viewport={"width": width, "height": height})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on(
+            "request",
+            lambda asked: (
+                None if asked.url.startswith((app, "data:", "blob:")) else outside.append(asked.url)
+            ),
+        )
+        page.goto(f"{app}/{query}")
+        page.keep = lambda name: page.screenshot(path=ARTEFACTS / f"{name}.png")
+        return page
+
+    ARTEFACTS.mkdir(exist_ok=True)
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors, errors
+    assert not outside, f"the page asked for something from the net: {outside}"

@@ -1,0 +1,181 @@
+"""The app in a real browser: look, point, click, draw, upload, type, on a laptop and a phone."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.app.conftest import NAME
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+READY = f".gk-map[data-ready='{NAME}']"
+PLACE = """([side, index]) => {
+  const panel = GlassKit.atlas.panels[side], box = panel.canvas.getBoundingClientRect();
+  const [x, y] = panel.place("picture", index);
+  return [box.left + x, box.top + y];
+}"""
+
+
+def place(page, index: int, side: str = "after") -> tuple[float, float]:
+    """Where a picture's point is on the screen."""
+    page.locator(f".gk-{side} canvas").scroll_into_view_if_needed()
+    x, y = page.evaluate(PLACE, [side, index])
+    return x, y
+
+
+def lone_picture(page) -> int:
+    """A picture that is drawn as a thumbnail, and so lies under nothing else."""
+    page.wait_for_function("GlassKit.atlas.panels.after.thumbs?.length > 3")
+    return page.evaluate("GlassKit.atlas.panels.after.thumbs[3].index")
+
+
+def test_map_hover_click_and_deep_link(visit) -> None:
+    page = visit()
+    page.wait_for_selector(READY)
+    assert "concepts to choose from" in page.inner_text(".gk-story")
+    index = lone_picture(page)
+    page.mouse.move(*place(page, index))
+    page.wait_for_selector(".gk-card:not([hidden]) img")
+    caption = page.evaluate("(i) => GlassKit.atlas.data.caption[i]", index)
+    assert caption in page.inner_text(".gk-card")
+    page.keep("map-hover")
+
+    page.mouse.click(*place(page, index))
+    page.wait_for_selector(".gk-wall .gk-bars")
+    assert caption in page.inner_text(".gk-wall")
+    assert page.locator(".gk-wall .gk-gallery button").count() > 4
+    page.keep("map-pinned")
+
+    key = page.evaluate("(i) => GlassKit.atlas.data.key[i]", index)
+    assert f"pin={key}" in page.url
+    again = visit("?" + page.url.split("?")[1])
+    again.wait_for_selector(".gk-wall .gk-bars")
+    assert caption in again.inner_text(".gk-wall")
+
+
+def test_lasso_selects_what_the_server_says_is_inside(visit) -> None:
+    page = visit()
+    page.wait_for_selector(READY)
+    page.click(".gk-lasso")
+    box = page.locator(".gk-after canvas").bounding_box()
+    left, top = box["x"] + 4, box["y"] + 4
+    right, bottom = box["x"] + box["width"] / 2, box["y"] + box["height"] - 4
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for x, y in ((right, top), (right, bottom), (left, bottom)):
+        page.mouse.move(x, y, steps=6)
+    page.mouse.up()
+    page.wait_for_selector(".gk-wall h3:has-text('selected')")
+    chosen = set(page.evaluate("[...GlassKit.atlas.selection]"))
+    seen = page.evaluate(
+        """() => { const panel = GlassKit.atlas.panels.after, found = [];
+        for (let i = 0; i < GlassKit.atlas.data.n; i++) {
+          const [x, y] = panel.place("picture", i);
+          if (x < panel.width / 2 - 6 && y > 8 && y < panel.height - 8 && x > 8) found.push(i);
+        } return found; }"""
+    )
+    assert set(seen) <= chosen
+    assert page.locator(".gk-wall .gk-bars").count() == 2
+    page.keep("map-lasso")
+
+
+def test_phrase_colours_the_map(visit) -> None:
+    page = visit()
+    page.wait_for_selector(READY)
+    page.fill(".gk-search input", "music and <b>dance</b>")
+    page.press(".gk-search input", "Enter")
+    page.wait_for_selector(".gk-wall h3:has-text('music and <b>dance</b>')")
+    assert page.input_value(".gk-colour") == "phrase"
+    assert page.locator(".gk-wall .gk-gallery button").count() == 18
+    page.keep("map-phrase")
+
+
+def test_every_colour_and_one_map_into_the_other(visit) -> None:
+    page = visit("?view=morph")
+    page.wait_for_selector(READY)
+    for colour in ("level1", "level2", "level3", "level4", "correct", "split"):
+        page.select_option(".gk-colour", colour)
+        assert page.locator(".gk-legend button").count() >= 2
+    assert not page.is_visible(".gk-before canvas")
+    page.evaluate("GlassKit.atlas.t = 0; GlassKit.atlas.changed()")
+    start = place(page, 0)
+    page.click(".gk-morph button")
+    page.wait_for_function("GlassKit.atlas.t === 1")
+    assert place(page, 0) != pytest.approx(start, abs=0.5)
+    page.keep("map-morph")
+
+
+def test_keys_walk_from_picture_to_picture(visit) -> None:
+    page = visit()
+    page.wait_for_selector(READY)
+    page.focus(".gk-after canvas")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".gk-wall .gk-bars")
+
+
+def test_probe_a_picture_a_concept_and_a_phrase(visit, tmp_path: Path) -> None:
+    page = visit("?tab=probe")
+    picture = tmp_path / "mine.png"
+    Image.radial_gradient("L").convert("RGB").save(picture)
+    page.set_input_files("#probe-picture input[type=file]", picture)
+    page.wait_for_selector("#probe-answer .gk-bars")
+    for side in ("before", "after"):
+        rows = page.locator(f".gk-{side}-answer .gk-bars > div")
+        assert rows.count() == 8
+        assert rows.first.inner_text().strip()
+    page.keep("probe-picture")
+
+    page.fill("#probe-candidates textarea, #probe-candidates input", "a grey disc, a red apple")
+    page.click("#probe-ask")
+    page.wait_for_selector(".gk-after-answer .gk-bars >> text=a red apple")
+    assert page.locator(".gk-after-answer .gk-bars > div").count() == 2
+
+    page.click("#probe-examples button")
+    page.fill("#probe-phrase textarea, #probe-phrase input", "in the rain")
+    page.click("#probe-ask")
+    page.wait_for_selector(".gk-after-answer .gk-gallery img")
+    page.keep("probe-phrase")
+
+
+def test_a_file_that_is_no_picture_gets_a_clear_line(visit, tmp_path: Path) -> None:
+    page = visit("?tab=probe")
+    wrong = tmp_path / "picture.png"
+    wrong.write_bytes(b"<svg onload=alert(1)>" + bytes(100))
+    page.set_input_files("#probe-picture input[type=file]", wrong)
+    page.wait_for_selector("text=not a readable JPEG, PNG or WebP picture")
+    good = io.BytesIO()
+    Image.new("RGB", (40, 40), "navy").save(good, "PNG")
+    wrong.write_bytes(good.getvalue())
+
+
+@pytest.mark.parametrize("shade", ["light", "dark"])
+@pytest.mark.parametrize(("size", "width", "height"), [("laptop", 1366, 850), ("phone", 390, 844)])
+def test_nothing_is_cut_off(visit, shade: str, size: str, width: int, height: int) -> None:
+    page = visit(f"?__theme={shade}", width, height)
+    page.wait_for_selector(READY)
+    assert page.evaluate("document.body.classList.contains('dark')") == (shade == "dark")
+    page.wait_for_timeout(600)
+    page.keep(f"map-{size}-{shade}")
+    for tab in ("Map", "Probe"):
+        page.get_by_role("tab", name=tab).first.click()
+        page.wait_for_timeout(400)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, f"{tab} is {wide} px wide on a screen of {width}"
+    page.keep(f"probe-{size}-{shade}")
+
+
+def test_names_on_the_map_never_overlap(visit) -> None:
+    page = visit()
+    page.wait_for_selector(READY)
+    pairs = page.evaluate(
+        """() => { const panel = GlassKit.atlas.panels.after;
+        const boxes = panel.nameBoxes(panel.context).map((name) => name.box);
+        return boxes.flatMap((a, i) =>
+          boxes.slice(i + 1).filter((b) => GlassKit.overlaps(a, b))); }"""
+    )
+    assert pairs == []
