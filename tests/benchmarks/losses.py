@@ -7,12 +7,14 @@ Candidates, each on the same M N pairs and each normalising its inputs:
 - vectorised N^2 L: dense outer loss, all in-group products and their similarities held
 - open_clip ClipLoss: the ungrouped loss, for scale
 
-Time: candidates take turns, medians of wall clock (CPU) or CUDA events. Memory on a CPU: the
+Time: candidates take turns, medians of wall clock (CPU) or CUDA events; on a machine that other
+work shares, `--one-thread` takes processor time on one thread instead, since threads that wait
+for each other there measure the other work. Memory on a CPU: the
 largest sum of live allocations beyond the inputs that torch's own profiler reports in a call of
 its own; it counts every tensor and no allocator slack, and does not depend on the machine's
 load. Memory on a GPU: torch.cuda.max_memory_allocated beyond what was there before.
 
-Run: python -m tests.benchmarks.losses [--quick]
+Run: python -m tests.benchmarks.losses [--quick] [--one-thread]
 """
 
 from __future__ import annotations
@@ -28,7 +30,14 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from glasskit.losses import GroupedContrastiveLoss
-from tests.benchmarks.table import BenchRow, interleaved, markdown, median_ratio
+from tests.benchmarks.table import (
+    BenchRow,
+    interleaved,
+    markdown,
+    median_ratio,
+    processor_seconds,
+    wall_seconds,
+)
 
 SHAPES = ((2, 10, 512), (16, 10, 512), (64, 16, 512), (256, 16, 512))
 LITERAL_PAIRS = 1024  # above this the loops take minutes
@@ -138,8 +147,10 @@ def peak_memory(call: Callable[[], object], device: torch.device) -> int:
     return peak
 
 
-def measure(shape: tuple[int, int, int], device: torch.device, rounds: int) -> list[BenchRow]:
-    """One row a candidate at one shape."""
+def measure(
+    shape: tuple[int, int, int], device: torch.device, rounds: int, one_thread: bool = False
+) -> list[BenchRow]:
+    """One row a candidate at one shape; `one_thread` counts processor time (see above)."""
     image, text = inputs(shape, device)
     pairs = shape[0] * shape[1]
     section = f"losses, forward + backward, {' x '.join(map(str, shape))}, {device.type}"
@@ -153,7 +164,9 @@ def measure(shape: tuple[int, int, int], device: torch.device, rounds: int) -> l
         del calls["literal loops"]
         note = f"not run: minutes for {pairs:,} pairs"
         skipped = [BenchRow(section, "literal loops", note=note)]
-    clock = cuda_seconds if device.type == "cuda" else None
+    clock = processor_seconds if one_thread else wall_seconds
+    if device.type == "cuda":
+        clock = cuda_seconds
     slow = {name: calls.pop(name) for name in ("literal loops",) if name in calls}
     times = interleaved(calls, rounds, clock)
     if slow:
@@ -177,19 +190,28 @@ def measure(shape: tuple[int, int, int], device: torch.device, rounds: int) -> l
     return rows + skipped
 
 
-def run(quick: bool = False) -> list[BenchRow]:
+def run(quick: bool = False, one_thread: bool = False) -> list[BenchRow]:
     """All rows of this section: every shape on the CPU, and on a GPU where there is one."""
     devices = [torch.device("cpu")]
     if torch.cuda.is_available():
         devices.append(torch.device("cuda"))
-    rounds = 5 if quick else 15
-    shapes = SHAPES[:3] if quick else SHAPES
-    return [row for device in devices for shape in shapes for row in measure(shape, device, rounds)]
+    threads = torch.get_num_threads()
+    if one_thread:
+        torch.set_num_threads(1)
+    rows = []
+    for device in devices:
+        for shape in SHAPES[:3] if quick else SHAPES:
+            rows += measure(shape, device, 5 if quick else 15, one_thread)
+    torch.set_num_threads(threads)
+    return rows
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Time and memory of the grouped loss.")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, no 256 x 16")
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads on the CPU\n")
-    print(markdown(run(parser.parse_args().quick)))
+    parser.add_argument("--one-thread", action="store_true", help="processor time on one thread")
+    given = parser.parse_args()
+    threads = 1 if given.one_thread else torch.get_num_threads()
+    print(f"torch {torch.__version__}, {threads} threads on the CPU\n")
+    print(markdown(run(given.quick, given.one_thread)))
     print("ratio: time of the candidate / time of glasskit, taken in turns.")

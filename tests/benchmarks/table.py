@@ -65,6 +65,13 @@ def wall_seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def processor_seconds(call: Callable[[], object]) -> float:
+    """Processor time of one call, all threads: a busy machine disturbs it least on one thread."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
 def median_ratio(times: Sequence[float], subject: Sequence[float]) -> float:
     """Median over the rounds of times / subject; rounds that only one of them has are left out."""
     return statistics.median(a / b for a, b in zip(times, subject, strict=False))
