@@ -168,14 +168,16 @@ def compare(named: Sequence[tuple[str, Evaluation]], *, seed: int = 0) -> Table:
         raise InputError("a report needs at least one model")
     if len(set(names)) != len(names):
         raise InputError("a report needs a different name for each model")
-    measures = tuple(m for m in MEASURES if m.values(named[0][1]) is not None)
+    of_first = {m: values for m in MEASURES if (values := m.values(named[0][1])) is not None}
+    measures = tuple(of_first)
     cells: dict[tuple[str, str], Cell] = {}
     changes: dict[tuple[str, str], Difference] = {}
     for measure in measures:
-        first = measure.values(named[0][1])
+        first = of_first[measure]
         for name, evaluation in named:
             values = measure.values(evaluation)
-            assert values is not None and first is not None  # the same data set for all
+            if values is None:
+                raise InputError(f"{name}: was not measured on the records of {names[0]}")
             low, high = interval(values, draws=evaluation.draws, seed=seed)
             cells[name, measure.key] = Cell(float(values.mean()), (low, high))
             if name != names[0]:
@@ -203,6 +205,11 @@ class ConceptChange:
         """After minus before."""
         return self.after - self.before
 
+    @property
+    def pictures(self) -> int:
+        """Pictures gained less pictures lost."""
+        return round(self.n * self.change)
+
 
 def concept_changes(baseline: Evaluation, model: Evaluation) -> list[ConceptChange]:
     """Concepts that have pictures, from the greatest gain to the greatest loss."""
@@ -213,7 +220,7 @@ def concept_changes(baseline: Evaluation, model: Evaluation) -> list[ConceptChan
         if rows.any():
             shares = (float(part.accepted[rows].mean()) for part in (before, after))
             out.append(ConceptChange(label, int(rows.sum()), *shares))
-    return sorted(out, key=lambda one: (-one.change, one.concept))
+    return sorted(out, key=lambda one: (-one.pictures, -one.change, one.concept))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
@@ -25,11 +25,8 @@ from glasskit.evaluation.comparison import (
 from glasskit.evaluation.evaluate import Evaluation, measure
 from glasskit.evaluation.intervals import DRAWS
 
-if TYPE_CHECKING:
-    from glasskit.models import GlassModel
-
 Progress = Callable[[int, int], None]
-THUMBNAIL = 160
+THUMBNAIL = 280
 """Longest side of an example's picture, in pixels."""
 
 
@@ -141,7 +138,7 @@ def build_report(
 
     Args:
         entries: models, names or run directories for ``load_model``, or (name to show, one of
-            those). The first is the baseline of every comparison; usually it is the untrained model.
+            those). The first is the baseline of every comparison, usually the untrained model.
         dataset: what to measure on, usually ``dataset.split("test")``.
         k, seed, draws: as in ``evaluate``.
         progress: called with (models done, models).

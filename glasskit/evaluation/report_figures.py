@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from glasskit.evaluation.comparison import BETTER, WORSE, Measure, Table
+from glasskit.evaluation.comparison import BETTER, WORSE, Cell, Measure, Table
 
 if TYPE_CHECKING:
     from glasskit.evaluation.report import Changed
 
 # Okabe and Ito's palette: told apart with every common colour blindness, on white and on black.
 BLUE, ORANGE, GREY = "#3b8fd0", "#e08a1e", "#8b929c"
+SERIES = (GREY, BLUE, ORANGE, "#1fa37c", "#c878a6", "#d2601a", "#9b87d6", "#b3a12a")
+SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x", "triangle-down")
 LOOK = {BETTER: (BLUE, "triangle-up"), WORSE: (ORANGE, "triangle-down"), "": (GREY, "circle")}
 
 
@@ -44,22 +46,79 @@ def measure_figure(table: Table, measure: Measure) -> go.Figure:
     figure.update_layout(
         height=96 + 34 * len(names),
         margin={"l": 8, "r": 16, "t": 8, "b": 36},
-        xaxis={"ticksuffix": "%", "zeroline": False, "nticks": 6},
+        xaxis={"ticksuffix": "%", "zeroline": False, "nticks": 5, "tickangle": 0},
         yaxis={"autorange": "reversed", "automargin": True, "showgrid": False, "type": "category"},
         showlegend=False,
     )
     return figure
 
 
+def trade_figure(table: Table) -> go.Figure | None:
+    """What a model gains on concepts against what it keeps on captions; None without both."""
+    by_key = {measure.key: measure for measure in table.measures}
+    if not {"acceptable_top1", "image_to_text_r10"} <= by_key.keys():
+        return None
+    figure = go.Figure()
+    for number, name in enumerate(table.names):
+        x = table.cell(name, by_key["image_to_text_r10"])
+        y = table.cell(name, by_key["acceptable_top1"])
+        colour = SERIES[number % len(SERIES)]
+        figure.add_trace(
+            go.Scatter(
+                x=[100 * x.value],
+                y=[100 * y.value],
+                name=name,
+                mode="markers",
+                marker={"size": 14, "color": colour, "symbol": SHAPES[number % len(SHAPES)]},
+                error_x=_whisker(x, colour),
+                error_y=_whisker(y, colour),
+                hovertemplate="%{x:.1f}% captions, %{y:.1f}% concepts",
+            )
+        )
+    figure.update_layout(
+        height=460,
+        margin={"l": 8, "r": 16, "t": 8, "b": 8},
+        xaxis={
+            "title": {"text": "Caption R@10"},
+            "ticksuffix": "%",
+            "zeroline": False,
+            "automargin": True,
+        },
+        yaxis={
+            "title": {"text": "Acceptable top-1"},
+            "ticksuffix": "%",
+            "zeroline": False,
+            "automargin": True,
+        },
+        legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0},
+    )
+    return figure
+
+
+def _whisker(cell: Cell, colour: str) -> dict[str, object]:
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [100 * (cell.ci95[1] - cell.value)],
+        "arrayminus": [100 * (cell.value - cell.ci95[0])],
+        "thickness": 1.2,
+        "width": 0,
+        "color": colour,
+    }
+
+
 def concept_figure(changed: Changed) -> go.Figure:
-    """Bars of every concept that changed, the greatest gain on top."""
-    moved = [one for one in changed.concepts if one.change]
+    """Bars of every concept that changed, in pictures, the greatest gain on top.
+
+    Pictures and not percent: with one picture a concept, percent would show 100 for a single flip.
+    """
+    moved = [one for one in changed.concepts if one.pictures]
     figure = go.Figure(
         go.Bar(
-            x=[100 * one.change for one in moved],
-            y=[one.concept for one in moved],
+            x=[one.pictures for one in moved],
+            y=[f"{one.concept} ({one.n})" for one in moved],
             orientation="h",
-            marker={"color": [BLUE if one.change > 0 else ORANGE for one in moved]},
+            marker={"color": [BLUE if one.pictures > 0 else ORANGE for one in moved]},
             customdata=[[one.n, 100 * one.before, 100 * one.after] for one in moved],
             hovertemplate=(
                 "%{y}: %{customdata[1]:.0f}% to %{customdata[2]:.0f}% "
@@ -71,7 +130,7 @@ def concept_figure(changed: Changed) -> go.Figure:
         height=90 + 20 * max(1, len(moved)),
         margin={"l": 8, "r": 16, "t": 8, "b": 36},
         bargap=0.3,
-        xaxis={"ticksuffix": " pt", "zeroline": True, "nticks": 7},
+        xaxis={"tickformat": "+d", "zeroline": True, "nticks": 9, "tickangle": 0},
         yaxis={
             "autorange": "reversed",
             "automargin": True,

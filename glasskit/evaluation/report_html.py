@@ -10,7 +10,12 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from glasskit.evaluation.comparison import Cell, Flip
-from glasskit.evaluation.report_figures import concept_figure, figure_json, measure_figure
+from glasskit.evaluation.report_figures import (
+    concept_figure,
+    figure_json,
+    measure_figure,
+    trade_figure,
+)
 from glasskit.evaluation.report_markdown import FOOTNOTE, MARKS, percent, points
 
 if TYPE_CHECKING:
@@ -26,6 +31,7 @@ def to_html(report: Report) -> str:
             f"<header><h1>{escape(title)}</h1><p>{_lead(report)}</p></header>",
             _table(report),
             _worse(report),
+            _trade(report),
             _measures(report),
             *(_changed(report, one, number == 0) for number, one in enumerate(report.changed)),
             _footer(report),
@@ -60,7 +66,8 @@ def _table(report: Report) -> str:
         rows.append(f'<tr><th scope="row">{escape(name)}</th>{cells}</tr>')
     return (
         '<section><h2>All measures</h2><div class="scroll" tabindex="0"><table><thead><tr>'
-        f'<th scope="col">Model</th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        f'<th scope="col">Model</th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        "</div>"
         f'<p class="note">{escape(FOOTNOTE)}</p></section>'
     )
 
@@ -111,9 +118,20 @@ def _measures(report: Report) -> str:
     )
 
 
+def _trade(report: Report) -> str:
+    figure = trade_figure(report.table)
+    if figure is None or len(report.table.names) < 2:
+        return ""
+    return (
+        "<section><h2>Concepts against captions</h2>"
+        '<p class="note">Up: more concepts recognised. Right: more captions found. Lines are 95% '
+        f"intervals.</p><figure>{_figure(figure)}</figure></section>"
+    )
+
+
 def _changed(report: Report, one: Changed, is_open: bool) -> str:
-    up = sum(c.change > 0 for c in one.concepts)
-    down = sum(c.change < 0 for c in one.concepts)
+    up = sum(c.pictures > 0 for c in one.concepts)
+    down = sum(c.pictures < 0 for c in one.concepts)
     confused = "".join(
         f"<li>{escape(own)} taken for <b>{escape(said)}</b> ({n})</li>"
         for own, said, n in one.confusions
@@ -121,8 +139,8 @@ def _changed(report: Report, one: Changed, is_open: bool) -> str:
     return (
         f"<section><details{' open' if is_open else ''}><summary><h2>{escape(one.name)}: "
         f"{up} concepts gained, {down} lost</h2></summary>"
-        '<p class="note">Change of acceptable top-1 by concept, in points. Few pictures a concept: '
-        "read the picture counts on hover before you believe a bar.</p>"
+        '<p class="note">Pictures gained less pictures lost by concept (acceptable top-1); how many '
+        "pictures it has is in brackets. With few pictures a concept, one bar proves nothing.</p>"
         f"{_figure(concept_figure(one)) if up + down else '<p>No concept changed.</p>'}"
         f"<h3>Now right</h3>{_flips(report, one.gained)}"
         f"<h3>Now wrong</h3>{_flips(report, one.lost)}"

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 MARKS = {BETTER: "▲", WORSE: "▼", "": ""}
 FOOTNOTE = (
-    "Shares in percent with 95% bootstrap intervals over pictures. ▲ better, ▼ worse than the first "
-    "row at 5%, paired bootstrap with Holm's correction over the whole table. Ties are never correct."
+    "Shares in percent with 95% bootstrap intervals over pictures. ▲ better, ▼ worse than the "
+    "first row at 5%, paired bootstrap with Holm's correction over the whole table. Ties are never "
+    "correct."
 )
 
 
@@ -68,7 +69,7 @@ def _changed(report: Report, one: Changed) -> list[str]:
         f"| {_plain(c.concept)} | {c.n} | {percent(c.before)} | {percent(c.after)} "
         f"| {points(c.change)} |"
         for c in one.concepts
-        if c.change
+        if c.pictures
     ]
     for title, found in (("Gained", one.gained), ("Lost", one.lost)):
         lines += ["", f"{title}:", ""]

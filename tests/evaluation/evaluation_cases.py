@@ -16,7 +16,7 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 def made_up(concepts: int = 12, each: int = 6, *, negation: bool = True) -> GroupedDataset:
-    """Balanced groups; the next 7 concepts are hard negatives, every third picture accepts i + 1."""
+    """Balanced groups; the next 7 concepts are hard negatives, a third of pictures accept i + 1."""
     names = [f"concept {i}" for i in range(concepts)]
     taxonomy = tuple(
         Concept(

@@ -1,0 +1,112 @@
+"""The comparison and the report: marks, escaping, one file."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from evaluation_cases import made_up, random_embeddings
+from PIL import Image
+
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.images import FolderImages
+from glasskit.errors import InputError
+from glasskit.evaluation import Evaluation, measure_embeddings, report_evaluations
+from glasskit.evaluation.comparison import compare, concept_changes, flips
+
+DATASET = made_up(each=12)
+NASTY = "<b>run</b> | `x`"
+
+
+def evaluations() -> tuple[Evaluation, Evaluation]:
+    """A model that knows nothing, and one that knows every concept but has lost the captions."""
+    vectors = random_embeddings(DATASET)
+    knows = replace(vectors, images=vectors.labels[1][DATASET.targets(1)])
+    return tuple(measure_embeddings(v, DATASET, draws=100) for v in (vectors, knows))
+
+
+@pytest.fixture(scope="module")
+def both() -> tuple[Evaluation, Evaluation]:
+    return evaluations()
+
+
+def test_marks_and_changes(both: tuple[Evaluation, Evaluation]) -> None:
+    table = compare([("untrained", both[0]), ("trained", both[1])])
+    cells = {measure.key: table.cell("trained", measure) for measure in table.measures}
+    assert cells["top1"].mark == "better"
+    assert cells["top1"].change is not None
+    assert cells["top1"].change.difference == pytest.approx(
+        1 - both[0].concepts["level1"].correct.mean()
+    )
+    assert cells["caption_over_negation"].mark == ""
+    assert table.cell("untrained", table.measures[0]).change is None
+    # Its pictures of one concept are all alike, so a caption cannot find its own: that got worse.
+    assert [measure.key for measure in table.worse("trained")] == ["text_to_image_r10"]
+    back = compare([("trained", both[1]), ("untrained", both[0])])
+    assert "top1" in [measure.key for measure in back.worse("untrained")]
+    changes = concept_changes(*both)
+    assert len(changes) == 12
+    assert [c.pictures for c in changes] == sorted((c.pictures for c in changes), reverse=True)
+    gained, lost = flips(*both)
+    assert len(gained) == 8
+    assert lost == []
+    assert all(flip.after == flip.concept for flip in gained)
+
+
+def test_equal_models_differ_in_nothing(both: tuple[Evaluation, Evaluation]) -> None:
+    table = compare([("a", both[0]), ("b", both[0])])
+    assert all(
+        table.cell("b", m).p_holm == 1 and not table.cell("b", m).mark for m in table.measures
+    )
+
+
+def test_html_is_one_safe_file(both: tuple[Evaluation, Evaluation]) -> None:
+    report = report_evaluations([("untrained", both[0]), (NASTY, both[1])], DATASET)
+    html = report.html()
+    assert NASTY not in html
+    assert "&lt;b&gt;run&lt;/b&gt;" in html
+    outside = re.sub(r"<script>.*?</script>", "", html, flags=re.S)
+    assert not re.search(r'(src|href)="(?!data:)', outside)
+    assert html.count("plotly.js v") == 1
+    assert "made up in a test" in html  # why there are no pictures
+    for text in re.findall(r'<script type="application/json">(.*?)</script>', html, flags=re.S):
+        assert "data" in json.loads(text)
+
+
+def test_pictures_are_inside_where_they_are_here(
+    both: tuple[Evaluation, Evaluation], tmp_path: Path
+) -> None:
+    for record in DATASET.records:
+        Image.fromarray(np.full((40, 60, 3), 99, np.uint8)).save(tmp_path / f"{record.key}.png")
+    dataset: GroupedDataset = replace(DATASET, images=FolderImages(tmp_path))
+    report = report_evaluations([("a", both[0]), ("b", both[1])], dataset)
+    assert report.picture_note == ""
+    assert report.html().count("data:image/jpeg;base64,") == 8
+
+
+def test_markdown_and_json_say_the_same(
+    both: tuple[Evaluation, Evaluation], tmp_path: Path
+) -> None:
+    report = report_evaluations([("untrained", both[0]), (NASTY, both[1])], DATASET)
+    data = json.loads(report.write(tmp_path / "r.json").read_text())
+    text = report.write(tmp_path / "r.md").read_text()
+    assert report.write(tmp_path / "r.html").stat().st_size > 1_000_000
+    top1 = data["models"][NASTY]["top1"]
+    assert top1["mark"] == "better"
+    assert f"{100 * top1['value']:.1f} ▲" in text
+    assert "\\<b\\>run" in text
+    with pytest.raises(InputError, match=r"\.html, \.md or \.json"):
+        report.write(tmp_path / "r.txt")
+
+
+def test_bad_entries(both: tuple[Evaluation, Evaluation]) -> None:
+    with pytest.raises(InputError, match="at least one"):
+        compare([])
+    with pytest.raises(InputError, match="different name"):
+        compare([("a", both[0]), ("a", both[1])])
+    with pytest.raises(InputError, match="same pictures"):
+        report_evaluations([("a", both[0])], DATASET.split("test"))

@@ -1,0 +1,68 @@
+"""Leave-concepts-out: nothing of a held-out concept is trained on, every picture is tested once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from evaluation_cases import made_up, random_embeddings
+
+from glasskit.data.grouped import GroupedDataset
+from glasskit.errors import InputError
+from glasskit.evaluation import leave_concepts_out, unseen, unseen_folds
+
+DATASET = made_up()
+
+
+def test_folds_are_clean_and_complete() -> None:
+    tested: list[str] = []
+    held: list[str] = []
+    for fold in unseen_folds(DATASET, k=4, seed=1):
+        for record in fold.train.records:
+            assert record.concept not in fold.held_out
+            assert not set(record.also) & set(fold.held_out)
+        assert {record.concept for record in fold.test.records} == set(fold.held_out)
+        assert fold.train.concepts == fold.test.concepts == DATASET.concepts
+        tested += [record.key for record in fold.test.records]
+        held += fold.held_out
+    assert sorted(tested) == sorted(record.key for record in DATASET.records)
+    assert sorted(held) == sorted(DATASET.labels(1))
+
+
+def test_folds_are_seeded_and_checked() -> None:
+    one, two, other = ([f.held_out for f in unseen_folds(DATASET, 3, s)] for s in (0, 0, 1))
+    assert one == two != other
+    with pytest.raises(InputError, match="k must be 2 to 12"):
+        list(unseen_folds(DATASET, 13))
+
+
+def test_the_protocol_trains_each_fold_and_measures_the_gain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vectors = random_embeddings(DATASET, width=32)
+    place = {record.key: i for i, record in enumerate(DATASET.records)}
+    own = vectors.labels[1][DATASET.targets(1)]
+
+    def images(model: str, dataset: GroupedDataset) -> torch.Tensor:
+        rows = [place[record.key] for record in dataset.records]
+        return torch.from_numpy(np.array((own if model == "trained" else vectors.images)[rows]))
+
+    def labels(model: str, names: list[str]) -> torch.Tensor:
+        return torch.from_numpy(vectors.labels[1])
+
+    monkeypatch.setattr("glasskit.models.features.embed_dataset_images", images)
+    monkeypatch.setattr("glasskit.models.prompts.concept_vectors", labels)
+    seen: list[int] = []
+
+    def train(dataset: GroupedDataset, fold: int) -> str:
+        seen.append(fold)
+        return "trained"
+
+    out = leave_concepts_out(DATASET, train, baseline="before", k=3, draws=100)  # type: ignore[arg-type]
+    assert seen == [0, 1, 2]
+    assert out["unseen"]["top1"] == 1
+    assert out["unseen"]["n"] == len(DATASET)
+    gain = out["gain"]["top1"]
+    assert gain["difference"] == pytest.approx(1 - out["baseline"]["top1"])
+    assert leave_concepts_out(DATASET, train, k=3, draws=100)["gain"] is None
+    assert unseen.recognise_level1("trained", DATASET).correct.all()  # type: ignore[arg-type]
