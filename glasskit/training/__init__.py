@@ -1,10 +1,32 @@
-"""Training: from a laptop's minute on cached features to a night on GPUs."""
+"""Training: from a laptop's minute on cached features to a night on GPUs.
+
+Names load when they are first used: ``glasskit train --help`` needs the settings and no torch.
+"""
 
 from __future__ import annotations
 
-from glasskit.training.config import TrainConfig
-from glasskit.training.log import read_log
-from glasskit.training.run import train
-from glasskit.training.trainer import DivergedError, TrainResult
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["DivergedError", "TrainConfig", "TrainResult", "read_log", "train"]
+if TYPE_CHECKING:
+    from glasskit.training.config import TrainConfig as TrainConfig
+    from glasskit.training.log import read_log as read_log
+    from glasskit.training.run import train as train
+    from glasskit.training.trainer import DivergedError as DivergedError
+    from glasskit.training.trainer import TrainResult as TrainResult
+
+_HOMES = {
+    "DivergedError": "trainer",
+    "TrainConfig": "config",
+    "TrainResult": "trainer",
+    "read_log": "log",
+    "train": "run",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'glasskit.training' has no attribute {name!r}")
+    return getattr(import_module(f"glasskit.training.{_HOMES[name]}"), name)

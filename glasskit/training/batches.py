@@ -135,7 +135,7 @@ class Batches:
         if "phrases" in self.needs:
             phrases = [self.phrases[caption] for caption in captions.ravel()]
             owner = np.repeat(np.arange(captions.size), [len(p) for p in phrases])
-            texts.append(np.concatenate(phrases).astype(np.int64))
+            texts.append(np.concatenate(phrases))
         return Rows(
             torch.from_numpy(np.concatenate(images)),
             torch.from_numpy(np.concatenate(texts)),
@@ -147,12 +147,13 @@ class Batches:
     def _add_phrases(self, config: TrainConfig) -> None:
         from glasskit.data.phrases import noun_phrases
 
+        found = noun_phrases(self.captions.texts)
         place: dict[str, int] = {}
         first = len(self.texts)
-        self.phrases = [
-            np.array([first + place.setdefault(p, len(place)) for p in noun_phrases(caption)])
-            for caption in self.captions.texts
-        ]
+        rows: list[list[int]] = [[] for _ in self.captions.texts]
+        for phrase, owner in zip(found.phrases, found.owners, strict=True):
+            rows[owner].append(first + place.setdefault(phrase, len(place)))
+        self.phrases = [np.array(row, dtype=np.int64) for row in rows]
         if not place:
             raise InputError(
                 f"objective {config.objective!r}: no caption of {self.dataset.name!r} has a "

@@ -182,7 +182,7 @@ class Trainer:
 
     def validate(self, epoch: int) -> None:
         """Score the model as it would be saved, and save it where it is the best so far."""
-        self.look()
+        self.check()
         with self.as_saved() as encoder:
             if self.validation is None:
                 better, scores = True, None
@@ -258,11 +258,19 @@ class Trainer:
         )
 
     def save(self) -> None:
-        """Write a checkpoint, unless a weight is no number."""
+        """Write a checkpoint."""
+        self.check()
+        save_state(self)
+
+    def check(self) -> None:
+        """Before anything is written: every loss and every weight is a number.
+
+        Raises:
+            DivergedError: names the step.
+        """
         self.look()
         if not all_finite(self.parameters.values()):
             self.diverged(self.state.step, "a weight is NaN or infinite")
-        save_state(self)
 
     @contextmanager
     def as_saved(self) -> Iterator[HeadEncoder | TowerEncoder]:

@@ -1,0 +1,143 @@
+"""A checkpoint is whole or not there, and one that cannot be used is refused in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from glasskit.errors import InputError
+from glasskit.training import train
+from glasskit.training.checkpoint import (
+    checkpoints,
+    read_checkpoint,
+    save_checkpoint,
+    write_atomic,
+)
+from tests.training.toys import toy_config, toy_dataset, toy_features, toy_model
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("finished")
+    run(out)
+    return out
+
+
+def run(out: Path, **changes) -> None:
+    config = toy_config(out, epochs=2, **changes)
+    train(config, dataset=toy_dataset(), model=toy_model(), features=toy_features())
+
+
+def test_the_last_are_kept_and_hold_their_state(tmp_path):
+    for step in (1, 2, 10):
+        save_checkpoint(tmp_path, step, {"a": torch.full((2,), step)}, {"step": step}, keep=2)
+    assert [path.name for path in checkpoints(tmp_path)] == [
+        "step-00000002.safetensors",
+        "step-00000010.safetensors",
+    ]
+    tensors, state = read_checkpoint(checkpoints(tmp_path)[-1])
+    assert torch.equal(tensors["a"], torch.tensor([10, 10]))
+    assert state == {"step": 10}
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path):
+    file = tmp_path / "file"
+    write_atomic(file, lambda scratch: scratch.write_text("old"))
+
+    def fail(scratch: Path) -> None:
+        scratch.write_text("ne")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_atomic(file, fail)
+    assert file.read_text() == "old"
+
+
+def test_a_run_directory_has_its_parts(finished):
+    names = {path.name for path in finished.iterdir()}
+    assert names == {"checkpoints", "config.json", "config.yaml", "log.jsonl", "model.safetensors"}
+    config = json.loads((finished / "config.json").read_text())
+    assert config["training"]["group_size"] == 3
+    assert config["best"]["epoch"] in (1, 2)
+
+
+def test_nothing_is_pickled(finished):
+    for file in finished.rglob("*"):
+        if file.is_file():
+            assert b"\x80\x04" not in file.read_bytes()[:2], file
+    with safe_open(checkpoints(finished / "checkpoints")[-1], "pt") as file:
+        names = list(file.keys())
+    assert any(name.startswith("optimizer.") for name in names)
+
+
+def copy(finished: Path, out: Path) -> Path:
+    (out / "checkpoints").mkdir(parents=True)
+    last = checkpoints(finished / "checkpoints")[-1]
+    target = out / "checkpoints" / last.name
+    target.write_bytes(last.read_bytes())
+    return target
+
+
+def refused(out: Path, **changes) -> str:
+    with pytest.raises(InputError) as caught:
+        run(out, resume=True, **changes)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
+def test_a_truncated_checkpoint_is_refused(finished, tmp_path, share):
+    file = copy(finished, tmp_path)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(share * len(whole))])
+    assert "not a whole checkpoint" in refused(tmp_path)
+
+
+def test_a_pickle_is_refused_and_never_loaded(finished, tmp_path):
+    file = copy(finished, tmp_path)
+    torch.save({"weights": torch.ones(2)}, file)
+    assert "pickles are never loaded" in refused(tmp_path)
+
+
+def test_another_architecture_is_refused(finished, tmp_path):
+    file = copy(finished, tmp_path)
+    tensors, state = read_checkpoint(file)
+    metadata = {"format": "glasskit-checkpoint/1", "state": json.dumps(state)}
+    name = "weight.model.image_head.map.weight"
+    save_file(tensors | {name: torch.ones(3, 4)}, file, metadata=metadata)
+    assert f"tensor {name!r} has shape (3, 4), here it is (12, 12)" in refused(tmp_path)
+    del tensors[name]
+    save_file(tensors, file, metadata=metadata)
+    assert f"lacks tensor {name!r}" in refused(tmp_path)
+    save_file(tensors, file)
+    assert "not a checkpoint of Glass Kit" in refused(tmp_path)
+
+
+def test_other_settings_or_data_are_refused_and_other_paths_are_not(finished, tmp_path):
+    copy(finished, tmp_path)
+    assert "another lr: it was 0.01, now 0.02" in refused(tmp_path, lr=0.02)
+    run(tmp_path, resume=True, keep_last=5, log_every=3)
+    with pytest.raises(InputError, match="the data set has changed"):
+        train(
+            toy_config(tmp_path, epochs=2, resume=True),
+            dataset=toy_dataset(train=9),
+            model=toy_model(),
+            features=toy_features(),
+        )
+
+
+def test_a_directory_with_a_run_is_not_overwritten_unasked(finished):
+    with pytest.raises(InputError, match="holds a run; go on with resume"):
+        run(finished)
+
+
+def test_overwrite_begins_anew(tmp_path):
+    run(tmp_path)
+    before = checkpoints(tmp_path / "checkpoints")[-1].read_bytes()
+    run(tmp_path, overwrite=True, seed=1)
+    assert checkpoints(tmp_path / "checkpoints")[-1].read_bytes() != before

@@ -1,0 +1,158 @@
+"""A run as its caller sees it: hooks, curves, stopping, and a loss that is no number."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from glasskit.training import DivergedError, read_log, train
+from glasskit.training.checkpoint import checkpoints, read_checkpoint
+from tests.training.toys import toy_config, toy_dataset, toy_features, toy_model
+
+
+def toy_run(out: Path, model=None, **more):
+    hooks = {k: more.pop(k) for k in ("on_step", "on_epoch", "stop", "bar") if k in more}
+    config = toy_config(out, **more)
+    model = model if model is not None else toy_model()
+    return train(config, dataset=toy_dataset(), model=model, features=toy_features(), **hooks)
+
+
+def test_log_lines_are_those_that_hooks_get_and_readers_expect(tmp_path):
+    steps, epochs = [], []
+    result = toy_run(tmp_path, on_step=steps.append, on_epoch=epochs.append)
+    log = read_log(tmp_path / "log.jsonl")
+    assert [line for line in log if "val" not in line] == steps
+    assert [line for line in log if "val" in line] == epochs
+    assert set(steps[0]) == {
+        "step",
+        "epoch",
+        "loss",
+        "parts",
+        "lr",
+        "temperature",
+        "pairs_per_second",
+        "time",
+    }
+    assert set(steps[0]["parts"]) == {"outer", "inner"}
+    assert [line["epoch"] for line in epochs] == [0, 1, 2, 3]
+    assert set(epochs[0]["val"]) == {"loss", "top1", "acceptable_top1"}
+    assert (result.status, result.exit_code, result.epoch) == ("finished", 0, 3)
+    assert result.step == len(steps) == steps[-1]["step"]
+    assert result.best["acceptable_top1"] == max(e["val"]["acceptable_top1"] for e in epochs[1:])
+
+
+def test_a_sparse_log_has_the_same_numbers(tmp_path):
+    toy_run(tmp_path / "all")
+    toy_run(tmp_path / "some", log_every=4)
+    every = {
+        line["step"]: line["loss"]
+        for line in read_log(tmp_path / "all/log.jsonl")[1:]
+        if "loss" in line
+    }
+    some = [line for line in read_log(tmp_path / "some/log.jsonl") if "loss" in line]
+    assert [line["step"] for line in some] == [4, 8, 12]
+    assert all(line["loss"] == every[line["step"]] for line in some)
+
+
+def test_a_run_in_a_thread_stops_when_asked(tmp_path):
+    stop, results = threading.Event(), []
+
+    def work() -> None:
+        results.append(
+            toy_run(
+                tmp_path,
+                epochs=100,
+                on_epoch=lambda line: line["epoch"] and stop.set(),
+                stop=stop.is_set,
+            )
+        )
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(60)
+    assert (results[0].status, results[0].epoch) == ("stopped", 1)
+    assert (tmp_path / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(("log_every", "step"), [(1, 8), (4, 9)])
+def test_a_loss_that_is_no_number_names_its_step_and_keeps_what_was_good(tmp_path, log_every, step):
+    model = toy_model()
+
+    def spoil(line) -> None:
+        if line["step"] > 6:  # in the second of three epochs of 5 steps
+            model.image_head.map.weight.data.fill_(float("nan"))
+
+    with pytest.raises(DivergedError) as caught:
+        toy_run(tmp_path, model, on_step=spoil, log_every=log_every)
+    message = str(caught.value)
+    assert message.startswith(f"training diverged at step {step}: the loss is nan; the last good")
+    assert "step-00000005.safetensors" in message
+    kept = load_file(tmp_path / "model.safetensors")
+    assert all(tensor.isfinite().all() for tensor in kept.values())
+    toy_run(tmp_path, resume=True)
+
+
+def test_a_weight_that_is_no_number_is_never_kept(tmp_path):
+    model = toy_model()
+
+    def spoil(line) -> None:
+        if line["step"] == 5:
+            model.image_head.map.weight.data.fill_(float("nan"))
+
+    with pytest.raises(
+        DivergedError, match="at step 5: a weight is NaN or infinite; no checkpoint"
+    ):
+        toy_run(tmp_path, model, on_step=spoil)
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_curves_go_to_tensorboard(tmp_path):
+    toy_run(tmp_path, epochs=1, tracker="tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    assert {"train/loss", "train/outer", "val/top1"} <= set(events.Tags()["scalars"])
+    assert len(events.Scalars("train/loss")) == len(read_log(tmp_path / "log.jsonl")) - 2
+
+
+def test_the_bar_shows_the_numbers(tmp_path, capsys):
+    toy_run(tmp_path, epochs=1, bar=True)
+    shown = capsys.readouterr().out
+    assert "loss" in shown
+    assert "pairs/s" in shown
+
+
+def test_the_temperature_is_learned_and_never_below_one_hundredth(tmp_path):
+    model = toy_model()
+    toy_run(
+        tmp_path,
+        model,
+        learn_temperature=True,
+        temperature=0.0101,
+        lr=0.5,
+        objective="clip",
+        weight_decay=0.0,
+    )
+    seen = [line["temperature"] for line in read_log(tmp_path / "log.jsonl") if "loss" in line]
+    assert min(seen) >= 0.01 - 1e-6
+    assert len(set(seen)) > 1
+
+
+def test_the_kept_model_is_the_best_by_validation(tmp_path):
+    kept = {}
+    model = toy_model()
+
+    def keep(line) -> None:
+        kept[line["epoch"]] = model.image_head.map.weight.detach().clone()
+
+    result = toy_run(tmp_path, model, epochs=6, lr=0.3, on_epoch=keep)
+    saved = load_file(tmp_path / "model.safetensors")["image_head.map.weight"]
+    assert torch.equal(saved, kept[result.best["epoch"]])
+    tensors, state = read_checkpoint(checkpoints(tmp_path / "checkpoints")[-1])
+    assert state["best"] == result.best
+    assert torch.equal(tensors["weight.model.image_head.map.weight"], kept[6])
