@@ -1,24 +1,38 @@
-"""Vectors of a data set or of a folder of pictures, as files that other tools read."""
+"""Vectors on disk: one safetensors file and a JSON index that says which row is what."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from safetensors.torch import save_file
-from torch import Tensor
+from safetensors.numpy import save_file
 
+from glasskit.data import load_dataset
 from glasskit.errors import InputError
+from glasskit.latent.embedding import embed
+from glasskit.models.cache import replace_file
 from glasskit.pictures import EXTENSIONS
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from glasskit.models import GlassModel
-    from glasskit.models.glass_model import Progress
+
+VECTORS = "vectors.safetensors"
+INDEX = "index.json"
+
+Progress = Callable[[int, int], None]
 
 
 class Written(NamedTuple):
-    """How much was written."""
+    """What was written.
+
+    Attributes:
+        pictures: rows of picture vectors.
+        texts: rows of caption and concept vectors.
+    """
 
     pictures: int
     texts: int
@@ -26,64 +40,69 @@ class Written(NamedTuple):
 
 def embed_source(
     model: GlassModel,
-    source: str,
+    source: str | Path,
     out: str | Path,
     *,
     images: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Written:
-    """Write ``vectors.safetensors`` and ``index.json``.
+    """Embed a data set or a folder of pictures into ``vectors.safetensors`` and ``index.json``.
 
-    The vectors are L2-normalised float32, (n, L) under "pictures" and, for a data set, "captions"
-    and "concepts"; the lists of the same names in index.json say what each row is.
+    The tensors are ``pictures`` (n, L) and, for a data set, ``captions`` (n, L; the first caption
+    of each record) and ``concepts`` (c, L): float32 of length 1. The index names every row.
 
     Args:
-        model: who embeds.
-        source: a data set's name or file, or a folder of JPEG, PNG or WebP files.
-        out: directory to write to.
-        images: folder of the data set's pictures.
+        model: any GlassModel.
+        source: a folder of JPEG, PNG or WebP pictures, or what ``load_dataset`` takes.
+        out: directory to write to; files of an earlier call are replaced.
+        images: folder of a data set's pictures.
         progress: called with (done, total) pictures.
 
     Raises:
-        InputError: no such source, a folder without pictures, a broken picture.
+        InputError: no such source, a folder without pictures, or a broken picture.
     """
-    out = Path(out)
-    if Path(source).is_dir():
-        tensors, index = _folder(model, Path(source), progress)
+    folder = Path(source)
+    if folder.is_dir():
+        tensors, index = _folder(model, folder, progress)
     else:
-        tensors, index = _dataset(model, source, images, progress)
-    out.mkdir(parents=True, exist_ok=True)
-    save_file({k: v.contiguous() for k, v in tensors.items()}, out / "vectors.safetensors")
-    about = {"model": model.name, "tower_hash": model.tower_hash, "source": source}
-    (out / "index.json").write_text(json.dumps(about | index, indent=1) + "\n", encoding="utf-8")
-    texts = sum(len(vectors) for name, vectors in tensors.items() if name != "pictures")
+        tensors, index = _dataset(model, str(source), images, progress)
+    out = Path(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be made a directory ({error.strerror})") from error
+    index = {"model": model.name, "tower_hash": model.tower_hash, "source": str(source), **index}
+    scratch = out / f".{VECTORS}.part"
+    save_file(tensors, scratch)
+    replace_file(scratch, out / VECTORS)
+    scratch = out / f".{INDEX}.part"
+    scratch.write_text(json.dumps(index, indent=1, ensure_ascii=False), encoding="utf-8")
+    replace_file(scratch, out / INDEX)
+    texts = sum(len(rows) for name, rows in tensors.items() if name != "pictures")
     return Written(len(tensors["pictures"]), texts)
-
-
-def _folder(
-    model: GlassModel, folder: Path, progress: Progress | None
-) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS)
-    if not paths:
-        raise InputError(f"{folder}: no picture in it ({', '.join(EXTENSIONS)})")
-    vectors = model.encode_images(paths, progress=progress)
-    return {"pictures": vectors}, {"pictures": [str(p.relative_to(folder)) for p in paths]}
 
 
 def _dataset(
     model: GlassModel, source: str, images: str | Path | None, progress: Progress | None
-) -> tuple[dict[str, Tensor], dict[str, list[str]]]:
-    from glasskit.data import load_dataset
-    from glasskit.models.features import embed_dataset_images, embed_texts
-    from glasskit.models.prompts import concept_vectors
-
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     data = load_dataset(source, images=images)
-    captions = list(dict.fromkeys(c for record in data.records for c in record.captions))
-    names = list(data.labels(1))
-    tensors = {
-        "pictures": embed_dataset_images(model, data, progress),
-        "captions": embed_texts(model, captions),
-        "concepts": concept_vectors(model, names).detach(),
+    seen = embed(model, data, progress)
+    index = {
+        "pictures": [
+            {"key": r.key, "concept": r.concept, "split": r.split, "caption": r.captions[0]}
+            for r in data.records
+        ],
+        "concepts": list(data.labels(1)),
     }
-    keys = [record.key for record in data.records]
-    return tensors, {"pictures": keys, "captions": captions, "concepts": names}
+    return {"pictures": seen.picture, "captions": seen.caption, "concepts": seen.concept}, index
+
+
+def _folder(
+    model: GlassModel, folder: Path, progress: Progress | None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
+    if not files:
+        raise InputError(f"{folder}: no {', '.join(EXTENSIONS)} files in this folder")
+    vectors = model.encode_images(files, progress=progress).numpy()
+    names = [{"file": path.relative_to(folder).as_posix()} for path in files]
+    return {"pictures": vectors}, {"pictures": names}

@@ -1,0 +1,153 @@
+"""Plotly figures of the latent space, for notebooks: the app draws its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from textwrap import wrap
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from glasskit.data.grouped import GroupedDataset
+from glasskit.latent.geometry import pairwise
+from glasskit.latent.palette import UNNAMED, family_level, level_colours
+
+PAPER = "#faf8f4"
+INK = "#24221f"
+
+
+def map_figure(
+    dataset: GroupedDataset,
+    maps: Sequence[tuple[str, np.ndarray, np.ndarray]],
+    *,
+    level: int | None = None,
+    names: bool = True,
+) -> go.Figure:
+    """Maps side by side, one point a picture, coloured by a level of the taxonomy.
+
+    Args:
+        dataset: whose pictures they are.
+        maps: for each map its title, (n, 2) places of the pictures, (c, 2) of the concepts.
+        level: 1 to 4; the most general with 5 to 12 labels where none is given.
+        names: write the names of concepts at their places.
+    """
+    level = level or family_level(dataset.concepts)
+    colours = level_colours(dataset.concepts, level)
+    labels = [dataset.by_name[record.concept].levels[level - 1] for record in dataset.records]
+    figure = make_subplots(1, len(maps), subplot_titles=[title for title, _, _ in maps])
+    hover = [_hover(record.captions[0], record.concept) for record in dataset.records]
+    for column, (_, pictures, concepts) in enumerate(maps, start=1):
+        for label in [*colours, None]:
+            rows = [i for i, own in enumerate(labels) if own == label]
+            if not rows:
+                continue
+            figure.add_scattergl(
+                x=pictures[rows, 0],
+                y=pictures[rows, 1],
+                mode="markers",
+                name=label or "no label",
+                legendgroup=label or "no label",
+                showlegend=column == 1,
+                marker={"size": 6, "color": colours.get(label, UNNAMED), "opacity": 0.85},
+                customdata=rows,
+                hovertext=[hover[i] for i in rows],
+                hoverinfo="text",
+                row=1,
+                col=column,
+            )
+        if names:
+            figure.add_scatter(
+                x=concepts[:, 0],
+                y=concepts[:, 1],
+                mode="markers+text",
+                text=list(dataset.labels(1)),
+                textposition="top center",
+                textfont={"size": 9, "color": INK},
+                marker={"symbol": "diamond", "size": 6, "color": INK},
+                name="concept names",
+                showlegend=column == 1,
+                hoverinfo="text",
+                row=1,
+                col=column,
+            )
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    return _calm(figure, height=520)
+
+
+def bars_figure(
+    before: Sequence[tuple[str, float]], after: Sequence[tuple[str, float]], own: str = ""
+) -> go.Figure:
+    """Concept scores of one picture before and after training, two panels with one scale.
+
+    Args:
+        before: (name, score), best first.
+        after: the same of the trained model.
+        own: the picture's own concept, which is drawn in full colour.
+    """
+    figure = make_subplots(1, 2, subplot_titles=["before training", "after training"])
+    for column, rows in enumerate((before, after), start=1):
+        names = [name for name, _ in rows][::-1]
+        scores = [score for _, score in rows][::-1]
+        paint = ["#2f6f73" if name == own else "#b9b3a9" for name in names]
+        figure.add_bar(
+            x=scores,
+            y=names,
+            orientation="h",
+            marker_color=paint,
+            text=[f"{score:.2f}" for score in scores],
+            showlegend=False,
+            row=1,
+            col=column,
+        )
+    most = max(score for _, score in [*before, *after])
+    figure.update_xaxes(range=[0, 1.15 * max(most, 1e-6)], title="cosine similarity")
+    return _calm(figure, height=330)
+
+
+def similarity_figure(
+    before: np.ndarray, after: np.ndarray, captions: Sequence[str] | None = None
+) -> go.Figure:
+    """Pairwise cosine similarity of a group's pictures before and after training.
+
+    Args:
+        before: (n, L) vectors.
+        after: (n, L) vectors of the same pictures by the other model.
+        captions: n texts shown on hover.
+    """
+    figure = make_subplots(1, 2, subplot_titles=["before training", "after training"])
+    texts = [_hover(text, "") for text in captions] if captions is not None else None
+    for column, vectors in enumerate((before, after), start=1):
+        figure.add_heatmap(
+            z=pairwise(vectors),
+            zmin=0,
+            zmax=1,
+            colorscale="Viridis",
+            showscale=column == 2,
+            hovertext=None if texts is None else [[f"{a}<br>{b}" for b in texts] for a in texts],
+            hovertemplate="%{z:.2f}<br>%{hovertext}<extra></extra>" if texts else None,
+            row=1,
+            col=column,
+        )
+    figure.update_xaxes(visible=False, constrain="domain")
+    figure.update_yaxes(visible=False, scaleanchor="x", autorange="reversed")
+    return _calm(figure, height=380)
+
+
+def _hover(caption: str, concept: str) -> str:
+    text = "<br>".join(escape(line) for line in wrap(caption, 48))
+    return f"<b>{escape(concept)}</b><br>{text}" if concept else text
+
+
+def _calm(figure: go.Figure, height: int) -> go.Figure:
+    figure.update_layout(
+        height=height,
+        paper_bgcolor=PAPER,
+        plot_bgcolor=PAPER,
+        font={"color": INK, "family": "system-ui, sans-serif"},
+        margin={"l": 20, "r": 20, "t": 45, "b": 30},
+        legend={"itemsizing": "constant"},
+    )
+    return figure
