@@ -1,4 +1,4 @@
-"""Where caches lie and how a file is put there whole or not at all."""
+"""How a file is put into a cache whole or not at all."""
 
 from __future__ import annotations
 
@@ -10,18 +10,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from glasskit.errors import InputError
+from glasskit.places import cache_folder
 
-
-def cache_folder(*parts: str) -> Path:
-    """The cache folder of Glass Kit, or a folder in it; it may not exist yet.
-
-    ``GLASSKIT_CACHE``, or ``glasskit`` under ``XDG_CACHE_HOME`` or ``~/.cache``.
-    """
-    chosen = os.environ.get("GLASSKIT_CACHE")
-    if chosen:
-        return Path(chosen, *parts)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return Path(base if base else Path.home() / ".cache", "glasskit", *parts)
+__all__ = ["cache_folder", "replace_file", "write_tensors"]
 
 
 def replace_file(scratch: Path, file: Path) -> None:

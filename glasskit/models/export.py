@@ -1,4 +1,4 @@
-"""A trained model as an open_clip checkpoint: the folder layout of a model hub, with a model card."""
+"""A trained model as an open_clip checkpoint: the folder layout of a hub, with a model card."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import open_clip
 import torch
-from open_clip.factory import get_model_preprocess_cfg
+from open_clip.model import get_model_preprocess_cfg
 from safetensors.torch import save_file
 from torch import Tensor, nn
 

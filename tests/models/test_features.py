@@ -1,0 +1,125 @@
+"""The feature cache: computed once, keyed by content, a damaged file is a miss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+import glasskit
+from glasskit.errors import InputError
+from glasskit.models import GlassModel, features
+from glasskit.models.prompts import TEMPLATES, concept_vectors, pool_prompts, prompts
+
+
+class Pictures:
+    """Pictures by index, with fingerprints that a test can change."""
+
+    features = None
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = list(names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def image(self, index: int) -> Image.Image:
+        return Image.new("RGB", (40, 40), (index * 20 % 256, 100, 50))
+
+    def fingerprint(self, index: int) -> str:
+        return self.names[index]
+
+    def key(self, index: int) -> str:
+        return str(index)
+
+
+@pytest.fixture
+def counted(lite0: GlassModel, tmp_path: Path, monkeypatch) -> list[int]:
+    """An empty cache in blocks of 4, and the number of pictures in each call of the tower."""
+    calls: list[int] = []
+    tower = GlassModel.image_tower
+
+    def counting(self: GlassModel, images: Sequence, *args: object) -> Tensor:
+        calls.append(len(images))
+        return tower(self, images, *args)
+
+    lite0.tower_hash  # noqa: B018 (computed before the cache moves)
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path))
+    monkeypatch.setattr(features, "BLOCK", 4)
+    monkeypatch.setattr(GlassModel, "image_tower", counting)
+    return calls
+
+
+def test_second_time_nothing_is_computed(lite0: GlassModel, counted: list[int]) -> None:
+    data = Pictures([f"p{i}" for i in range(6)])
+    first = features.image_features(lite0, data)
+    assert counted == [4, 2]
+    assert torch.equal(features.image_features(lite0, data), first)
+    assert counted == [4, 2]
+
+
+def test_a_changed_picture_is_computed_again(lite0: GlassModel, counted: list[int]) -> None:
+    data = Pictures([f"p{i}" for i in range(6)])
+    features.image_features(lite0, data)
+    data.names[5] = "changed"
+    features.image_features(lite0, data)
+    assert counted == [4, 2, 2]
+
+
+def test_a_damaged_block_is_a_miss(lite0: GlassModel, counted: list[int], tmp_path: Path) -> None:
+    data = Pictures([f"p{i}" for i in range(4)])
+    first = features.image_features(lite0, data)
+    (file,) = tmp_path.glob("features/*/images/*.safetensors")
+    file.write_bytes(file.read_bytes()[:50])
+    assert torch.equal(features.image_features(lite0, data), first)
+    assert counted == [4, 4]
+
+
+def test_an_interrupted_run_goes_on(lite0: GlassModel, counted: list[int]) -> None:
+    data = Pictures([f"p{i}" for i in range(8)])
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        features.image_features(lite0, data, interrupt)
+    features.image_features(lite0, data)
+    assert counted == [4, 4]
+
+
+def test_a_cache_that_cannot_be_written_says_so(lite0, counted, tmp_path, monkeypatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "file"))
+    with pytest.raises(InputError, match="GLASSKIT_CACHE"):
+        features.image_features(lite0, Pictures(["p"]))
+
+
+def test_texts_come_back_in_order_with_repeats(lite0: GlassModel) -> None:
+    texts = ["b", "a long sentence about a", "b", "c"]
+    got = features.embed_texts(lite0, texts)
+    torch.testing.assert_close(got, lite0.encode_texts(texts), atol=1e-5, rtol=0)
+
+
+def test_shipped_features_are_those_of_the_pictures(lite0: GlassModel, shared: Path) -> None:
+    data = glasskit.load_dataset("coco-concepts").select(range(0, 750, 75))
+    folder = shared / "data/coco-concepts/images"
+    fresh = lite0.image_tower([folder / f"{int(r.key):012d}.jpg" for r in data.records])
+    kept = features.image_features(lite0, data)
+    cosine = torch.nn.functional.cosine_similarity(kept, fresh)
+    assert float(cosine.min()) > 0.9999, "float16 features of the same tower"
+
+
+def test_concept_vector_is_the_mean_over_templates(lite0: GlassModel) -> None:
+    assert prompts(["decay", "joy"])[: len(TEMPLATES)] == [t.format("decay") for t in TEMPLATES]
+    one = lite0.encode_texts([template.format("decay") for template in TEMPLATES]).mean(0)
+    expected = one / one.norm()
+    got = concept_vectors(lite0, ["decay", "joy"])
+    torch.testing.assert_close(got[0].detach(), expected, atol=1e-5, rtol=0)
+    pooled = pool_prompts(
+        torch.tensor([[1.0, 0.0]] * len(TEMPLATES) + [[0.0, 2.0]] * len(TEMPLATES))
+    )
+    torch.testing.assert_close(pooled, torch.eye(2))

@@ -1,0 +1,150 @@
+"""The built-in model: real weights, ConSE by hand, the fast runtime equal to PyTorch."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.nn import functional
+
+import glasskit
+from glasskit.errors import InputError
+from glasskit.models import GlassModel
+from glasskit.models.fast_tower import FastImageTower
+from glasskit.models.heads import CentredTextMap, ConseHead
+from glasskit.models.weights import IMAGE_TOWER, TEXT_TOWER, WeightFile
+
+
+def pictures(n: int, seed: int = 0) -> list[Image.Image]:
+    rng = np.random.default_rng(seed)
+    grids = rng.integers(0, 256, (n, 8, 12, 3), dtype=np.uint8)
+    return [Image.fromarray(grid).resize((120, 80), Image.Resampling.BICUBIC) for grid in grids]
+
+
+def test_weights_are_the_published_ones() -> None:
+    assert IMAGE_TOWER.sha256.startswith("57934424")
+    assert TEXT_TOWER.sha256.startswith("53aa5117")
+    assert IMAGE_TOWER.locate().is_file()
+    assert TEXT_TOWER.locate().is_file()
+
+
+def test_another_hash_is_refused() -> None:
+    wrong = WeightFile(IMAGE_TOWER.package, IMAGE_TOWER.distribution, IMAGE_TOWER.path, "0" * 64)
+    with pytest.raises(InputError, match=r"hash is not that of the published.*pip install"):
+        wrong.locate()
+
+
+def test_a_missing_package_names_what_to_install() -> None:
+    with pytest.raises(InputError, match="pip install some-package"):
+        WeightFile("no_such_package_here", "some-package==1", "x", "").locate()
+
+
+def test_it_loads_with_no_network(tmp_path) -> None:
+    code = (
+        "import socket\n"
+        "def refuse(*args, **kwargs): raise RuntimeError('a connection was tried')\n"
+        "socket.socket.connect = refuse; socket.create_connection = refuse\n"
+        "import glasskit\n"
+        "m = glasskit.load_model('lite0-minilm')\n"
+        "print(m.encode_texts(['a dog']).shape)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "torch.Size([1, 384])" in done.stdout
+    assert done.stderr == "", "loading must not warn"
+    assert socket.socket.connect is not None
+
+
+def test_vectors_are_unit_float32_of_the_stated_width(lite0: GlassModel) -> None:
+    images = lite0.encode_images(pictures(3))
+    texts = lite0.encode_texts(["a dog", "two dogs in the snow"])
+    assert images.shape == (3, 384)
+    assert texts.shape == (2, 384)
+    for vectors in (images, texts):
+        assert vectors.dtype == torch.float32
+        torch.testing.assert_close(vectors.norm(dim=1), torch.ones(len(vectors)))
+
+
+def test_texts_do_not_depend_on_their_batch(lite0: GlassModel) -> None:
+    texts = ["a dog", "a much longer sentence about a dog that runs over a green field", "snow"]
+    together = lite0.encode_texts(texts)
+    alone = torch.cat([lite0.encode_texts([text]) for text in texts])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+def test_a_single_text_is_an_error(lite0: GlassModel) -> None:
+    with pytest.raises(InputError, match="list of texts"):
+        lite0.encode_texts("a dog")
+
+
+def test_open_clips_own_methods_give_the_same(lite0: GlassModel) -> None:
+    """It is an open_clip model: encode_image and encode_text of the inner model agree."""
+    images = pictures(2)
+    with torch.inference_mode():
+        own = lite0.clip.encode_image(lite0.pixels(images), normalize=True)
+        text = lite0.clip.encode_text(lite0.tokenizer(["a red boat"]), normalize=True)
+    torch.testing.assert_close(own, lite0.encode_images(images), atol=1e-5, rtol=0)
+    torch.testing.assert_close(text, lite0.encode_texts(["a red boat"]), atol=1e-5, rtol=0)
+
+
+def test_fast_runtime_equals_pytorch(lite0: GlassModel) -> None:
+    pixels = lite0.pixels(pictures(5))
+    fast = FastImageTower(lite0.clip.visual.trunk, lite0.tower_hash)
+    assert fast.compiled is not None, "OpenVINO is installed, so it must be used"
+    with torch.inference_mode():
+        eager = lite0.image_features(pixels)
+    cosine = functional.cosine_similarity(fast(pixels), eager)
+    assert float(cosine.min()) > 0.99999
+
+
+def test_without_the_fast_runtime_pytorch_does_the_work(lite0, monkeypatch, caplog) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    slow = FastImageTower(lite0.clip.visual.trunk, lite0.tower_hash)
+    assert slow.compiled is None
+    assert "OpenVINO" in caplog.text
+    pixels = lite0.pixels(pictures(1))
+    with torch.inference_mode():
+        torch.testing.assert_close(slow(pixels), lite0.image_features(pixels), atol=1e-4, rtol=1e-4)
+
+
+def test_conse_by_hand() -> None:
+    """Two classes, probabilities 0.8 and 0.2: the vector is 0.8 a + 0.2 b about their mean."""
+    classifier = torch.nn.Linear(1, 2)
+    with torch.no_grad():
+        classifier.weight.copy_(torch.tensor([[1.0], [0.0]]))
+        classifier.bias.zero_()
+    head = ConseHead(classifier, torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
+    feature = torch.log(torch.tensor([[4.0]]))  # softmax(log 4, 0) = 0.8, 0.2
+    expected = 0.8 * torch.tensor([0.5, -0.5]) + 0.2 * torch.tensor([-0.5, 0.5])
+    torch.testing.assert_close(head(feature), expected[None])
+
+
+def test_text_head_by_hand() -> None:
+    head = CentredTextMap(torch.tensor([0.5, 0.0]))
+    torch.testing.assert_close(head(torch.tensor([[3.0, 4.0]])), torch.tensor([[0.1, 0.8]]))
+
+
+def test_it_knows_photographs_it_was_never_told_about(lite0: GlassModel, shared) -> None:
+    """Untrained: the literal caption of a photograph is nearer than that of another concept."""
+    data = glasskit.load_dataset(
+        shared / "data/coco-concepts/annotations.json", shared / "data/coco-concepts/images"
+    ).select(range(0, 750, 12))
+    images = lite0.encode_images([data.image(i) for i in range(len(data))])
+    texts = lite0.encode_texts([record.literal[0] for record in data.records])
+    scores = images @ texts.T
+    better = (scores.diagonal() > scores.roll(-16, 1).diagonal()).float().mean()
+    assert better > 0.8
+
+
+def test_patch_features_average_to_the_picture_feature(lite0: GlassModel) -> None:
+    pixels = lite0.pixels(pictures(2))
+    with torch.inference_mode():
+        patches = lite0.patch_features(pixels)
+        whole = lite0.image_features(pixels)
+    assert patches.shape == (2, 49, 1280)
+    torch.testing.assert_close(patches.mean(1), whole, atol=1e-4, rtol=1e-4)

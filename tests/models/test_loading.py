@@ -1,0 +1,149 @@
+"""Saving, loading and exporting; what is no whole checkpoint is refused in one line."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import open_clip
+import pytest
+import torch
+from PIL import Image
+
+import glasskit
+from glasskit.errors import InputError
+from glasskit.models import GlassModel
+from glasskit.models.export import export_open_clip
+from glasskit.models.loading import CONFIG, WEIGHTS
+from tests.models.test_lite0 import pictures
+
+TEXTS = ["a dog in the snow", "a quiet harbour"]
+
+
+def trained(name: str, seed: int = 0) -> GlassModel:
+    """A model whose heads are moved, as training would."""
+    model = glasskit.load_model(name, device="cpu")
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for head in (model.image_head, model.text_head):
+            noise = torch.randn(head.map.weight.shape, generator=generator)
+            head.map.weight.add_(0.05 * noise)
+    return model
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    glasskit.save_model(trained("lite0-minilm"), tmp_path / "run", settings={"epochs": 3})
+    return tmp_path / "run"
+
+
+def test_round_trip_keeps_every_bit(run: Path) -> None:
+    again, model = glasskit.load_model(run), trained("lite0-minilm")
+    assert torch.equal(again.encode_texts(TEXTS), model.encode_texts(TEXTS))
+    assert torch.equal(again.encode_images(pictures(2)), model.encode_images(pictures(2)))
+    config = json.loads((run / CONFIG).read_text())
+    assert config["base"] == "lite0-minilm"
+    assert config["settings"] == {"epochs": 3}
+
+
+def test_open_clip_model_begins_as_itself_and_round_trips(tiny_name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = glasskit.load_model(tiny_name, device="cpu")
+    tokens = open_clip.get_tokenizer("tiny-test-vit")(TEXTS)
+    with torch.inference_mode():
+        own = model.clip.encode_text(tokens, normalize=True)
+    torch.testing.assert_close(model.encode_texts(TEXTS), own)
+    glasskit.save_model(model, tmp_path / "run", towers=True)
+    again = glasskit.load_model(tmp_path / "run", device="cpu")
+    assert torch.equal(again.encode_texts(TEXTS), model.encode_texts(TEXTS))
+    assert again.tower_hash == model.tower_hash
+
+
+def test_export_loads_in_plain_open_clip_with_equal_embeddings(tiny_name, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = trained(tiny_name)
+    glasskit.save_model(model, tmp_path / "run", towers=True)
+    export_open_clip(tmp_path / "run", tmp_path / "hub")
+    clip, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{tmp_path / 'hub'}")
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{tmp_path / 'hub'}")
+    clip.eval()
+    pixels = torch.stack([preprocess(picture) for picture in pictures(3)])
+    with torch.inference_mode():
+        images = clip.encode_image(pixels, normalize=True)
+        texts = clip.encode_text(tokenizer(TEXTS), normalize=True)
+    torch.testing.assert_close(images, model.encode_images(pictures(3)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(texts, model.encode_texts(TEXTS), atol=1e-5, rtol=0)
+    assert "create_model_and_transforms" in (tmp_path / "hub/README.md").read_text()
+
+
+def test_export_of_a_head_that_is_no_layer_says_so(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no open_clip layer"):
+        export_open_clip(run, tmp_path / "hub")
+
+
+def damage_cut(folder: Path) -> None:
+    data = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(data[: len(data) // 2])
+
+
+def damage_pickle(folder: Path) -> None:
+    (folder / WEIGHTS).write_bytes(pickle.dumps({"weights": [1, 2, 3]}))
+
+
+def damage_other_architecture(folder: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file({"image_head.map.weight": torch.zeros(2, 2)}, folder / WEIGHTS)
+
+
+def damage_no_weights(folder: Path) -> None:
+    (folder / WEIGHTS).unlink()
+
+
+def damage_config(folder: Path) -> None:
+    (folder / CONFIG).write_text("{")
+
+
+def damage_foreign_config(folder: Path) -> None:
+    (folder / CONFIG).write_text('{"hidden_size": 3}')
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (damage_cut, "not a whole safetensors file"),
+        (damage_pickle, "pickles are never loaded"),
+        (damage_other_architecture, "another architecture"),
+        (damage_no_weights, "the weights are missing"),
+        (damage_config, "not readable JSON"),
+        (damage_foreign_config, "not the config of a Glass Kit model"),
+    ],
+)
+def test_a_damaged_run_is_refused_in_one_line(run: Path, damage, says: str) -> None:
+    damage(run)
+    with pytest.raises(InputError, match=says) as caught:
+        glasskit.load_model(run)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("no-such-model", "ARCH/TAG"), ("ViT-B-32/nonsense", "no weights 'nonsense'")],
+)
+def test_an_unknown_name_says_what_can_be_given(name: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        glasskit.load_model(name)
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a trained run"):
+        glasskit.load_model(tmp_path)
+
+
+def test_a_broken_picture_is_named(tiny_name: str, tmp_path: Path) -> None:
+    model = glasskit.load_model(tiny_name, device="cpu")
+    (tmp_path / "bad.jpg").write_bytes(b"not a picture")
+    Image.new("RGB", (4, 4)).save(tmp_path / "good.png")
+    with pytest.raises(InputError, match=r"bad\.jpg"):
+        model.encode_images([tmp_path / "good.png", tmp_path / "bad.jpg"])
