@@ -1,7 +1,8 @@
 """coco-concepts: 750 COCO photographs under 50 abstract concepts, labelled for this project.
 
 Annotations and taxonomy ship with the package, no photograph does. The features of the built-in
-image tower ship too, so that training and maps work at once; pictures come from a COCO folder.
+image tower ship too, so that training and maps work at once; pictures come from a COCO folder, or
+from the default folder once ``glasskit data coco-concepts --download`` has filled it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
+from glasskit.data.coco_concepts.download import default_folder, file_name
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages, ImageSource, MissingImages
 from glasskit.data.magic import read_magic
@@ -30,15 +32,29 @@ def load_coco_concepts(images: str | Path | None = None) -> GroupedDataset:
 
     Args:
         images: folder of COCO val2014 photographs (``000000000139.jpg`` or
-            ``COCO_val2014_000000000139.jpg``); without it, training on the shipped features works
-            and showing a picture is an InputError that says what to do.
+            ``COCO_val2014_000000000139.jpg``). Without it the default folder of the download is
+            taken when every photograph of the data set is in it; else training on the shipped
+            features works and showing a picture is an InputError that says what to do.
     """
     folder = Path(str(files(__package__)))
     source: ImageSource = FolderImages(images) if images is not None else MissingImages(HINT)
     features = folder / "lite0_features.safetensors"
-    return replace(
+    dataset = replace(
         read_magic(folder / "annotations.json", source),
         name=NAME,
         credits=CREDITS,
         features=features if features.is_file() else None,
     )
+    return dataset if images is not None else replace(dataset, images=_downloaded(dataset))
+
+
+def _downloaded(dataset: GroupedDataset) -> ImageSource:
+    """The default folder when it has every photograph; half a folder would fail half-way."""
+    folder = default_folder()
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    missing = [record.key for record in dataset.records if file_name(record.key) not in there]
+    if not missing:
+        return FolderImages(folder)
+    if len(missing) == len(dataset):
+        return MissingImages(HINT)
+    return MissingImages(f"{len(missing)} of {len(dataset)} are not in {folder}; {HINT}")

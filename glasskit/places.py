@@ -1,0 +1,18 @@
+"""Where Glass Kit keeps what it can fetch or compute again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder(*parts: str) -> Path:
+    """The cache folder of Glass Kit, or a folder in it; it may not exist yet.
+
+    ``GLASSKIT_CACHE``, or ``glasskit`` under ``XDG_CACHE_HOME`` or ``~/.cache``.
+    """
+    chosen = os.environ.get("GLASSKIT_CACHE")
+    if chosen:
+        return Path(chosen, *parts)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return Path(base if base else Path.home() / ".cache", "glasskit", *parts)
