@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from glasskit.models import GlassModel
 
 CAPTIONS = "captions"
+UNMEASURED = {"n": 0, **dict.fromkeys(("top1", "ci95", "acceptable_top1", "top5", "chance"))}
+UNASKED = {IMAGE_TO_TEXT: None, TEXT_TO_IMAGE: None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,9 @@ class Evaluation:
         """The JSON of ``glasskit evaluate``."""
         settings = {"draws": self.draws, "seed": self.seed}
         concepts = {
-            level: self.concepts[level].summary(**settings) if level in self.concepts else None
+            level: self.concepts[level].summary(**settings)
+            if level in self.concepts
+            else UNMEASURED
             for level in LEVELS
         }
         retrieval = self.retrieval.summary(**settings)
@@ -114,7 +118,7 @@ class Evaluation:
                 "k": self.k,
                 IMAGE_TO_TEXT: main.get(IMAGE_TO_TEXT),
                 TEXT_TO_IMAGE: main.get(TEXT_TO_IMAGE),
-                **{name: hard.get(name) for name in (*LEVELS, CAPTIONS)},
+                **{name: hard.get(name, UNASKED) for name in (*LEVELS, CAPTIONS)},
             },
             "settings": {**settings, "hard_negative_k": self.k},
         }

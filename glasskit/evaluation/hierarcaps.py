@@ -136,6 +136,7 @@ def evaluate_hierarcaps(
     path: str | Path,
     images: str | Path,
     *,
+    features: Path | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     progress: Progress | None = None,
@@ -145,11 +146,17 @@ def evaluate_hierarcaps(
     Raises:
         InputError: the csv is not the official one, or a picture is missing or broken.
     """
-    return measure_hierarcaps(model, path, images, progress).summary(draws=draws, seed=seed)
+    return measure_hierarcaps(model, path, images, features, progress).summary(
+        draws=draws, seed=seed
+    )
 
 
 def measure_hierarcaps(
-    model: GlassModel, path: str | Path, images: str | Path, progress: Progress | None = None
+    model: GlassModel,
+    path: str | Path,
+    images: str | Path,
+    features: Path | None = None,
+    progress: Progress | None = None,
 ) -> HierarchyScores:
     """As ``evaluate_hierarcaps``, picture by picture, for paired comparisons."""
     from glasskit.models.features import embed_texts
@@ -157,7 +164,8 @@ def measure_hierarcaps(
     chains = read_hierarcaps(path)
     place: dict[str, int] = {}
     rows = [[place.setdefault(text, len(place)) for text in chain.texts] for chain in chains]
-    vectors, picture = embed_pictures(model, images, [chain.image for chain in chains], progress)
+    keys = [chain.image for chain in chains]
+    vectors, picture = embed_pictures(model, images, keys, features, progress)
     texts = embed_texts(model, list(place)).numpy()
     root = embed_texts(model, [""]).numpy()[0]
     return score_chains(vectors[picture], texts, root, np.array(rows))

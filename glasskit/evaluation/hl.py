@@ -18,7 +18,7 @@ import numpy as np
 
 from glasskit.errors import InputError
 from glasskit.evaluation.intervals import DRAWS
-from glasskit.evaluation.pictures import Progress, embed_pictures
+from glasskit.evaluation.pictures import Progress, coco_key, embed_pictures
 from glasskit.evaluation.retrieval import retrieve
 
 if TYPE_CHECKING:
@@ -83,7 +83,9 @@ def evaluate_hl(
     from glasskit.models.features import embed_texts
 
     pictures = read_hl(path)
-    vectors, rows = embed_pictures(model, images, [one.filename for one in pictures], progress)
+    vectors, rows = embed_pictures(
+        model, images, [coco_key(one.filename) for one in pictures], progress=progress
+    )
     out: dict[str, Any] = {"n": len(pictures)}
     for axis in AXES:
         having = [i for i, one in enumerate(pictures) if axis in one.captions]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,9 +52,18 @@ class FolderPictures:
 
 
 def embed_pictures(
-    model: GlassModel, folder: str | Path, keys: Sequence[str], progress: Progress | None = None
+    model: GlassModel,
+    folder: str | Path,
+    keys: Sequence[str],
+    features: Path | None = None,
+    progress: Progress | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Each distinct picture embedded once.
+
+    Args:
+        folder: the pictures. keys: file names or COCO ids.
+        features: a file of image features that ship with a data set; used where it is of this
+            model's tower and holds every key.
 
     Returns:
         vectors (p, L) of the distinct pictures, and (len(keys),) the row of each key.
@@ -67,5 +77,14 @@ def embed_pictures(
         raise InputError(f"{folder}: no pictures to embed")
     distinct = sorted(set(keys))
     place = {key: i for i, key in enumerate(distinct)}
-    vectors = embed_dataset_images(model, FolderPictures(folder, distinct), progress)
+    vectors = embed_dataset_images(model, FolderPictures(folder, distinct, features), progress)
     return vectors.numpy(), np.array([place[key] for key in keys])
+
+
+def coco_key(filename: str) -> str:
+    """The COCO id of a file name, ``COCO_val2014_000000000139.jpg`` or ``000000000139.jpg``.
+
+    Any other name stays as it is.
+    """
+    found = re.fullmatch(r"(?:COCO_(?:train|val|test)\d{4}_)?(\d+)\.jpg", filename)
+    return str(int(found[1])) if found else filename

@@ -26,6 +26,7 @@ from glasskit.evaluation.evaluate import Evaluation, measure
 from glasskit.evaluation.intervals import DRAWS
 
 Progress = Callable[[int, int], None]
+FORMS = (".html", ".md", ".json")
 THUMBNAIL = 280
 """Longest side of an example's picture, in pixels."""
 
@@ -114,9 +115,9 @@ class Report:
             InputError: another ending, or the file cannot be written.
         """
         path = Path(path)
-        forms = {".html": self.html, ".md": self.markdown, ".json": self.json}
+        forms = dict(zip(FORMS, (self.html, self.markdown, self.json), strict=True))
         if path.suffix not in forms:
-            raise InputError(f"{path}: end the report's name in .html, .md or .json")
+            raise InputError(f"{path}: end the report's name in {' or '.join(FORMS)}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(forms[path.suffix](), encoding="utf-8")
@@ -158,6 +159,31 @@ def build_report(
         if progress is not None:
             progress(number, len(entries))
     return report_evaluations(named, dataset)
+
+
+def write_report(
+    entries: Sequence[Any],
+    dataset: GroupedDataset,
+    path: str | Path,
+    *,
+    k: int = hard_negative.K,
+    seed: int = 0,
+    draws: int = DRAWS,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """``build_report``, written as ``path`` and beside it in the other two forms.
+
+    Returns:
+        The .html, .md and .json files.
+
+    Raises:
+        InputError: the path has another ending, or what ``build_report`` raises.
+    """
+    path = Path(path)
+    if path.suffix not in FORMS:  # said before the models are measured
+        raise InputError(f"{path}: end the report's name in {' or '.join(FORMS)}")
+    report = build_report(entries, dataset, k=k, seed=seed, draws=draws, progress=progress)
+    return [report.write(path.with_suffix(form)) for form in FORMS]
 
 
 def report_evaluations(named: Sequence[tuple[str, Evaluation]], dataset: GroupedDataset) -> Report:

@@ -46,7 +46,7 @@ def measure_figure(table: Table, measure: Measure) -> go.Figure:
     figure.update_layout(
         height=96 + 34 * len(names),
         margin={"l": 8, "r": 16, "t": 8, "b": 36},
-        xaxis={"ticksuffix": "%", "zeroline": False, "nticks": 5, "tickangle": 0},
+        xaxis={"ticksuffix": "%", "zeroline": False, "nticks": 4, "tickangle": 0},
         yaxis={"autorange": "reversed", "automargin": True, "showgrid": False, "type": "category"},
         showlegend=False,
     )

@@ -17,7 +17,7 @@ import numpy as np
 from glasskit.errors import InputError
 from glasskit.evaluation.intervals import DRAWS
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
-from glasskit.evaluation.pictures import Progress, embed_pictures
+from glasskit.evaluation.pictures import Progress, coco_key, embed_pictures
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -101,6 +101,7 @@ def evaluate_sugarcrepe(
     folder: str | Path,
     images: str | Path,
     *,
+    features: Path | None = None,
     draws: int = DRAWS,
     seed: int = 0,
     progress: Progress | None = None,
@@ -116,7 +117,9 @@ def evaluate_sugarcrepe(
     from glasskit.models.features import embed_texts
 
     items = read_sugarcrepe(folder)
-    vectors, rows = embed_pictures(model, images, [item.filename for item in items], progress)
+    vectors, rows = embed_pictures(
+        model, images, [coco_key(item.filename) for item in items], features, progress
+    )
     captions = embed_texts(model, [item.caption for item in items]).numpy()
     negatives = embed_texts(model, [item.negative for item in items]).numpy()
     pictures = vectors[rows]

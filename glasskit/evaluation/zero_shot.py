@@ -79,7 +79,7 @@ def classify_tree(
     """Recognition of the classes of a tree, picture by picture."""
     from glasskit.models.prompts import concept_vectors
 
-    vectors, rows = embed_pictures(model, tree.root, list(tree.keys), progress)
+    vectors, rows = embed_pictures(model, tree.root, list(tree.keys), progress=progress)
     labels = concept_vectors(model, list(tree.labels)).detach().cpu().numpy()
     return recognise(vectors[rows], labels, tree.labels, tree.target)
 

@@ -45,8 +45,8 @@ def test_what_the_data_lack_is_none() -> None:
     vectors = random_embeddings(made_up(negation=False))
     out = measure_embeddings(vectors, bare, **SETTINGS).as_dict()
     assert out["negation"]["caption_over_negation"] is None
-    assert out["concepts"]["level2"] is None
-    assert out["hard_negative"]["level4"] is None
+    assert out["concepts"]["level2"]["top1"] is None
+    assert out["hard_negative"]["level4"]["image_to_text"] is None
     assert out["retrieval"]["theme_captions"] is None
     assert out["retrieval"]["literal_captions"] is None
     assert out["hard_negative"]["level1"]["image_to_text_hard_share"] == 0

@@ -99,7 +99,7 @@ def test_markdown_and_json_say_the_same(
     assert top1["mark"] == "better"
     assert f"{100 * top1['value']:.1f} ▲" in text
     assert "\\<b\\>run" in text
-    with pytest.raises(InputError, match=r"\.html, \.md or \.json"):
+    with pytest.raises(InputError, match=r"\.html or \.md or \.json"):
         report.write(tmp_path / "r.txt")
 
 
