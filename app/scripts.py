@@ -7,7 +7,16 @@ from hashlib import sha256
 from pathlib import Path
 
 ASSETS = Path(__file__).parent / "assets"
-PARTS = ("page.js", "labels.js", "panel.js", "atlas.js", "pointer.js", "wall.js", "map_page.js")
+PARTS = (
+    "page.js",
+    "labels.js",
+    "panel.js",
+    "atlas.js",
+    "pointer.js",
+    "wall.js",
+    "map_page.js",
+    "groups.js",
+)
 
 
 @lru_cache(maxsize=1)

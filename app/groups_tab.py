@@ -1,0 +1,107 @@
+"""Groups: how the pictures of one lie, and what its loss says when a picture goes or comes."""
+
+from __future__ import annotations
+
+import html
+
+import gradio as gr
+import numpy as np
+
+from app.exhibit import SIDES, Exhibit
+from app.map_tab import answered
+from app.museum import Museum
+from app.scripts import ASSETS, on_load
+from glasskit.errors import InputError
+from glasskit.latent.groups import group_report, rivals
+
+TEMPLATE = ASSETS / "groups.html"
+SHOWN = 24
+"""Members that a group is shown with at first."""
+
+RIVALS = 4
+STRANGERS = 3
+"""Pictures offered of each rival group."""
+
+
+def build(museum: Museum) -> None:
+    """Draw the tab inside the current Blocks."""
+
+    def open_group(asked: object) -> dict:
+        return answered(
+            lambda name, concept: _open(museum, name, concept), asked, "name", "concept"
+        )
+
+    def measure(asked: object) -> dict:
+        return answered(
+            lambda name, concept, members: _measure(museum, name, concept, members),
+            asked,
+            "name",
+            "concept",
+            "members",
+        )
+
+    options = "".join(
+        f'<option value="{html.escape(name, quote=True)}">{html.escape(name)}</option>'
+        for name in museum.exhibits
+    )
+    gr.HTML(
+        value="",
+        html_template=TEMPLATE.read_text(encoding="utf-8").replace("@datasets", options),
+        js_on_load=on_load("GlassKit.groupsPage(element, server)"),
+        server_functions=[open_group, measure],
+        apply_default_css=False,
+    )
+
+
+def _open(museum: Museum, name: object, concept: object) -> dict:
+    """A group's members, its rivals, and strangers that could be put in."""
+    exhibit = museum.exhibit(name)
+    groups = exhibit.dataset.groups()
+    if not isinstance(concept, str) or concept not in groups:
+        raise InputError(f"group {concept!r} is not in {exhibit.name}")
+    members = groups[concept][:SHOWN].tolist()
+    against = rivals(exhibit.before.embedding, groups, concept, RIVALS)
+    strangers = [int(i) for rival in against for i in groups[rival][:STRANGERS]]
+    captions = {i: exhibit.dataset.records[i].captions[0] for i in [*members, *strangers]}
+    return {
+        "members": members,
+        "strangers": strangers,
+        "rivals": against,
+        "guide": exhibit.dataset.by_name[concept].guide,
+        "captions": captions,
+        "pictures": f"kit/pictures/{exhibit.name}/" if exhibit.thumbnails else None,
+        "concepts": {i: exhibit.dataset.records[i].concept for i in captions},
+    }
+
+
+def _measure(museum: Museum, name: object, concept: object, members: object) -> dict:
+    """The group of these members by both models."""
+    exhibit = museum.exhibit(name)
+    groups = exhibit.dataset.groups()
+    if not isinstance(concept, str) or concept not in groups:
+        raise InputError(f"group {concept!r} is not in {exhibit.name}")
+    if not isinstance(members, list) or not all(type(i) is int for i in members):
+        raise InputError("members: send a list of numbers of pictures")
+    against = rivals(exhibit.before.embedding, groups, concept, RIVALS)
+    return {side: _one_side(exhibit, side, groups, concept, members, against) for side in SIDES}
+
+
+def _one_side(
+    exhibit: Exhibit,
+    side: str,
+    groups: dict[str, np.ndarray],
+    concept: str,
+    members: list[int],
+    against: list[str],
+) -> dict:
+    seen = exhibit.view(side).embedding
+    word = seen.concept[exhibit.dataset.labels(1).index(concept)]
+    found = group_report(seen, groups, concept, members, against, word=word)
+    return {
+        "similarity": np.round(found.similarity, 3).tolist(),
+        "to_centre": [round(x, 4) for x in found.to_centre],
+        "cohesion": found.cohesion,
+        "word": found.word,
+        "outer": found.outer,
+        "inner": found.inner,
+    }

@@ -1,0 +1,93 @@
+"""What the workshop does with a job: train, and after each epoch say where the words stand now."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.exhibit import MODEL, measured
+from app.jobs import FINISHED, Job
+from app.museum import Museum
+from glasskit.latent.embedding import embed
+from glasskit.latent.maps import place_words
+from glasskit.models import load_model
+from glasskit.training import TrainConfig, train
+from glasskit.training.checkpoint import write_atomic
+
+SETTINGS = (
+    "objective",
+    "alpha",
+    "temperature",
+    "inner_temperature",
+    "epochs",
+    "groups_per_batch",
+    "group_size",
+    "lr",
+    "seed",
+)
+"""Fields of TrainConfig that a visitor may set."""
+
+MOST_EPOCHS = 200
+
+
+class Trainer:
+    """Trains jobs on the exhibits of a museum.
+
+    Args:
+        museum: whose data sets are trained on.
+    """
+
+    def __init__(self, museum: Museum) -> None:
+        self.museum = museum
+
+    def __call__(self, job: Job, out: Path) -> None:
+        """Train one job into ``out`` and leave a summary beside the run.
+
+        Raises:
+            InputError: a setting is not allowed, or training diverged.
+        """
+        exhibit = self.museum.exhibit(job.dataset)
+        config = TrainConfig.load(model=MODEL, out=str(out), tracker="none", **job.settings)
+        model = load_model(MODEL)
+        targets = exhibit.dataset.targets(1)
+
+        def on_step(line: dict[str, Any]) -> None:
+            job.steps.append((line["step"], round(line["loss"], 5), line["parts"]))
+
+        def on_epoch(line: dict[str, Any]) -> None:
+            job.epochs.append((line["epoch"], line["val"]["top1"]))
+            seen = embed(model, exhibit.dataset)
+            words = place_words(seen.concept, seen.picture, exhibit.before.picture)
+            right = seen.ranks(targets) == 1
+            job.frame = {
+                "epoch": line["epoch"],
+                "words": np.round(words, 4).ravel().tolist(),
+                "right": np.flatnonzero(right).tolist(),
+            }
+
+        result = train(
+            config,
+            dataset=exhibit.dataset,
+            model=model,
+            on_step=on_step,
+            on_epoch=on_epoch,
+            stop=job.stop.is_set,
+        )
+        split, chosen = measured(exhibit.dataset)
+        best = embed(load_model(str(out)), exhibit.dataset)
+        right = int((best.ranks(targets)[chosen] == 1).sum())
+        summary = {
+            "name": job.name,
+            "settings": {name: getattr(config, name) for name in SETTINGS},
+            "status": result.status,
+            "epochs": job.epochs,
+            "right": right,
+            "of": len(chosen),
+            "split": split,
+        }
+        job.message = f"{right} of {len(chosen)} {split} pictures recognised by the kept model"
+        text = json.dumps(summary)
+        write_atomic(out / FINISHED, lambda scratch: scratch.write_text(text, encoding="utf-8"))
