@@ -6,22 +6,21 @@ a stale entry cannot be found. Work is kept in blocks: an interrupted run goes o
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from glasskit.models.cache import cache_folder, write_tensors
+from glasskit.models.cache import cache_folder
 from glasskit.models.glass_model import GlassModel, Progress
+from glasskit.models.store import FeatureStore
 
-BLOCK = 256
-"""Pictures or texts in one cache file."""
+BLOCK = 128
+"""Pictures or texts that are computed between two writes."""
 
 
 class Pictures(Protocol):
@@ -54,7 +53,7 @@ def image_features(
         return model.image_tower([dataset.image(i) for i in rows])
 
     keys = [dataset.fingerprint(i) for i in range(len(dataset))]
-    return _cached(model, "images", keys, compute, progress)
+    return _cached(_store(model, "images", model.image_width), keys, compute, progress)
 
 
 def text_features(
@@ -66,7 +65,7 @@ def text_features(
     def compute(rows: Sequence[int]) -> Tensor:
         return model.text_tower([distinct[i] for i in rows])
 
-    features = _cached(model, "texts", distinct, compute, progress)
+    features = _cached(_store(model, "texts", model.text_width), distinct, compute, progress)
     place = {text: i for i, text in enumerate(distinct)}
     return features[torch.tensor([place[text] for text in texts], dtype=torch.long)]
 
@@ -116,34 +115,29 @@ def _shipped(model: GlassModel, dataset: Pictures) -> Tensor | None:
 
 
 def _cached(
-    model: GlassModel,
-    kind: str,
+    store: FeatureStore,
     keys: Sequence[str],
     compute: Callable[[Sequence[int]], Tensor],
     progress: Progress | None,
 ) -> Tensor:
-    """Features by block: read where a block of these keys is on disk, else computed and kept."""
-    folder = cache_folder("features", model.tower_hash[:16], kind)
-    parts: list[Tensor] = []
-    for start in range(0, len(keys), BLOCK):
-        rows = range(start, min(start + BLOCK, len(keys)))
-        name = hashlib.sha256("\0".join(keys[i] for i in rows).encode()).hexdigest()
-        file = folder / f"{name[:40]}.safetensors"
-        block = _read(file, len(rows))
-        if block is None:
-            block = compute(rows)
-            write_tensors({"features": block}, file)
-        parts.append(block)
+    """Rows from the store; those that it lacks are computed and kept, a block at a time."""
+    if not keys:
+        return torch.empty(0, store.width)
+    found = store.read(keys)
+    missing = [i for i, key in enumerate(keys) if key not in found]
+    done = len(keys) - len(missing)
+    if progress is not None:
+        progress(done, len(keys))
+    for start in range(0, len(missing), BLOCK):
+        rows = missing[start : start + BLOCK]
+        block = compute(rows)
+        store.write([keys[i] for i in rows], block)
+        found |= {keys[i]: row for i, row in zip(rows, block, strict=True)}
+        done += len(rows)
         if progress is not None:
-            progress(rows.stop, len(keys))
-    width = model.image_width if kind == "images" else model.text_width
-    return torch.cat(parts) if parts else torch.empty(0, width)
+            progress(done, len(keys))
+    return torch.stack([found[key] for key in keys])
 
 
-def _read(file: Path, rows: int) -> Tensor | None:
-    """A block from disk; one that is missing or damaged is a miss, and is computed again."""
-    try:
-        block = load_file(file)["features"]
-    except (FileNotFoundError, SafetensorError, KeyError):
-        return None
-    return block if len(block) == rows else None
+def _store(model: GlassModel, kind: str, width: int) -> FeatureStore:
+    return FeatureStore(cache_folder("features", model.tower_hash[:16], f"{kind}.sqlite"), width)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -188,6 +189,10 @@ class GlassModel(nn.Module):
     def embed_text_features(self, features: Tensor) -> Tensor:
         """(..., G) -> (..., L), L2-normalised, with gradient."""
         return functional.normalize(self.text_head(features), dim=-1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies leave out the compiled tower, which cannot be copied and is made when needed."""
+        return {**super().__getstate__(), "_fast": None}
 
     # ---- identity ------------------------------------------------------------------------------
 
