@@ -143,6 +143,10 @@ def evaluate_hierarcaps(
 ) -> dict[str, Any]:
     """{"n", "precision", "recall", "d_corr"} with 95% intervals.
 
+    Args:
+        path: the csv. images: the pictures. features: image features that ship with a data set,
+            used where they are of this model's tower and hold every picture.
+
     Raises:
         InputError: the csv is not the official one, or a picture is missing or broken.
     """

@@ -140,7 +140,7 @@ def _changed(report: Report, one: Changed, is_open: bool) -> str:
         f"<section><details{' open' if is_open else ''}><summary><h2>{escape(one.name)}: "
         f"{up} concepts gained, {down} lost</h2></summary>"
         '<p class="note">Pictures gained less pictures lost by concept (acceptable top-1); in '
-        "brackets, how many pictures it has. With few pictures a concept, one bar proves nothing.</p>"
+        "brackets, how many pictures it has. With few pictures a concept, one bar is no proof.</p>"
         f"{_figure(concept_figure(one)) if up + down else '<p>No concept changed.</p>'}"
         f"<h3>Now right</h3>{_flips(report, one.gained)}"
         f"<h3>Now wrong</h3>{_flips(report, one.lost)}"

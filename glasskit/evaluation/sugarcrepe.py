@@ -111,6 +111,10 @@ def evaluate_sugarcrepe(
     ``blind`` is the share won with every picture replaced by the mean picture: what the words alone
     give away.
 
+    Args:
+        folder: the JSON files. images: the pictures. features: image features that ship with a
+            data set, used where they are of this model's tower and hold every picture.
+
     Raises:
         InputError: files not in the official layout, or a missing or broken picture.
     """
