@@ -82,6 +82,7 @@ class GroupSampler:
         self.pools = list(by_concept.values())
         self.captions = captions
         self.groups, self.members, self.seed = groups, members, seed
+        self._last: tuple[int, EpochPlan] | None = None
         self.hard_negatives = round(hard_negative_share * (groups - 1))
         largest = max(len(pool) for pool in self.pools)
         if members > largest:
@@ -116,6 +117,11 @@ class GroupSampler:
 
     def plan(self, epoch: int) -> EpochPlan:
         """The groups of one epoch; the same for the same (seed, epoch)."""
+        if self._last is None or self._last[0] != epoch:  # validation asks for one again and again
+            self._last = epoch, self._draw(epoch)
+        return self._last[1]
+
+    def _draw(self, epoch: int) -> EpochPlan:
         rng = np.random.default_rng((self.seed, epoch))
         concepts = self._compose(rng)  # (S, M)
         records = np.empty((*concepts.shape, self.members), dtype=np.int64)

@@ -121,7 +121,9 @@ class TrainConfig:
     checkpoint_every: int = setting(
         0, "steps between checkpoints; 0: each epoch", low=0, unit="steps"
     )
-    log_every: int = setting(1, "steps between lines of the log", low=1, unit="steps")
+    log_every: int = setting(
+        0, "steps between lines of the log; 0: each step, every 10 on a GPU", low=0, unit="steps"
+    )
     tracker: str = setting("tensorboard", "where curves go besides log.jsonl", choices=TRACKERS)
     resume: bool = setting(False, "go on from the last checkpoint in the directory")
     overwrite: bool = setting(False, "begin anew in a directory that holds a run")
@@ -157,9 +159,13 @@ class TrainConfig:
         """Field names and plain values."""
         return asdict(self)
 
+    def kept(self) -> dict[str, Any]:
+        """What a run writes down: the settings, less how this call began."""
+        return self.but(resume=False, overwrite=False).as_dict()
+
     def to_yaml(self) -> str:
-        """The settings as YAML, in the order of the fields."""
-        return yaml.safe_dump(self.as_dict(), sort_keys=False)
+        """What a run writes down as YAML, in the order of the fields."""
+        return yaml.safe_dump(self.kept(), sort_keys=False)
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
         """Names of the fields that decide weights and differ from those of another run."""

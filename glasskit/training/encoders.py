@@ -153,7 +153,10 @@ class LoraEncoder(nn.Module):
 
 def learned_scale(model: GlassModel) -> Tensor | None:
     """() the log of the inverse temperature where it is trained, else None."""
-    return model.logit_scale if model.logit_scale.requires_grad else None
+    if not model.logit_scale.requires_grad:
+        return None
+    # Computed, not the parameter itself: data parallel training follows outputs to parameters.
+    return model.logit_scale * 1.0
 
 
 def build_encoder(

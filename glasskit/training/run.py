@@ -81,48 +81,21 @@ def train(
         dataset = load_dataset(config.dataset, images=config.images)
     if model is None:
         model = load_model(config.model, device="cpu")
-    objective = objective_of(config)
-    train_part, held = split_for_training(dataset, config)
-    accelerator = start_engine(config)
-    world, rank = accelerator.num_processes, accelerator.process_index
-    needs = tuple(objective.needs)
-    batches = Batches(
-        train_part,
-        config,
-        needs,
-        groups=config.groups_per_batch,
-        members=config.group_size,
-        rank=rank,
-        world=world,
-    )
     with left_as_found(model, config):
-        encoder = build_encoder(model, config, needs).to(accelerator.device)
-        feed_of, prompt_inputs = inputs_of(
-            config, accelerator, model, encoder, dataset, features, progress
-        )
-        validation = None
-        if held is not None:
-            groups, members = validation_sizes(held, config, world)
-            held_batches = Batches(
-                held, config, needs, groups=groups, members=members, rank=rank, world=world
-            )
-            validation = Validation(feed_of(held_batches), prompt_inputs, accelerator)
-        if accelerator.is_main_process:
-            text = config.to_yaml()
-            write_atomic(out / "config.yaml", lambda scratch: scratch.write_text(text))
-        trainer = Trainer(
+        trainer = build_trainer(
             config,
-            accelerator,
+            dataset,
             model,
-            encoder,
-            objective,
-            feed_of(batches),
-            validation,
-            data=data_key(dataset),
-            bar=bar and accelerator.is_main_process,
+            features=features,
+            progress=progress,
+            bar=bar,
             on_step=on_step,
             on_epoch=on_epoch,
         )
+        accelerator = trainer.accelerator
+        if accelerator.is_main_process:
+            text = config.to_yaml()
+            write_atomic(out / "config.yaml", lambda scratch: scratch.write_text(text))
         # Until here Ctrl-C has its usual effect: features are kept as they are computed.
         try:
             with StopRequest(stop) as request:
@@ -132,6 +105,59 @@ def train(
             raise
     accelerator.end_training()
     return result
+
+
+def build_trainer(
+    config: TrainConfig,
+    dataset: GroupedDataset,
+    model: GlassModel,
+    *,
+    features: Features | None = None,
+    progress: Progress | None = None,
+    bar: bool = False,
+    on_step: Hook | None = None,
+    on_epoch: Hook | None = None,
+) -> Trainer:
+    """A trainer that is ready to `fit`; the arguments are those of `train`.
+
+    Raises:
+        InputError: settings, data, objective and model do not go together.
+    """
+    objective = objective_of(config)
+    needs = tuple(objective.needs)
+    train_part, held = split_for_training(dataset, config)
+    accelerator = start_engine(config)
+    ranks = {"rank": accelerator.process_index, "world": accelerator.num_processes}
+    batches = Batches(
+        train_part,
+        config,
+        needs,
+        groups=config.groups_per_batch,
+        members=config.group_size,
+        **ranks,
+    )
+    encoder = build_encoder(model, config, needs).to(accelerator.device)
+    feed_of, prompt_inputs = inputs_of(
+        config, accelerator, model, encoder, dataset, features, progress
+    )
+    validation = None
+    if held is not None:
+        groups, members = validation_sizes(held, config, accelerator.num_processes)
+        held_batches = Batches(held, config, needs, groups=groups, members=members, **ranks)
+        validation = Validation(feed_of(held_batches), prompt_inputs, accelerator)
+    return Trainer(
+        config,
+        accelerator,
+        model,
+        encoder,
+        objective,
+        feed_of(batches),
+        validation,
+        data=data_key(dataset),
+        bar=bar and accelerator.is_main_process,
+        on_step=on_step,
+        on_epoch=on_epoch,
+    )
 
 
 def prepare_folder(config: TrainConfig) -> Path:

@@ -61,7 +61,7 @@ def save_state(trainer: Trainer) -> None:
             "step": trainer.state.step,
             "best": trainer.state.scores(),
             "data": trainer.data,
-            "config": trainer.config.as_dict(),
+            "config": trainer.config.kept(),
             "scaler": None if scaler is None else scaler.state_dict(),
         }
         save_checkpoint(

@@ -119,6 +119,8 @@ class Trainer:
         if config.compile:
             encoder.compile()
         self.encoder, self.engine = accelerator.prepare(encoder, self.optimizer)
+        # A number that is read makes a GPU wait for its step.
+        self.log_every = config.log_every or (1 if accelerator.device.type == "cpu" else 10)
         self.state = RunState()
         self.unread: list[Tensor] = []  # losses since the last look, still on the device
         self.clock = time.perf_counter()
@@ -158,7 +160,7 @@ class Trainer:
         """One batch: gradients, clipping, the optimizer, and what follows it."""
         config, accelerator = self.config, self.accelerator
         # Every draw of a step (dropout) follows from this: no generator's state needs to be kept.
-        torch.manual_seed(self.seed(accelerator.process_index))
+        self.reseed()
         set_rate(self.optimizer, rate_at(self.state.step, self.total, config))
         batch = (step.images, step.texts, step.rows)
         if config.accumulate == 1:
@@ -197,7 +199,7 @@ class Trainer:
 
     def report(self, epoch: int, output: ObjectiveOutput) -> None:
         """A line of the log every ``log_every`` steps; only then a number leaves the device."""
-        if not self.due(self.config.log_every):
+        if not self.due(self.log_every):
             return
         steps = len(self.unread)
         self.look()
@@ -291,7 +293,7 @@ class Trainer:
             if self.config.mode != "head":
                 self.model.towers_changed()
             best = self.state.scores()
-            settings = self.config.as_dict()
+            settings = self.config.kept()
             towers = self.config.mode != "head"
             save_model(self.model, self.out, towers=towers, training=settings, best=best)
 
@@ -299,15 +301,20 @@ class Trainer:
         """Whether the steps done are a multiple; never for 0."""
         return every > 0 and self.state.step % every == 0
 
-    def seed(self, process: int) -> int:
-        """A seed for each (run, step, process)."""
-        return ((self.config.seed * 1_000_003 + self.state.step) * 65_537 + process) % 2**63
+    def reseed(self) -> None:
+        """Seed the generators by (run, step, process)."""
+        place = self.config.seed * 1_000_003 + self.state.step
+        seed = (place * 65_537 + self.accelerator.process_index) % 2**63
+        # torch.manual_seed would queue a call for each kind of device that is not in use.
+        torch.default_generator.manual_seed(seed)
+        if self.accelerator.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
 
     def stopping(self, stop: StopRequest) -> bool:
         """Whether any process was asked to stop; all of them learn it at the same step."""
         if self.accelerator.num_processes == 1:
             return bool(stop)
-        if self.accelerator.device.type != "cpu" and not self.due(self.config.log_every):
+        if self.accelerator.device.type != "cpu" and not self.due(self.log_every):
             return False  # asking the others makes a GPU wait
         asked = torch.tensor([int(bool(stop))], device=self.accelerator.device)
         return bool(self.accelerator.reduce(asked, "sum").item())

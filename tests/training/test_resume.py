@@ -72,17 +72,39 @@ def test_killed_at_20_random_points_the_final_weights_are_the_same(tmp_path):
     assert len(set(reached)) > KILLS // 3, "the kills did not spread over the run"
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"mode": "full"},
+        {"mode": "full", "accumulate": 2},
+        {"objective": "siglip", "validation_share": 0.0},
+    ],
+    ids=["full", "full in parts", "siglip"],
+)
+def test_two_processes_give_the_curve_of_one(tmp_path, settings):
+    one, two = tmp_path / "one", tmp_path / "two"
+    settings = {"epochs": 1, "learn_temperature": True, **settings}
+    run_toy(one, **settings)
+    finish(*start_world(2, two, **settings))
+    same_curve(one, two)
+
+
+def same_curve(one: Path, two: Path) -> None:
+    for first, second in zip(numbers(one), numbers(two), strict=True):
+        if "loss" in first:
+            assert second["loss"] == pytest.approx(first["loss"], abs=1e-5)
+            assert second["parts"] == pytest.approx(first["parts"], abs=1e-5)
+            assert second["temperature"] == pytest.approx(first["temperature"], abs=1e-5)
+        else:
+            assert second["val"] == pytest.approx(first["val"], abs=1e-5)
+
+
 def test_two_processes_give_the_curve_of_one_and_survive_kills(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     plain = {"epochs": 2, "checkpoint_every": 2, "learn_temperature": True, "objective": "grouped"}
     run_toy(one, **plain)
     finish(*start_world(2, two, **plain))
-    for first, second in zip(numbers(one), numbers(two), strict=True):
-        if "loss" in first:
-            assert second["loss"] == pytest.approx(first["loss"], abs=1e-5)
-            assert second["parts"] == pytest.approx(first["parts"], abs=1e-5)
-        else:
-            assert second["val"] == pytest.approx(first["val"], abs=1e-5)
+    same_curve(one, two)
     expected = fingerprint(two)
     rng, lines = random.Random(1), len(numbers(two))
     for kill in range(3):
