@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from glasskit.cli_data import register
 from glasskit.errors import InputError
 from glasskit.flags import settings_of, with_settings
 from glasskit.progress import bar
@@ -172,6 +173,9 @@ def serve(
     from app import launch
 
     launch(port, host=host, images=images, open_browser=open_browser)
+
+
+register(app)
 
 
 def main() -> None:

@@ -1,0 +1,137 @@
+"""A chat endpoint of the OpenAI kind; every answer is kept on disk, so that none is paid twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from glasskit.errors import InputError
+from glasskit.models.cache import replace_file
+from glasskit.places import cache_folder
+from glasskit.web import WebError, check_address, fetch
+
+KEYS = ("GLASSKIT_API_KEY", "OPENAI_API_KEY")
+"""Environment variables that may hold the key, the first that is set."""
+
+LARGEST = 1 << 20
+TIMEOUT = 120.0
+
+
+class Endpoint:
+    """One model behind ``URL/chat/completions``.
+
+    Args:
+        url: such as ``http://127.0.0.1:11434/v1``.
+        model: the name of the model there.
+        environment: where the key is looked up; a local server may need none.
+        pause: waits that many seconds between tries.
+
+    Raises:
+        InputError: the address is none.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        environment: Mapping[str, str] = os.environ,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = check_address(url)
+        self.model = model
+        self.pause = pause
+        self._key = next((environment[name] for name in KEYS if environment.get(name)), None)
+        self._folder = cache_folder("answers")
+
+    def cached(self, system: str, user: str) -> str | None:
+        """The answer of an earlier time, or None; a damaged file counts as none."""
+        try:
+            value = json.loads(self._file(system, user).read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
+            return None
+        return value if isinstance(value, str) else None
+
+    def ask(self, system: str, user: str, longest: int) -> str:
+        """The answer to one message, from the disk where it was given before.
+
+        Args:
+            system: what the model is told to be.
+            user: the question.
+            longest: tokens of the answer at most.
+
+        Raises:
+            InputError: the key is refused, or no answer comes after several tries.
+        """
+        kept = self.cached(system, user)
+        if kept is not None:
+            return kept
+        body = {"model": self.model, "messages": _messages(system, user), "max_tokens": longest}
+        request = urllib.request.Request(
+            f"{self.url}/chat/completions",
+            data=json.dumps(body | {"temperature": 0}).encode(),
+            headers={"Content-Type": "application/json", "User-Agent": "glasskit"},
+        )
+        if self._key is not None:
+            # Unredirected: a redirect must not carry the key to another host.
+            request.add_unredirected_header("Authorization", f"Bearer {self._key}")
+        try:
+            reply = fetch(
+                request,
+                largest=LARGEST,
+                accept=lambda data: _content(data) is not None,
+                timeout=TIMEOUT,
+                pause=self.pause,
+            )
+        except WebError as error:
+            raise InputError(self._explain(error)) from error
+        answer = _content(reply) or ""
+        self._keep(system, user, answer)
+        return answer
+
+    def _explain(self, error: WebError) -> str:
+        if error.status in (401, 403):
+            what = "refuses the key" if self._key else "wants a key"
+            return f"{self.url} {what} ({error}); set {' or '.join(KEYS)}"
+        if error.status == 404:
+            return f"{self.url}: no such address or no model {self.model!r} there ({error})"
+        if error.status == 200:
+            return f"{self.url}: the answer is no chat completion; is it an OpenAI-like endpoint?"
+        return f"{self.url}: no answer ({error}); what came before is kept, run it again"
+
+    def _file(self, system: str, user: str) -> Path:
+        name = hashlib.sha256("\0".join((self.url, self.model, system, user)).encode()).hexdigest()
+        return self._folder / f"{name[:40]}.json"
+
+    def _keep(self, system: str, user: str, answer: str) -> None:
+        file = self._file(system, user)
+        scratch = file.with_name(f"{file.stem}.{os.getpid()}.{threading.get_ident()}.tmp")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            scratch.write_text(json.dumps(answer), encoding="utf-8")
+            replace_file(scratch, file)
+        except OSError as error:
+            raise InputError(
+                f"{self._folder}: nothing can be kept there ({error.strerror}); "
+                "set GLASSKIT_CACHE to a folder that can be written"
+            ) from error
+
+
+def _messages(system: str, user: str) -> list[dict[str, str]]:
+    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+
+def _content(data: bytes) -> str | None:
+    """The text of a chat completion; None where the answer is none."""
+    try:
+        value: Any = json.loads(data)
+        content = value["choices"][0]["message"]["content"]
+    except (ValueError, LookupError, TypeError):
+        return None
+    return content.strip() if isinstance(content, str) and content.strip() else None

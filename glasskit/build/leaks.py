@@ -1,0 +1,51 @@
+"""Captions that give the concept away: a word with the stem of a word of its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nltk.stem.snowball import SnowballStemmer
+
+SMALL = frozenset(
+    ["a", "an", "and", "at", "by", "for", "from", "in", "into", "of", "off", "on", "or", "out"]
+) | {"over", "the", "to", "under", "up", "with"}
+"""Words of names that give nothing away."""
+
+
+def leaked_words(caption: str, names: Iterable[str | None]) -> list[str]:
+    """The words of a caption that share a stem with a word of one of the names.
+
+    Stems are Snowball's (Porter 2001): "celebrating" and "celebration" are one, and so are
+    "skies" and "sky"; what is derived with a change of the stem ("grew" of "growth") is not found.
+
+    Args:
+        caption: any sentence.
+        names: names of a concept; None is passed over.
+    """
+    secret = {stem for name in names if name for stem in _stems(name)}
+    return [word for word in _words(caption) if word not in SMALL and _stem(word) in secret]
+
+
+def _stems(name: str) -> list[str]:
+    return [_stem(word) for word in _words(name) if word not in SMALL]
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", text.lower())
+
+
+@lru_cache(maxsize=65_536)
+def _stem(word: str) -> str:
+    return str(_stemmer().stem(word))
+
+
+@lru_cache(maxsize=1)
+def _stemmer() -> SnowballStemmer:
+    # Here and not at the top: NLTK takes seconds that most runs need not spend.
+    from nltk.stem.snowball import SnowballStemmer
+
+    return SnowballStemmer("english")

@@ -1,0 +1,186 @@
+"""From captions to a grouped data set in the MAGIC layout, with a report of how good it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glasskit.build.assemble import (
+    make_records,
+    still_used,
+    with_hard_negatives,
+    with_wordnet_levels,
+)
+from glasskit.build.clusters import (
+    Vectors,
+    cluster,
+    default_groups,
+    group_means,
+    photo_vectors,
+)
+from glasskit.build.endpoint import Endpoint
+from glasskit.build.naming import assign_names, name_scores
+from glasskit.build.quality import agreement, tightness
+from glasskit.build.report import BuildReport, Group, to_json
+from glasskit.build.report_markdown import to_markdown
+from glasskit.build.settings import FILES, BuildSettings
+from glasskit.build.sources import Photo, read_captions
+from glasskit.build.splits import split_records
+from glasskit.build.themes import Estimate, estimate, write_levels, write_themes
+from glasskit.build.vocabulary import read_vocabulary
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.images import FolderImages, ImageSource, MissingImages
+from glasskit.data.magic import write_magic
+from glasskit.errors import InputError
+from glasskit.models.features import embed_texts
+from glasskit.models.glass_model import GlassModel, Progress
+from glasskit.models.prompts import concept_vectors
+
+
+class Built(NamedTuple):
+    """What came of it."""
+
+    dataset: GroupedDataset
+    report: BuildReport
+
+
+def build_dataset(
+    settings: BuildSettings,
+    model: GlassModel,
+    endpoint: Endpoint | None = None,
+    confirm: Callable[[Estimate], None] | None = None,
+    progress: Progress | None = None,
+) -> Built:
+    """Group, name, caption, split, check and write a data set.
+
+    Args:
+        settings: what to build from and how.
+        model: whose text side captions and names are compared with.
+        endpoint: writes theme captions, and levels where nothing else has them; without it themes
+            are left to the user.
+        confirm: called with what the endpoint will be asked, before it is; raises to stop.
+        progress: called with (done, total) while captions are embedded, and again for themes.
+
+    Raises:
+        InputError: bad captions, vocabulary or settings, an endpoint that does not answer, or a
+            directory that holds an earlier build.
+    """
+    _check_free(settings)
+    split_records([], settings.val, settings.test, settings.seed)  # refuses bad shares at once
+    photos = read_captions(settings.source)
+    images = _images(settings, photos)
+    vocabulary = read_vocabulary(settings.vocabulary)
+
+    texts = [caption for photo in photos for caption in photo.captions]
+    owners = [row for row, photo in enumerate(photos) for _ in photo.captions]
+    vectors = photo_vectors(
+        embed_texts(model, texts, progress).numpy(), owners, len(photos)
+    )  # (n, L)
+    wanted = settings.groups or default_groups(len(photos), len(vocabulary.concepts))
+    labels = cluster(vectors, wanted, settings.smallest, settings.seed)
+    names: Vectors = concept_vectors(model, vocabulary.names).detach().cpu().numpy()
+    means = group_means(vectors, labels)
+    scores = name_scores(means, names)
+    chosen = assign_names(scores)
+    concepts = with_hard_negatives(
+        [vocabulary.concepts[i] for i in chosen], names[chosen], settings.hard_negatives
+    )
+
+    records, leaks, dropped = make_records(photos, labels, concepts, settings.fix_leaks)
+    concepts = still_used(concepts, records)
+    concepts = with_wordnet_levels(concepts, settings.wordnet, needed=endpoint is None)
+    if endpoint is not None:
+        if confirm is not None:
+            confirm(estimate(endpoint, concepts, records))
+        concepts = write_levels(endpoint, concepts)
+        records = write_themes(endpoint, concepts, records, progress)
+    records = split_records(records, settings.val, settings.test, settings.seed)
+    dataset = GroupedDataset(settings.out.name, tuple(concepts), tuple(records), images)
+
+    given = [vocabulary.concepts[i].name for i in chosen]
+    report = BuildReport(
+        source=str(settings.source),
+        model=model.name,
+        vocabulary=vocabulary.name,
+        endpoint=endpoint.model if endpoint is not None else None,
+        seed=settings.seed,
+        dataset=dataset,
+        groups=_groups(
+            dataset,
+            [photo.key for photo in photos],
+            vectors,
+            labels,
+            given,
+            scores[np.arange(len(chosen)), chosen],
+        ),
+        tightness=tightness(vectors, labels, settings.seed),
+        agreement=agreement([given[k] for k in labels], [photo.label for photo in photos]),
+        leaks=tuple(leaks),
+        fixed=settings.fix_leaks,
+        dropped=dropped,
+    )
+    _write(settings.out, dataset, report)
+    return Built(dataset, report)
+
+
+def _check_free(settings: BuildSettings) -> None:
+    there = [name for name in FILES if (settings.out / name).exists()]
+    if there and not settings.overwrite:
+        raise InputError(
+            f"{settings.out / there[0]} is there already; say --overwrite, or choose another --out"
+        )
+
+
+def _images(settings: BuildSettings, photos: Sequence[Photo]) -> ImageSource:
+    """The pictures; where their folder is known, every photograph must be in it."""
+    folder = settings.images
+    if folder is None and settings.source.is_dir():
+        folder = settings.source
+    if folder is None:
+        return MissingImages("give the folder of the pictures with --images")
+    images = FolderImages(folder)
+    for photo in photos:
+        images.path(photo.key)
+    return images
+
+
+def _groups(
+    dataset: GroupedDataset,
+    keys: Sequence[str],
+    vectors: Vectors,
+    labels: NDArray[np.int64],
+    names: Sequence[str],
+    scores: NDArray[np.float32],
+) -> tuple[Group, ...]:
+    """One line of the report a group; its examples are the photographs nearest to its mean."""
+    records = {record.key: record for record in dataset.records}
+    groups = []
+    for number, (name, score) in enumerate(zip(names, scores, strict=True)):
+        rows = np.nonzero(labels == number)[0]
+        n, total = len(rows), vectors[rows].sum(0)
+        cosine = (float(total @ total) - n) / max(n * (n - 1), 1)
+        nearest = rows[np.argsort(-(vectors[rows] @ total), kind="stable")]
+        kept = [records[keys[row]] for row in nearest if keys[row] in records]
+        examples = tuple(record.literal[0] for record in kept[:2])
+        groups.append(Group(name, len(kept), cosine, float(score), examples))
+    return tuple(groups)
+
+
+def _write(out: Path, dataset: GroupedDataset, report: BuildReport) -> None:
+    """Write all files under a temporary folder first, so that a stop leaves no half of a set."""
+    scratch = out / f".build.{os.getpid()}"
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+        write_magic(dataset, scratch / FILES[0])
+        (scratch / FILES[2]).write_text(to_markdown(report), encoding="utf-8")
+        (scratch / FILES[3]).write_text(to_json(report), encoding="utf-8")
+        for name in FILES:
+            (scratch / name).replace(out / name)
+        scratch.rmdir()
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})") from error

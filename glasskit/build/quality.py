@@ -1,0 +1,116 @@
+"""How good the groups are: how tight, how far apart, and how they agree with labels if there are.
+
+n photographs, L width, K groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import (
+    adjusted_rand_score,
+    normalized_mutual_info_score,
+    silhouette_score,
+)
+
+from glasskit.build.clusters import Vectors
+
+SAMPLE = 2_000
+"""Photographs that the silhouette is computed on, drawn by seed; it needs every pair of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tightness:
+    """How captions of one group compare with those of different groups.
+
+    Args:
+        silhouette: mean silhouette with cosine distance, -1 to 1 (Rousseeuw 1987).
+        within: mean cosine of two photographs of one group.
+        between: mean cosine of two photographs of different groups.
+    """
+
+    silhouette: float
+    within: float
+    between: float
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How groups agree with labels that somebody gave; labels had no part in making them.
+
+    Args:
+        labelled: photographs that have a label.
+        labels: distinct labels.
+        purity: share of photographs whose label is the commonest of their group.
+        nmi: normalised mutual information, 0 to 1.
+        ari: adjusted Rand index, 0 at chance, 1 at best.
+        named: share of photographs whose group got the very name of their label.
+    """
+
+    labelled: int
+    labels: int
+    purity: float
+    nmi: float
+    ari: float
+    named: float
+
+
+def tightness(vectors: Vectors, groups: NDArray[np.int64], seed: int) -> Tightness:
+    """Silhouette and mean cosines, without a matrix of all pairs.
+
+    Over the pairs of a set with sum s: sum of cosines = (|s|^2 - n) / 2.
+
+    Args:
+        vectors: (n, L) unit vectors.
+        groups: (n,) the group of each.
+        seed: of the sample for the silhouette.
+    """
+    size = np.bincount(groups).astype(np.float64)
+    sums = np.zeros((len(size), vectors.shape[1]))
+    np.add.at(sums, groups, vectors)
+    inner = ((sums**2).sum(1) - size).sum()
+    every = (sums.sum(0) ** 2).sum() - len(groups)
+    pairs_in = (size * (size - 1)).sum()
+    pairs = len(groups) * (len(groups) - 1)
+    return Tightness(
+        silhouette=_silhouette(vectors, groups, seed),
+        within=float(inner / max(pairs_in, 1)),
+        between=float((every - inner) / max(pairs - pairs_in, 1)),
+    )
+
+
+def agreement(groups: Sequence[str], labels: Sequence[str | None]) -> Agreement | None:
+    """Agreement over the photographs that have a label; None where none has.
+
+    Args:
+        groups: (n,) the name of each photograph's group.
+        labels: (n,) the label of each, or None.
+    """
+    both = [(g, y) for g, y in zip(groups, labels, strict=True) if y is not None]
+    if not both:
+        return None
+    names, of_label = np.unique([y for _, y in both], return_inverse=True)
+    owners, of_group = np.unique([g for g, _ in both], return_inverse=True)
+    table = np.zeros((len(owners), len(names)), dtype=np.int64)
+    np.add.at(table, (of_group, of_label), 1)
+    return Agreement(
+        labelled=len(both),
+        labels=len(names),
+        purity=float(table.max(1).sum() / len(both)),
+        nmi=float(normalized_mutual_info_score(of_label, of_group)),
+        ari=float(adjusted_rand_score(of_label, of_group)),
+        named=float(np.mean([g == y for g, y in both])),
+    )
+
+
+def _silhouette(vectors: Vectors, groups: NDArray[np.int64], seed: int) -> float:
+    rows = np.arange(len(groups))
+    if len(rows) > SAMPLE:
+        rows = np.random.default_rng(seed).choice(len(rows), SAMPLE, replace=False)
+    kinds = len(np.unique(groups[rows]))
+    if not 2 <= kinds < len(rows):
+        return 0.0  # the convention for groups of one, for which it is not defined
+    return float(silhouette_score(vectors[rows], groups[rows], metric="cosine"))

@@ -1,0 +1,160 @@
+"""Theme captions and higher levels, written by a language model under the rules of the data set."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from glasskit.build.endpoint import Endpoint
+from glasskit.build.leaks import leaked_words
+from glasskit.data.schema import Concept, Record
+
+WORKERS = 4
+"""Questions under way at a time."""
+
+THEME_TOKENS, LEVEL_TOKENS = 60, 60
+"""Tokens of an answer at most."""
+
+CHARACTERS_A_TOKEN = 4
+"""A rule of thumb for English; the estimate is no more than that."""
+
+LONGEST = 240
+"""Characters of a theme caption at most; anything longer is no caption."""
+
+THEME = (
+    "You write one caption of a photograph that says what it is about at a higher level, in plain "
+    "words, 6 to 16 of them, as one line without quotation marks. You only have literal captions; "
+    "invent nothing. You never use the forbidden words or words derived from them."
+)
+LEVELS = (
+    "You place a concept under three ever more general concepts. Answer with a JSON list of three "
+    "short lower-case noun phrases, from the nearest to the most general, and nothing else."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What asking an endpoint will take, before it starts.
+
+    Args:
+        questions: requests that are not answered on disk already.
+        tokens_in: tokens sent, estimated.
+        tokens_out: tokens of the answers, at most.
+    """
+
+    questions: int
+    tokens_in: int
+    tokens_out: int
+
+    def cost(self, price_in: float, price_out: float) -> float:
+        """The cost in the currency of two prices for a million tokens each."""
+        return (self.tokens_in * price_in + self.tokens_out * price_out) / 1e6
+
+
+def estimate(
+    endpoint: Endpoint, concepts: Sequence[Concept], records: Sequence[Record]
+) -> Estimate:
+    """What ``write_levels`` and ``write_themes`` would ask.
+
+    A caption that has to be written again because it gave its concept away comes on top.
+    """
+    by_name = {concept.name: concept for concept in concepts}
+    asks = [(LEVELS, _level_question(c), LEVEL_TOKENS) for c in concepts if not _placed(c)]
+    asks += [(THEME, _theme_question(r, by_name[r.concept]), THEME_TOKENS) for r in records]
+    open_ones = [ask for ask in asks if endpoint.cached(ask[0], ask[1]) is None]
+    sent = sum(len(system) + len(user) for system, user, _ in open_ones)
+    return Estimate(
+        len(open_ones), -(-sent // CHARACTERS_A_TOKEN), sum(longest for *_, longest in open_ones)
+    )
+
+
+def write_levels(endpoint: Endpoint, concepts: Sequence[Concept]) -> tuple[Concept, ...]:
+    """Concepts with the levels that they lacked; one whose answer is no list of three stays.
+
+    Raises:
+        InputError: the endpoint gives no answer.
+    """
+    return tuple(c if _placed(c) else _place(endpoint, c) for c in concepts)
+
+
+def write_themes(
+    endpoint: Endpoint,
+    concepts: Sequence[Concept],
+    records: Sequence[Record],
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Record]:
+    """Records with a theme caption each that names no level of the concept.
+
+    A caption that does is asked for once more with its words forbidden; if it does again, the
+    record stays without.
+
+    Raises:
+        InputError: the endpoint gives no answer; those that came are on disk for the next run.
+    """
+    by_name = {concept.name: concept for concept in concepts}
+
+    def one(record: Record) -> Record:
+        concept = by_name[record.concept]
+        question = _theme_question(record, concept)
+        text = _line(endpoint.ask(THEME, question, THEME_TOKENS))
+        found = leaked_words(text, concept.levels)
+        if found:
+            again = f"{question}\nNot like this, it uses {', '.join(found)}: {text}"
+            text = _line(endpoint.ask(THEME, again, THEME_TOKENS))
+        if not text or len(text) > LONGEST or leaked_words(text, concept.levels):
+            return record
+        return replace(record, theme=(text,))
+
+    done: list[Record] = []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        try:
+            for record in pool.map(one, records):
+                done.append(record)
+                if progress is not None:
+                    progress(len(done), len(records))
+        except BaseException:
+            # Stopped or refused: what is under way ends, nothing new is asked.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return done
+
+
+def _placed(concept: Concept) -> bool:
+    return any(level is not None for level in concept.levels[1:])
+
+
+def _place(endpoint: Endpoint, concept: Concept) -> Concept:
+    answer = endpoint.ask(LEVELS, _level_question(concept), LEVEL_TOKENS)
+    found = re.search(r"\[.*\]", answer, re.DOTALL)
+    try:
+        names = json.loads(found[0]) if found else None
+    except json.JSONDecodeError:
+        names = None
+    if (
+        not isinstance(names, list)
+        or len(names) != 3
+        or not all(isinstance(name, str) and 0 < len(name.strip()) <= 60 for name in names)
+    ):
+        return concept
+    level2, level3, level4 = (name.strip().lower() for name in names)
+    return replace(concept, levels=(concept.name, level2, level3, level4))
+
+
+def _level_question(concept: Concept) -> str:
+    return f"Concept: {concept.name}"
+
+
+def _theme_question(record: Record, concept: Concept) -> str:
+    forbidden = ", ".join(name for name in concept.levels if name)
+    seen = "\n".join(f"- {caption}" for caption in record.literal)
+    return (
+        f"What it is about: {concept.name}\nForbidden words: {forbidden}\nLiteral captions:\n{seen}"
+    )
+
+
+def _line(answer: str) -> str:
+    """The first line of an answer, without quotation marks around it."""
+    return answer.strip().splitlines()[0].strip().strip("\"'").strip() if answer.strip() else ""

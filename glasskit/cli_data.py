@@ -1,0 +1,153 @@
+"""Commands that make data sets: `glasskit build` and `glasskit data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from glasskit.errors import InputError
+from glasskit.progress import bar
+
+if TYPE_CHECKING:
+    from glasskit.build.themes import Estimate
+
+out = Console(highlight=False, soft_wrap=True)
+data = typer.Typer(no_args_is_help=True, help="Data sets of the kit.")
+
+SOURCE = "COCO captions .json, .csv (image, caption), or a folder of pictures with .txt files"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the main one."""
+    app.command("build")(build)
+    app.add_typer(data, name="data")
+
+
+def build(
+    source: Annotated[Path, typer.Argument(metavar="CAPTIONS", help=SOURCE)],
+    out_dir: Annotated[Path, typer.Option("--out", help="directory to write to")],
+    images: Annotated[Path | None, typer.Option(help="folder with the pictures")] = None,
+    concepts: Annotated[
+        int | None, typer.Option(help="concepts to look for; by default 1 for 15 photographs")
+    ] = None,
+    min_photos: Annotated[int, typer.Option(help="photographs a concept must have", min=1)] = 4,
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="names to choose from: .txt, .toml or .json")
+    ] = None,
+    wordnet: Annotated[
+        Path | None, typer.Option(help="folder of WordNet, for names without levels")
+    ] = None,
+    model: Annotated[str, typer.Option(help="compares captions and names")] = "lite0-minilm",
+    hard_negatives: Annotated[int, typer.Option(help="for each concept", min=0)] = 10,
+    val: Annotated[float, typer.Option(help="share of each concept")] = 0.1,
+    test: Annotated[float, typer.Option(help="share of each concept")] = 0.2,
+    seed: Annotated[int, typer.Option(help="of the split", min=0)] = 0,
+    endpoint: Annotated[
+        str | None, typer.Option(metavar="URL", help="OpenAI-like; writes theme captions")
+    ] = None,
+    llm_model: Annotated[str | None, typer.Option(help="name of the model there")] = None,
+    price_in: Annotated[float, typer.Option(help="of a million tokens sent", min=0)] = 0.0,
+    price_out: Annotated[float, typer.Option(help="of a million tokens received", min=0)] = 0.0,
+    yes: Annotated[bool, typer.Option("--yes", help="ask the endpoint without asking me")] = False,
+    fix_leaks: Annotated[
+        bool, typer.Option("--fix-leaks", help="drop captions with a word of their concept")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an old build")] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="also write the report to this file")
+    ] = None,
+) -> None:
+    """Make a grouped data set (MAGIC layout) from captions, with a report of how good it is.
+
+    The key of an endpoint is read from GLASSKIT_API_KEY or OPENAI_API_KEY.
+    """
+    from glasskit.build import BuildSettings, Endpoint, build_dataset
+    from glasskit.build.report import to_json
+    from glasskit.models import load_model
+
+    if (endpoint is None) != (llm_model is None):
+        raise InputError("--endpoint and --llm-model belong together; give both or none")
+    settings = BuildSettings(
+        source=source,
+        out=out_dir,
+        images=images,
+        groups=concepts,
+        smallest=min_photos,
+        vocabulary=vocabulary,
+        wordnet=wordnet,
+        hard_negatives=hard_negatives,
+        val=val,
+        test=test,
+        seed=seed,
+        fix_leaks=fix_leaks,
+        overwrite=overwrite,
+    )
+    writer = Endpoint(endpoint, llm_model) if endpoint and llm_model else None
+
+    def confirm(need: Estimate) -> None:
+        cost = need.cost(price_in, price_out)
+        priced = f", about {cost:.2f} at your prices" if price_in or price_out else ""
+        out.print(
+            f"{need.questions} questions to {llm_model}, about {need.tokens_in:,} tokens sent and "
+            f"at most {need.tokens_out:,} received{priced}"
+        )
+        if need.questions and not yes:
+            typer.confirm("Go on?", abort=True)
+
+    with bar("embedding captions") as progress:
+        built = build_dataset(settings, load_model(model), writer, confirm, progress)
+    value = built.report.as_dict()
+    out.print(
+        f"{value['photographs']} photographs in {value['concepts']} concepts, silhouette "
+        f"{value['purity']['silhouette']:.3f}, {value['leaks']['captions']} captions with a word "
+        f"of their concept{' (dropped)' if fix_leaks else ''}"
+    )
+    if writer is None:
+        out.print("theme captions are left to you: new_captions is empty (or give --endpoint)")
+    folder = images or (source if source.is_dir() else "DIR")
+    out.print(f"report: {out_dir / 'report.md'}")
+    out.print(f"train:  glasskit train {out_dir / 'annotations.json'} --images {folder} --out RUN")
+    if json_file is not None:
+        try:
+            json_file.parent.mkdir(parents=True, exist_ok=True)
+            json_file.write_text(to_json(built.report), encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{json_file}: cannot be written ({error.strerror})") from error
+
+
+@data.command("coco-concepts")
+def coco_concepts(
+    download: Annotated[
+        bool, typer.Option("--download", help="fetch the 1,000 photographs (160 MB)")
+    ] = False,
+    to: Annotated[Path | None, typer.Option(help="folder; by default in the cache")] = None,
+    address: Annotated[
+        str | None, typer.Option("--from", help="where the files are, such as a mirror")
+    ] = None,
+) -> None:
+    """Say what coco-concepts holds and whether its photographs are here; fetch them."""
+    from glasskit.data.coco_concepts import download as fetching
+    from glasskit.data.coco_concepts import load_coco_concepts
+    from glasskit.data.images import FolderImages, MissingImages
+
+    if download:
+        with bar("fetching photographs") as progress:
+            done = fetching.download(to, address=address or fetching.ADDRESS, progress=progress)
+        out.print(f"{done.new} photographs came, {done.there} were there: {done.folder}")
+        if to is not None:
+            out.print(f"name this folder where they are needed: --images {to}")
+        return
+    dataset = load_coco_concepts(to)
+    out.print(f"{len(dataset)} photographs under {len(dataset.concepts)} concepts")
+    if isinstance(dataset.images, FolderImages):
+        out.print(f"the photographs are in {dataset.images.folder}")
+    elif isinstance(dataset.images, MissingImages):
+        out.print(f"the photographs are not here: {dataset.images.hint}")
+
+
+@data.callback()
+def _group() -> None:
+    """Data sets of the kit."""
