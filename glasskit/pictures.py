@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from glasskit.errors import InputError
 
@@ -19,7 +19,7 @@ EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def open_image(path: str | Path) -> Image.Image:
-    """Decode one picture file to RGB.
+    """Decode one picture file to RGB, upright, with white behind what is transparent.
 
     Args:
         path: a JPEG, PNG or WebP file, whatever its ending.
@@ -57,7 +57,13 @@ def _decode(file: BinaryIO, name: str) -> Image.Image:
                         f"{name}: {width} x {height} pixels is more than the limit of "
                         f"{MAX_PIXELS:,}; make it smaller"
                     )
-                return picture.convert("RGB")
+                # A camera held upright says so beside the pixels; what is clear lies on white.
+                upright = ImageOps.exif_transpose(picture)
+                if not upright.has_transparency_data:
+                    return upright.convert("RGB")
+                clear = upright.convert("RGBA")
+                white = Image.new("RGBA", clear.size, "white")
+                return Image.alpha_composite(white, clear).convert("RGB")
     except InputError:
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Protocol
 
 from PIL import Image
@@ -23,6 +23,11 @@ class ImageSource(Protocol):
         ...
 
 
+def coco_id(key: str) -> str | None:
+    """The COCO id that a key stands for, without leading zeros; None where it is none."""
+    return str(int(key)) if key.isascii() and key.isdigit() and len(key) <= 12 else None
+
+
 class FolderImages:
     """Pictures in a folder, found by file name, or by COCO id.
 
@@ -37,10 +42,13 @@ class FolderImages:
 
     def path(self, key: str) -> Path:
         """The file of a key; raises InputError where there is none."""
-        for name in self._names(key):
-            path = self.folder / name
-            if path.is_file():
-                return path
+        try:
+            for name in self._names(key):
+                path = self.folder / name
+                if path.is_file():
+                    return path
+        except OSError as error:  # a name that the file system refuses, such as one too long
+            raise InputError(f"record {key[:80]!r}: no file name ({error.strerror})") from error
         raise InputError(f"{self.folder}: no picture for record {key!r}; is it the right folder?")
 
     def open(self, key: str) -> Image.Image:
@@ -53,11 +61,14 @@ class FolderImages:
 
     @staticmethod
     def _names(key: str) -> list[str]:
-        if Path(key).is_absolute() or ".." in Path(key).parts:
+        # By the rules of Windows, which know both slashes and drives: a data set travels.
+        path = PureWindowsPath(key)
+        if path.anchor or ".." in path.parts:
             raise InputError(f"record {key!r}: a picture's name must stay inside its folder")
         names = [key] if Path(key).suffix else []
-        if key.isdigit():
-            padded = f"{int(key):012d}.jpg"
+        number = coco_id(key)
+        if number is not None:
+            padded = f"{int(number):012d}.jpg"
             names += [padded, f"COCO_val2014_{padded}", f"COCO_train2014_{padded}"]
         return names + [key + extension for extension in EXTENSIONS]
 

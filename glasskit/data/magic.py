@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from glasskit.data.grouped import GroupedDataset
-from glasskit.data.images import ImageSource
+from glasskit.data.images import ImageSource, coco_id
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.errors import InputError
 
@@ -66,9 +66,12 @@ def read_magic(
 
 
 def write_magic(dataset: GroupedDataset, file: str | Path) -> None:
-    """Write a data set in the MAGIC layout, with ``taxonomy.json`` beside it."""
+    """Write a data set in the MAGIC layout, with ``taxonomy.json`` beside it.
+
+    Raises:
+        InputError: the place cannot be written.
+    """
     file = Path(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
     entries: list[dict[str, Any]] = []
     for concept in dataset.concepts:
         own = [record for record in dataset.records if record.concept == concept.name]
@@ -83,8 +86,13 @@ def write_magic(dataset: GroupedDataset, file: str | Path) -> None:
         dict(zip(LEVELS, concept.levels, strict=True)) | {"guide": concept.guide}
         for concept in dataset.concepts
     ]
-    for path, value in ((file, entries), (file.with_name("taxonomy.json"), taxonomy)):
-        path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        for path, value in ((file, entries), (file.with_name("taxonomy.json"), taxonomy)):
+            text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written ({error.strerror})") from error
 
 
 def _as_json(record: Record, concept: Concept) -> dict[str, Any]:
@@ -108,7 +116,8 @@ def _record(
     if not isinstance(picture, dict):
         raise InputError(f"{where}: a picture must be an object, not {type(picture).__name__}")
     key = picture.get("image")
-    if isinstance(key, bool) or not isinstance(key, int | str) or key == "":
+    whole = isinstance(key, int) and not isinstance(key, bool) and key >= 0
+    if not whole and not (isinstance(key, str) and key.strip()):
         raise InputError(f"{where}: a picture has no 'image' (a COCO id or a file name)")
     where = f"{where}, image {key!r}"
     literal = _texts(picture, "old_captions", where)
@@ -152,6 +161,8 @@ def _check(file: Path, concepts: Sequence[Concept], records: Sequence[Record]) -
     names = {concept.name for concept in concepts}
     for concept in concepts:
         for name in concept.hard_negatives:
+            if name == concept.name:
+                raise InputError(f"{file}: concept {name!r}: it is its own hard negative")
             if name not in names:
                 raise InputError(
                     f"{file}: concept {concept.name!r}: hard negative {name!r} is not a concept"
@@ -159,13 +170,14 @@ def _check(file: Path, concepts: Sequence[Concept], records: Sequence[Record]) -
     seen: dict[str, Record] = {}
     for record in records:
         where = f"{file}: concept {record.concept!r}, image {record.key!r}"
-        if record.key in seen:
-            other = seen[record.key]
+        picture = coco_id(record.key) or record.key  # 7 and 000000000007 are one photograph
+        if picture in seen:
+            other = seen[picture]
             raise InputError(
                 f"{where}: it stands also in {other.split}_images of {other.concept!r}; "
                 "a picture has one concept (name others in 'also') and one split"
             )
-        seen[record.key] = record
+        seen[picture] = record
         for name in record.also:
             if name not in names:
                 raise InputError(f"{where}: 'also' names {name!r}, which is not a concept")
@@ -192,7 +204,7 @@ def _json_list(file: Path) -> list[Any]:
         value = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{file}: there is no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise InputError(f"{file}: not readable JSON ({error})") from error
     if not isinstance(value, list):
         raise InputError(f"{file}: the top of the file must be a list of concepts")

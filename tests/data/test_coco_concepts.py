@@ -1,0 +1,118 @@
+"""coco-concepts: the project's own labels, captions that name no concept, features that ship."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from glasskit.build.leaks import SMALL, leaked_words
+from glasskit.data import load_dataset
+from glasskit.data.schema import Record
+from glasskit.errors import InputError
+
+DATA = load_dataset("coco-concepts")
+PACKAGE = Path(str(files("glasskit.data.coco_concepts")))
+
+
+def test_sizes() -> None:
+    assert (len(DATA), len(DATA.concepts)) == (750, 50)
+    assert (len(DATA.split("train")), len(DATA.split("test"))) == (618, 132)
+    assert all(len(record.literal) == 2 and len(record.theme) == 1 for record in DATA.records)
+    assert all(record.negation for record in DATA.records)
+    assert all(all(concept.levels) and concept.guide for concept in DATA.concepts)
+
+
+@pytest.mark.parametrize("name", ["annotations.json", "taxonomy.json"])
+def test_what_ships_is_what_was_written(shared: Path, name: str) -> None:
+    source = shared / "data" / "coco-concepts" / name
+    assert json.loads((PACKAGE / name).read_text()) == json.loads(source.read_text())
+
+
+def test_no_photograph_ships() -> None:
+    kinds = {path.suffix for path in PACKAGE.rglob("*") if path.is_file()}
+    assert kinds <= {".json", ".safetensors", ".py", ".pyc"}
+
+
+DERIVED = {
+    "246454": "petted",
+    "7816": "motorcycle",
+    "37751": "motorcycle",
+    "48924": "motorcycle",
+    "152771": "ride",
+    "213086": "preparing",
+    "117525": "festive",
+}
+"""Captions with a word that is derived from one of a name, though not that word: all there are."""
+
+
+def _given_away(record: Record) -> list[str]:
+    """Words by which the captions of a record give its concept away, derived ones too."""
+    levels = DATA.by_name[record.concept].levels
+    literal = [word for text in record.literal for word in leaked_words(text, levels[:1])]
+    return literal + [word for text in record.theme for word in leaked_words(text, levels)]
+
+
+def _words(names: Iterable[str | None]) -> set[str]:
+    return {word for name in names if name for word in name.split()} - SMALL
+
+
+def _named(record: Record) -> set[str]:
+    """Words of the concept itself in its captions, and of any level in its themes."""
+    levels = DATA.by_name[record.concept].levels
+
+    def said(texts: tuple[str, ...]) -> set[str]:
+        return set(re.findall(r"[a-z]+", " ".join(texts).lower()))
+
+    return said(record.literal) & _words(levels[:1]) | said(record.theme) & _words(levels)
+
+
+def test_captions_never_name_their_concept_and_themes_no_level() -> None:
+    assert not {record.key: words for record in DATA.records if (words := _named(record))}
+
+
+def test_words_derived_from_a_name_are_few_and_known() -> None:
+    found = {record.key: words for record in DATA.records if (words := _given_away(record))}
+    assert found == {key: [word] for key, word in DERIVED.items()}
+
+
+def test_the_caption_checks_bite() -> None:
+    for record in DATA.records[::25]:
+        levels = DATA.by_name[record.concept].levels
+        for level, name in enumerate(levels):
+            assert name is not None
+            word = max(name.split(), key=len)
+            for planted in (name, name.upper(), f"half-{word}", f"{word.rstrip('s')}s"):
+                text = f"here is {planted}, at last"
+                assert leaked_words(text, levels[: level + 1]), planted
+            text = f"here is {name.title()}, at last"
+            assert _named(replace(record, theme=(text,))), name
+            assert bool(_named(replace(record, literal=(text,)))) >= (level == 0), name
+
+
+def test_features_ship_for_every_record() -> None:
+    assert DATA.features is not None
+    with safe_open(DATA.features, "pt") as file:
+        keys = file.metadata()["keys"].split("\n")
+        shape = file.get_slice("features").get_shape()
+    assert {record.key for record in DATA.records} <= set(keys)
+    assert shape == [1000, 1280]
+    assert DATA.features.stat().st_size < 3_000_000
+
+
+def test_a_wrong_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder of pictures"):
+        load_dataset("coco-concepts", images=tmp_path / "none")
+    with pytest.raises(InputError, match="no picture for record '785'"):
+        load_dataset("coco-concepts", images=tmp_path).image(0)
+
+
+def test_scenes_draws_its_own(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="draws its own pictures"):
+        load_dataset("scenes", images=tmp_path)

@@ -1,0 +1,179 @@
+"""Pictures: what is missing, broken, outside or too large is an error, never a blank picture."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from glasskit.data import load_dataset
+from glasskit.data.images import FolderImages, MissingImages
+from glasskit.errors import InputError
+from glasskit.pictures import MAX_PIXELS, decode_image, open_image
+
+RED = (200, 30, 40)
+
+
+def _save(path: Path, mode: str = "RGB", form: str = "PNG") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (9, 5), RED).convert(mode).save(path, form)
+    return path
+
+
+def _png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and has no pixel."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    data = chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + data
+
+
+# --- found by key
+
+
+@pytest.mark.parametrize(
+    ("key", "file"),
+    [
+        ("785", "000000000785.jpg"),
+        ("785", "COCO_val2014_000000000785.jpg"),
+        ("785", "COCO_train2014_000000000785.jpg"),
+        ("000000000785", "COCO_val2014_000000000785.jpg"),
+        ("785", "785.png"),
+        ("cat", "cat.webp"),
+        ("cat", "cat.jpeg"),
+        ("cat.png", "cat.png"),
+        ("street.no.4", "street.no.4.jpg"),
+        ("inner/cat", "inner/cat.jpg"),
+        ("a b", "a b.jpg"),
+    ],
+)
+def test_a_key_finds_its_file(tmp_path: Path, key: str, file: str) -> None:
+    _save(tmp_path / file)
+    images = FolderImages(tmp_path)
+    assert images.path(key) == tmp_path / file
+    picture = images.open(key)
+    assert (picture.mode, picture.size) == ("RGB", (9, 5))
+    assert picture.getpixel((4, 2)) == RED
+
+
+def test_a_missing_folder_or_picture_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere: no such folder of pictures; give .* --images"):
+        FolderImages(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="no picture for record '785'; is it the right folder"):
+        FolderImages(tmp_path).open("785")
+    with pytest.raises(InputError, match="no picture for record '785'"):
+        FolderImages(tmp_path).fingerprint("785")
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["../secret.png", "inner/../../secret.png", "/etc/passwd", "..", "..\\secret.png", "C:\\a.png"],
+)
+def test_a_key_never_leaves_its_folder(tmp_path: Path, key: str) -> None:
+    _save(tmp_path / "secret.png")
+    _save(tmp_path / "pictures" / "inner" / "cat.png")
+    with pytest.raises(InputError, match="must stay inside its folder"):
+        FolderImages(tmp_path / "pictures").open(key)
+
+
+@pytest.mark.parametrize("key", ["cat\0.png", "x" * 5000, "²", "9" * 5000])
+def test_a_key_that_no_file_can_have_is_an_input_error(tmp_path: Path, key: str) -> None:
+    with pytest.raises(InputError):
+        FolderImages(tmp_path).open(key)
+
+
+def test_the_fingerprint_follows_the_file(tmp_path: Path) -> None:
+    path = _save(tmp_path / "cat.png")
+    images = FolderImages(tmp_path)
+    before = images.fingerprint("cat")
+    assert images.fingerprint("cat") == before
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert images.fingerprint("cat") != before
+
+
+def test_where_no_folder_was_given_the_hint_says_what_to_do() -> None:
+    images = MissingImages("give --images")
+    for ask in (images.open, images.fingerprint):
+        with pytest.raises(InputError, match="picture '785' is not here: give --images"):
+            ask("785")
+
+
+def test_coco_concepts_finds_its_photographs_in_a_folder(shared: Path) -> None:
+    data = load_dataset("coco-concepts", images=shared / "data" / "coco-concepts" / "images")
+    assert max(data.image(0).size) == 256
+    assert all(data.fingerprint(i) for i in range(len(data)))
+
+
+# --- decoding
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "1"])
+def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
+    assert open_image(_save(tmp_path / "a.png", mode)).mode == "RGB"
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_the_content_counts_not_the_ending(tmp_path: Path, form: str) -> None:
+    assert open_image(_save(tmp_path / "a.txt", form=form)).size == (9, 5)
+
+
+def test_a_picture_is_turned_as_its_camera_says(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    Image.new("RGB", (9, 5), RED).save(tmp_path / "a.jpg", exif=exif)
+    assert open_image(tmp_path / "a.jpg").size == (5, 9)
+
+
+def test_what_is_clear_lies_on_white(tmp_path: Path) -> None:
+    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "a.png")
+    assert open_image(tmp_path / "a.png").getpixel((1, 1)) == (255, 255, 255)
+
+
+def _noise_jpeg() -> bytes:
+    data = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(data, "JPEG")
+    return data.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"a text",
+        _noise_jpeg()[:900],
+        b"\xff\xd8\xff",
+        b"GIF89a" + bytes(40),
+        b"%!PS-Adobe-3.0 EPSF",
+        _png_header(8, 8),
+    ],
+    ids=["empty", "text", "cut off", "start only", "gif", "postscript", "no pixels"],
+)
+def test_what_does_not_decode_is_an_error_that_names_it(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "broken.jpg").write_bytes(data)
+    with pytest.raises(InputError, match=r"broken\.jpg: not a readable JPEG, PNG or WebP picture"):
+        open_image(tmp_path / "broken.jpg")
+    with pytest.raises(InputError, match="your picture: not a readable"):
+        decode_image(data, "your picture")
+
+
+def test_a_missing_picture_and_a_folder_are_errors(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.jpg", tmp_path):
+        with pytest.raises(InputError, match="there is no such picture"):
+            open_image(path)
+
+
+@pytest.mark.parametrize("side", [8_000, 60_000])
+def test_a_bomb_is_refused_by_its_header(tmp_path: Path, side: int) -> None:
+    assert side**2 > MAX_PIXELS
+    (tmp_path / "bomb.png").write_bytes(_png_header(side, side))
+    with pytest.raises(InputError, match=r"bomb\.png: "):
+        open_image(tmp_path / "bomb.png")
