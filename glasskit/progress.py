@@ -21,10 +21,14 @@ def bar(text: str) -> Iterator[Callable[[int, int], None]]:
     drawn = Progress(*columns, console=Console(stderr=True), transient=True)
     task = drawn.add_task(text, total=None)
 
+    def close() -> None:
+        if drawn.live.is_started:  # stopping what never ran would print an empty line
+            drawn.stop()
+
     def report(done: int, total: int) -> None:
         # Work that a cache answers at once shows no bar; a training bar may follow this one.
         if done >= total:
-            drawn.stop()
+            close()
         elif not drawn.live.is_started:
             drawn.start()
         drawn.update(task, completed=done, total=total)
@@ -32,4 +36,4 @@ def bar(text: str) -> Iterator[Callable[[int, int], None]]:
     try:
         yield report
     finally:
-        drawn.stop()
+        close()

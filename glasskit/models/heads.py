@@ -13,12 +13,13 @@ from torch.nn import functional
 class ConseHead(nn.Module):
     """Image features to the text space by class names, plus a linear map that training fills.
 
-    v(f) = softmax(K f + k) V + W f
+    v(f) = softmax(K f + k) V + W f / |f|
 
     K, k are the tower's own ImageNet classifier and V (C, L) holds the text vectors of the class
     names less their mean: a picture is where the words of its likely classes are (ConSE, Norouzi et
     al. 2013, arXiv 1312.5650, with all C classes). W (L, F) is zero at the start, so that an
-    untrained model is pure ConSE; it is the only part that is trained.
+    untrained model is pure ConSE; it is the only part that is trained. It sees the direction of f
+    alone, so that a learning rate means the same for every tower.
 
     Args:
         classifier: the tower's classifier, F to C; frozen.
@@ -42,7 +43,7 @@ class ConseHead(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(..., F) -> (..., L), not normalised."""
-        return self.bridge(features) + self.map(features)
+        return self.bridge(features) + self.map(functional.normalize(features, dim=-1))
 
 
 class CentredTextMap(nn.Module):

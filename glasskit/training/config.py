@@ -19,6 +19,9 @@ MODES = ("head", "full", "image", "text", "lora")
 PRECISIONS = ("fp32", "bf16", "fp16")
 TRACKERS = ("none", "tensorboard", "wandb")
 SELECTIONS = ("acceptable_top1", "top1", "loss")
+DEFAULT_GROUPS, DEFAULT_MEMBERS = 16, 4
+"""M and N of the recipe that the study in README.md chose, where the data reaches that far."""
+
 RUNTIME = (
     "out",
     "resume",
@@ -51,9 +54,13 @@ class TrainConfig:
         "head", "what is trained: head on cached features, or towers of the model", choices=MODES
     )
 
-    epochs: int = setting(30, "passes over the data", unit="epochs", low=1)
-    groups_per_batch: int = setting(8, "M, groups in a batch over all processes", low=2)
-    group_size: int = setting(5, "N, distinct photographs in a group", unit="pairs", low=1)
+    epochs: int = setting(20, "passes over the data", unit="epochs", low=1)
+    groups_per_batch: int | None = setting(
+        None, "M, groups in a batch over all processes; 16, or all concepts if fewer", low=2
+    )
+    group_size: int | None = setting(
+        None, "N, distinct photographs in a group; 4, or the largest concept", unit="pairs", low=1
+    )
     hard_negative_share: float = setting(
         0.0, "share of a batch's groups that are hard negatives of its first", low=0, high=1
     )
@@ -87,8 +94,8 @@ class TrainConfig:
         "where decay pulls: to zero, to the weights at the start, or auto (start for mode head)",
         choices=("auto", "zero", "start"),
     )
-    feature_dropout: float = setting(
-        0.0, "share of tower features dropped in a step of mode head", low=0, below=1
+    feature_dropout: float | None = setting(
+        None, "share of tower features dropped in a step; 0.3 in mode head", low=0, below=1
     )
     warmup: float = setting(0.1, "share of all steps in which the rate rises", low=0, high=1)
     final_lr: float = setting(
@@ -110,7 +117,7 @@ class TrainConfig:
     workers: int = setting(2, "processes that load pictures, where towers are trained", low=0)
 
     validation_share: float = setting(
-        0.15, "share of train held out where the data set has no val split", low=0, below=1
+        0.0, "share of train held out where the data set has no val split", low=0, below=1
     )
     select: str = setting(
         "acceptable_top1", "validation measure that the kept model is best by", choices=SELECTIONS
@@ -134,6 +141,8 @@ class TrainConfig:
             raise InputError("theme_weight: all three caption weights are 0; raise one of them")
         if self.mode == "lora" and self.gradient_checkpointing:
             raise InputError("gradient_checkpointing: not with mode lora; turn it off")
+        if self.feature_dropout is None:
+            object.__setattr__(self, "feature_dropout", 0.3 if self.mode == "head" else 0.0)
         if self.feature_dropout and self.mode != "head":
             raise InputError("feature_dropout: only mode head works on features; set it to 0")
 
@@ -150,6 +159,20 @@ class TrainConfig:
         """
         values = {} if path is None else _read_yaml(Path(path))
         return cls(**read(cls, {**values, **flags}))
+
+    def fitted(self, concepts: int, largest: int, processes: int = 1) -> TrainConfig:
+        """The same settings with M and N filled in where they were left to the data.
+
+        Args:
+            concepts: concepts that have a record to train on.
+            largest: records of the largest of them.
+            processes: each takes the same number of groups of a batch.
+        """
+        groups = min(DEFAULT_GROUPS, concepts) // processes * processes
+        return self.but(
+            groups_per_batch=self.groups_per_batch or max(groups, 2),
+            group_size=self.group_size or min(DEFAULT_MEMBERS, largest),
+        )
 
     def but(self, **changes: Any) -> TrainConfig:
         """The same settings with some changed and checked."""

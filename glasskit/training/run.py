@@ -94,7 +94,7 @@ def train(
         )
         accelerator = trainer.accelerator
         if accelerator.is_main_process:
-            text = config.to_yaml()
+            text = trainer.config.to_yaml()  # with M and N as the data settled them
             write_atomic(out / "config.yaml", lambda scratch: scratch.write_text(text))
         # Until here Ctrl-C has its usual effect: features are kept as they are computed.
         try:
@@ -127,6 +127,8 @@ def build_trainer(
     needs = tuple(objective.needs)
     train_part, held = split_for_training(dataset, config)
     accelerator = start_engine(config)
+    sizes = [len(members) for members in train_part.groups().values()]
+    config = config.fitted(len(sizes), max(sizes), accelerator.num_processes)
     ranks = {"rank": accelerator.process_index, "world": accelerator.num_processes}
     batches = Batches(
         train_part,
@@ -138,7 +140,7 @@ def build_trainer(
     )
     encoder = build_encoder(model, config, needs).to(accelerator.device)
     feed_of, prompt_inputs = inputs_of(
-        config, accelerator, model, encoder, dataset, features, progress
+        config, accelerator, model, encoder, dataset, needs, features, progress
     )
     validation = None
     if held is not None:
@@ -233,6 +235,7 @@ def inputs_of(
     model: GlassModel,
     encoder: nn.Module,
     dataset: GroupedDataset,
+    needs: tuple[str, ...],
     features: Features | None,
     progress: Progress | None,
 ) -> tuple[Callable[[Batches], Feed], torch.Tensor]:
@@ -245,7 +248,8 @@ def inputs_of(
             model.tokens(sentences),
         )
     with accelerator.main_process_first():
-        bank = FeatureBank(model, dataset, features or cached_features(), progress)
+        negations = "negation" in needs
+        bank = FeatureBank(model, dataset, features or cached_features(), negations, progress)
         prompt_inputs = bank.texts(sentences).to(device)
 
     def table(batches: Batches) -> TableFeed:

@@ -1,0 +1,163 @@
+"""The command line: what it writes, and one line with exit code 2 for bad input."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+from typer.testing import CliRunner
+
+import glasskit
+from glasskit.cli import app, main
+from glasskit.data import write_magic
+
+
+def run(*arguments: object, capsys: pytest.CaptureFixture, monkeypatch) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a command, in this process."""
+    monkeypatch.setattr(sys, "argv", ["glasskit", *map(str, arguments)])
+    with pytest.raises(SystemExit) as done:
+        main()
+    out = capsys.readouterr()
+    return int(done.value.code or 0), out.out, out.err
+
+
+@pytest.fixture
+def glass(capsys, monkeypatch):
+    return lambda *arguments: run(*arguments, capsys=capsys, monkeypatch=monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five concepts of scenes as a MAGIC file with its pictures: what a user would bring."""
+    folder = tmp_path_factory.mktemp("small")
+    scenes = glasskit.load_dataset("scenes")
+    names = [concept.name for concept in scenes.concepts[:5]]
+    rows: list[int] = []
+    for name in names:
+        members = [i for i, r in enumerate(scenes.records) if r.concept == name]
+        for split, count in (("train", 6), ("test", 3)):
+            rows += [i for i in members if scenes.records[i].split == split][:count]
+    part = scenes.select(rows)
+    for i, record in enumerate(part.records):
+        part.image(i).save(folder / f"{record.key}.jpg")
+    write_magic(part, folder / "mine.json")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    done = CliRunner().invoke(
+        app,
+        f"train {small / 'mine.json'} --images {small} --out {out} --epochs 2 --tracker none",
+    )
+    assert done.exit_code == 0, done.output
+    return out
+
+
+def test_train_writes_a_run_that_loads(trained: Path) -> None:
+    assert {"model.safetensors", "config.json", "config.yaml", "log.jsonl"} <= {
+        path.name for path in trained.iterdir()
+    }
+    assert glasskit.load_model(trained).encode_texts(["a dog"]).shape == (1, 384)
+
+
+def test_evaluate_writes_the_json_of_the_design(glass, trained: Path, small: Path) -> None:
+    file = trained.parent / "result.json"
+    code, out, _ = glass(
+        "evaluate", trained, small / "mine.json", "--images", small, "--json", file
+    )
+    assert code == 0
+    assert "level1 top-1" in out
+    result = json.loads(file.read_text())
+    assert result["n"] == 15
+    for level in ("level1", "level2", "level3", "level4"):
+        scores = result["concepts"][level]
+        assert {"top1", "acceptable_top1", "top5", "chance", "ci95"} <= scores.keys()
+        low, high = scores["ci95"]
+        assert 0 <= low <= scores["top1"] <= high <= 1
+    assert {"image_to_text_r10", "text_to_image_r10"} <= result["retrieval"].keys()
+    assert 0 <= result["negation"]["caption_over_negation"] <= 1
+    assert {"k", "image_to_text", "text_to_image"} <= result["hard_negative"].keys()
+
+
+def test_probe_names_concepts(glass, trained: Path, small: Path) -> None:
+    picture = next(small.glob("*.jpg"))
+    file = trained.parent / "probe.json"
+    code, _, _ = glass("probe", trained, picture, "--concepts", "a party, a storm", "--json", file)
+    assert code == 0
+    (scores,) = json.loads(file.read_text()).values()
+    assert {score["concept"] for score in scores} == {"a party", "a storm"}
+    assert scores[0]["score"] >= scores[1]["score"]
+
+
+def test_embed_writes_vectors_and_their_index(glass, trained: Path, small: Path) -> None:
+    out = trained.parent / "vectors"
+    assert glass("embed", trained, small, "--out", out)[0] == 0
+    vectors = load_file(out / "vectors.safetensors")["pictures"]
+    index = json.loads((out / "index.json").read_text())["pictures"]
+    assert len(vectors) == len(index) == 45
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_export_of_the_built_in_head_is_refused_in_one_line(glass, trained: Path) -> None:
+    code, _, err = glass("export", trained, "--to", trained.parent / "hub")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "no open_clip layer" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("train", "no-such-data", "--out", "x"), "no data set 'no-such-data'"),
+        (("train", "scenes", "--alpha", "1.5", "--out", "x"), "alpha: 1.5"),
+        (("train", "scenes", "--objective", "nonsense", "--out", "x"), "nonsense"),
+        (("train", "scenes", "--config", "missing.yaml", "--out", "x"), "missing.yaml"),
+        (("evaluate", "no-such-model", "scenes"), "no model 'no-such-model'"),
+        (("evaluate", "lite0-minilm", "scenes", "--split", "dev"), "split 'dev'"),
+        (("evaluate", "lite0-minilm", "no-such-data"), "no data set"),
+        (("probe", "lite0-minilm", "missing.jpg"), "missing.jpg"),
+        (("embed", "lite0-minilm", "no-such-folder", "--out", "x"), "no data set"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    glass, tmp_path: Path, monkeypatch, arguments, says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = glass(*arguments)
+    assert code == 2
+    assert err.startswith("glasskit: ")
+    assert err.count("\n") == 1
+    assert says in err
+
+
+def test_a_missing_picture_is_named_and_nothing_is_written(glass, small, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "pictures" / "other.jpg")
+    file = tmp_path / "result.json"
+    code, _, err = glass(
+        "evaluate", "lite0-minilm", small / "mine.json", "--images", tmp_path / "pictures",
+        "--json", file,
+    )  # fmt: skip
+    assert code == 2
+    assert "no picture for record" in err
+    assert not file.exists()
+
+
+def test_every_setting_has_help_with_its_default() -> None:
+    text = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "200"}).output
+    for word in ("--alpha", "--inner-temperature", "--group-size", "default 0.7", "--resume"):
+        assert word in text
+
+
+def test_importing_the_kit_is_light() -> None:
+    code = "import sys, glasskit; print('torch' in sys.modules, 'open_clip' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
