@@ -69,6 +69,7 @@ class FeatureBank:
         model: whose towers are used.
         dataset: all records; those of the test split are left alone.
         features: how they are computed.
+        negations: whether the records' negations are wanted as well.
         progress: called with (done, total) while pictures are embedded.
     """
 
@@ -77,31 +78,55 @@ class FeatureBank:
         model: GlassModel,
         dataset: GroupedDataset,
         features: Features,
+        negations: bool = False,
         progress: Progress | None = None,
     ) -> None:
         self._compute = lambda texts: features.texts(model, texts, None)
-        self._image: dict[str, Tensor] = {}
-        self._text: dict[str, Tensor] = {}
+        self._image = Table()
+        self._text = Table()
         for name in ("train", "val"):
             part = dataset.where(lambda record, name=name: record.split == name)
             if not len(part):
                 continue
-            rows = features.images(model, part, progress)
-            self._image |= {r.key: f for r, f in zip(part.records, rows, strict=True)}
-            self._add([caption for record in part.records for caption in record.captions])
+            keys = [record.key for record in part.records]
+            self._image.add(keys, features.images(model, part, progress))
+            texts = [caption for record in part.records for caption in record.captions]
+            if negations:
+                texts += [record.negation for record in part.records if record.negation]
+            self._add(texts)
 
     def images(self, part: GroupedDataset) -> Tensor:
         """(n, F) features of the records of a part."""
-        return torch.stack([self._image[record.key] for record in part.records])
+        return self._image.rows([record.key for record in part.records])
 
     def texts(self, texts: Sequence[str]) -> Tensor:
         """(t, G) features of texts; those not met before are computed."""
-        self._add([text for text in dict.fromkeys(texts) if text not in self._text])
-        return torch.stack([self._text[text] for text in texts])
+        self._add(texts)
+        return self._text.rows(texts)
 
-    def _add(self, texts: list[str]) -> None:
-        if texts:
-            self._text |= dict(zip(texts, self._compute(texts), strict=True))
+    def _add(self, texts: Sequence[str]) -> None:
+        new = [text for text in dict.fromkeys(texts) if text not in self._text.place]
+        if new:
+            self._text.add(new, self._compute(new))
+
+
+class Table:
+    """Rows by name."""
+
+    def __init__(self) -> None:
+        self.place: dict[str, int] = {}
+        self._values: Tensor | None = None
+
+    def add(self, names: Sequence[str], values: Tensor) -> None:
+        """Append rows; names must be new."""
+        self.place |= {name: len(self.place) + i for i, name in enumerate(names)}
+        self._values = values if self._values is None else torch.cat([self._values, values])
+
+    def rows(self, names: Sequence[str]) -> Tensor:
+        """(names, width) their rows."""
+        if self._values is None:
+            raise KeyError(names[0])
+        return self._values[torch.tensor([self.place[name] for name in names])]
 
 
 class TableFeed:

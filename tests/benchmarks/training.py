@@ -1,0 +1,246 @@
+"""What a training step costs beyond the arithmetic that it cannot do without.
+
+Cached features: a step of the trainer (heads, grouped loss, clipping, AdamW, decay toward the
+start) with the heads of lite0-minilm, against its heads and loss alone and against only the matrix
+products in them: the two maps, the similarities of both losses, and the products of their backward.
+
+On a GPU also: ViT-B-32 from random weights, 512 pairs, bf16, the trainer with the grouped loss
+against the same trainer with open_clip's ClipLoss, on pictures that are on the device already and
+on pictures that are loaded from JPEG files by worker processes.
+
+Run: python -m tests.benchmarks.training [--quick] [--one-thread] [--workers N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+from collections.abc import Callable, Iterable
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.images import FolderImages
+from glasskit.data.schema import Concept, Record
+from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
+from glasskit.models import load_model
+from glasskit.training import TrainConfig
+from glasskit.training.batches import grouped
+from glasskit.training.feeds import Features, Step
+from glasskit.training.run import build_trainer
+from glasskit.training.trainer import Trainer
+from tests.benchmarks.table import (
+    BenchRow,
+    interleaved,
+    markdown,
+    median_ratio,
+    processor_seconds,
+    wall_seconds,
+)
+
+SHAPES = ((8, 5), (16, 10), (32, 16))
+SUBJECT = "glasskit trainer"
+CONCEPTS, EACH = 64, 16
+
+
+def synthetic(folder: Path) -> GroupedDataset:
+    """64 concepts of 16 records; pictures are expected in ``folder``."""
+    concepts = tuple(Concept((f"concept {c}", None, None, None)) for c in range(CONCEPTS))
+    records = tuple(
+        Record(f"{c}-{i}", f"concept {c}", (f"plain sentence {i} of {c}", f"{i} seen in {c}"))
+        for c in range(CONCEPTS)
+        for i in range(EACH)
+    )
+    return GroupedDataset("synthetic", concepts, records, FolderImages(folder))
+
+
+def random_features() -> Features:
+    """Features of the widths of lite0-minilm, drawn and not computed."""
+    generator = torch.Generator().manual_seed(0)
+    return Features(
+        lambda model, data, progress: torch.rand(len(data), model.image_width, generator=generator),
+        lambda model, texts, progress: torch.randn(
+            len(texts), model.text_width, generator=generator
+        ),
+    )
+
+
+def trainer_for(folder: Path, model: nn.Module, groups: int, members: int, **more) -> Trainer:
+    """A trainer on the synthetic data, without validation and trackers."""
+    settings = {
+        "out": str(folder / "run"),
+        "groups_per_batch": groups,
+        "group_size": members,
+        "validation_share": 0.0,
+        "tracker": "none",
+        "epochs": 1000,
+        **more,
+    }
+    config = TrainConfig.load(**settings)
+    trainer = build_trainer(config, synthetic(folder), model, features=random_features())
+    trainer.encoder.train()
+    return trainer
+
+
+class PlainClip(nn.Module):
+    """open_clip's ClipLoss as an objective of the same trainer."""
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__()
+        from open_clip.loss import ClipLoss
+
+        self.loss = ClipLoss()
+        self.scale = 1 / temperature
+
+    def forward(self, batch: GroupedBatch) -> ObjectiveOutput:
+        image, text = batch.image.flatten(0, 1), batch.text.flatten(0, 1)
+        total = self.loss(
+            image.float(), text.float(), torch.tensor(self.scale, device=image.device)
+        )
+        return ObjectiveOutput(total, {})
+
+
+def products_only(trainer: Trainer, pairs: int) -> Callable[[], Tensor]:
+    """The matrix products of one head step, forward and backward, and nothing else.
+
+    The inner loss compares M N^2 products with M centres: as many multiplications, M^2 N^2 L, as
+    the similarities of the outer loss take, so that those are done twice.
+    """
+    width, text_width = trainer.model.image_width, trainer.model.text_width
+    length = trainer.model.embed_dim
+    f, w = torch.rand(pairs, width), torch.rand(length, width)
+    g, a = torch.rand(pairs, text_width), torch.rand(length, text_width)
+
+    def run() -> Tensor:
+        u, v = f @ w.T, g @ a.T  # (B, L)
+        for _ in range(2):
+            s = u @ v.T  # (B, B)
+            du, dv = s @ v, s.T @ u  # (B, L)
+        return (du.T @ f).sum() + (dv.T @ g).sum()  # (L, F), (L, G)
+
+    return run
+
+
+def loss_only(trainer: Trainer, step: Step) -> Callable[[], None]:
+    """Heads, loss and their gradients, without clipping, optimizer, decay or log."""
+
+    def run() -> None:
+        encoded = trainer.encoder(step.images, step.texts)
+        total = trainer.objective(grouped(encoded, step.rows)).total
+        torch.autograd.grad(total, list(trainer.parameters.values()))
+
+    return run
+
+
+def heads(rounds: int, one_thread: bool) -> list[BenchRow]:
+    """Steps of mode head against their products."""
+    clock = processor_seconds if one_thread else wall_seconds
+    model = load_model("lite0-minilm", device="cpu")
+    rows = []
+    for groups, members in SHAPES:
+        with tempfile.TemporaryDirectory() as name:
+            trainer = trainer_for(Path(name), model, groups, members, device="cpu")
+            steps = cycle(list(trainer.feed.epoch(0)))
+            calls = {
+                SUBJECT: lambda t=trainer, s=steps: t.step(next(s)),
+                "heads and loss, forward and backward": loss_only(trainer, next(steps)),
+                "matrix products only": products_only(trainer, groups * members),
+            }
+            times = interleaved(calls, rounds, clock)
+        rows += _rows(f"head training, {groups} groups of {members}, cpu", times, groups * members)
+    return rows
+
+
+def towers(rounds: int, workers: int) -> list[BenchRow]:
+    """Steps of ViT-B-32 on a GPU: grouped loss against ClipLoss, without and with loading."""
+    groups, members = 32, 16
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _pictures(folder)
+        trainers = {}
+        for loss in (SUBJECT, "same loop, open_clip ClipLoss"):
+            trainers[loss] = trainer_for(
+                folder,
+                load_model("ViT-B-32/random"),
+                groups,
+                members,
+                mode="full",
+                precision="bf16",
+                workers=workers,
+                lr=1e-5,
+            )
+        plain = trainers["same loop, open_clip ClipLoss"]
+        plain.objective = PlainClip(plain.config.temperature).to(plain.accelerator.device)
+        step = next(iter(trainers[SUBJECT].feed.epoch(0)))
+        calls = {loss: lambda t=t: _synchronised(t, [step] * 10) for loss, t in trainers.items()}
+        times = interleaved(calls, rounds)
+        times = {name: [t / 10 for t in values] for name, values in times.items()}
+        rows += _rows("ViT-B-32, 512 pairs, bf16, pictures on the device", times, groups * members)
+
+        def load(trainer: Trainer) -> None:
+            epochs = (step for epoch in range(5) for step in trainer.feed.epoch(epoch))
+            _synchronised(trainer, islice(epochs, 10))
+
+        calls = {loss: lambda t=t: load(t) for loss, t in trainers.items()}
+        times = interleaved(calls, max(rounds // 5, 2))
+        times = {name: [t / 10 for t in values] for name, values in times.items()}
+        title = f"ViT-B-32, 512 pairs, bf16, JPEG files by {workers} workers"
+        rows += _rows(title, times, groups * members)
+    return rows
+
+
+def _synchronised(trainer: Trainer, steps: Iterable[Step]) -> None:
+    for step in steps:
+        trainer.step(step)
+    trainer.unread.clear()
+    torch.cuda.synchronize()
+
+
+def _pictures(folder: Path) -> None:
+    """One JPEG file of 320 x 240 pixels for each record of the synthetic data."""
+    rng = np.random.default_rng(0)
+    for concept in range(CONCEPTS):
+        for i in range(EACH):
+            coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+            picture = Image.fromarray(coarse).resize((320, 240), Image.Resampling.BICUBIC)
+            picture.save(folder / f"{concept}-{i}.jpg")
+
+
+def _rows(section: str, times: dict[str, list[float]], pairs: int) -> list[BenchRow]:
+    rows = []
+    for name, values in times.items():
+        middle = statistics.median(values)
+        note = f"{1 / middle:,.1f} steps/s, {pairs / middle:,.0f} pairs/s"
+        ratio = median_ratio(values, times[SUBJECT])
+        rows.append(BenchRow(section, name, middle, (min(values), max(values)), ratio, None, note))
+    return rows
+
+
+def run(quick: bool = False, one_thread: bool = False, workers: int = 8) -> list[BenchRow]:
+    """All rows; the towers only where there is a GPU."""
+    threads = torch.get_num_threads()
+    if one_thread:
+        torch.set_num_threads(1)
+    rows = heads(10 if quick else 40, one_thread)
+    torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        rows += towers(5 if quick else 20, workers)
+    return rows
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Cost of a training step.")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--one-thread", action="store_true", help="processor time on one thread")
+    parser.add_argument("--workers", type=int, default=min(os.cpu_count() or 1, 16))
+    given = parser.parse_args()
+    print(markdown(run(given.quick, given.one_thread, given.workers)))
+    print("ratio: time of the candidate / time of the trainer, taken in turns.")

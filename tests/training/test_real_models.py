@@ -1,0 +1,61 @@
+"""The built-in model, trained whole: what is kept encodes as what was validated."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from PIL import Image
+
+from glasskit.models import GlassModel, load_model
+from glasskit.training import read_log, train
+from tests.training.toys import toy_config, toy_dataset, toy_features
+
+pytestmark = pytest.mark.slow
+
+
+@torch.no_grad()
+def encode(model: GlassModel, picture: Image.Image) -> torch.Tensor:
+    """(1, L) by PyTorch: the fast runtime would be built anew for each set of weights."""
+    return model.embed_image_features(model.image_features(model.pixels([picture])))
+
+
+def test_the_built_in_model_trains_whole_with_patch_tokens(tmp_path):
+    dataset = toy_dataset(concepts=3, train=2, val=1)
+    model = load_model("lite0-minilm", device="cpu")
+    before = encode(model, dataset.image(0))
+    config = toy_config(
+        tmp_path,
+        mode="full",
+        objective="c2lip",
+        epochs=1,
+        groups_per_batch=2,
+        group_size=2,
+        accumulate=2,
+        lr=1e-4,
+    )
+    train(config, dataset=dataset, model=model)
+    assert {"npc", "xac"} & {
+        part for line in read_log(tmp_path / "log.jsonl") for part in line.get("parts", {})
+    }
+    kept = load_model(tmp_path, device="cpu")
+    # The one epoch is the best one, so that the model in memory is the one that was kept.
+    after = encode(kept, dataset.image(0))
+    torch.testing.assert_close(after, encode(model, dataset.image(0)))
+    assert not torch.allclose(after, before)
+
+
+def test_heads_of_the_built_in_model_train_through_the_frozen_part(tmp_path):
+    """The image head's frozen bridge is computed once; the saved model has it all the same."""
+    dataset = toy_dataset(concepts=3, train=3, val=2)
+    model = load_model("lite0-minilm", device="cpu")
+    config = toy_config(tmp_path, epochs=3, groups_per_batch=3, group_size=3)
+    result = train(config, dataset=dataset, model=model, features=toy_features())
+    kept = load_model(tmp_path, device="cpu")
+    val = dataset.split("val")
+    images = kept.encode_images([val.image(i) for i in range(len(val))])
+    from glasskit.models.prompts import pool_prompts, prompts
+
+    texts = kept.encode_texts(prompts(val.labels(1)))
+    nearest = (images @ pool_prompts(texts).T).argmax(1)
+    own = torch.from_numpy(val.targets(1))
+    assert float((nearest == own).float().mean()) == pytest.approx(result.best["top1"])
