@@ -1,12 +1,8 @@
-"""What training teaches: recognition and what should stay intact, with intervals.
-
-python -m tests.benchmarks.recognition
-"""
+"""What training teaches: recognition and what should stay intact, with intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import glasskit
 from glasskit.study import RECIPES, Outcome, markdown, study
@@ -46,16 +42,3 @@ def _section(title: str, outcomes: Mapping[str, Outcome]) -> str:
                 f"({100 * gain.low:+.1f} to {100 * gain.high:+.1f}, p {gain.p:.4f})"
             )
     return "\n".join(lines)
-
-
-def main() -> None:
-    """Print the tables and keep them."""
-    text = report(folds=5)
-    print(text)
-    target = Path(__file__).parent / "results" / "recognition.md"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(text + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
