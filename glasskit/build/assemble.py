@@ -14,7 +14,7 @@ from glasskit.build.leaks import leaked_words
 from glasskit.build.naming import hard_negatives
 from glasskit.build.report import Leak
 from glasskit.build.sources import Photo
-from glasskit.build.wordnet import WordNet
+from glasskit.build.wordnet import WordNet, find_wordnet
 from glasskit.data.schema import Concept, Record
 from glasskit.errors import InputError
 
@@ -72,7 +72,7 @@ def with_wordnet_levels(
     """
     if all(any(concept.levels[1:]) for concept in concepts):
         return concepts
-    if folder is None and not (needed and WordNet.is_here()):
+    if folder is None and not (needed and find_wordnet() is not None):
         return concepts
     net = WordNet(folder)
     return tuple(c if any(c.levels[1:]) else net.place(c) for c in concepts)

@@ -132,6 +132,6 @@ def _content(data: bytes) -> str | None:
     try:
         value: Any = json.loads(data)
         content = value["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, RecursionError, LookupError, TypeError):
         return None
     return content.strip() if isinstance(content, str) and content.strip() else None

@@ -135,7 +135,7 @@ def _gather(rows: Iterable[tuple[str, str, str | None]], source: Path) -> list[P
 def _json(file: Path) -> Any:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise InputError(f"{file}: not readable JSON ({error})") from error
 
 

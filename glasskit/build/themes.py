@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Event
 
 from glasskit.build.endpoint import Endpoint
 from glasskit.build.leaks import leaked_words
 from glasskit.data.schema import Concept, Record
+from glasskit.errors import InputError
 
 WORKERS = 4
 """Questions under way at a time."""
@@ -108,17 +110,27 @@ def write_themes(
             return record
         return replace(record, theme=(text,))
 
+    stop = Event()
+
+    def unless_stopped(record: Record) -> Record:
+        # What comes after a refusal is not asked; the error of the refusal comes out first.
+        if stop.is_set():
+            return record
+        try:
+            return one(record)
+        except InputError:
+            stop.set()
+            raise
+
     done: list[Record] = []
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
-            for record in pool.map(one, records):
+            for record in pool.map(unless_stopped, records):
                 done.append(record)
                 if progress is not None:
                     progress(len(done), len(records))
-        except BaseException:
-            # Stopped or refused: what is under way ends, nothing new is asked.
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        finally:
+            stop.set()  # a person who stops the run waits for what is under way, no more
     return done
 
 

@@ -68,7 +68,7 @@ def read_vocabulary(file: Path | None = None) -> Vocabulary:
 def _toml(text: str, path: Path) -> Iterator[Concept]:
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not readable TOML ({error})") from error
     for level4, broad in table.items():
         for level3, narrow in _table(broad, f"{path}: [{level4}]"):
@@ -87,7 +87,7 @@ def _table(value: Any, where: str) -> Iterable[tuple[str, Any]]:
 def _json(text: str, path: Path) -> Iterator[Concept]:
     try:
         entries = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable JSON ({error})") from error
     if not isinstance(entries, list):
         raise InputError(f"{path}: the top of the file must be a list of concepts")

@@ -1,0 +1,247 @@
+"""Groups, names, leaks, splits, vocabulary and measures, against what is worked out by hand."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glasskit.build import clusters
+from glasskit.build.clusters import cluster, default_groups, photo_vectors, unit
+from glasskit.build.leaks import leaked_words
+from glasskit.build.naming import assign_names, hard_negatives, name_scores
+from glasskit.build.quality import agreement, tightness
+from glasskit.build.splits import split_records
+from glasskit.build.vocabulary import read_vocabulary
+from glasskit.data.schema import Record
+from glasskit.errors import InputError
+
+
+def _blobs(sizes: list[int], width: int = 16, noise: float = 0.05) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors around as many axes as there are sizes, shuffled, with their true group."""
+    rng = np.random.default_rng(3)
+    truth = np.repeat(np.arange(len(sizes)), sizes)
+    points = np.eye(width)[truth] + noise * rng.standard_normal((len(truth), width))
+    order = rng.permutation(len(truth))
+    return unit(points[order].astype(np.float32)), truth[order]
+
+
+# --- groups
+
+
+def test_a_photograph_is_the_mean_of_its_captions() -> None:
+    captions = np.array([[1, 0], [0, 1], [0, 1]], dtype=np.float32)
+    vectors = photo_vectors(captions, [0, 0, 1], 2)
+    np.testing.assert_allclose(vectors, [[0.5**0.5, 0.5**0.5], [0, 1]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("sample", [5_000, 40], ids=["all pairs", "a sample"])
+def test_groups_are_found_and_numbered_by_size(
+    monkeypatch: pytest.MonkeyPatch, sample: int
+) -> None:
+    monkeypatch.setattr(clusters, "SAMPLE", sample)
+    vectors, truth = _blobs([20, 50, 30])
+    labels = cluster(vectors, 3, smallest=4, seed=0)
+    np.testing.assert_array_equal(labels, np.array([2, 0, 1])[truth])
+    np.testing.assert_array_equal(labels, cluster(vectors, 3, smallest=4, seed=0))
+
+
+def test_groups_that_are_too_small_join_the_nearest() -> None:
+    vectors, truth = _blobs([20, 20, 2])
+    near = vectors.copy()
+    near[truth == 2] = unit(near[truth == 2] + 0.8 * np.eye(16, dtype=np.float32)[1])
+    labels = cluster(near, 3, smallest=4, seed=0)
+    assert sorted(Counter(labels.tolist()).values()) == [20, 22]
+    assert len(set(labels[truth >= 1])) == 1
+
+
+def test_numbers_that_do_not_fit_are_refused() -> None:
+    vectors, _ = _blobs([5, 5])
+    with pytest.raises(InputError, match="concepts 11: choose 2 to 10"):
+        cluster(vectors, 11, 2, 0)
+    with pytest.raises(InputError, match="concepts 1: choose 2 to 10"):
+        cluster(vectors, 1, 2, 0)
+    with pytest.raises(InputError, match="min-photos 6: 10 photographs are too few"):
+        cluster(vectors, 2, 6, 0)
+
+
+def test_the_default_number_of_groups() -> None:
+    assert [default_groups(n, 300) for n in (4, 750, 9_000)] == [2, 50, 300]
+
+
+# --- names
+
+
+def test_no_name_is_given_twice_and_the_best_sum_wins() -> None:
+    scores = np.array([[0.9, 0.8, 0.0], [0.9, 0.1, 0.2]], dtype=np.float32)
+    assert assign_names(scores).tolist() == [1, 0]
+    with pytest.raises(InputError, match="concepts 3: the vocabulary has only 2 names"):
+        assign_names(scores.T)
+
+
+def test_a_name_that_is_near_to_everything_does_not_win_everything() -> None:
+    common = np.array([3.0, 0, 0, 0])
+    means = (common + np.eye(4)[1:]).astype(np.float32)
+    names = unit((common + np.array([[0, 0, 0, 0], *(0.5 * np.eye(4)[1:])])).astype(np.float32))
+    assert name_scores(means, names).argmax(1).tolist() == [1, 2, 3]
+
+
+def test_hard_negatives_are_the_nearest_others() -> None:
+    angles = np.deg2rad([0, 10, 50, 170])
+    names = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    assert hard_negatives(names, 2) == [[1, 2], [0, 2], [1, 0], [2, 1]]
+    assert hard_negatives(names, 9)[0] == [1, 2, 3]
+    assert hard_negatives(names, 0) == [[], [], [], []]
+
+
+# --- leaks
+
+
+@pytest.mark.parametrize(
+    ("caption", "names", "words"),
+    [
+        ("People celebrating outside", ("celebration", None), ["celebrating"]),
+        ("A half-celebrated day", ("celebration",), ["celebrated"]),
+        ("He learns by the sea", ("learning", "sea life"), ["learns", "sea"]),
+        ("art and salt and pepper", ("art and decoration",), ["art"]),
+        ("a smart party starts", ("art",), []),
+        ("dining under the sky", ("dining out",), ["dining"]),
+        ("out of the way", ("dining out",), []),
+        ("un café", ("café",), ["café"]),
+        ("", ("joy",), []),
+        ("joy", (None,), []),
+    ],
+)
+def test_leaks(caption: str, names: tuple[str | None, ...], words: list[str]) -> None:
+    assert leaked_words(caption, names) == words
+
+
+# --- splits
+
+
+def _records(sizes: dict[str, int]) -> list[Record]:
+    return [
+        Record(f"{name}-{i}", name, ("a caption",)) for name, n in sizes.items() for i in range(n)
+    ]
+
+
+def test_every_concept_gives_its_share_to_every_split() -> None:
+    records = split_records(_records({"a": 20, "b": 10, "c": 3, "d": 1}), 0.1, 0.2, seed=1)
+    counts = Counter((record.concept, record.split) for record in records)
+    expected = {"a": (14, 2, 4), "b": (7, 1, 2), "c": (1, 1, 1), "d": (1, 0, 0)}
+    for name, numbers in expected.items():
+        assert tuple(counts[name, split] for split in ("train", "val", "test")) == numbers
+    assert [r.key for r in records] == [r.key for r in _records({"a": 20, "b": 10, "c": 3, "d": 1})]
+
+
+def test_the_split_follows_the_seed() -> None:
+    records = _records({"a": 40})
+    one, same, other = (split_records(records, 0.1, 0.2, seed) for seed in (1, 1, 2))
+    assert one == same != other
+
+
+@pytest.mark.parametrize(("val", "test"), [(0.5, 0.5), (-0.1, 0.2), (0.1, -0.2), (0.0, 1.0)])
+def test_shares_that_leave_nothing_are_refused(val: float, test: float) -> None:
+    with pytest.raises(InputError, match="together below 1"):
+        split_records([], val, test, 0)
+
+
+# --- the vocabulary
+
+
+def test_the_built_in_vocabulary_is_whole() -> None:
+    vocabulary = read_vocabulary()
+    levels = [concept.levels for concept in vocabulary.concepts]
+    assert len(levels) == len({names[0] for names in levels}) >= 300
+    assert all(all(names) for names in levels)
+    rooms = [{names[level] for names in levels} for level in range(4)]
+    assert [len(room) for room in rooms] == sorted((len(room) for room in rooms), reverse=True)
+    for one in range(4):
+        for other in range(one):
+            assert not rooms[one] & rooms[other], "a name belongs to one level"
+    above = {names[1]: names[2:] for names in levels}
+    assert all(above[names[1]] == names[2:] for names in levels), "a level 2 has one place"
+    assert all(re.fullmatch(r"[a-z][a-z -]+", name) for room in rooms for name in room if name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "levels"),
+    [
+        ("v.txt", "joy # bright\n\n# none\ngrief\n", ("grief", None, None, None)),
+        ("v.toml", '[mind.emotion]\ndark = ["joy", "grief"]', ("grief", "dark", "emotion", "mind")),
+        (
+            "v.json",
+            '[{"level1": "joy"}, {"level1": "grief", "level3": "emotion", "guide": "loss"}]',
+            ("grief", None, "emotion", None),
+        ),
+    ],
+)
+def test_three_forms_of_a_vocabulary(
+    tmp_path: Path, name: str, text: str, levels: tuple[str | None, ...]
+) -> None:
+    (tmp_path / name).write_text(text)
+    vocabulary = read_vocabulary(tmp_path / name)
+    assert vocabulary.names == ["joy", "grief"]
+    assert vocabulary.concepts[1].levels == levels
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("v.txt", "joy\njoy\n", "concept 'joy' comes twice"),
+        ("v.txt", "joy\n", "needs two concepts or more"),
+        ("v.txt", "x" * 61 + "\ny", "1 to 60 characters"),
+        ("v.toml", "[", "not readable TOML"),
+        ("v.toml", 'joy = "x"', "[joy]: must be a table"),
+        ("v.toml", '[a.b]\nc = "joy"', "[a.b] c: a name must be a text"),
+        ("v.toml", "[a.b]\nc = [3]", "[a.b] c: a name must be a text"),
+        ("v.json", "{}", "must be a list of concepts"),
+        ("v.json", "[3]", "entry 1: must be an object"),
+        ("v.json", '[{"level2": "x"}]', "entry 1: a name must be a text"),
+        ("v.json", "x", "not readable JSON"),
+        ("v.csv", "x", "a vocabulary is a .toml, .json or .txt file"),
+    ],
+)
+def test_a_broken_vocabulary_is_named(tmp_path: Path, name: str, text: str, line: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InputError, match=re.escape(line)):
+        read_vocabulary(tmp_path / name)
+    with pytest.raises(InputError, match="there is no such vocabulary"):
+        read_vocabulary(tmp_path / "none.txt")
+
+
+# --- measures
+
+
+def test_tightness_by_hand() -> None:
+    vectors = np.array([[1, 0], [1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
+    measured = tightness(vectors, np.array([0, 0, 1, 1]), seed=0)
+    assert measured.within == pytest.approx((1 + 0.8) / 2)
+    assert measured.between == pytest.approx((0 + 0.6 + 0 + 0.6) / 4)
+    # Cosine distances a (own group) and b (other group): 0 and 0.7 twice; 0.2 and 1; 0.2 and 0.4.
+    assert measured.silhouette == pytest.approx((1 + 1 + 0.8 + 0.5) / 4, abs=1e-6)
+
+
+def test_tightness_equals_all_pairs() -> None:
+    vectors, truth = _blobs([9, 4, 6], noise=0.4)
+    cosines, same = vectors @ vectors.T, truth[:, None] == truth
+    off = ~np.eye(len(truth), dtype=bool)
+    measured = tightness(vectors, truth, seed=0)
+    assert measured.within == pytest.approx(cosines[same & off].mean(), abs=1e-5)
+    assert measured.between == pytest.approx(cosines[~same].mean(), abs=1e-5)
+
+
+def test_agreement_by_hand() -> None:
+    groups = ["joy", "joy", "joy", "grief", "grief", "grief"]
+    measured = agreement(groups, ["joy", "joy", "awe", "joy", "awe", None])
+    assert measured is not None
+    assert (measured.labelled, measured.labels) == (5, 2)
+    assert measured.purity == pytest.approx((2 + 1) / 5)
+    assert measured.named == pytest.approx(2 / 5)
+    perfect = agreement(groups, ["x", "x", "x", "y", "y", "y"])
+    assert perfect is not None
+    assert (perfect.purity, perfect.nmi, perfect.ari, perfect.named) == (1, 1, 1, 0)
+    assert agreement(groups, [None] * 6) is None
