@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import gradio as gr
 
-from app import api, map_tab, probe_tab
+from app import api, groups_tab, map_tab, probe_tab, report_tab, train_tab
+from app.jobs import Workshop
 from app.museum import Museum
+from app.report_tab import Reports
 from app.scripts import on_load
 
-TABS = {"map": "Map", "probe": "Probe"}
+TABS = {
+    "map": "Map",
+    "probe": "Probe",
+    "groups": "Groups",
+    "train": "Train",
+    "report": "Report",
+}
 
 MASTHEAD = """
 <header class="gk-masthead"><h1>Glass Kit</h1>
@@ -54,22 +62,23 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build_blocks(museum: Museum) -> gr.Blocks:
+def build_blocks(museum: Museum, workshop: Workshop, reports: Reports) -> gr.Blocks:
     """The whole page for these exhibits."""
+    rooms = {
+        "map": lambda: map_tab.build(museum),
+        "probe": lambda: probe_tab.build(museum),
+        "groups": lambda: groups_tab.build(museum),
+        "train": lambda: train_tab.build(museum, workshop),
+        "report": lambda: report_tab.build(museum, reports),
+    }
     with gr.Blocks(title="Glass Kit", delete_cache=(3600, 3600), analytics_enabled=False) as blocks:
-        gr.HTML(MASTHEAD, js_on_load=on_load("GlassKit.shade(element)"))
-        with gr.Tabs(selected="map") as tabs:
+        gr.HTML(MASTHEAD, js_on_load=on_load("GlassKit.masthead(element)"))
+        with gr.Tabs(selected="map"):
             for name, title in TABS.items():
                 with gr.Tab(title, id=name) as tab:
-                    {"map": map_tab.build, "probe": probe_tab.build}[name](museum)
+                    rooms[name]()
                 tab.select(fn=None, js=f"() => GlassKit.remember({{ tab: '{name}' }})")
         gr.HTML(CREDITS)
         api.build(museum)
-
-        def deep_link(request: gr.Request) -> gr.Tabs:
-            wished = request.query_params.get("tab", "map")
-            return gr.Tabs(selected=wished if wished in TABS else "map")
-
-        blocks.load(deep_link, None, tabs, api_visibility="private", show_progress="hidden")
     blocks.queue(max_size=64, default_concurrency_limit=2)
     return blocks

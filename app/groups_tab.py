@@ -62,15 +62,16 @@ def _open(museum: Museum, name: object, concept: object) -> dict:
     members = groups[concept][:SHOWN].tolist()
     against = rivals(exhibit.before.embedding, groups, concept, RIVALS)
     strangers = [int(i) for rival in against for i in groups[rival][:STRANGERS]]
-    captions = {i: exhibit.dataset.records[i].captions[0] for i in [*members, *strangers]}
+    # JSON objects have text for keys.
+    shown = {str(i): exhibit.dataset.records[i] for i in [*members, *strangers]}
     return {
         "members": members,
         "strangers": strangers,
         "rivals": against,
         "guide": exhibit.dataset.by_name[concept].guide,
-        "captions": captions,
+        "captions": {i: record.captions[0] for i, record in shown.items()},
         "pictures": f"kit/pictures/{exhibit.name}/" if exhibit.thumbnails else None,
-        "concepts": {i: exhibit.dataset.records[i].concept for i in captions},
+        "concepts": {i: record.concept for i, record in shown.items()},
     }
 
 

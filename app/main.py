@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import gradio as gr
 from fastapi import FastAPI
 
 from app.blocks import build_blocks, theme
 from app.exhibit import open_exhibit
+from app.jobs import Job, Workshop
 from app.museum import Museum
 from app.picture_input import MAX_BYTES
 from app.progress import Progress
+from app.report_tab import Reports
 from app.scripts import ASSETS, head
 from glasskit.data import load_dataset
 
 RECIPE: dict[str, object] = {"objective": "grouped", "seed": 0}
 """How the model on the right-hand side is trained; all else as TrainConfig has it."""
+
+
+class Rooms(NamedTuple):
+    """Everything behind the entrance.
+
+    Attributes:
+        app: the inner web app, Gradio's page.
+        museum: what is shown.
+        reports: where reports are made and kept.
+    """
+
+    app: FastAPI
+    museum: Museum
+    reports: Reports
 
 
 def build_app(
@@ -26,8 +44,8 @@ def build_app(
     progress: Progress,
     host: str,
     port: int,
-) -> tuple[FastAPI, Museum]:
-    """The inner web app and what it shows.
+) -> Rooms:
+    """Open every exhibit and mount the page.
 
     Raises:
         InputError: a data set can't be read, or a picture is missing or broken.
@@ -38,10 +56,12 @@ def build_app(
         exhibits.append(open_exhibit(data, RECIPE | recipe, progress))
     progress.step("opening the rooms")
     museum = Museum(exhibits)
+    workshop = Workshop(_work(museum))
+    reports = Reports(museum, workshop)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     gr.mount_gradio_app(
         app,
-        build_blocks(museum),
+        build_blocks(museum, workshop, reports),
         "/",
         server_name=host,
         server_port=port,
@@ -57,4 +77,13 @@ def build_app(
         css_paths=[ASSETS / "kit.css"],
         head=head(),
     )
-    return app, museum
+    return Rooms(app, museum, reports)
+
+
+def _work(museum: Museum) -> Callable[[Job, Path], None]:
+    def work(job: Job, out: Path) -> None:
+        from app.training import Trainer  # torch comes in with the first run
+
+        Trainer(museum)(job, out)
+
+    return work

@@ -43,7 +43,7 @@ def build(museum: Museum) -> None:
             picture = picture_input(
                 label="Picture",
                 sources=["upload", "clipboard", "webcam"],
-                height=250,
+                height=215,
                 elem_id="probe-picture",
                 format="png",
             )
@@ -91,7 +91,7 @@ def build(museum: Museum) -> None:
     def picked(name: str, event: gr.EventData) -> tuple[Image.Image, str]:
         data = museum.exhibit(name).dataset
         index = event._data.get("index")
-        if not isinstance(index, int) or not 0 <= index < len(data):
+        if type(index) is not int or not 0 <= index < len(data):
             raise gr.Error(f"example {index!r} is not there", print_exception=False)
         return data.image(index), ""
 
@@ -104,36 +104,44 @@ def build(museum: Museum) -> None:
 
 
 def _answer(
-    museum: Museum, picture: Image.Image | None, name: str, phrase: str, sign: str, candidates: str
+    museum: Museum,
+    picture: Image.Image | None,
+    name: str,
+    phrase: str,
+    sign: str,
+    candidates: str,
 ) -> str:
-    comparison = museum.comparison(name)
-    phrase = (phrase or "").strip()
-    if picture is None and not phrase:
-        raise InputError("give a picture or a phrase: there is nothing to ask about yet")
-    names = split_names(candidates)
+    comparison, exhibit = museum.comparison(name), museum.exhibit(name)
+    phrase, names = (phrase or "").strip(), split_names(candidates)
+    own, note, known = "", "", None
     if picture is not None:
         vectors = comparison.image_vectors(picture)
-    else:
+        known = comparison.known(vectors)
+        if known is not None:
+            record = exhibit.dataset.records[known]
+            own, unseen = record.concept, record.split == "test"
+            note = f"This picture is filed under <b>{escape(own)}</b>; "
+            note += "training never saw it." if unseen else "training saw it."
+    elif phrase:
         vectors = comparison.text_vectors(phrase)
-    parts = []
-    if picture is not None:
-        both = comparison.concepts(vectors, names, k=BARS)
-        parts.append(("Nearest concepts", [_bars(list(side), both) for side in both]))
-        if phrase:
-            vectors = comparison.mix(picture, phrase, SIGNS.get(sign, 1))
-    elif names or museum.exhibit(name).dataset.concepts:
-        both = comparison.concepts(vectors, names, k=BARS)
-        parts.append(("Nearest concepts", [_bars(list(side), both) for side in both]))
-    found = comparison.images(vectors, k=FOUND)
-    exhibit = museum.exhibit(name)
-    parts.append(("Nearest pictures", [_gallery(exhibit, side) for side in found]))
+    else:
+        raise InputError("give a picture or a phrase: there is nothing to ask about yet")
+    both = comparison.concepts(vectors, names, k=BARS)
+    title = "Nearest pictures"
+    if picture is not None and phrase:
+        vectors = comparison.mix(picture, phrase, SIGNS.get(sign, 1))
+        title = f"Nearest pictures: {escape(sign)}"
+    found = comparison.images(vectors, k=FOUND + 1)
     columns = []
-    for place, side in enumerate(("before", "after")):
-        inner = "".join(f"<h4>{title}</h4>{shown[place]}" for title, shown in parts)
+    for side in ("before", "after"):
+        bars = _bars(getattr(both, side), both, own)
+        gallery = _gallery(exhibit, [i for i in getattr(found, side) if i.index != known][:FOUND])
         columns.append(
-            f'<section class="gk-{side}-answer"><h3>{TITLES[side]}</h3>{inner}</section>'
+            f'<section class="gk-{side}-answer"><h3>{TITLES[side]}</h3><h4>Nearest concepts</h4>'
+            f"{bars}<h4>{title}</h4>{gallery}</section>"
         )
-    return f'<div class="gk-page"><div class="gk-columns">{"".join(columns)}</div></div>'
+    note = f'<p class="gk-note">{note}</p>' if note else ""
+    return f'<div class="gk-page">{note}<div class="gk-columns">{"".join(columns)}</div></div>'
 
 
 def split_names(text: str | None) -> list[str] | None:
@@ -148,14 +156,14 @@ def split_names(text: str | None) -> list[str] | None:
     return names or None
 
 
-def _bars(side: list, both: tuple[list, list]) -> str:
+def _bars(side: list, both: tuple[list, list], own: str) -> str:
     most = max(max(item.score for item in part) for part in both)
     rows = []
     for place, (label, score) in enumerate(side):
         width = max(0.0, 100 * score / max(most, 1e-6))
-        own = ' class="gk-own"' if place == 0 else ""
+        marked = label == own if own else place == 0
         rows.append(
-            f"<div{own}><span>{escape(label)}</span>"
+            f"<div{' class=gk-own' if marked else ''}><span>{escape(label)}</span>"
             f'<i><b style="width:{width:.1f}%"></b></i><em>{score:.2f}</em></div>'
         )
     return f'<div class="gk-bars">{"".join(rows)}</div>'

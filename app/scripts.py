@@ -16,6 +16,9 @@ PARTS = (
     "wall.js",
     "map_page.js",
     "groups.js",
+    "chart.js",
+    "train.js",
+    "report.js",
 )
 
 

@@ -14,6 +14,7 @@ import threading
 import webbrowser
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
@@ -26,13 +27,20 @@ from app.progress import Progress
 from app.scripts import ASSETS, bundle
 from glasskit.errors import InputError
 
+if TYPE_CHECKING:
+    from app.exhibit import Exhibit
+    from app.main import Rooms
+    from app.museum import Museum
+    from app.report_tab import Reports
+
 
 class Entrance:
     """The ASGI app: /kit/ at once, a start page until ``open`` was called, then the inner app."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
-        self.museum = None
+        self.museum: Museum | None = None
+        self.reports: Reports | None = None
         self._inner: ASGIApp | None = None
         self._stack = AsyncExitStack()
         self._kit = Starlette(
@@ -41,15 +49,16 @@ class Entrance:
                 Route("/kit/scripts.js", self._scripts),
                 Route("/kit/map/{name}.json", self._map),
                 Route("/kit/pictures/{name}/{number:int}.webp", self._picture),
+                Route("/kit/report/{report}.html", self._report),
                 Route("/kit/pictures/{name}/sheet{number:int}.webp", self._sheet),
             ]
         )
 
-    async def open(self, inner: Starlette, museum: object) -> None:
+    async def open(self, rooms: Rooms) -> None:
         """Let visitors in: start the inner app and send everything but /kit/ to it."""
+        inner = rooms.app
         await self._stack.enter_async_context(inner.router.lifespan_context(inner))
-        self.museum = museum
-        self._inner = inner
+        self.museum, self.reports, self._inner = rooms.museum, rooms.reports, inner
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -97,7 +106,19 @@ class Entrance:
             return _missing("no such picture is shown here")
         return FileResponse(path, headers={"Cache-Control": "max-age=600"})
 
-    def _exhibit(self, request: Request):
+    async def _report(self, request: Request) -> Response:
+        if self.reports is None:
+            return _missing("the app is getting ready")
+        try:
+            path = self.reports.path(request.path_params["report"])
+        except InputError as error:
+            return _missing(str(error))
+        if not path.is_file():
+            return _missing("no such report")
+        # It is shown in a frame of its own, without the page's rights.
+        return FileResponse(path, headers={"Content-Security-Policy": "sandbox allow-scripts"})
+
+    def _exhibit(self, request: Request) -> Exhibit | None:
         return self.museum and self.museum.exhibits.get(request.path_params["name"])
 
 
@@ -155,12 +176,12 @@ def serve(
             try:
                 from app.main import build_app  # Gradio takes seconds to import: the page is up
 
-                inner, museum = build_app(datasets, images, recipe or {}, progress, host, port)
-                asyncio.run_coroutine_threadsafe(entrance.open(inner, museum), loop).result()
+                rooms = build_app(datasets, images, recipe or {}, progress, host, port)
+                asyncio.run_coroutine_threadsafe(entrance.open(rooms), loop).result()
                 progress.finish()
                 seconds = progress.state()["seconds"]
                 print(f"Open {address} (ready after {seconds} s)", file=sys.stderr, flush=True)
-                museum.warm()
+                rooms.museum.warm()
             except Exception as error:  # noqa: BLE001 (raised again by serve, in its own thread)
                 failure.append(error)
                 progress.fail(str(error))

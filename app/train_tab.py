@@ -15,9 +15,27 @@ from glasskit.errors import InputError
 
 TEMPLATE = ASSETS / "train.html"
 
+LABELS = {
+    "alpha": "weight of the outer loss",
+    "temperature": "temperature",
+    "epochs": "epochs",
+    "seed": "seed",
+    "inner_temperature": "inner temperature",
+    "groups_per_batch": "groups in a batch",
+    "group_size": "pictures in a group",
+    "lr": "learning rate",
+}
+"""What a setting is called in the form."""
+
+MAIN = 4
+"""So many of them are always seen, the others on demand."""
+
 
 def build(museum: Museum, workshop: Workshop) -> None:
     """Draw the tab inside the current Blocks."""
+
+    def form(asked: object) -> dict:
+        return answered(_form, asked)
 
     def start(asked: object) -> dict:
         return answered(
@@ -54,12 +72,11 @@ def build(museum: Museum, workshop: Workshop) -> None:
         f'<option value="{html.escape(name, quote=True)}">{html.escape(name)}</option>'
         for name in museum.exhibits
     )
-    template = TEMPLATE.read_text(encoding="utf-8")
     gr.HTML(
         value="",
-        html_template=template.replace("@datasets", options).replace("@settings", _fields()),
+        html_template=TEMPLATE.read_text(encoding="utf-8").replace("@datasets", options),
         js_on_load=on_load("GlassKit.trainPage(element, server)"),
-        server_functions=[start, watch, halt, kept, remove],
+        server_functions=[form, start, watch, halt, kept, remove],
         apply_default_css=False,
     )
 
@@ -84,38 +101,27 @@ def _start(
     return {"job": job.key}
 
 
-def _fields() -> str:
-    """Inputs for the settings, with help and limits read from TrainConfig."""
+def _form() -> dict[str, Any]:
+    """The settings with help, limits and defaults, read from TrainConfig and the objectives."""
     from glasskit.losses.objectives import OBJECTIVES
     from glasskit.training import TrainConfig
     from glasskit.training.fields import limits
 
     known, default = limits(TrainConfig), TrainConfig()
-    names = {
-        "alpha": ("weight of the outer loss", "0.05"),
-        "temperature": ("temperature", "0.01"),
-        "inner_temperature": ("inner temperature", "0.01"),
-        "epochs": ("epochs", "1"),
-        "groups_per_batch": ("groups in a batch", "1"),
-        "group_size": ("pictures in a group", "1"),
-        "lr": ("learning rate", "0.0001"),
-        "seed": ("seed", "1"),
-    }
-    objectives = "".join(
-        f'<option value="{name}" title="{html.escape(spec.summary, quote=True)}"'
-        f"{' selected' if name == 'grouped' else ''}>{name}</option>"
-        for name, spec in OBJECTIVES.items()
-        if not spec.needs
-    )
-    rows = [f'<label>objective<select name="objective">{objectives}</select></label>']
-    for name, (label, step) in names.items():
-        limit, value = known[name], getattr(default, name)
+    fields = []
+    for place, (name, label) in enumerate(LABELS.items()):
+        limit = known[name]
         low = limit.low if limit.low is not None else limit.above
-        bounds = "" if low is None else f' min="{low}"'
-        bounds += "" if limit.high is None else f' max="{limit.high}"'
-        title = html.escape(limit.help, quote=True)
-        rows.append(
-            f'<label title="{title}">{label}<input type="number" name="{name}" value="{value:g}" '
-            f'step="{step}"{bounds}></label>'
+        fields.append(
+            {
+                "name": name,
+                "label": label,
+                "help": limit.help,
+                "main": place < MAIN,
+                "low": low,
+                "high": limit.high,
+                "value": getattr(default, name),
+            }
         )
-    return "".join(rows)
+    objectives = {name: s.summary for name, s in OBJECTIVES.items() if not s.needs}
+    return {"fields": fields, "objectives": objectives, "objective": default.objective}

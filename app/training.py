@@ -54,6 +54,9 @@ class Trainer:
         model = load_model(MODEL)
         targets = exhibit.dataset.targets(1)
 
+        def getting_ready(done: int, total: int) -> None:
+            job.message = f"{done} of {total} pictures read"
+
         def on_step(line: dict[str, Any]) -> None:
             job.steps.append((line["step"], round(line["loss"], 5), line["parts"]))
 
@@ -72,6 +75,7 @@ class Trainer:
             config,
             dataset=exhibit.dataset,
             model=model,
+            progress=getting_ready,
             on_step=on_step,
             on_epoch=on_epoch,
             stop=job.stop.is_set,

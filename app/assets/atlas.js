@@ -40,6 +40,13 @@ GlassKit.Atlas = class {
     Object.assign(this, { hovered: -1, pinned: -1, selection: null, similarity: null, isolated: null });
     this.view = { zoom: 1, panX: 0, panY: 0 };
     this.colourBy = data.family;
+    this.extent = { x: 0.1, y: 0.1 };
+    for (const { picture } of Object.values(data.views)) {
+      picture.forEach((part, i) => {
+        const axis = i % 2 ? "y" : "x";
+        this.extent[axis] = Math.max(this.extent[axis], Math.abs(part));
+      });
+    }
     this.data = data;
     this.order = null;
     this.colours = {};

@@ -1,12 +1,22 @@
 // Small things that every tab uses.
 window.GlassKit = window.GlassKit || {};
 
-// The button that switches between light and dark; what was chosen is kept in the address.
-GlassKit.shade = (element) => {
+// The button that switches between light and dark, and the tab that the address asks for.
+GlassKit.masthead = (element) => {
   element.querySelector(".gk-shade").onclick = () => {
     const dark = document.body.classList.toggle("dark");
     GlassKit.remember({ __theme: dark ? "dark" : "light" });
   };
+  const wished = new URLSearchParams(location.search).get("tab");
+  // Gradio draws its tabs twice (once to measure them) and listens to them a moment later.
+  const open = (tries) => {
+    const tab = [...document.querySelectorAll("button[role=tab]")].find((button) =>
+      button.textContent.trim().toLowerCase() === wished && button.offsetParent);
+    if (tab?.getAttribute("aria-selected") === "true") return;
+    tab?.click();
+    if (tries) setTimeout(open, 80, tries - 1);
+  };
+  if (wished) open(100);
 };
 
 // Deep links: what is looked at stands in the address.

@@ -23,9 +23,10 @@ GlassKit.Panel = class {
     this.atlas.redraw();
   }
 
-  // World to screen. The world's unit square fills the shorter side, less a margin for names.
+  // World to screen: every picture of both maps is inside when nothing is zoomed.
   get unit() {
-    return (Math.min(this.width, this.height * 1.15) / 2 - 26) * this.atlas.view.zoom;
+    const { x, y } = this.atlas.extent;
+    return Math.min((this.width / 2 - 20) / x, (this.height / 2 - 20) / y) * this.atlas.view.zoom;
   }
   toScreen(x, y) {
     const { panX, panY } = this.atlas.view;

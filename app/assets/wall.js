@@ -70,7 +70,7 @@ GlassKit.bars = (rows, own = "", digits = 2) => {
 
 GlassKit.wall = (atlas) => {
   const { element: el } = GlassKit, wall = atlas.find(".gk-wall");
-  const show = (...children) => { wall.replaceChildren(...children.flat()); wall.scrollTop = 0; };
+  const show = (...children) => { wall.replaceChildren(...children.flat(3)); wall.scrollTop = 0; };
 
   atlas.welcome = () => show(
     el("h3", {}, "How to look at this"),

@@ -13,6 +13,9 @@ from PIL import Image
 from glasskit.latent.probe import Probe, checked_text, mixed
 from glasskit.pictures import open_image
 
+SAME = 0.9999
+"""Cosine from which a picture counts as one of the data set's own."""
+
 
 class Both(NamedTuple):
     """An answer of each model."""
@@ -52,6 +55,11 @@ class Comparison:
         """Pictures nearest to a phrase or picture, by each model: two lists of ``ImageScore``."""
         first, second = self._query(query)
         return Both(self.before.images(first, k), self.after.images(second, k))
+
+    def known(self, vectors: tuple[np.ndarray, np.ndarray]) -> int | None:
+        """The index of the data set's picture that this very picture is, or None."""
+        best = self.before.images(vectors[0], 1)[0]
+        return best.index if best.score >= SAME else None
 
     def image_vectors(self, image: Image.Image | Path) -> tuple[np.ndarray, np.ndarray]:
         """A picture's (L,) vector by each model."""

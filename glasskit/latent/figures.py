@@ -11,11 +11,11 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from glasskit.data.grouped import GroupedDataset
+from glasskit.latent.figures_style import GREY, INK, TEAL, calm, show
 from glasskit.latent.geometry import pairwise
 from glasskit.latent.palette import UNNAMED, family_level, level_colours
 
-PAPER = "#faf8f4"
-INK = "#24221f"
+__all__ = ["bars_figure", "map_figure", "show", "similarity_figure"]
 
 
 def map_figure(
@@ -74,11 +74,14 @@ def map_figure(
             )
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
-    return _calm(figure, height=520)
+    return calm(figure, height=520)
 
 
 def bars_figure(
-    before: Sequence[tuple[str, float]], after: Sequence[tuple[str, float]], own: str = ""
+    before: Sequence[tuple[str, float]],
+    after: Sequence[tuple[str, float]],
+    own: str = "",
+    title: str = "",
 ) -> go.Figure:
     """Concept scores of one picture before and after training, two panels with one scale.
 
@@ -86,12 +89,13 @@ def bars_figure(
         before: (name, score), best first.
         after: the same of the trained model.
         own: the picture's own concept, which is drawn in full colour.
+        title: one line above.
     """
     figure = make_subplots(1, 2, subplot_titles=["before training", "after training"])
     for column, rows in enumerate((before, after), start=1):
         names = [name for name, _ in rows][::-1]
         scores = [score for _, score in rows][::-1]
-        paint = ["#2f6f73" if name == own else "#b9b3a9" for name in names]
+        paint = [TEAL if name == own else GREY for name in names]
         figure.add_bar(
             x=scores,
             y=names,
@@ -104,7 +108,10 @@ def bars_figure(
         )
     most = max(score for _, score in [*before, *after])
     figure.update_xaxes(range=[0, 1.15 * max(most, 1e-6)], title="cosine similarity")
-    return _calm(figure, height=330)
+    calm(figure, height=380 if title else 330, title=title)
+    if title:
+        figure.update_layout(margin={"t": 100})
+    return figure
 
 
 def similarity_figure(
@@ -133,21 +140,9 @@ def similarity_figure(
         )
     figure.update_xaxes(visible=False, constrain="domain")
     figure.update_yaxes(visible=False, scaleanchor="x", autorange="reversed")
-    return _calm(figure, height=380)
+    return calm(figure, height=380)
 
 
 def _hover(caption: str, concept: str) -> str:
     text = "<br>".join(escape(line) for line in wrap(caption, 48))
     return f"<b>{escape(concept)}</b><br>{text}" if concept else text
-
-
-def _calm(figure: go.Figure, height: int) -> go.Figure:
-    figure.update_layout(
-        height=height,
-        paper_bgcolor=PAPER,
-        plot_bgcolor=PAPER,
-        font={"color": INK, "family": "system-ui, sans-serif"},
-        margin={"l": 20, "r": 20, "t": 45, "b": 30},
-        legend={"itemsizing": "constant"},
-    )
-    return figure

@@ -31,7 +31,8 @@ class GroupReport(NamedTuple):
         word: similarity of the centre to the vector of the concept's name.
         outer: outer loss of this group among its rivals: do its pictures find captions of their own
             group rather than a rival's, and the other way round?
-        inner: inner loss of this group alone: within it, does each picture find its own caption?
+        inner: inner loss of the same batch: does the product of each picture and its caption lie
+            nearer to the middle of its own group than to that of a rival?
     """
 
     similarity: np.ndarray
@@ -93,5 +94,5 @@ def group_report(
         cohesion=cohesion(pictures),
         word=float(centroid(pictures) @ unit(word)),
         outer=float(outer_loss(image, text, temperature)) if against else float("nan"),
-        inner=float(inner_loss(image[:1], text[:1], temperature)),
+        inner=float(inner_loss(image, text, temperature)) if against else float("nan"),
     )

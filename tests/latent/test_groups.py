@@ -11,7 +11,7 @@ import torch
 from glasskit.errors import InputError
 from glasskit.latent.embedding import Embedding
 from glasskit.latent.groups import group_report, rivals
-from glasskit.losses import outer_loss
+from glasskit.losses import inner_loss, outer_loss
 
 AXES = np.eye(3, dtype=np.float32)
 SEEN = Embedding(picture=AXES[[0, 0, 1, 1, 2]], caption=AXES[[0, 0, 1, 1, 2]], concept=AXES)
@@ -24,10 +24,12 @@ def test_by_hand() -> None:
     assert found.to_centre == pytest.approx([1, 1])
     assert found.cohesion == pytest.approx(1)
     assert found.word == pytest.approx(1)
-    # both captions are the same: a picture finds its own of two by chance
-    assert found.inner == pytest.approx(math.log(2), abs=1e-5)
     image = torch.tensor(AXES[[[0, 0], [1, 1]]])
     assert found.outer == pytest.approx(float(outer_loss(image, image, 1.0)), abs=1e-6)
+    assert found.inner == pytest.approx(float(inner_loss(image, image, 1.0)), abs=1e-6)
+    lone = group_report(SEEN, GROUPS, "a", [0, 1], [], word=AXES[0])
+    assert math.isnan(lone.outer)
+    assert math.isnan(lone.inner)
 
 
 def test_a_stranger_loosens_the_group() -> None:

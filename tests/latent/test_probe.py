@@ -88,6 +88,9 @@ def test_comparison_sends_a_picture_through_shared_towers_once() -> None:
     assert both.before == both.after
     assert both.before[0].name == "blue"
     assert [item.key for item in comparison.images("red", k=1).after] == ["red-0"]
+    assert comparison.known(vectors) is None
+    own = comparison.image_vectors(comparison.before.dataset.image(5))
+    assert comparison.before.dataset.records[comparison.known(own)].concept == "green"
     mixed = comparison.mix(BLUE, "red", 1)
     assert mixed[0] == pytest.approx(comparison.before.combine(BLUE, "red", 1), abs=1e-6)
 

@@ -1,0 +1,35 @@
+// Report: choose what is compared, wait, read it in a frame, download it.
+window.GlassKit = window.GlassKit || {};
+
+GlassKit.reportPage = (element, server) => {
+  const root = element.querySelector(".gk-report"), el = GlassKit.element;
+  if (root.glassKit) return;
+  root.glassKit = true;
+  const find = (selector) => root.querySelector(selector), form = find("form"), status = find(".gk-status");
+
+  const list = async () => {
+    const answer = await server.kept({ name: form.data.value });
+    const names = answer.runs || [];
+    find(".gk-compared").hidden = !names.length;
+    find(".gk-compared span").replaceChildren(...names.map((name) => el("label", {},
+      el("input", { type: "checkbox", value: name }), name)));
+  };
+
+  form.onsubmit = async (event) => {
+    event.preventDefault();
+    const runs = [...root.querySelectorAll(".gk-compared input:checked")].map((box) => box.value);
+    status.textContent = "Measuring every model ...";
+    find(".gk-go").disabled = true;
+    const answer = await server.make({ name: form.data.value, runs });
+    find(".gk-go").disabled = false;
+    if (answer.error) { status.textContent = answer.error; return; }
+    const frame = find(".gk-paper"), link = find(".gk-download");
+    frame.src = link.href = `kit/report/${answer.report}.html`;
+    link.download = `glass-kit-${form.data.value}.html`;
+    frame.hidden = link.hidden = false;
+    status.textContent = "";
+    root.dataset.ready = answer.report;
+  };
+  form.data.onchange = list;
+  list();
+};

@@ -1,0 +1,153 @@
+// Train: start, watch and stop a run; compare the runs that were kept.
+window.GlassKit = window.GlassKit || {};
+
+GlassKit.runColours = ["#7280f1", "#e6a611", "#893d9e", "#5b9c8c", "#cd6c1c", "#52b8fc", "#d990c5", "#317d74"];
+
+GlassKit.trainPage = (element, server) => {
+  const root = element.querySelector(".gk-train"), el = GlassKit.element;
+  if (root.glassKit) return;
+  root.glassKit = true;
+  const find = (selector) => root.querySelector(selector), form = find("form");
+  const status = find(".gk-status"), stop = find(".gk-stop"), startButton = find(".gk-start");
+  let job = null, steps = [], live = null, runs = [], objectives = {};
+  const ticked = new Set();
+
+  const atlas = new GlassKit.Atlas(root, server);
+  Object.assign(atlas, { mode: "morph", t: 0, showPictures: false, right: new Set() });
+  atlas.colour = (i) => (atlas.right.has(i) ? "#2f8f86" : atlas.ink().faint);
+  atlas.faint = () => false;
+  atlas.panels.after = new GlassKit.Panel(find("canvas"), atlas, "after");
+  root.glassKitAtlas = atlas;
+
+  const say = (text) => { status.textContent = text; };
+
+  const draw = () => {
+    const parts = steps.length ? Object.keys(steps[0][2]) : [];
+    const grey = ["#a467bc", "#cd6c1c", "#52b8fc", "#885736"];
+    GlassKit.chart(find(".gk-loss"), [
+      { name: "loss", colour: "#5b9c8c", points: GlassKit.thin(steps.map(([step, loss]) => [step, loss])) },
+      ...parts.map((part, i) => ({ name: part, thin: true, colour: grey[i % grey.length],
+        points: GlassKit.thin(steps.map(([step, , all]) => [step, all[part]])) })),
+    ]);
+    const kept = runs.filter((run) => ticked.has(run.name)).map((run) => ({ name: run.name,
+      colour: colourOf(run.name), thin: true, points: run.epochs }));
+    GlassKit.chart(find(".gk-top1"), [...kept,
+      ...(live && live.epochs.length ? [{ name: live.name, colour: "#5b9c8c", points: live.epochs }] : [])]);
+  };
+  const colourOf = (name) => GlassKit.runColours[runs.findIndex((run) => run.name === name) % GlassKit.runColours.length];
+
+  const frame = ({ epoch, words, right }) => {
+    if (!words || !atlas.data) return;
+    const from = atlas.data.views.before.concept.slice(), begun = performance.now();
+    atlas.right = new Set(right);
+    find(".gk-epoch").textContent = `after epoch ${epoch}: ${right.length} of ${atlas.data.n} pictures lit`;
+    const step = (now) => {
+      const share = Math.min(1, (now - begun) / 450);
+      atlas.data.views.before.concept = from.map((part, i) => part + (words[i] - part) * share);
+      atlas.redraw();
+      if (share < 1) requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  };
+
+  const follow = async () => {
+    let shown = null;
+    while (job) {
+      const answer = await server.watch({ job, since: steps.length });
+      if (answer.error) { say(answer.error); break; }
+      steps.push(...answer.steps);
+      live = answer;
+      if (answer.frame.epoch !== undefined && answer.frame.epoch !== shown) { shown = answer.frame.epoch; frame(answer.frame); }
+      const epoch = answer.epochs.length ? answer.epochs.at(-1)[0] : 0;
+      say({
+        waiting: `Waiting: place ${answer.place} in the queue.`,
+        training: steps.length ? `Training: epoch ${epoch} of ${answer.total_epochs} done.` : `Getting ready${answer.message ? `: ${answer.message}` : " ..."}`,
+        finished: `Finished: ${answer.message}.`,
+        stopped: `Stopped${answer.message ? `: ${answer.message}` : ""}.`,
+        failed: `This did not work: ${answer.message}`,
+      }[answer.status]);
+      root.dataset.status = answer.status;
+      draw();
+      if (!["waiting", "training"].includes(answer.status)) break;
+      await new Promise((done) => setTimeout(done, 600));
+    }
+    job = null;
+    stop.disabled = true;
+    startButton.disabled = false;
+    await list();
+  };
+
+  const start = async (settings, run, resume) => {
+    const answer = await server.start({ name: form.data.value, run, settings, resume });
+    if (answer.error) return say(answer.error);
+    job = answer.job;
+    steps = [];
+    live = null;
+    stop.disabled = false;
+    startButton.disabled = true;
+    follow();
+  };
+
+  form.onsubmit = (event) => {
+    event.preventDefault();
+    const settings = { objective: form.objective.value };
+    for (const input of root.querySelectorAll(".gk-numbers-of-run input, .gk-more input")) {
+      if (input.value !== "") settings[input.name] = Number(input.value);  // empty: the run's own default
+    }
+    const run = form.run.value.trim() || `${settings.objective}-${runs.length + 1}`;
+    start(settings, run, false);
+  };
+  stop.onclick = async () => { stop.disabled = true; say("Stopping after this step ..."); await server.halt({ job }); };
+
+  const list = async () => {
+    const answer = await server.kept({ name: form.data.value });
+    if (answer.error) return say(answer.error);
+    runs = answer.runs;
+    const rows = runs.map((run) => el("tr", {},
+      el("td", {}, el("input", { type: "checkbox", "aria-label": `draw ${run.name}`, checked: ticked.has(run.name) ? "" : null,
+        onchange: (event) => { ticked[event.target.checked ? "add" : "delete"](run.name); draw(); } })),
+      el("th", { scope: "row" }, el("i", { style: `background:${colourOf(run.name)}` }), run.name),
+      el("td", {}, run.settings.objective), el("td", {}, run.settings.alpha), el("td", {}, run.settings.temperature),
+      el("td", {}, run.settings.seed), el("td", {}, `${run.epochs.at(-1)?.[0] ?? 0} of ${run.settings.epochs}`),
+      el("td", {}, `${run.right} of ${run.of} ${run.split}`),
+      el("td", {}, run.status === "stopped" ? el("button", { type: "button", onclick: () => start(run.settings, run.name, true) }, "go on") : "",
+        el("button", { type: "button", "aria-label": `remove ${run.name}`, onclick: async () => {
+          const gone = await server.remove({ name: form.data.value, run: run.name });
+          if (gone.error) return say(gone.error);
+          ticked.delete(run.name);
+          list();
+        } }, "remove"))));
+    find(".gk-runs").replaceChildren(runs.length ? el("table", {}, el("thead", {}, el("tr", {},
+      ["", "run", "objective", "alpha", "temperature", "seed", "epochs", "recognised", ""].map((name) => el("th", { scope: "col" }, name)))),
+    el("tbody", {}, rows)) : el("p", { class: "gk-meta" }, "None yet. Choose settings and press Train; a run of this data set takes about a minute."));
+    draw();
+  };
+
+  const open = async () => {
+    ticked.clear();
+    atlas.right = new Set();
+    await atlas.load(form.data.value);
+    atlas.showPictures = false;
+    find(".gk-epoch").textContent = "before training";
+    const { rank } = atlas.data.views.before;
+    atlas.right = new Set(rank.flatMap((place, i) => (place === 1 ? [i] : [])));
+    atlas.redraw();
+    await list();
+  };
+
+  server.form({}).then((answer) => {
+    objectives = answer.objectives;
+    form.objective.replaceChildren(...Object.keys(objectives).map((name) => el("option", { value: name }, name)));
+    form.objective.value = answer.objective;
+    const explain = () => { find(".gk-objective").textContent = `${form.objective.value}: ${objectives[form.objective.value]}.`; };
+    form.objective.onchange = explain;
+    explain();
+    const input = (field) => el("label", { title: field.help }, field.label,
+      el("input", { type: "number", name: field.name, value: field.value, placeholder: "automatic", step: "any", min: field.low, max: field.high }));
+    find(".gk-numbers-of-run").replaceChildren(...answer.fields.filter((field) => field.main).map(input));
+    find(".gk-more span").replaceChildren(...answer.fields.filter((field) => !field.main).map(input));
+    root.dataset.ready = "form";
+  });
+  form.data.onchange = open;
+  open();
+};

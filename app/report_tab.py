@@ -1,0 +1,102 @@
+"""Report: models side by side on pictures that training never saw, made once and kept."""
+
+from __future__ import annotations
+
+import html
+import threading
+from pathlib import Path
+
+import gradio as gr
+
+from app.exhibit import MODEL, Exhibit
+from app.jobs import Workshop
+from app.map_tab import answered
+from app.museum import Museum
+from app.scripts import ASSETS, on_load
+from glasskit.errors import InputError
+from glasskit.latent.store import content_key
+from glasskit.models.cache import cache_folder, replace_file
+
+TEMPLATE = ASSETS / "report.html"
+MOST_RUNS = 4
+VERSION = 1
+
+
+class Reports:
+    """Makes reports one at a time; a report that is there is not made again.
+
+    Args:
+        museum: whose data sets and models are compared.
+        workshop: whose kept runs may be compared too.
+    """
+
+    def __init__(self, museum: Museum, workshop: Workshop) -> None:
+        self.museum = museum
+        self.workshop = workshop
+        self.folder = cache_folder("app-reports")
+        self._lock = threading.Lock()
+
+    def make(self, name: object, runs: object) -> dict:
+        """The name of the report of a data set: untrained, the app's own run, and kept runs."""
+        exhibit = self.museum.exhibit(name)
+        if not isinstance(runs, list) or len(runs) > MOST_RUNS:
+            raise InputError(f"runs: send a list of at most {MOST_RUNS} names")
+        kept = {run["name"] for run in self.workshop.kept(exhibit.name)}
+        for run in runs:
+            if run not in kept:
+                raise InputError(f"no run named {run!r} is kept")
+        entries: list[tuple[str, str]] = [("untrained", MODEL), ("grouped", str(exhibit.run))]
+        entries += [(run, str(self.workshop.path(exhibit.name, run))) for run in runs]
+        prints = [(Path(path) / "model.safetensors").stat().st_mtime_ns for _, path in entries[1:]]
+        report = content_key(VERSION, exhibit.name, entries, prints)
+        with self._lock:
+            if not self.path(report).is_file():
+                self._write(report, exhibit, entries)
+        return {"report": report}
+
+    def path(self, report: str) -> Path:
+        """The file of a report by its name, which is hexadecimal; raises InputError else."""
+        if len(report) != 32 or not set(report) <= set("0123456789abcdef"):
+            raise InputError("no such report")
+        return self.folder / f"{report}.html"
+
+    def _write(self, report: str, exhibit: Exhibit, entries: list[tuple[str, str]]) -> None:
+        from glasskit.evaluation.report import build_report
+
+        data = exhibit.dataset
+        part = data.split("test") if any(r.split == "test" for r in data.records) else data
+        page = build_report(entries, part).html()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        scratch = self.folder / f".{report}.part"
+        scratch.write_text(page, encoding="utf-8")
+        replace_file(scratch, self.path(report))
+
+
+def build(museum: Museum, reports: Reports) -> None:
+    """Draw the tab inside the current Blocks."""
+
+    def make(asked: object) -> dict:
+        return answered(reports.make, asked, "name", "runs")
+
+    def kept(asked: object) -> dict:
+        return answered(
+            lambda name: (
+                {"runs": [r["name"] for r in reports.workshop.kept(name)]}
+                if museum.exhibit(name)
+                else {}
+            ),
+            asked,
+            "name",
+        )
+
+    options = "".join(
+        f'<option value="{html.escape(name, quote=True)}">{html.escape(name)}</option>'
+        for name in museum.exhibits
+    )
+    gr.HTML(
+        value="",
+        html_template=TEMPLATE.read_text(encoding="utf-8").replace("@datasets", options),
+        js_on_load=on_load("GlassKit.reportPage(element, server)"),
+        server_functions=[make, kept],
+        apply_default_css=False,
+    )

@@ -1,0 +1,169 @@
+"""The grouped loss drawn: similarity matrices with their blocks, and vectors with their pulls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+from torch import Tensor
+
+from glasskit.latent.figures_style import FAINT, INK, SERIES, calm
+from glasskit.latent.pulls import Pulls
+
+GROUPS = (SERIES[1], SERIES[2], SERIES[3], SERIES[5], SERIES[4], SERIES[6])
+LONGEST = 0.42
+"""Length of the longest arrow, where the circle's radius is 1."""
+
+
+def matrix_figure(
+    panels: Mapping[str, np.ndarray | Tensor],
+    groups: int,
+    *,
+    title: str = "",
+    low: float = -1.0,
+    digits: int | None = None,
+) -> go.Figure:
+    """Similarities of every image (rows) to every text (columns), own groups framed.
+
+    Args:
+        panels: for each title a (B, B) matrix of cosines, group after group.
+        groups: M, so that each block has B / M rows.
+        title: one line above.
+        low: the cosine that is drawn lightest.
+        digits: write the numbers into the cells with so many digits.
+    """
+    figure = make_subplots(1, len(panels), subplot_titles=list(panels))
+    for column, matrix in enumerate(panels.values(), start=1):
+        values = np.asarray(matrix, dtype=np.float32)
+        side = len(values) // groups
+        figure.add_heatmap(
+            z=np.round(values, 3),
+            zmin=low,
+            zmax=1,
+            colorscale="Cividis",
+            colorbar={"title": {"text": "cosine"}, "thickness": 14},
+            showscale=column == len(panels),
+            texttemplate=None if digits is None else f"%{{z:.{digits}f}}",
+            hovertemplate="image %{y}, text %{x}: %{z:.2f}<extra></extra>",
+            row=1,
+            col=column,
+        )
+        for block in range(groups):
+            edge = {"x0": block * side - 0.5, "x1": (block + 1) * side - 0.5}
+            figure.add_shape(
+                type="rect",
+                **edge,
+                y0=edge["x0"],
+                y1=edge["x1"],
+                line={"color": "#ff5d3a", "width": 3},
+                row=1,
+                col=column,
+            )
+    figure.update_xaxes(title={"text": "texts"}, showticklabels=False, constrain="domain")
+    figure.update_yaxes(
+        title={"text": "images"},
+        showticklabels=False,
+        autorange="reversed",
+        scaleanchor="x",
+        constrain="domain",
+    )
+    for column in range(2, len(panels) + 1):
+        figure.layout[f"yaxis{column}"].update(title=None, scaleanchor=f"x{column}")
+    calm(figure, height=470, title=title)
+    figure.update_layout(margin={"t": 100})
+    return figure
+
+
+def pulls_figure(
+    panels: Mapping[str, Pulls], *, arrows: bool = True, names: Sequence[str] = (), title: str = ""
+) -> go.Figure:
+    """Batches of plane vectors on their circles, with an arrow for where each one is turned.
+
+    A round mark is an image, a square one its text; a colour is a group. Arrows of all panels have
+    one scale, the longest being ``LONGEST``.
+
+    Args:
+        panels: a title and a batch of width 2 each.
+        arrows: draw the pulls.
+        names: of the groups, for the legend.
+        title: one line above.
+    """
+    figure = make_subplots(1, len(panels), subplot_titles=list(panels))
+    longest = max(
+        max(float(p.image_pull.norm(dim=-1).max()), float(p.text_pull.norm(dim=-1).max()))
+        for p in panels.values()
+    )
+    for column, one in enumerate(panels.values(), start=1):
+        turn = np.linspace(0, 2 * np.pi, 121)
+        figure.add_scatter(
+            x=np.cos(turn).round(4),
+            y=np.sin(turn).round(4),
+            mode="lines",
+            line={"color": FAINT, "width": 2},
+            hoverinfo="skip",
+            showlegend=False,
+            row=1,
+            col=column,
+        )
+        for g in range(len(one.image)):
+            label = names[g] if names else f"group {g + 1}"
+            _marks(figure, column, one, g, label)
+            if arrows and longest > 0:
+                for vectors, pull in ((one.image, one.image_pull), (one.text, one.text_pull)):
+                    _arrows(figure, column, vectors[g], pull[g] * LONGEST / longest, GROUPS[g])
+    figure.update_xaxes(visible=False, range=[-1.45, 1.45], constrain="domain")
+    figure.update_yaxes(visible=False, range=[-1.35, 1.35])
+    for column in range(1, len(panels) + 1):
+        mark = "" if column == 1 else str(column)
+        figure.layout[f"yaxis{mark}"].scaleanchor = f"x{mark}"
+    calm(figure, height=460, title=title)
+    figure.update_layout(
+        margin={"t": 96, "b": 56},
+        legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.02, "yanchor": "top"},
+    )
+    return figure
+
+
+def _marks(figure: go.Figure, column: int, one: Pulls, g: int, label: str) -> None:
+    for vectors, symbol, what in ((one.image, "circle", "image"), (one.text, "square", "text")):
+        figure.add_scatter(
+            x=vectors[g, :, 0].numpy().round(4),
+            y=vectors[g, :, 1].numpy().round(4),
+            mode="markers",
+            name=f"{label}, {what}s",
+            showlegend=column == 1,
+            marker={
+                "symbol": symbol,
+                "size": 15,
+                "color": GROUPS[g],
+                "line": {"color": "white", "width": 1.5},
+            },
+            hovertemplate=f"{label}, {what} %{{pointNumber}}<extra></extra>",
+            row=1,
+            col=column,
+        )
+
+
+def _arrows(figure: go.Figure, column: int, start: Tensor, move: Tensor, colour: str) -> None:
+    mark = "" if column == 1 else str(column)
+    for (x, y), (dx, dy) in zip(start.tolist(), move.tolist(), strict=True):
+        if dx * dx + dy * dy < 0.02**2:
+            continue
+        figure.add_annotation(
+            x=round(x + dx, 4),
+            y=round(y + dy, 4),
+            ax=round(x, 4),
+            ay=round(y, 4),
+            xref=f"x{mark}",
+            yref=f"y{mark}",
+            axref=f"x{mark}",
+            ayref=f"y{mark}",
+            text="",
+            showarrow=True,
+            arrowhead=2,
+            arrowsize=1.1,
+            arrowwidth=2.2,
+            arrowcolor=colour if colour else INK,
+        )

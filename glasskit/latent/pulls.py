@@ -1,0 +1,81 @@
+"""Which way an objective moves each vector of a small batch: its negative gradient.
+
+Letters: M groups, N members a group, L width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from glasskit.losses import GroupedBatch
+from glasskit.losses.objectives import build_objective
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""(M, N, L) images and texts -> () value."""
+
+
+class Pulls(NamedTuple):
+    """A batch and where a loss moves it.
+
+    Attributes:
+        image, text: (M, N, L) unit vectors.
+        image_pull, text_pull: (M, N, L) minus the gradient of the loss.
+        value: of the loss.
+    """
+
+    image: Tensor
+    text: Tensor
+    image_pull: Tensor
+    text_pull: Tensor
+    value: float
+
+
+def loss_of(objective: str, **settings: float) -> Loss:
+    """The value of an objective as a function of image and text vectors.
+
+    Args:
+        objective: a name of the registry that needs nothing but images and texts.
+        settings: fields of ObjectiveSettings, such as temperature.
+    """
+    module = build_objective(objective, **settings)
+    return lambda image, text: module(GroupedBatch(image, text)).total
+
+
+def pulls(image: Tensor, text: Tensor, loss: Loss) -> Pulls:
+    """The batch with minus the gradient of the loss at each vector.
+
+    Losses normalise inside, so that a pull is at right angles to its vector: it turns it.
+    """
+    image = functional.normalize(image.detach(), dim=-1).requires_grad_()
+    text = functional.normalize(text.detach(), dim=-1).requires_grad_()
+    value = loss(image, text)
+    of_image, of_text = torch.autograd.grad(value, (image, text))
+    return Pulls(image.detach(), text.detach(), -of_image, -of_text, value.item())
+
+
+def let_go(
+    image: Tensor, text: Tensor, loss: Loss, *, steps: int = 200, rate: float = 0.1
+) -> Pulls:
+    """The batch after so many steps along its pulls, all vectors free to turn.
+
+    Args:
+        image, text: (M, N, L) where it begins.
+        loss: what it goes down.
+        steps: of gradient descent, each followed by normalisation.
+        rate: length of a step as a multiple of the pull.
+    """
+    now = pulls(image, text, loss)
+    for _ in range(steps):
+        now = pulls(now.image + rate * now.image_pull, now.text + rate * now.text_pull, loss)
+    return now
+
+
+def on_circle(degrees: list[list[float]]) -> Tensor:
+    """(M, N, 2) unit vectors at these angles, counted from the right, against the clock."""
+    angle = torch.deg2rad(torch.tensor(degrees, dtype=torch.float64))
+    return torch.stack([angle.cos(), angle.sin()], dim=-1)
