@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from glasskit.training.config import TrainConfig as TrainConfig
     from glasskit.training.log import read_log as read_log
+    from glasskit.training.result import DivergedError as DivergedError
+    from glasskit.training.result import TrainResult as TrainResult
     from glasskit.training.run import train as train
-    from glasskit.training.trainer import DivergedError as DivergedError
-    from glasskit.training.trainer import TrainResult as TrainResult
 
 _HOMES = {
-    "DivergedError": "trainer",
+    "DivergedError": "result",
     "TrainConfig": "config",
-    "TrainResult": "trainer",
+    "TrainResult": "result",
     "read_log": "log",
     "train": "run",
 }

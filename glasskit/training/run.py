@@ -9,9 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator, DistributedDataParallelKwargs
-from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedType, is_tensorboard_available, is_wandb_available
+from accelerate import Accelerator
 from torch import nn
 
 from glasskit.data.grouped import GroupedDataset
@@ -24,6 +22,7 @@ from glasskit.training.batches import Batches
 from glasskit.training.checkpoint import checkpoints, write_atomic
 from glasskit.training.config import TrainConfig
 from glasskit.training.encoders import HeadEncoder, build_encoder, left_as_found
+from glasskit.training.engine import start_engine
 from glasskit.training.feeds import (
     FeatureBank,
     Features,
@@ -33,12 +32,11 @@ from glasskit.training.feeds import (
     TableFeed,
     cached_features,
 )
+from glasskit.training.result import DivergedError, TrainResult
 from glasskit.training.stopping import StopRequest
-from glasskit.training.trainer import DivergedError, Hook, Trainer, TrainResult
+from glasskit.training.trainer import Trainer
 from glasskit.training.validation import Validation, split_for_training, validation_sizes
-
-ENGINES = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
-"""Kinds of Accelerate engines that checkpoints are made for: every process has all weights."""
+from glasskit.training.watch import Hook
 
 
 def train(
@@ -188,45 +186,6 @@ def objective_of(config: TrainConfig) -> nn.Module:
         return build_objective(config.objective, **{name: own[name] for name in known})
     except ValueError as error:
         raise InputError(f"objective {config.objective!r}: {error}") from error
-
-
-def start_engine(config: TrainConfig) -> Accelerator:
-    """An Accelerator for the settings; under torchrun or accelerate launch, one of several.
-
-    Raises:
-        InputError: the precision or the tracker is not to be had here.
-    """
-    on_gpu = torch.cuda.is_available() and config.device != "cpu"
-    if config.precision == "fp16" and not on_gpu:
-        raise InputError("precision fp16: needs a GPU; choose fp32 or bf16")
-    have = {"tensorboard": is_tensorboard_available, "wandb": is_wandb_available}
-    if config.tracker != "none" and not have[config.tracker]():
-        raise InputError(f"tracker {config.tracker}: not installed; pip install {config.tracker}")
-    if not torch.distributed.is_initialized():
-        # An earlier run in this process may have had another device or precision.
-        AcceleratorState._reset_state(reset_partial_state=True)
-    tracked = None if config.tracker == "none" else config.tracker
-    accelerator = Accelerator(
-        cpu=config.device == "cpu",
-        mixed_precision={"fp32": "no"}.get(config.precision, config.precision),
-        log_with=tracked,
-        project_dir=config.out,
-        # Towers may have parameters that no output depends on.
-        kwargs_handlers=[
-            DistributedDataParallelKwargs(find_unused_parameters=config.mode != "head")
-        ],
-    )
-    if accelerator.distributed_type not in ENGINES:
-        raise InputError(
-            f"{accelerator.distributed_type.value}: one process or data parallel (MULTI_GPU, "
-            "MULTI_CPU) can train; change the accelerate settings"
-        )
-    if tracked is not None:
-        settings = {k: v for k, v in config.as_dict().items() if v is not None}
-        accelerator.init_trackers(
-            "tensorboard" if tracked == "tensorboard" else "glasskit", settings
-        )
-    return accelerator
 
 
 def inputs_of(

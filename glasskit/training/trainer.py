@@ -2,72 +2,33 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from glasskit.errors import InputError
-from glasskit.losses.batch import ObjectiveOutput
 from glasskit.models import GlassModel, save_model
 from glasskit.training.config import TrainConfig
-from glasskit.training.encoders import HeadEncoder, LoraEncoder, TowerEncoder
+from glasskit.training.encoders import HeadEncoder, TowerEncoder
 from glasskit.training.feeds import Feed, Step
 from glasskit.training.gradients import backward, backward_in_parts
-from glasskit.training.log import Bar, JsonLog, flat
+from glasskit.training.lora import LoraEncoder
 from glasskit.training.optim import (
     MAX_LOGIT_SCALE,
     Average,
     Start,
-    all_finite,
     build_optimizer,
     rate_at,
     set_rate,
 )
+from glasskit.training.result import TrainResult
 from glasskit.training.state import RunState, load_state, save_state
 from glasskit.training.stopping import StopRequest
 from glasskit.training.validation import Validation
-
-Hook = Callable[[dict[str, Any]], None]
-"""Called with a line of the log."""
-
-
-class DivergedError(InputError):
-    """The loss or a weight is no number any more; the line names the step and what is kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainResult:
-    """How a run ended.
-
-    Args:
-        out: the run directory.
-        status: "finished" or "stopped".
-        step: steps done.
-        epoch: epochs finished.
-        best: scores of the kept model, with its epoch; None without validation.
-        signal: the signal that stopped it, or None.
-        repeats: places an epoch in which a photograph came again in its group.
-    """
-
-    out: Path
-    status: str
-    step: int
-    epoch: int
-    best: dict[str, float] | None
-    signal: int | None
-    repeats: int
-
-    @property
-    def exit_code(self) -> int:
-        """0, or 128 + the signal: 130 after Ctrl-C, 143 after SIGTERM."""
-        return 0 if self.signal is None else 128 + self.signal
+from glasskit.training.watch import Hook, Watch
 
 
 class Trainer:
@@ -102,8 +63,7 @@ class Trainer:
         on_epoch: Hook | None = None,
     ) -> None:
         self.config, self.accelerator, self.model = config, accelerator, model
-        self.feed, self.validation, self.bar = feed, validation, bar
-        self.on_step, self.on_epoch = on_step, on_epoch
+        self.feed, self.validation = feed, validation
         self.data = data
         self.out = Path(config.out)
         self.steps = len(feed.batches)
@@ -119,11 +79,10 @@ class Trainer:
         if config.compile:
             encoder.compile()
         self.encoder, self.engine = accelerator.prepare(encoder, self.optimizer)
-        # A number that is read makes a GPU wait for its step.
-        self.log_every = config.log_every or (1 if accelerator.device.type == "cpu" else 10)
+        pairs = feed.batches.sampler.groups * feed.batches.sampler.members
+        every = config.log_every or (1 if accelerator.device.type == "cpu" else 10)
+        self.watch = Watch(self.out, accelerator, every, pairs, bar, on_step, on_epoch)
         self.state = RunState()
-        self.unread: list[Tensor] = []  # losses since the last look, still on the device
-        self.clock = time.perf_counter()
 
     def fit(self, stop: StopRequest) -> TrainResult:
         """Train to the end, or until asked to stop; everything is saved either way.
@@ -132,17 +91,14 @@ class Trainer:
             DivergedError: a loss or a weight became NaN or infinite.
         """
         resumed = load_state(self) if self.config.resume else False
-        if self.accelerator.is_main_process:
-            self.log = JsonLog(self.out / "log.jsonl", self.state.step if resumed else None)
-        if not resumed:
-            self.validate(0)
-        with Bar(self.total, self.state.step, self.bar) as self.shown:
+        with self.watch.opened(self.state.step, self.total, resumed):
+            if not resumed:
+                self.validate(0)
             while self.state.step < self.total:
                 epoch, first = divmod(self.state.step, self.steps)
                 self.encoder.train()
                 for step in self.feed.epoch(epoch, first):
-                    output = self.step(step)
-                    self.report(epoch + 1, output)
+                    self.step(step, epoch + 1)
                     if self.state.step % self.steps == 0:
                         break  # the epoch's end comes before anything else
                     if self.stopping(stop):
@@ -156,7 +112,7 @@ class Trainer:
                     return self.result("stopped", stop)
         return self.result("finished", stop)
 
-    def step(self, step: Step) -> ObjectiveOutput:
+    def step(self, step: Step, epoch: int) -> None:
         """One batch: gradients, clipping, the optimizer, and what follows it."""
         config, accelerator = self.config, self.accelerator
         # Every draw of a step (dropout) follows from this: no generator's state needs to be kept.
@@ -179,100 +135,32 @@ class Trainer:
         self.state.step += 1
         if self.average is not None:
             self.average.update(self.state.step)
-        self.unread.append(output.total.detach())
-        return output
+        lr = self.optimizer.param_groups[0]["lr"]
+        self.watch.step(self.state.step, epoch, output, lr, self.temperature())
+
+    def temperature(self) -> Tensor | float:
+        """The temperature of the similarities, on the device where it is learned."""
+        scale = self.model.logit_scale
+        return (-scale.detach()).exp() if scale.requires_grad else self.config.temperature
 
     def validate(self, epoch: int) -> None:
         """Score the model as it would be saved, and save it where it is the best so far."""
-        self.check()
+        self.watch.check(self.state.step, self.parameters.values())
         with self.as_saved() as encoder:
             if self.validation is None:
                 better, scores = True, None
             else:
                 scores = self.validation.scores(encoder, self.objective)
                 better = scores.better(self.state.best, self.config.select)
-                line = {"step": self.state.step, "epoch": epoch, "val": scores._asdict()}
-                self.tell(line, self.on_epoch)
+                self.watch.validation(self.state.step, epoch, scores._asdict())
             if epoch and better:
                 self.state.best, self.state.best_epoch = scores, epoch
                 self.write_model()
 
-    def report(self, epoch: int, output: ObjectiveOutput) -> None:
-        """A line of the log every ``log_every`` steps; only then a number leaves the device."""
-        if not self.due(self.log_every):
-            return
-        steps = len(self.unread)
-        self.look()
-        now = time.perf_counter()
-        batches = self.feed.batches
-        pairs = steps * batches.sampler.groups * batches.sampler.members
-        scale = self.model.logit_scale
-        line = {
-            "step": self.state.step,
-            "epoch": epoch,
-            "loss": float(output.total.detach()),
-            "parts": {name: float(value.detach()) for name, value in output.parts.items()},
-            "lr": self.optimizer.param_groups[0]["lr"],
-            "temperature": float((-scale.detach()).exp())
-            if scale.requires_grad
-            else self.config.temperature,
-            "pairs_per_second": pairs / max(now - self.clock, 1e-9),
-            "time": time.time(),
-        }
-        self.clock = now
-        self.tell(line, self.on_step)
-
-    def tell(self, line: dict[str, Any], hook: Hook | None) -> None:
-        """Hand a line to the log, the trackers, the bar and the caller's hook."""
-        self.accelerator.log(flat(line), step=self.state.step)
-        if self.accelerator.is_main_process:
-            self.log.write(line)
-            if self.state.step:
-                self.shown.show(line)
-            if hook is not None:
-                hook(line)
-
-    def look(self) -> None:
-        """Read the losses since the last look and stop at the first that is no number.
-
-        Raises:
-            DivergedError: names the step.
-        """
-        if not self.unread:
-            return
-        finite = torch.stack(self.unread).isfinite().tolist()
-        first = self.state.step - len(finite) + 1
-        value = self.unread[finite.index(False)] if False in finite else None
-        self.unread = []
-        if value is not None:
-            self.diverged(first + finite.index(False), f"the loss is {float(value)}")
-
-    def diverged(self, step: int, what: str) -> None:
-        """Raises DivergedError, naming the step and the last good checkpoint."""
-        from glasskit.training.checkpoint import checkpoints
-
-        kept = checkpoints(self.out / "checkpoints")
-        last = (
-            f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written yet"
-        )
-        raise DivergedError(
-            f"training diverged at step {step}: {what}; {last}; try a lower lr or fp32"
-        )
-
     def save(self) -> None:
         """Write a checkpoint."""
-        self.check()
+        self.watch.check(self.state.step, self.parameters.values())
         save_state(self)
-
-    def check(self) -> None:
-        """Before anything is written: every loss and every weight is a number.
-
-        Raises:
-            DivergedError: names the step.
-        """
-        self.look()
-        if not all_finite(self.parameters.values()):
-            self.diverged(self.state.step, "a weight is NaN or infinite")
 
     @contextmanager
     def as_saved(self) -> Iterator[HeadEncoder | TowerEncoder]:
@@ -314,7 +202,7 @@ class Trainer:
         """Whether any process was asked to stop; all of them learn it at the same step."""
         if self.accelerator.num_processes == 1:
             return bool(stop)
-        if self.accelerator.device.type != "cpu" and not self.due(self.log_every):
+        if self.accelerator.device.type != "cpu" and not self.due(self.watch.every):
             return False  # asking the others makes a GPU wait
         asked = torch.tensor([int(bool(stop))], device=self.accelerator.device)
         return bool(self.accelerator.reduce(asked, "sum").item())
@@ -324,8 +212,6 @@ class Trainer:
         if not (self.out / "model.safetensors").exists():
             with self.as_saved():
                 self.write_model()
-        if self.accelerator.is_main_process:
-            self.log.close()
         repeats = self.feed.batches.sampler.plan(0).repeats
         step = self.state.step
         return TrainResult(

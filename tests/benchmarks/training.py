@@ -86,6 +86,7 @@ def trainer_for(folder: Path, model: nn.Module, groups: int, members: int, **mor
     config = TrainConfig.load(**settings)
     trainer = build_trainer(config, synthetic(folder), model, features=random_features())
     trainer.encoder.train()
+    trainer.watch.opened(0, trainer.total, resumed=False).__enter__()
     return trainer
 
 
@@ -149,7 +150,7 @@ def heads(rounds: int, one_thread: bool) -> list[BenchRow]:
             trainer = trainer_for(Path(name), model, groups, members, device="cpu")
             steps = cycle(list(trainer.feed.epoch(0)))
             calls = {
-                SUBJECT: lambda t=trainer, s=steps: t.step(next(s)),
+                SUBJECT: lambda t=trainer, s=steps: t.step(next(s), 1),
                 "heads and loss, forward and backward": loss_only(trainer, next(steps)),
                 "matrix products only": products_only(trainer, groups * members),
             }
@@ -199,8 +200,8 @@ def towers(rounds: int, workers: int) -> list[BenchRow]:
 
 def _synchronised(trainer: Trainer, steps: Iterable[Step]) -> None:
     for step in steps:
-        trainer.step(step)
-    trainer.unread.clear()
+        trainer.step(step, 1)
+    trainer.watch.unread.clear()
     torch.cuda.synchronize()
 
 
