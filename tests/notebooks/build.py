@@ -1,0 +1,121 @@
+"""`make notebooks`: run the text sources and write the notebooks with outputs beside them.
+
+python -m tests.notebooks.build [NAME ...], where a NAME is the beginning of a file name such as 03.
+
+A figure gets a picture beside its JSON, drawn by Chromium, so that it also shows where no
+JavaScript runs. Whatever differs from run to run (times, ids, widget models) is left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import kaleido
+import nbformat
+import plotly.graph_objects as go
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from PIL import Image
+
+from tests.notebooks.sources import PLOTLY, WIDGET, built_path, cells, read_source, sources
+
+WIDTH = 960
+SCALE = 1.5
+TIMEOUT = 600
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+METADATA = {
+    "jupytext": {"formats": "ipynb,py:percent"},
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python", "pygments_lexer": "ipython3"},
+}
+
+
+def build(source: Path) -> float:
+    """Run one source and write its notebook; returns the seconds that the run took.
+
+    Raises:
+        RuntimeError: a cell wrote a warning or an error message.
+    """
+    notebook = read_source(source)
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"{source.stem[:2]}-{number:02d}"
+        cell.metadata = nbformat.from_dict({})
+    start = time.perf_counter()
+    folder = {"metadata": {"path": str(source.parent)}}
+    NotebookClient(notebook, timeout=TIMEOUT, resources=folder, record_timing=False).execute()
+    seconds = time.perf_counter() - start
+    for cell in cells(notebook, "code"):
+        cell.outputs = [kept for out in cell.outputs if (kept := clean(out, source)) is not None]
+    notebook.metadata.pop("widgets", None)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    nbformat.validate(notebook)
+    built_path(source).write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    return seconds
+
+
+def clean(output: NotebookNode, source: Path) -> NotebookNode | None:
+    """An output as it is stored; None for one that shows nothing without a running kernel."""
+    if output.output_type == "stream" and output.name == "stderr":
+        raise RuntimeError(f"{source.name}: a cell wrote to stderr: {output.text.strip()[-500:]}")
+    data = output.get("data", {})
+    if WIDGET in data:
+        return None
+    output.pop("transient", None)
+    if PLOTLY in data:
+        picture = draw(data[PLOTLY])
+        data["image/png"] = base64.b64encode(picture).decode()
+        output.metadata = nbformat.from_dict({"image/png": {"width": WIDTH}})
+    return output
+
+
+def draw(spec: NotebookNode) -> bytes:
+    """A figure's picture as PNG in at most 256 colours."""
+    figure = go.Figure({"data": spec["data"], "layout": spec["layout"]})
+    options = {
+        "format": "png",
+        "width": figure.layout.width or WIDTH,
+        "height": figure.layout.height or 450,
+        "scale": SCALE,
+    }
+    drawn = Image.open(io.BytesIO(kaleido.calc_fig_sync(figure, opts=options))).convert("RGB")
+    small = drawn.quantize(256, dither=Image.Dither.NONE)
+    file = io.BytesIO()
+    small.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def main(names: list[str]) -> int:
+    """Build the notebooks whose names begin so, or all."""
+    chosen = [s for s in sources() if not names or s.stem.startswith(tuple(names))]
+    if not chosen:
+        print(f"no notebook begins with {' or '.join(names)}", file=sys.stderr)
+        return 2
+    browser = os.environ.get("BROWSER_PATH") or next(
+        filter(None, map(shutil.which, BROWSERS)), None
+    )
+    if browser is None:
+        print(
+            "Pictures beside the figures are drawn by Chromium, which was not found. Install it "
+            "(sudo apt-get install chromium) or say where it is: BROWSER_PATH=...",
+            file=sys.stderr,
+        )
+        return 2
+    os.environ["BROWSER_PATH"] = browser
+    kaleido.start_sync_server(n=1)
+    try:
+        for source in chosen:
+            print(f"{source.stem}: {build(source):.0f} s", flush=True)
+    finally:
+        kaleido.stop_sync_server()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,82 @@
+"""Every notebook teaches in the same shape: what, for whom, how long, exercises, where to go on."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from nbformat import NotebookNode
+
+from tests.notebooks.sources import cells, read_source, sources
+
+CELL_LINES = 25
+FUNCTION_LINES = 15
+CHECKS = 3
+HEADINGS = ("What you will see", "You will learn", "Before you start", "Running time")
+SEED = re.compile(r"^SEED = \d+$", re.MULTILINE)
+FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+@pytest.fixture(params=sources(), ids=lambda path: path.stem)
+def notebook(request: pytest.FixtureRequest) -> NotebookNode:
+    path: Path = request.param
+    return read_source(path)
+
+
+def prose(notebook: NotebookNode) -> str:
+    """All text cells."""
+    return "\n\n".join(cell.source for cell in cells(notebook, "markdown"))
+
+
+def test_begins_with_title_goals_prerequisites_and_time(notebook: NotebookNode) -> None:
+    first = notebook.cells[0]
+    assert first.cell_type == "markdown"
+    assert re.match(r"# \d · \S", first.source), "the first line is: # NUMBER · Title"
+    for heading in HEADINGS:
+        assert f"**{heading}" in first.source, heading
+    learn = first.source.split("**You will learn")[1].split("**Before you start")[0]
+    assert learn.count("\n- ") >= 3
+    assert re.search(r"\*\*Running time\.\*\* .*\d+ s", first.source)
+
+
+def test_ends_with_exercises_and_links(notebook: NotebookNode) -> None:
+    text = prose(notebook)
+    assert text.index("## Exercises") < text.index("## Where to read on")
+    exercises, links = text.split("## Exercises")[1].split("## Where to read on")
+    assert exercises.count("<details>") == exercises.count("</details>") >= 2
+    assert exercises.count("<summary>") == exercises.count("<details>")
+    assert len(re.findall(r"\]\((?:https://|\d\d_)", links)) >= 3
+
+
+def test_solutions_are_python(notebook: NotebookNode) -> None:
+    blocks = FENCED.findall(prose(notebook))
+    assert blocks
+    for block in blocks:
+        ast.parse(block)
+
+
+def test_one_seed_cell(notebook: NotebookNode) -> None:
+    seeded = [cell for cell in cells(notebook, "code") if SEED.search(cell.source)]
+    assert len(seeded) == 1
+    assert notebook.cells.index(seeded[0]) <= 3
+
+
+def test_cells_and_functions_are_short(notebook: NotebookNode) -> None:
+    for cell in cells(notebook, "code"):
+        lines = cell.source.splitlines()
+        assert len(lines) <= CELL_LINES, f"{len(lines)} lines: {lines[0]}"
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                size = node.end_lineno - node.lineno + 1
+                assert size <= FUNCTION_LINES, f"{node.name} has {size} lines: move it to glasskit"
+
+
+def test_printed_numbers_are_compared(notebook: NotebookNode) -> None:
+    code = [cell.source for cell in cells(notebook, "code")]
+    checked = [text for text in code if "# NBVAL_CHECK_OUTPUT" in text]
+    assert len(checked) >= CHECKS
+    assert all("print(" in text for text in checked)
+    assert not any("show(" in text for text in checked), "figures are asserted on, not compared"
+    assert any("assert " in text for text in code)
