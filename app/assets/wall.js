@@ -76,7 +76,7 @@ GlassKit.wall = (atlas) => {
     el("h3", {}, "How to look at this"),
     el("p", {}, "Each picture is a point. Pictures that the model finds alike stand together. A ◆ with a ",
       "name marks where the model puts a word: among the pictures that it takes to be about it."),
-    el("p", {}, "No caption ever named these concepts. Look left, then right: training on groups pulls ",
+    el("p", {}, "No caption ever named these concepts. Compare before with after: training on groups pulls ",
       "pictures of one idea together, and the words move to their pictures."),
     el("ul", {}, el("li", {}, "Point at a picture to see it, click to hang it here."),
       el("li", {}, "Point at a colour in the legend to see one family alone."),
