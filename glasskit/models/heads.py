@@ -41,9 +41,17 @@ class ConseHead(nn.Module):
         """(..., F) -> (..., L): the untrained part, the mean text vector of the likely classes."""
         return self.class_probabilities(features) @ self.class_vectors
 
+    def split(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(..., F) -> (..., F) what the map sees, and (..., L) what its result is added to.
+
+        Neither changes in training, so that a trainer computes both once.
+        """
+        return functional.normalize(features, dim=-1), self.bridge(features)
+
     def forward(self, features: Tensor) -> Tensor:
         """(..., F) -> (..., L), not normalised."""
-        return self.bridge(features) + self.map(functional.normalize(features, dim=-1))
+        seen, fixed = self.split(features)
+        return fixed + self.map(seen)
 
 
 class CentredTextMap(nn.Module):

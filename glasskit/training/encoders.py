@@ -26,7 +26,7 @@ NORMS = (nn.modules.batchnorm._BatchNorm,)
 class HeadEncoder(nn.Module):
     """Heads on cached tower features, with dropout of features while it trains.
 
-    What a head does with frozen weights alone (`bridge` of the built-in image head) is the same in
+    What the built-in image head does with frozen weights alone (`ConseHead.split`) is the same in
     every step: `inputs` computes it once, and a step is one matrix product a side.
 
     Args:
@@ -38,22 +38,20 @@ class HeadEncoder(nn.Module):
         super().__init__()
         self.model = model
         self.dropout = dropout
-        self.bridged = hasattr(model.image_head, "bridge")
+        self.splits = hasattr(model.image_head, "split")
 
     @torch.no_grad()
     def inputs(self, features: Tensor) -> Tensor:
-        """(n, F) image features -> (n, F) or, with what is frozen appended, (n, F + L)."""
-        if not self.bridged:
-            return features
-        return torch.cat([features, self.model.image_head.bridge(features)], dim=1)
+        """(n, F) image features -> (n, F) or, where the head splits, (n, F + L) both parts."""
+        return torch.cat(self.model.image_head.split(features), dim=1) if self.splits else features
 
     def images(self, inputs: Tensor) -> Tensor:
-        """(rows, F) or (rows, F + L) -> (rows, L), normalised."""
-        if not self.bridged:
+        """(rows, F) or (rows, F + L) from `inputs` -> (rows, L), normalised."""
+        if not self.splits:
             return self.model.embed_image_features(self._drop(inputs))
-        width = self.model.image_head.map.in_features
-        features, fixed = inputs[:, :width], inputs[:, width:]
-        return functional.normalize(fixed + self.model.image_head.map(self._drop(features)), dim=-1)
+        head = self.model.image_head
+        seen, fixed = inputs.tensor_split([head.map.in_features], dim=1)
+        return functional.normalize(fixed + head.map(self._drop(seen)), dim=-1)
 
     def texts(self, features: Tensor) -> Tensor:
         """(rows, G) -> (rows, L), normalised."""

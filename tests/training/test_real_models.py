@@ -8,6 +8,7 @@ from PIL import Image
 
 from glasskit.models import GlassModel, load_model
 from glasskit.training import read_log, train
+from glasskit.training.encoders import HeadEncoder
 from tests.training.toys import toy_config, toy_dataset, toy_features
 
 pytestmark = pytest.mark.slow
@@ -42,6 +43,19 @@ def test_the_built_in_model_trains_whole_with_patch_tokens(tmp_path):
     after = encode(kept, dataset.image(0))
     torch.testing.assert_close(after, encode(model, dataset.image(0)))
     assert not torch.allclose(after, before)
+
+
+def test_the_head_encoder_is_the_model_itself():
+    """Training sees the very vectors that the trained model gives later."""
+    model = load_model("lite0-minilm", device="cpu")
+    with torch.no_grad():
+        model.image_head.map.weight.normal_()
+        model.text_head.map.weight.normal_()
+        features, texts = 3 * torch.rand(7, model.image_width), torch.randn(7, model.text_width)
+        encoder = HeadEncoder(model, dropout=0.3).eval()
+        images = encoder.images(encoder.inputs(features))
+        torch.testing.assert_close(images, model.embed_image_features(features))
+        torch.testing.assert_close(encoder.texts(texts), model.embed_text_features(texts))
 
 
 def test_heads_of_the_built_in_model_train_through_the_frozen_part(tmp_path):
