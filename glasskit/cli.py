@@ -162,6 +162,30 @@ def report(
     out.print("written: " + ", ".join(str(path) for path in written))
 
 
+@app.command()
+def study(
+    dataset: DatasetName,
+    images: Images = None,
+    model: Annotated[str, typer.Option(help=MODEL)] = "lite0-minilm",
+    recipes: Annotated[str, typer.Option(help="names with commas between; default: all")] = "",
+    folds: Annotated[int, typer.Option(help="cross-validate in parts; 0: train to test")] = 0,
+    seeds: Annotated[int, typer.Option(help="runs of each recipe", min=1)] = 1,
+    json_file: Json = None,
+) -> None:
+    """Train recipes side by side and compare them on pictures that none of them trained on."""
+    from glasskit.data import load_dataset
+    from glasskit.study import RECIPES, as_dict, choose, markdown, study
+
+    chosen = choose([name.strip() for name in recipes.split(",") if name.strip()] or list(RECIPES))
+    data = load_dataset(dataset, images=images)
+    with bar("training recipes") as progress:
+        result = study(
+            data, chosen, model=model, folds=folds, seeds=range(seeds), progress=progress
+        )
+    print(markdown(result))
+    _write_json(json_file, as_dict(result))
+
+
 @app.command("app")
 def serve(
     port: Annotated[int, typer.Option(help="port to listen on", min=1, max=65535)] = 7860,

@@ -198,6 +198,20 @@ def test_a_refusal_stops_and_what_came_is_kept() -> None:
     assert seen == [(i, 12) for i in range(1, 13)]
 
 
+def test_a_person_who_stops_loses_nothing() -> None:
+    records = [Record(str(i), "feast", (f"cake {i}",)) for i in range(12)]
+
+    def stop(done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with serve(lambda asked: chat("People gather")) as server:
+        endpoint = _endpoint(server.address)
+        with pytest.raises(KeyboardInterrupt):
+            write_themes(endpoint, [FEAST], records, stop)
+        assert estimate(endpoint, [FEAST], records).questions == 12 - len(server.asked) <= 9
+
+
 def test_the_estimate_counts_questions_tokens_and_cost() -> None:
     endpoint = _endpoint("http://127.0.0.1:9")
     one = estimate(endpoint, [FEAST], [RECORD])

@@ -1,0 +1,338 @@
+"""From captions to a data set that the kit reads: whole runs on five subjects and on real words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import glasskit.models
+from glasskit.build import BuildSettings, Endpoint, build_dataset
+from glasskit.build.leaks import leaked_words
+from glasskit.build.themes import Estimate
+from glasskit.cli import app
+from glasskit.data import load_dataset
+from glasskit.errors import InputError
+from tests.build.test_endpoint import chat, question
+from tests.build.toys import SUBJECTS, SubjectModel, captions, write_csv, write_vocabulary
+from tests.web_stand_in import Answer, Asked, StandIn, serve
+
+MODEL: Any = SubjectModel()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> BuildSettings:
+    """A build of five concepts in a fresh directory."""
+    return BuildSettings(
+        source=write_csv(tmp_path / "captions.csv"),
+        out=tmp_path / "built",
+        vocabulary=write_vocabulary(tmp_path / "names.toml"),
+        groups=5,
+        hard_negatives=2,
+    )
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_groups_names_and_splits_come_out_right(settings: BuildSettings) -> None:
+    built = build_dataset(settings, MODEL)
+    assert set(built.dataset.by_name) == set(SUBJECTS)
+    for record in built.dataset.records:
+        assert record.key.startswith(record.concept)
+        assert len(record.literal) == 2
+        assert record.theme == ()
+    value = built.report.as_dict()
+    assert value["agreement"] == {
+        "labelled": 60,
+        "labels": 5,
+        "purity": 1.0,
+        "nmi": 1.0,
+        "ari": pytest.approx(1.0),
+        "named": 1.0,
+    }
+    assert value["purity"]["within"] > 0.8 > 0.2 > value["purity"]["between"]
+    assert value["splits"] == {"train": 45, "val": 5, "test": 10}
+    assert value["themes"] == {"written": 0, "missing": 60}
+    assert [group["photographs"] for group in value["groups"]] == [12] * 5
+
+
+def test_what_is_written_is_read_by_the_kit(settings: BuildSettings) -> None:
+    built = build_dataset(settings, MODEL)
+    assert set(_files(settings.out)) == {
+        "annotations.json",
+        "taxonomy.json",
+        "report.md",
+        "report.json",
+    }
+    pictures = settings.out / "images"
+    pictures.mkdir()
+    for record in built.dataset.records:
+        Image.new("RGB", (4, 4)).save(pictures / record.key)
+    data = load_dataset(settings.out / "annotations.json")
+    assert data.concepts == built.dataset.concepts
+    assert {record.key: record for record in data.records} == {
+        record.key: record for record in built.dataset.records
+    }
+    assert data.by_name["feast"].levels == ("feast", "party", "doing", "life")
+    assert all(len(concept.hard_negatives) == 2 for concept in data.concepts)
+    assert data.image(0).size == (4, 4)
+
+
+def test_the_same_seed_builds_the_same_files(settings: BuildSettings, tmp_path: Path) -> None:
+    build_dataset(settings, MODEL)
+    build_dataset(replace(settings, out=tmp_path / "two" / "built"), MODEL)
+    assert _files(settings.out) == _files(tmp_path / "two" / "built")
+    build_dataset(replace(settings, out=tmp_path / "three" / "built", seed=1), MODEL)
+    other = _files(tmp_path / "three" / "built")
+    assert other["annotations.json"] != _files(settings.out)["annotations.json"]
+
+
+def test_an_earlier_build_is_not_overwritten(settings: BuildSettings) -> None:
+    build_dataset(settings, MODEL)
+    before = _files(settings.out)
+    with pytest.raises(InputError, match=r"annotations\.json is there already; say --overwrite"):
+        build_dataset(replace(settings, seed=1), MODEL)
+    assert _files(settings.out) == before
+    build_dataset(replace(settings, seed=1, overwrite=True), MODEL)
+    assert _files(settings.out) != before
+
+
+# --- leaks
+
+
+LEAKING = [
+    ("feast-0.png", "feasting on cake by candles", "feast"),
+    ("voyage-0.png", "a ship on its voyage under sail", "voyage"),
+    ("only.png", "wheat and a barn and two harvests", "harvest"),
+]
+
+
+def test_captions_that_name_the_concept_are_reported(settings: BuildSettings) -> None:
+    write_csv(settings.source, captions() + LEAKING)
+    built = build_dataset(settings, MODEL)
+    found = {(leak.image, leak.words) for leak in built.report.leaks}
+    assert found == {
+        ("feast-0.png", ("feasting",)),
+        ("voyage-0.png", ("voyage",)),
+        ("only.png", ("harvests",)),
+    }
+    assert len(built.dataset) == 61, "nothing is dropped without being told"
+    text = (settings.out / "report.md").read_text()
+    assert "3 captions use a word of their concept" in text
+    assert "| only.png | harvest | harvests | wheat and a barn and two harvests |" in text
+
+
+def test_fix_leaks_drops_them(settings: BuildSettings) -> None:
+    write_csv(settings.source, captions() + LEAKING)
+    built = build_dataset(replace(settings, fix_leaks=True), MODEL)
+    assert not any(
+        leaked_words(text, (record.concept,))
+        for record in built.dataset.records
+        for text in record.literal
+    )
+    assert len(built.dataset) == 60
+    assert built.report.as_dict()["leaks"]["photographs_dropped"] == 1
+
+
+def test_a_concept_that_loses_all_its_captions_is_left_out(settings: BuildSettings) -> None:
+    rows = [(i, f"a feast: {text}" if c == "feast" else text, c) for i, text, c in captions()]
+    write_csv(settings.source, rows)
+    built = build_dataset(replace(settings, fix_leaks=True, hard_negatives=4), MODEL)
+    assert "feast" not in built.dataset.by_name
+    assert all("feast" not in concept.hard_negatives for concept in built.dataset.concepts)
+    (settings.out / "images").mkdir()
+    assert len(load_dataset(settings.out / "annotations.json")) == 48
+
+
+# --- pictures
+
+
+def test_pictures_that_are_missing_are_named(settings: BuildSettings, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no picture for record 'feast-0\.png'"):
+        build_dataset(replace(settings, images=tmp_path), MODEL)
+    with pytest.raises(InputError, match="no such folder of pictures"):
+        build_dataset(replace(settings, images=tmp_path / "none"), MODEL)
+    assert not settings.out.exists()
+
+
+def test_a_folder_is_its_own_folder_of_pictures(settings: BuildSettings, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for image, text, _ in captions():
+        Image.new("RGB", (4, 4)).save(folder / image)
+        with (folder / image).with_suffix(".txt").open("a") as file:
+            file.write(text + "\n")
+    built = build_dataset(replace(settings, source=folder), MODEL)
+    assert built.dataset.image(0).size == (4, 4)
+    assert len(built.dataset) == 60
+    assert built.report.agreement is None
+
+
+# --- with an endpoint
+
+
+@contextmanager
+def _writer() -> Iterator[StandIn]:
+    def answer(asked: Asked) -> Answer:
+        concept = "Concept:" in question(asked)
+        return chat('["kind", "sort", "being"]' if concept else "Something dear to people")
+
+    with serve(answer) as server:
+        yield server
+
+
+def test_an_endpoint_writes_themes_and_the_levels_that_nobody_has(
+    settings: BuildSettings, tmp_path: Path
+) -> None:
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(SUBJECTS))
+    asked_for: list[Estimate] = []
+    with _writer() as server:
+        built = build_dataset(
+            replace(settings, vocabulary=names),
+            MODEL,
+            Endpoint(server.address, "tiny", {}),
+            asked_for.append,
+        )
+        assert len(server.asked) == asked_for[0].questions == 60 + 5
+    assert {record.theme for record in built.dataset.records} == {("Something dear to people",)}
+    assert built.dataset.by_name["feast"].levels == ("feast", "kind", "sort", "being")
+    assert "60 were written by tiny, 0 are left to you" in (settings.out / "report.md").read_text()
+
+
+def test_nothing_is_asked_or_written_by_one_who_says_no(settings: BuildSettings) -> None:
+    def no(_: Estimate) -> None:
+        raise InputError("stopped")
+
+    with _writer() as server:
+        with pytest.raises(InputError, match="stopped"):
+            build_dataset(settings, MODEL, Endpoint(server.address, "tiny", {}), no)
+        assert not server.asked
+    assert not settings.out.exists()
+
+
+def test_without_levels_in_the_vocabulary_there_are_none(
+    settings: BuildSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("glasskit.build.assemble.find_wordnet", lambda: None)
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(SUBJECTS))
+    built = build_dataset(replace(settings, vocabulary=names), MODEL)
+    assert {concept.levels[1:] for concept in built.dataset.concepts} == {(None, None, None)}
+    assert built.report.as_dict()["concepts_with_levels"] == 0
+
+
+# --- the command
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs the command line with the toy model in place of the built-in one."""
+    monkeypatch.setattr(glasskit.models, "load_model", lambda name: MODEL)
+    return lambda *words, text="": CliRunner().invoke(app, [str(w) for w in words], input=text)
+
+
+def _words(settings: BuildSettings) -> list[Any]:
+    return ["build", settings.source, "--out", settings.out, "--vocabulary", settings.vocabulary]
+
+
+def test_the_command_builds_offline_and_says_how_to_train(
+    settings: BuildSettings, run: Any, tmp_path: Path
+) -> None:
+    done = run(*_words(settings), "--concepts", 5, "--json", tmp_path / "out" / "r.json")
+    assert done.exit_code == 0, done.output
+    assert "60 photographs in 5 concepts" in done.output
+    assert "theme captions are left to you" in done.output
+    assert f"glasskit train {settings.out / 'annotations.json'} --images DIR" in done.output
+    assert json.loads((tmp_path / "out" / "r.json").read_text()) == json.loads(
+        (settings.out / "report.json").read_text()
+    )
+
+
+def test_the_command_prints_the_cost_and_asks_first(settings: BuildSettings, run: Any) -> None:
+    with _writer() as server:
+        words = [*_words(settings), "--concepts", 5, "--endpoint", server.address]
+        words += ["--llm-model", "tiny", "--price-in", 1000, "--price-out", 1000]
+        refused = run(*words, text="n\n")
+        assert refused.exit_code == 1
+        assert "60 questions to tiny, about " in refused.output
+        assert " at your prices" in refused.output
+        assert not server.asked
+        assert not settings.out.exists()
+        agreed = run(*words, "--yes")
+        assert agreed.exit_code == 0, agreed.output
+        assert len(server.asked) == 60
+        again = run(*words, "--overwrite")
+        assert again.exit_code == 0, "nothing is left to ask, so nothing has to be agreed"
+        assert len(server.asked) == 60
+
+
+def test_an_endpoint_needs_a_model(settings: BuildSettings, run: Any) -> None:
+    done = run(*_words(settings), "--endpoint", "http://127.0.0.1:9")
+    assert isinstance(done.exception, InputError)
+    assert "belong together" in str(done.exception)
+
+
+def test_the_data_command_says_where_the_photographs_are(run: Any, tmp_path: Path) -> None:
+    done = run("data", "coco-concepts")
+    assert done.exit_code == 0
+    assert "750 photographs under 50 concepts" in done.output
+    assert "not here" in done.output
+    assert "--download" in done.output
+    done = run("data", "coco-concepts", "--to", tmp_path)
+    assert f"the photographs are in {tmp_path}" in done.output
+
+
+def test_the_download_command_fetches_from_an_address(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import glasskit.data.coco_concepts.download as fetching
+
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.jpg")
+    data = (tmp_path / "a.jpg").read_bytes()
+    monkeypatch.setattr(fetching, "photograph_ids", lambda: ["139", "785"])
+    with serve(lambda asked: Answer(data)) as server:
+        words = ["data", "coco-concepts", "--download", "--from", server.address]
+        done = run(*words, "--to", tmp_path / "photos")
+        assert done.exit_code == 0, done.output
+        assert "2 photographs came, 0 were there" in done.output
+        assert "0 photographs came, 2 were there" in run(*words, "--to", tmp_path / "photos").output
+    assert len(list((tmp_path / "photos").iterdir())) == 2
+
+
+# --- on real words
+
+
+@pytest.mark.slow
+def test_groups_of_coco_concepts_agree_with_its_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GLASSKIT_CACHE")  # the built-in model keeps its own work for all tests
+    data = load_dataset("coco-concepts")
+    names = list(data.groups())[:8]
+    rows = [(r.key, text, r.concept) for r in data.records for text in r.literal]
+    vocabulary = tmp_path / "names.txt"
+    vocabulary.write_text("\n".join(data.labels(1)))
+    settings = BuildSettings(
+        source=write_csv(tmp_path / "c.csv", [row for row in rows if row[2] in names]),
+        out=tmp_path / "built",
+        vocabulary=vocabulary,
+        groups=8,
+    )
+    built = build_dataset(settings, glasskit.models.load_model("lite0-minilm"))
+    same = built.report.agreement
+    assert same is not None
+    assert same.labels == 8
+    assert same.purity > 0.6
+    assert same.nmi > 0.6
+    assert same.named > 0.2, "ten times chance among the 50 names"
+    assert built.report.tightness.within > 3 * built.report.tightness.between
