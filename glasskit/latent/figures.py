@@ -24,6 +24,8 @@ def map_figure(
     *,
     level: int | None = None,
     names: bool = True,
+    title: str = "",
+    height: int = 520,
 ) -> go.Figure:
     """Maps side by side, one point a picture, coloured by a level of the taxonomy.
 
@@ -32,6 +34,8 @@ def map_figure(
         maps: for each map its title, (n, 2) places of the pictures, (c, 2) of the concepts.
         level: 1 to 4; the most general with 5 to 12 labels where none is given.
         names: write the names of concepts at their places.
+        title: one line above.
+        height: in pixels.
     """
     level = level or family_level(dataset.concepts)
     colours = level_colours(dataset.concepts, level)
@@ -74,7 +78,7 @@ def map_figure(
             )
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
-    return calm(figure, height=520)
+    return _below_title(calm(figure, height=height, title=title))
 
 
 def bars_figure(
@@ -108,14 +112,11 @@ def bars_figure(
         )
     most = max(score for _, score in [*before, *after])
     figure.update_xaxes(range=[0, 1.15 * max(most, 1e-6)], title="cosine similarity")
-    calm(figure, height=380 if title else 330, title=title)
-    if title:
-        figure.update_layout(margin={"t": 100})
-    return figure
+    return _below_title(calm(figure, height=380 if title else 330, title=title))
 
 
 def similarity_figure(
-    before: np.ndarray, after: np.ndarray, captions: Sequence[str] | None = None
+    before: np.ndarray, after: np.ndarray, captions: Sequence[str] | None = None, *, title: str = ""
 ) -> go.Figure:
     """Pairwise cosine similarity of a group's pictures before and after training.
 
@@ -123,6 +124,7 @@ def similarity_figure(
         before: (n, L) vectors.
         after: (n, L) vectors of the same pictures by the other model.
         captions: n texts shown on hover.
+        title: one line above.
     """
     figure = make_subplots(1, 2, subplot_titles=["before training", "after training"])
     texts = [_hover(text, "") for text in captions] if captions is not None else None
@@ -140,9 +142,16 @@ def similarity_figure(
         )
     figure.update_xaxes(visible=False, constrain="domain")
     figure.update_yaxes(visible=False, scaleanchor="x", autorange="reversed")
-    return calm(figure, height=380)
+    return _below_title(calm(figure, height=440 if title else 380, title=title))
 
 
 def _hover(caption: str, concept: str) -> str:
     text = "<br>".join(escape(line) for line in wrap(caption, 48))
     return f"<b>{escape(concept)}</b><br>{text}" if concept else text
+
+
+def _below_title(figure: go.Figure) -> go.Figure:
+    """Room for the titles of panels below the title of all."""
+    if figure.layout.title.text:
+        figure.update_layout(margin={"t": 100})
+    return figure

@@ -13,8 +13,11 @@ from glasskit.latent.figures_style import FAINT, INK, SERIES, calm
 from glasskit.latent.pulls import Pulls
 
 GROUPS = (SERIES[1], SERIES[2], SERIES[3], SERIES[5], SERIES[4], SERIES[6])
-LONGEST = 0.42
+LONGEST = 0.6
 """Length of the longest arrow, where the circle's radius is 1."""
+
+INNER, OUTER = 0.87, 1.07
+"""Images and texts that point the same way would hide each other: each kind has its own ring."""
 
 
 def matrix_figure(
@@ -81,8 +84,8 @@ def pulls_figure(
 ) -> go.Figure:
     """Batches of plane vectors on their circles, with an arrow for where each one is turned.
 
-    A round mark is an image, a square one its text; a colour is a group. Arrows of all panels have
-    one scale, the longest being ``LONGEST``.
+    A round mark on the inner ring is an image, a square one on the outer ring a text; a colour is a
+    group. Arrows of all panels have one scale, the longest being ``LONGEST``.
 
     Args:
         panels: a title and a batch of width 2 each.
@@ -97,37 +100,44 @@ def pulls_figure(
     )
     for column, one in enumerate(panels.values(), start=1):
         turn = np.linspace(0, 2 * np.pi, 121)
-        figure.add_scatter(
-            x=np.cos(turn).round(4),
-            y=np.sin(turn).round(4),
-            mode="lines",
-            line={"color": FAINT, "width": 2},
-            hoverinfo="skip",
-            showlegend=False,
-            row=1,
-            col=column,
-        )
+        for radius in (INNER, OUTER):
+            figure.add_scatter(
+                x=(radius * np.cos(turn)).round(4),
+                y=(radius * np.sin(turn)).round(4),
+                mode="lines",
+                line={"color": FAINT, "width": 2},
+                hoverinfo="skip",
+                showlegend=False,
+                row=1,
+                col=column,
+            )
         for g in range(len(one.image)):
             label = names[g] if names else f"group {g + 1}"
             _marks(figure, column, one, g, label)
             if arrows and longest > 0:
-                for vectors, pull in ((one.image, one.image_pull), (one.text, one.text_pull)):
+                for vectors, pull in (
+                    (INNER * one.image, one.image_pull),
+                    (OUTER * one.text, one.text_pull),
+                ):
                     _arrows(figure, column, vectors[g], pull[g] * LONGEST / longest, GROUPS[g])
-    figure.update_xaxes(visible=False, range=[-1.45, 1.45], constrain="domain")
-    figure.update_yaxes(visible=False, range=[-1.35, 1.35])
+    figure.update_xaxes(visible=False, range=[-1.3, 1.3], constrain="domain")
+    figure.update_yaxes(visible=False, range=[-1.22, 1.22])
     for column in range(1, len(panels) + 1):
         mark = "" if column == 1 else str(column)
         figure.layout[f"yaxis{mark}"].scaleanchor = f"x{mark}"
-    calm(figure, height=460, title=title)
+    calm(figure, height=560, title=title)
     figure.update_layout(
         margin={"t": 96, "b": 56},
-        legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.02, "yanchor": "top"},
+        legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": 0, "yanchor": "top"},
     )
     return figure
 
 
 def _marks(figure: go.Figure, column: int, one: Pulls, g: int, label: str) -> None:
-    for vectors, symbol, what in ((one.image, "circle", "image"), (one.text, "square", "text")):
+    for vectors, symbol, what in (
+        (INNER * one.image, "circle", "image"),
+        (OUTER * one.text, "square", "text"),
+    ):
         figure.add_scatter(
             x=vectors[g, :, 0].numpy().round(4),
             y=vectors[g, :, 1].numpy().round(4),

@@ -1,0 +1,374 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 3 · The grouped loss, drawn
+#
+# **What you will see.** Nine pictures and nine captions on a circle, and an arrow at each for where
+# a loss turns it. You will see the usual loss tear a group apart, the grouped loss leave a stray
+# caption alone, and a loss that reports success on pure noise.
+#
+# **You will learn**
+# - what the *outer* and the *inner* loss ask for, from the formula to a number made by hand;
+# - who is pulled where, and what temperature and alpha change about it;
+# - how pairwise and centroid forms differ, and why a member must not sit in its own centroid;
+# - that these losses give the values of the published code.
+#
+# **Before you start.** Cosine similarity and the softmax. Notebook 1 says what the loss is for.
+#
+# **Running time.** About 15 s on two cores; nothing is trained but eighteen points.
+
+# %%
+import math
+
+import torch
+
+from glasskit.latent.figures import show
+from glasskit.latent.figures_curves import Curve, curves_figure, over_seeds
+from glasskit.latent.figures_losses import matrix_figure, pulls_figure
+from glasskit.latent.play import explore
+from glasskit.latent.pulls import let_go, loss_of, on_circle, pulls
+from glasskit.losses import GroupedContrastiveLoss, inner_loss, outer_loss
+
+SEED = 0
+
+# %% [markdown]
+# ## A batch that fits on a circle
+#
+# A batch holds **M groups of N pairs**, an image and a text each, all of length 1. Real vectors
+# have 384 or 512 numbers; ours have two, so they lie on a circle. Three groups of three pairs:
+# *feast*, *sea*, *work*. One caption of *feast* is a stray: it lies among the sea's.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+names = ["feast", "sea", "work"]
+image = on_circle([[75, 95, 120], [195, 215, 238], [318, 336, 300]])
+text = on_circle([[105, 62, 172], [228, 188, 205], [345, 308, 328]])
+M, N, L = image.shape
+B = M * N
+print(f"{M} groups of {N} pairs, width {L}: {B} images, {B} texts, {B * B} similarities")
+print(f"CLIP calls {B} of them right and {B * B - B} wrong")
+print(f"groups call {M * N * N} of them right and {B * B - M * N * N} wrong")
+
+# %%
+cosine = image.flatten(0, 1) @ text.flatten(0, 1).T
+matrix = matrix_figure(
+    {"Every image with every text": cosine},
+    groups=M,
+    digits=1,
+    title="Framed: pairs of one group. The third row and column hold the stray",
+)
+assert len(matrix.layout.shapes) == M
+show(matrix)
+
+# %% [markdown]
+# ## The outer loss: groups apart from groups
+#
+# Write *S<sub>ab</sub>* for the cosine of image *a* and text *b*, divided by a temperature τ, and
+# *P(a)* for the texts of *a*'s group. The softmax of row *a* is a lottery among all texts. The
+# outer loss asks how much of it stays inside the group:
+#
+# > L<sub>out</sub> = ½ { mean<sub>a</sub> [ log Σ<sub>b</sub> e<sup>S<sub>ab</sub></sup> −
+# > log Σ<sub>b ∈ P(a)</sub> e<sup>S<sub>ab</sub></sup> ] + the same for texts, on the transpose }
+#
+# The sum over the group stands *inside* the logarithm. By hand, literally:
+
+# %%
+# NBVAL_CHECK_OUTPUT
+tau = 0.3
+S = cosine / tau
+own = torch.block_diag(*[torch.ones(N, N)] * M).bool()
+
+
+def literal(S):
+    inside = S.masked_fill(~own, -math.inf)
+    return (S.logsumexp(1) - inside.logsumexp(1)).mean()
+
+
+by_hand = (literal(S) + literal(S.T)) / 2
+print(f"by hand    {by_hand:.4f}")
+print(f"outer_loss {outer_loss(image, text, temperature=tau):.4f}")
+assert torch.isclose(by_hand, outer_loss(image, text, temperature=tau))
+
+# %% [markdown]
+# ## Who is pulled where
+#
+# A loss teaches by its gradient. The arrow at each mark is *minus* the gradient: where this loss
+# would turn this vector. To the left the CLIP loss, for which the rest of the group is wrong; to
+# the right the outer loss.
+
+# %%
+clip = pulls(image, text, loss_of("clip", temperature=tau))
+outer = pulls(image, text, lambda u, v: outer_loss(u, v, temperature=tau))
+arrows = pulls_figure(
+    {"CLIP: each image its own caption": clip, "outer loss: each image its group": outer},
+    names=names,
+    title="Where two losses turn the same batch",
+)
+assert sum(bool(a.showarrow) for a in arrows.layout.annotations) > 10
+show(arrows)
+
+# %% [markdown]
+# Look inside a group. CLIP sets its members against each other: an image is pushed off the caption
+# of its neighbour, which may describe it just as well. The outer loss has no quarrel inside a
+# group; its arrows are longest where another group is near. As numbers, the slope of both losses in
+# each similarity:
+
+# %%
+# NBVAL_CHECK_OUTPUT
+rows = {"CLIP": lambda S: -S.log_softmax(1).diagonal().mean(), "outer": literal}
+for name, loss in rows.items():
+    S = (cosine / tau).requires_grad_()
+    slope = torch.autograd.grad(loss(S) + loss(S.T), S)[0]
+    for what, text_number in (("its own caption", 3), ("its neighbour's", 4), ("a stranger's", 0)):
+        way = "pushed off" if slope[3, text_number] > 0 else "pulled to"
+        print(f"{name:<5} the first image of sea is {way} {what}")
+
+# %% [markdown]
+# ## One easy friend is enough
+#
+# Because the sum is inside the logarithm, an image is content when *one* text of its group is near.
+# The stray caption is hardly missed by the images of *feast*. UniCL, another grouped loss, takes
+# the mean of logs instead: every partner must come near, the stray above all.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+unicl = pulls(image, text, loss_of("unicl", temperature=tau))
+turned = {"outer": outer, "UniCL": unicl}
+for name, one in turned.items():
+    images = one.image_pull[0].norm(dim=-1)
+    print(f"{name:<6} loss {one.value:.2f}, mean pull on the images of feast {images.mean():.2f}")
+ratio = unicl.image_pull[0].norm() / outer.image_pull[0].norm()
+print("UniCL pulls them harder:", bool(ratio > 1.2))
+print(f"UniCL is at least log N above: {unicl.value >= outer.value + math.log(N)}")
+
+# %%
+arrows = pulls_figure(
+    {"outer: one near text satisfies": outer, "UniCL: all of them must be near": unicl},
+    names=names,
+    title="The same batch, two ways to treat a stray",
+)
+assert len(arrows.data) == 2 * (2 + 2 * M)
+show(arrows)
+
+# %% [markdown]
+# ## The inner loss: a group around its centre
+#
+# The outer loss alone lets a group lie loosely. The inner loss multiplies every image of a group
+# with every text of it, number by number, and normalises: *c<sub>g,ij</sub>* = (I<sub>g,i</sub> ∗
+# T<sub>g,j</sub>) / length. Their mean direction is the centre μ<sub>g</sub>, and each product has
+# to find its own centre among all centres:
+#
+# > L<sub>in</sub> = mean<sub>g,ij</sub> [ log Σ<sub>h</sub> e<sup>c<sub>g,ij</sub> · μ<sub>h</sub>
+# > / τ′</sup> − c<sub>g,ij</sub> · μ<sub>g</sub> / τ′ ]
+#
+# > L = α L<sub>out</sub> + (1 − α) L<sub>in</sub>, with α = 0.7 and τ = τ′ = 0.1 in the paper.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+products = torch.nn.functional.normalize(image[:, :, None] * text[:, None], dim=-1)  # (M, N, N, L)
+centres = torch.nn.functional.normalize(products.mean((1, 2)), dim=-1)
+logits = products.reshape(-1, L) @ centres.T / tau
+target = torch.arange(M).repeat_interleave(N * N)
+by_hand = torch.nn.functional.cross_entropy(logits, target)
+print(f"by hand    {by_hand:.4f}")
+print(f"inner_loss {inner_loss(image, text, temperature=tau):.4f}")
+assert torch.isclose(by_hand, inner_loss(image, text, temperature=tau))
+
+# %% [markdown]
+# ## Turn the knobs
+#
+# Run this cell in JupyterLab and move the sliders. **Alpha** 1 is the outer loss alone, 0 the inner
+# alone. A low **temperature** makes the lottery winner-takes-all: long arrows at the few hardest
+# marks, none elsewhere. A high one pulls at everything a little.
+
+
+# %%
+def drawn(alpha, temperature):
+    loss = GroupedContrastiveLoss(alpha, temperature, temperature)
+    one = pulls(image, text, lambda u, v: loss(u, v).total)
+    free = let_go(image, text, lambda u, v: loss(u, v).total, steps=150, rate=0.1)
+    return pulls_figure(
+        {f"pulls, loss {one.value:.2f}": one, f"150 steps later, loss {free.value:.2f}": free},
+        names=names,
+        title=f"alpha {alpha:g}, temperature {temperature:g}",
+    )
+
+
+first = explore(drawn, alpha=[0, 0.35, 0.7, 0.85, 1], temperature=[0.05, 0.1, 0.3, 0.6, 1])
+assert first.layout.title.text == "alpha 0.7, temperature 0.3"
+
+# %% [markdown]
+# How concentrated does the pull become? For the images of our batch, the share of the push that
+# goes to the *nearest* text of a foreign group, over the temperature:
+
+# %%
+taus = [0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0]
+foreign = cosine.masked_fill(own, -math.inf)
+share = [100 * (foreign / t).softmax(1).amax(1).mean().item() for t in taus]
+focus = curves_figure(
+    {"share of the nearest": Curve(taus, share)},
+    x="temperature",
+    y="share of the push",
+    suffix="%",
+    logarithmic=True,
+    level=("shared\nalike", 100 / (B - N)),
+    title="A cold loss sees only its nearest enemy",
+)
+assert share == sorted(share, reverse=True)
+show(focus)
+
+# %% [markdown]
+# ## Pairwise or centroid
+#
+# The paper has a cheaper form. Outer: the mean image of each group against the mean text of each
+# group, M × M numbers instead of B × B. Inner: each image against the image centroids, each text
+# against the text centroids. Watch the stray: in a mean, one vote of three is quickly outvoted.
+
+# %%
+forms = {
+    variant: pulls(image, text, loss_of(name, temperature=tau, inner_temperature=tau))
+    for variant, name in (("pairwise", "grouped"), ("centroid", "grouped-centroid"))
+}
+arrows = pulls_figure(forms, names=names, title="The grouped loss in its two forms")
+assert set(forms) == {"pairwise", "centroid"}
+show(arrows)
+
+# %% [markdown]
+# ## The noise trap
+#
+# Now give the centroid form *pure noise*: 8 groups of random vectors that share nothing. A model
+# that knows nothing should score log 8 = 2.08. But each member is *part of the centroid that it has
+# to find*, and in a small group it is a large part.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+sizes = [2, 3, 5, 8, 10, 20]
+torch.manual_seed(SEED)
+noise = {n: [torch.randn(2, 8, n, 64, dtype=torch.float64) for _ in range(5)] for n in sizes}
+scores = {
+    kind: [
+        [inner_loss(*pair, variant="centroid", centroid=kind).item() for pair in noise[n]]
+        for n in sizes
+    ]
+    for kind in ("inclusive", "leave_one_out")
+}
+for kind, values in scores.items():
+    means = " ".join(f"N={n}: {sum(v) / 5:.1f}" for n, v in zip(sizes, values, strict=True))
+    print(f"{kind:<14} {means}")
+print(f"knowing nothing: {math.log(8):.1f}")
+
+# %%
+trap = curves_figure(
+    {
+        kind.replace("_", " "): over_seeds(sizes, list(zip(*values, strict=True)))
+        for kind, values in scores.items()
+    },
+    x="members of a group, N",
+    y="inner loss on pure noise",
+    level=("knowing\nnothing", math.log(8)),
+    title="A loss that reports success on noise",
+)
+assert min(min(v) for v in scores["leave_one_out"]) > 1.5
+show(trap)
+
+# %% [markdown]
+# With two members the inclusive loss is nearly 0 *without any learning*: it looks like the best
+# model of all. `centroid="leave_one_out"` compares a member with the centre *of the others* and
+# says the truth. The inclusive form is the paper's and stays the default; know what its value
+# means.
+#
+# ## Parity with the published code
+#
+# Are these the losses of the paper? The public implementation was run in float64 on a batch that
+# anyone can rebuild from sines. Its values stand in the cell; they must come out.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+g, i, ell = torch.meshgrid(*map(torch.arange, (2, 10, 64)), indexing="ij")
+g, i, ell, a = g.double(), i.double(), ell.double(), 0.3
+wave = (0.9 + 0.1 * a) * (g + 1) * (ell + 1) * 0.37
+u = torch.sin(wave + 0.71 * i + a) + 0.35 * torch.cos(1.7 * (i + 1) * (ell + 2) * 0.23 + g * a)
+v = torch.sin(wave + 0.29 * i - a) + 0.35 * torch.sin(2.1 * (i + 1) * (ell + 3) * 0.19 - g * a)
+loss = GroupedContrastiveLoss(alpha=0.7)(u, v)
+published = {"total": 0.3897774, "outer": 0.1961504, "inner": 0.8415740}
+for name, value in published.items():
+    print(f"{name}: published {value:.4f}, here {getattr(loss, name):.4f}")
+    assert math.isclose(value, getattr(loss, name), rel_tol=2e-5)
+
+# %% [markdown]
+# ## Let go
+#
+# Last, let all eighteen points follow their arrows for 300 steps, with nothing else to hold them.
+
+# %%
+ends = {
+    "CLIP": let_go(image, text, loss_of("clip", temperature=tau), steps=300),
+    "grouped": let_go(image, text, loss_of("grouped", temperature=tau), steps=300),
+}
+arrows = pulls_figure(ends, arrows=False, names=names, title="After 300 steps")
+assert len(arrows.layout.annotations) == len(ends)
+show(arrows)
+
+# %% [markdown]
+# CLIP has made pairs: each image sits with its caption, as far from its own group as from any. The
+# grouped loss has made groups. Neither is wrong; they answer different questions. A model needs
+# some of both, and notebook 4 shows what happens to either when it gets only the other.
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. Turn all vectors of the batch by 45 degrees. Which of `outer_loss`, `inner_loss` (pairwise) and
+#    `inner_loss(variant="centroid")` change, and why?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# turn = torch.tensor([[1.0, -1.0], [1.0, 1.0]], dtype=torch.float64) / math.sqrt(2)
+# for loss in (outer_loss, inner_loss, lambda u, v: inner_loss(u, v, variant="centroid")):
+#     print(f"{loss(image, text):.4f} {loss(image @ turn, text @ turn):.4f}")
+# ```
+# Only the pairwise inner loss. The product of two vectors, number by number, depends on the axes;
+# cosines don't.
+# </details>
+#
+# 2. What is the loss of a batch of one group, and what does the library say about it?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# print(GroupedContrastiveLoss()(image[:1], text[:1]))
+# ```
+# 0, with a warning: without a second group there is nothing to be apart from, and no gradient.
+# </details>
+#
+# 3. Give the noise trap groups that do share something: add the same vector to all members of a
+#    group. From which length on does leave-one-out see it?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# for strength in (0, 0.2, 0.5, 1):
+#     both = noise[5][0] + strength * torch.randn(1, 8, 1, 64, dtype=torch.float64)
+#     print(strength, inner_loss(*both, variant="centroid", centroid="leave_one_out").item())
+# ```
+# A shared part of half the noise's length is seen clearly.
+# </details>
+#
+# ## Where to read on
+#
+# - [4 · Training](04_training.ipynb): the two losses with a real model and three seeds.
+# - [7 · Objectives compared](07_objectives_compared.ipynb): seventeen losses on the same groups.
+# - CLEAR GLASS, section 3: [arXiv 2509.12771](https://arxiv.org/abs/2509.12771).
+# - UniCL, the mean of logs: [arXiv 2204.03610](https://arxiv.org/abs/2204.03610); what temperature
+#   does to a contrastive loss: [arXiv 2012.09740](https://arxiv.org/abs/2012.09740).
