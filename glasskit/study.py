@@ -29,11 +29,7 @@ MEASURES = ("top-1", "acceptable top-1", "top-5", "caption R@10", "caption > neg
 
 RECIPES: dict[str, dict[str, Any]] = {
     "clip": {"objective": "clip"},
-    "clip, literal captions": {
-        "objective": "clip",
-        "paraphrase_weight": 0.0,
-        "theme_weight": 0.0,
-    },
+    "clip on all captions": {"objective": "clip", "paraphrase_weight": 1.0, "theme_weight": 1.0},
     "grouped": {"objective": "grouped"},
     "joint": {"objective": "joint"},
 }
@@ -174,3 +170,36 @@ def markdown(outcomes: Mapping[str, Outcome]) -> str:
             cells.append(f"{outcome.share(measure_name):.3f} ({low:.3f} to {high:.3f})")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def as_dict(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+    """Shares, intervals and paired gains over the untrained model, by recipe and measure."""
+    base = outcomes["untrained"]
+    return {
+        name: {
+            measure_name: {
+                "share": outcome.share(measure_name),
+                "ci95": outcome.interval(measure_name),
+                "gain": outcome.gain(base, measure_name).as_dict(),
+            }
+            for measure_name in MEASURES
+        }
+        for name, outcome in outcomes.items()
+    }
+
+
+def choose(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Recipes by name: one of RECIPES, or any objective with the default settings.
+
+    Raises:
+        InputError: a name that is neither.
+    """
+    from glasskit.losses.objectives import OBJECTIVES
+
+    chosen: dict[str, dict[str, Any]] = {}
+    for name in names:
+        if name not in RECIPES and name not in OBJECTIVES:
+            known = ", ".join(dict.fromkeys([*RECIPES, *OBJECTIVES]))
+            raise InputError(f"no recipe {name!r}; choose among {known}")
+        chosen[name] = RECIPES.get(name, {"objective": name})
+    return chosen

@@ -22,6 +22,12 @@ SELECTIONS = ("acceptable_top1", "top1", "loss")
 DEFAULT_GROUPS, DEFAULT_MEMBERS = 16, 4
 """M and N of the recipe that the study in README.md chose, where the data reaches that far."""
 
+LEARNING_RATES = {"head": 4e-3, "full": 1e-5, "image": 1e-5, "text": 1e-5, "lora": 1e-4}
+"""Peak learning rate of each mode: heads on features of length 1, or towers that know much."""
+
+SINGLE_PAIRS = ("clip", "siglip", "semclip", "conclip", "c2lip")
+"""Objectives that pair a picture with its own caption: it should say what is seen there."""
+
 RUNTIME = (
     "out",
     "resume",
@@ -65,8 +71,12 @@ class TrainConfig:
         0.0, "share of a batch's groups that are hard negatives of its first", low=0, high=1
     )
     literal_weight: float = setting(1.0, "weight of literal captions in the draw", low=0)
-    paraphrase_weight: float = setting(1.0, "weight of paraphrased captions in the draw", low=0)
-    theme_weight: float = setting(1.0, "weight of theme captions in the draw", low=0)
+    paraphrase_weight: float | None = setting(
+        None, "weight of paraphrased captions; 1, or 0 for objectives of single pairs", low=0
+    )
+    theme_weight: float | None = setting(
+        None, "weight of theme captions; 1, or 0 for objectives of single pairs", low=0
+    )
 
     alpha: float = setting(0.7, "weight of the outer loss; the inner has 1 - alpha", low=0, high=1)
     temperature: float = setting(0.1, "temperature of the similarities", above=0)
@@ -81,9 +91,13 @@ class TrainConfig:
     learn_bias: bool = setting(True, "learn the bias of the sigmoid objectives")
     learn_temperature: bool = setting(False, "learn the temperature, never below 1/100")
 
-    lr: float = setting(1e-3, "peak learning rate (of the image side)", above=0)
+    lr: float | None = setting(
+        None,
+        "peak learning rate of the image side; 4e-3 in mode head, else 1e-5, lora 1e-4",
+        above=0,
+    )
     text_lr: float | None = setting(
-        None, "peak learning rate of the text side; lr if not given", low=0
+        None, "peak learning rate of the text side; lr if not given, 1e-3 in mode head", low=0
     )
     weight_decay: float = setting(0.01, "decay of weight matrices of the image side", low=0)
     text_weight_decay: float | None = setting(
@@ -136,15 +150,30 @@ class TrainConfig:
     overwrite: bool = setting(False, "begin anew in a directory that holds a run")
 
     def __post_init__(self) -> None:
+        self._settle()
         check(self)
         if self.literal_weight + self.paraphrase_weight + self.theme_weight <= 0:
             raise InputError("theme_weight: all three caption weights are 0; raise one of them")
         if self.mode == "lora" and self.gradient_checkpointing:
             raise InputError("gradient_checkpointing: not with mode lora; turn it off")
-        if self.feature_dropout is None:
-            object.__setattr__(self, "feature_dropout", 0.3 if self.mode == "head" else 0.0)
         if self.feature_dropout and self.mode != "head":
             raise InputError("feature_dropout: only mode head works on features; set it to 0")
+
+    def _settle(self) -> None:
+        """Fill in what follows from the mode and the objective where it was not given."""
+        head = self.mode == "head"
+        pairs = 0.0 if self.objective in SINGLE_PAIRS else 1.0
+        lr = self.lr if self.lr is not None else LEARNING_RATES.get(self.mode)
+        settled = {
+            "lr": lr,
+            "text_lr": 1e-3 if head and self.lr is None else lr,
+            "feature_dropout": 0.3 if head else 0.0,
+            "paraphrase_weight": pairs,
+            "theme_weight": pairs,
+        }
+        for name, value in settled.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
 
     @classmethod
     def load(cls, path: str | Path | None = None, /, **flags: Any) -> TrainConfig:
