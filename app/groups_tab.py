@@ -12,7 +12,6 @@ from app.map_tab import answered
 from app.museum import Museum
 from app.scripts import ASSETS, on_load
 from glasskit.errors import InputError
-from glasskit.latent.groups import group_report, rivals
 
 TEMPLATE = ASSETS / "groups.html"
 SHOWN = 24
@@ -56,6 +55,8 @@ def build(museum: Museum) -> None:
 def _open(museum: Museum, name: object, concept: object) -> dict:
     """A group's members, its rivals, and strangers that could be put in."""
     exhibit = museum.exhibit(name)
+    from glasskit.latent.groups import rivals  # torch comes in with the first group
+
     groups = exhibit.dataset.groups()
     if not isinstance(concept, str) or concept not in groups:
         raise InputError(f"group {concept!r} is not in {exhibit.name}")
@@ -77,6 +78,8 @@ def _open(museum: Museum, name: object, concept: object) -> dict:
 
 def _measure(museum: Museum, name: object, concept: object, members: object) -> dict:
     """The group of these members by both models."""
+    from glasskit.latent.groups import rivals
+
     exhibit = museum.exhibit(name)
     groups = exhibit.dataset.groups()
     if not isinstance(concept, str) or concept not in groups:
@@ -95,6 +98,8 @@ def _one_side(
     members: list[int],
     against: list[str],
 ) -> dict:
+    from glasskit.latent.groups import group_report
+
     seen = exhibit.view(side).embedding
     word = seen.concept[exhibit.dataset.labels(1).index(concept)]
     found = group_report(seen, groups, concept, members, against, word=word)

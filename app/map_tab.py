@@ -11,8 +11,7 @@ import numpy as np
 from app.museum import Museum
 from app.scripts import ASSETS, on_load
 from glasskit.errors import InputError
-from glasskit.latent.compare import nearness
-from glasskit.latent.neighbours import nearest
+from glasskit.latent.neighbours import nearest, nearness
 from glasskit.latent.selection import inside, shared_concepts
 
 TEMPLATE = ASSETS / "map.html"

@@ -157,10 +157,11 @@ def split_names(text: str | None) -> list[str] | None:
 
 
 def _bars(side: list, both: tuple[list, list], own: str) -> str:
-    most = max(max(item.score for item in part) for part in both)
+    scores = [item.score for part in both for item in part]
+    low, most = min(0.0, *scores), max(scores)  # one scale for both sides
     rows = []
     for place, (label, score) in enumerate(side):
-        width = max(0.0, 100 * score / max(most, 1e-6))
+        width = 100 * (score - low) / max(most - low, 1e-6)
         marked = label == own if own else place == 0
         rows.append(
             f"<div{' class=gk-own' if marked else ''}><span>{escape(label)}</span>"

@@ -106,14 +106,3 @@ class Comparison:
         if isinstance(query, str):
             return self.text_vectors(query)
         return self.image_vectors(query)
-
-
-def nearness(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
-    """(n,) place of each vector in order of nearness to the query: 0 the farthest, 1 the nearest.
-
-    Places, not similarities: so that the colours of two models, whose similarities spread
-    differently, can be laid side by side.
-    """
-    similarity = vectors @ query
-    place = np.argsort(np.argsort(similarity, kind="stable"), kind="stable")
-    return place / max(len(vectors) - 1, 1)

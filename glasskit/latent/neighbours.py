@@ -60,3 +60,14 @@ def nearest(
         index[rows] = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
         score[rows] = np.take_along_axis(similarity, index[rows], axis=1)
     return Neighbours(index, score)
+
+
+def nearness(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """(n,) place of each vector in order of nearness to the query: 0 the farthest, 1 the nearest.
+
+    Places, not similarities: so that the colours of two models, whose similarities spread
+    differently, can be laid side by side.
+    """
+    similarity = vectors @ query
+    place = np.argsort(np.argsort(similarity, kind="stable"), kind="stable")
+    return place / max(len(vectors) - 1, 1)

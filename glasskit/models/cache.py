@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-
-from safetensors.torch import save_file
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from glasskit.errors import InputError
 from glasskit.places import cache_folder
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["cache_folder", "replace_file", "write_tensors"]
 
@@ -31,6 +32,8 @@ def write_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:
     Raises:
         InputError: the cache folder cannot be written.
     """
+    from safetensors.torch import save_file  # brings torch, which asking for a folder does without
+
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         scratch = file.with_name(f"{file.stem}.{os.getpid()}.tmp")

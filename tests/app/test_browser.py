@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ def place(page, index: int, side: str = "after") -> tuple[float, float]:
     page.locator(f".gk-{side} canvas").scroll_into_view_if_needed()
     x, y = page.evaluate(PLACE, [side, index])
     return x, y
+
+
+def open_tab(page, name: str) -> None:
+    """Open a tab, which on a phone may stand in the menu of those without room."""
+    tab = page.get_by_role("tab", name=name).locator("visible=true")
+    if not tab.count():
+        page.locator(".overflow-menu > button").click()
+        tab = page.locator(".overflow-dropdown button", has_text=name)
+    tab.first.click()
 
 
 def lone_picture(page) -> int:
@@ -153,6 +163,72 @@ def test_a_file_that_is_no_picture_gets_a_clear_line(visit, tmp_path: Path) -> N
     wrong.write_bytes(good.getvalue())
 
 
+def test_groups_change_with_their_members(visit) -> None:
+    page = visit("?tab=groups&group=rhythm")
+    page.wait_for_selector(".gk-groups-page[data-measured='rhythm 8']")
+    loss = page.inner_text(".gk-numbers tr:nth-child(3) td:nth-child(2)")
+    page.click(".gk-outside button.gk-stranger")
+    page.wait_for_selector(".gk-groups-page[data-measured='rhythm 9']")
+    changed = page.inner_text(".gk-numbers tr:nth-child(3) td:nth-child(2)")
+    assert changed != loss
+    assert "(" in changed
+    page.drag_and_drop(".gk-members button >> nth=0", ".gk-outside")
+    page.wait_for_selector(".gk-groups-page[data-measured='rhythm 8']")
+    page.hover(".gk-matrix-after", position={"x": 40, "y": 20})
+    assert "“" in page.inner_text(".gk-pair")
+    page.keep("groups")
+    page.click(".gk-restore")
+    page.wait_for_function(
+        "document.querySelectorAll('.gk-members button').length === 8"
+        " && !document.querySelector('.gk-members .gk-stranger')"
+    )
+
+
+def test_train_a_tiny_run_live_then_report_it(visit) -> None:
+    page = visit("?tab=train")
+    page.wait_for_selector(".gk-train[data-ready=form]")
+    page.fill("input[name=epochs]", "3")
+    page.fill("input[name=run]", f"tiny-{time.time_ns()}")
+    words = page.evaluate(
+        "document.querySelector('.gk-train').glassKitAtlas.data.views.before.concept.slice()"
+    )
+    page.click(".gk-start")
+    page.wait_for_selector(".gk-train[data-status=finished]")
+    assert "of 16 unseen pictures recognised" in page.inner_text(".gk-status")
+    assert page.locator(".gk-loss path").count() == 3
+    page.wait_for_timeout(800)
+    moved = page.evaluate(
+        "document.querySelector('.gk-train').glassKitAtlas.data.views.before.concept.slice()"
+    )
+    assert moved != words
+    page.locator(".gk-runs input").first.check()
+    page.keep("train")
+
+    open_tab(page, "Report")
+    page.locator(".gk-compared input").last.check()
+    page.click(".gk-go")
+    page.wait_for_selector(".gk-report[data-ready]", timeout=180_000)
+    frame = page.frame_locator(".gk-paper")
+    frame.locator("text=untrained").first.wait_for()
+    page.keep("report")
+
+
+def test_a_second_run_waits_and_can_be_taken_out(visit) -> None:
+    pages = [visit("?tab=train"), visit("?tab=train")]
+    for page, epochs in zip(pages, ("150", "2"), strict=True):
+        page.wait_for_selector(".gk-train[data-ready=form]")
+        page.fill("input[name=epochs]", epochs)
+        page.fill("input[name=run]", f"queue-{time.time_ns()}")
+        page.click(".gk-start")
+        page.wait_for_selector(".gk-train[data-status]")
+    pages[1].wait_for_selector("text=place 1 in the queue")
+    pages[1].click(".gk-stop")
+    pages[1].wait_for_selector("text=taken out of the queue")
+    pages[0].wait_for_selector(".gk-loss path")
+    pages[0].click(".gk-stop")
+    pages[0].wait_for_selector(".gk-train[data-status=stopped]")
+
+
 @pytest.mark.parametrize("shade", ["light", "dark"])
 @pytest.mark.parametrize(("size", "width", "height"), [("laptop", 1366, 850), ("phone", 390, 844)])
 def test_nothing_is_cut_off(visit, shade: str, size: str, width: int, height: int) -> None:
@@ -161,12 +237,13 @@ def test_nothing_is_cut_off(visit, shade: str, size: str, width: int, height: in
     assert page.evaluate("document.body.classList.contains('dark')") == (shade == "dark")
     page.wait_for_timeout(600)
     page.keep(f"map-{size}-{shade}")
-    for tab in ("Map", "Probe"):
-        page.get_by_role("tab", name=tab).first.click()
+    for tab in ("Map", "Groups", "Train", "Report", "Probe"):
+        open_tab(page, tab)
         page.wait_for_timeout(400)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{tab} is {wide} px wide on a screen of {width}"
-    page.keep(f"probe-{size}-{shade}")
+        page.wait_for_timeout(1200)
+        page.keep(f"{tab.lower()}-{size}-{shade}")
 
 
 def test_names_on_the_map_never_overlap(visit) -> None:

@@ -10,8 +10,9 @@ from PIL import Image
 
 from glasskit import Probe
 from glasskit.errors import InputError
-from glasskit.latent.compare import Comparison, nearness
+from glasskit.latent.compare import Comparison
 from glasskit.latent.embedding import embed
+from glasskit.latent.neighbours import nearness
 from tests.latent.toys import ColourModel, colour_dataset
 
 

@@ -1,0 +1,128 @@
+"""Models side by side: every measure in a row, and how a number moves from sample to sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+
+from glasskit.evaluation.comparison import Table
+from glasskit.latent.figures_style import SERIES, SYMBOLS, calm
+
+
+def measures_figure(table: Table, *, title: str = "") -> go.Figure:
+    """A row a measure, a mark a model with its 95% interval; the first model is the baseline.
+
+    Args:
+        table: of ``compare``.
+        title: one line above.
+    """
+    figure = go.Figure()
+    for number, name in enumerate(table.names):
+        cells = [table.cell(name, measure) for measure in table.measures]
+        lift = 0.24 * ((len(table.names) - 1) / 2 - number)
+        rows = [len(table.measures) - place + lift for place in range(len(table.measures))]
+        figure.add_scatter(
+            x=[100 * cell.value for cell in cells],
+            y=rows,
+            mode="markers",
+            name=name,
+            marker={"size": 12, "color": SERIES[number], "symbol": SYMBOLS[number]},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [100 * (cell.ci95[1] - cell.value) for cell in cells],
+                "arrayminus": [100 * (cell.value - cell.ci95[0]) for cell in cells],
+                "thickness": 1.6,
+                "width": 0,
+            },
+            text=[cell.mark or "no clear difference" for cell in cells],
+            hovertemplate="%{x:.0f}%, %{text}",
+        )
+    figure.update_yaxes(
+        tickvals=[len(table.measures) - place for place in range(len(table.measures))],
+        ticktext=[measure.title for measure in table.measures],
+    )
+    figure.update_xaxes(ticksuffix="%", title={"text": "share, with 95% interval"})
+    calm(figure, height=150 + 52 * len(table.measures), title=title)
+    figure.update_layout(
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}
+    )
+    return figure
+
+
+def spread_figure(
+    draws: Mapping[str, np.ndarray], *, axis: str, title: str = "", suffix: str = "%"
+) -> go.Figure:
+    """Histograms of a mean over resamples, one a model.
+
+    Args:
+        draws: for each model the means of its resamples.
+        axis: what they are of.
+        title: one line above.
+        suffix: after the numbers.
+    """
+    figure = go.Figure()
+    low, high = min(map(np.min, draws.values())), max(map(np.max, draws.values()))
+    edges = np.linspace(low, high, 61)
+    for number, (name, values) in enumerate(draws.items()):
+        counts, _ = np.histogram(values, edges)
+        figure.add_bar(
+            x=((edges[1:] + edges[:-1]) / 2).round(3),
+            y=counts,
+            name=name,
+            marker={"color": SERIES[number], "line": {"width": 0}},
+            opacity=0.8,
+            hovertemplate="%{x:.1f}: %{y} resamples",
+        )
+    figure.update_xaxes(title={"text": axis}, ticksuffix=suffix)
+    figure.update_yaxes(title={"text": "resamples"})
+    calm(figure, height=400, title=title)
+    figure.update_layout(
+        barmode="overlay",
+        bargap=0,
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+    )
+    return figure
+
+
+def trade_figure(
+    points: Mapping[str, tuple[float, float]], *, x: str, y: str, title: str = "", start: str = ""
+) -> go.Figure:
+    """Models as named points of two measures in percent: what is gained against what is kept.
+
+    Args:
+        points: (x, y) of each model, 0 to 1.
+        x, y: what the two are.
+        title: one line above.
+        start: name of the point that all training began from, drawn in grey with cross lines.
+    """
+    figure = go.Figure()
+    for number, (name, (across, up)) in enumerate(points.items()):
+        place = "top center" if number % 2 == 0 else "bottom center"
+        first = name == start
+        figure.add_scatter(
+            x=[round(100 * across, 2)],
+            y=[round(100 * up, 2)],
+            mode="markers+text",
+            text=[name],
+            textposition=place,
+            textfont={"size": 12},
+            name=name,
+            showlegend=False,
+            marker={
+                "size": 15 if first else 12,
+                "color": SERIES[0] if first else SERIES[1 + number % (len(SERIES) - 1)],
+                "symbol": SYMBOLS[number % len(SYMBOLS)],
+            },
+            hovertemplate="%{text}: %{x:.0f}%, %{y:.0f}%<extra></extra>",
+        )
+    if start:
+        across, up = points[start]
+        for shape in ({"x": 100 * across}, {"y": 100 * up}):
+            add = figure.add_vline if "x" in shape else figure.add_hline
+            add(**shape, line={"dash": "dot", "width": 1.5, "color": SERIES[0]})
+    figure.update_xaxes(title={"text": x}, ticksuffix="%")
+    figure.update_yaxes(title={"text": y}, ticksuffix="%")
+    return calm(figure, height=600, title=title)
