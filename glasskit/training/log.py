@@ -29,6 +29,7 @@ class JsonLog:
     def __init__(self, path: Path, step: int | None = None) -> None:
         kept = [] if step is None else [x for x in read_log(path) if x["step"] <= step]
         text = "".join(json.dumps(line) + "\n" for line in kept)
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, lambda scratch: scratch.write_text(text, encoding="utf-8"))
         self._file = path.open("a", encoding="utf-8")
 

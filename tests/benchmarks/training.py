@@ -17,9 +17,11 @@ import argparse
 import os
 import statistics
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,7 +32,7 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages
 from glasskit.data.schema import Concept, Record
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
-from glasskit.models import load_model
+from glasskit.models import GlassModel, load_model
 from glasskit.training import TrainConfig
 from glasskit.training.batches import grouped
 from glasskit.training.feeds import Features, Step
@@ -72,7 +74,10 @@ def random_features() -> Features:
     )
 
 
-def trainer_for(folder: Path, model: nn.Module, groups: int, members: int, **more) -> Trainer:
+@contextmanager
+def trainer_for(
+    folder: Path, model: GlassModel, groups: int, members: int, **more: Any
+) -> Iterator[Trainer]:
     """A trainer on the synthetic data, without validation and trackers."""
     settings = {
         "out": str(folder / "run"),
@@ -86,8 +91,8 @@ def trainer_for(folder: Path, model: nn.Module, groups: int, members: int, **mor
     config = TrainConfig.load(**settings)
     trainer = build_trainer(config, synthetic(folder), model, features=random_features())
     trainer.encoder.train()
-    trainer.watch.opened(0, trainer.total, resumed=False).__enter__()
-    return trainer
+    with trainer.watch.opened(0, trainer.total, resumed=False):
+        yield trainer
 
 
 class PlainClip(nn.Module):
@@ -146,8 +151,10 @@ def heads(rounds: int, one_thread: bool) -> list[BenchRow]:
     model = load_model("lite0-minilm", device="cpu")
     rows = []
     for groups, members in SHAPES:
-        with tempfile.TemporaryDirectory() as name:
-            trainer = trainer_for(Path(name), model, groups, members, device="cpu")
+        with (
+            tempfile.TemporaryDirectory() as name,
+            trainer_for(Path(name), model, groups, members, device="cpu") as trainer,
+        ):
             steps = cycle(list(trainer.feed.epoch(0)))
             calls = {
                 SUBJECT: lambda t=trainer, s=steps: t.step(next(s), 1),
@@ -163,20 +170,15 @@ def towers(rounds: int, workers: int) -> list[BenchRow]:
     """Steps of ViT-B-32 on a GPU: grouped loss against ClipLoss, without and with loading."""
     groups, members = 32, 16
     rows = []
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         _pictures(folder)
         trainers = {}
         for loss in (SUBJECT, "same loop, open_clip ClipLoss"):
-            trainers[loss] = trainer_for(
-                folder,
-                load_model("ViT-B-32/random"),
-                groups,
-                members,
-                mode="full",
-                precision="bf16",
-                workers=workers,
-                lr=1e-5,
+            settings = {"mode": "full", "precision": "bf16", "workers": workers, "lr": 1e-5}
+            model = load_model("ViT-B-32/random")
+            trainers[loss] = stack.enter_context(
+                trainer_for(folder, model, groups, members, **settings)
             )
         plain = trainers["same loop, open_clip ClipLoss"]
         plain.objective = PlainClip(plain.config.temperature).to(plain.accelerator.device)
