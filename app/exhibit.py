@@ -14,6 +14,7 @@ import numpy as np
 
 from app.progress import Progress
 from app.thumbnails import COLUMNS, EACH, EDGE, Thumbnails
+from glasskit import __version__
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
 from glasskit.data.schema import LEVELS, SPLITS
@@ -140,7 +141,9 @@ def open_exhibit(dataset: GroupedDataset, recipe: dict[str, object], progress: P
         InputError: a picture is missing or broken, or a setting is not allowed.
     """
     home = cache_folder("app", f"{dataset.name}-{data_key(dataset)}")
-    folder = home / content_key(VERSION, MAP_VERSION, MODEL, sorted(recipe.items()))[:16]
+    folder = (
+        home / content_key(__version__, VERSION, MAP_VERSION, MODEL, sorted(recipe.items()))[:16]
+    )
     stored = read_arrays(folder / "views.npz")
     thumbnails = None
     if not isinstance(dataset.images, MissingImages):

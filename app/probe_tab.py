@@ -5,12 +5,14 @@ from __future__ import annotations
 from html import escape
 
 import gradio as gr
+import numpy as np
 from PIL import Image
 
 from app.museum import Museum
 from app.picture_input import picture_input
+from app.probe_why import reasons
 from glasskit.errors import InputError
-from glasskit.latent.probe import MAX_TEXT
+from glasskit.latent.probe import MAX_CANDIDATES, MAX_TEXT
 
 EXAMPLES = 12
 BARS = 8
@@ -126,20 +128,25 @@ def _answer(
         vectors = comparison.text_vectors(phrase)
     else:
         raise InputError("give a picture or a phrase: there is nothing to ask about yet")
-    both = comparison.concepts(vectors, names, k=BARS)
-    title = "Nearest pictures"
+    both = comparison.concepts(vectors, names, k=MAX_CANDIDATES)
+    title, searched = "Nearest pictures", vectors
     if picture is not None and phrase:
-        vectors = comparison.mix(picture, phrase, SIGNS.get(sign, 1))
+        searched = comparison.mix(picture, phrase, SIGNS.get(sign, 1))
         title = f"Nearest pictures: {escape(sign)}"
-    found = comparison.images(vectors, k=FOUND + 1)
+    found = comparison.images(searched, k=FOUND + 1)
     columns = []
     for side in ("before", "after"):
         bars = _bars(getattr(both, side), both, own)
+        if names is None:
+            bars += _levels(museum, name, side, vectors[("before", "after").index(side)])
         gallery = _gallery(exhibit, [i for i in getattr(found, side) if i.index != known][:FOUND])
         columns.append(
             f'<section class="gk-{side}-answer"><h3>{TITLES[side]}</h3><h4>Nearest concepts</h4>'
             f"{bars}<h4>{title}</h4>{gallery}</section>"
         )
+    if picture is not None:
+        why = reasons(museum, name, picture, vectors, both)
+        columns.append(f'<section class="gk-why">{why}</section>')
     note = f'<p class="gk-note">{note}</p>' if note else ""
     return f'<div class="gk-page">{note}<div class="gk-columns">{"".join(columns)}</div></div>'
 
@@ -157,17 +164,28 @@ def split_names(text: str | None) -> list[str] | None:
 
 
 def _bars(side: list, both: tuple[list, list], own: str) -> str:
-    scores = [item.score for part in both for item in part]
+    scores = [item.score for part in both for item in part[:BARS]]
     low, most = min(0.0, *scores), max(scores)  # one scale for both sides
     rows = []
-    for place, (label, score) in enumerate(side):
+    for place, (label, score) in enumerate(side[:BARS]):
         width = 100 * (score - low) / max(most - low, 1e-6)
         marked = label == own if own else place == 0
         rows.append(
             f"<div{' class=gk-own' if marked else ''}><span>{escape(label)}</span>"
             f'<i><b style="width:{width:.1f}%"></b></i><em>{score:.2f}</em></div>'
         )
-    return f'<div class="gk-bars">{"".join(rows)}</div>'
+    bars = f'<div class="gk-bars">{"".join(rows)}</div>'
+    rank = next((place for place, item in enumerate(side, start=1) if item.name == own), 0)
+    if rank > BARS:
+        bars += f'<p class="gk-meta">… <b>{escape(own)}</b> is number {rank} of {len(side)}</p>'
+    return bars
+
+
+def _levels(museum: Museum, name: str, side: str, vector: np.ndarray) -> str:
+    """The nearest name of each more general level, in one line."""
+    found = getattr(museum.comparison(name), side).levels(vector)
+    parts = [f"<b>{escape(item.name)}</b> {item.score:.2f}" for item in found]
+    return f'<p class="gk-meta">More general: {" · ".join(parts)}</p>' if parts else ""
 
 
 def _gallery(exhibit, found: list) -> str:

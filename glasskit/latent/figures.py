@@ -68,7 +68,7 @@ def map_figure(
                 mode="markers+text",
                 text=list(dataset.labels(1)),
                 textposition="top center",
-                textfont={"size": 9, "color": INK},
+                textfont={"size": 11, "color": INK},
                 marker={"symbol": "diamond", "size": 6, "color": INK},
                 name="concept names",
                 showlegend=column == 1,
@@ -78,7 +78,9 @@ def map_figure(
             )
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
-    return _below_title(calm(figure, height=height, title=title))
+    calm(figure, height=height, title=title)
+    figure.update_layout(legend={"orientation": "h", "x": 0, "y": -0.01, "yanchor": "top"})
+    return _below_title(figure)
 
 
 def bars_figure(
@@ -135,13 +137,15 @@ def similarity_figure(
             zmax=1,
             colorscale="Viridis",
             showscale=column == 2,
+            colorbar={"title": {"text": "cosine"}, "thickness": 14},
             hovertext=None if texts is None else [[f"{a}<br>{b}" for b in texts] for a in texts],
             hovertemplate="%{z:.2f}<br>%{hovertext}<extra></extra>" if texts else None,
             row=1,
             col=column,
         )
     figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(visible=False, scaleanchor="x", autorange="reversed")
+    figure.update_yaxes(visible=False, constrain="domain", autorange="reversed")
+    figure.layout.yaxis.scaleanchor, figure.layout.yaxis2.scaleanchor = "x", "x2"
     return _below_title(calm(figure, height=440 if title else 380, title=title))
 
 

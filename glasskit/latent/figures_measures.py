@@ -169,6 +169,8 @@ def change_figure(
     figure.update_xaxes(title={"text": axis})
     calm(figure, height=150 + 21 * len(changes), title=title)
     figure.update_yaxes(tickfont={"size": 12})
-    figure.update_layout(legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0})
-    figure.layout.legend.yanchor = "bottom"
+    figure.update_layout(
+        margin={"t": 100},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
+    )
     return figure

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image
 
+from glasskit.data.schema import LEVELS
 from glasskit.errors import InputError
 from glasskit.latent.neighbours import nearest, unit
 from glasskit.pictures import open_image
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 500
 """Longest phrase in characters; the towers read fewer tokens than that."""
+
+KEPT_LISTS = 16
+"""Lists of names whose vectors are kept, for the same ones are asked for again."""
 
 MAX_CANDIDATES = 1000
 """Most names that one picture is compared with at a time."""
@@ -63,6 +67,7 @@ class Probe:
         self.dataset = dataset
         self._concepts = concepts
         self._pictures = pictures
+        self._named_before: dict[tuple[str, ...], np.ndarray] = {}
 
     def concepts(
         self,
@@ -87,6 +92,15 @@ class Probe:
             ConceptScore(names[i], float(score))
             for i, score in zip(found.index[0], found.score[0], strict=True)
         ]
+
+    def levels(self, image: Image.Image | str | Path | np.ndarray) -> list[ConceptScore]:
+        """The nearest name of level 2, of level 3 and of level 4, where the data set has them."""
+        vector, found = self.image_vector(image), []
+        for level in range(2, len(LEVELS) + 1):
+            names = self.dataset.labels(level)
+            if names:
+                found += self.concepts(vector, names, 1)
+        return found
 
     def images(
         self, text_or_image: str | Image.Image | Path | np.ndarray, k: int = 12
@@ -134,7 +148,7 @@ class Probe:
     def concept_vectors(self) -> np.ndarray:
         """(c, L) vectors of the data set's level-1 concepts."""
         if self._concepts is None:
-            self._concepts = self._named(self.dataset.labels(1))
+            self._concepts = self.named_vectors(self.dataset.labels(1))
         return self._concepts
 
     @property
@@ -158,12 +172,18 @@ class Probe:
             raise InputError(
                 f"candidates: {len(names)} names are more than the limit of {MAX_CANDIDATES}"
             )
-        return names, self._named(names)
+        return names, self.named_vectors(names)
 
-    def _named(self, names: Sequence[str]) -> np.ndarray:
+    def named_vectors(self, names: Sequence[str]) -> np.ndarray:
+        """(c, L) vectors of names; those of the last few lists of names are kept."""
         from glasskit.models.prompts import concept_vectors
 
-        return np.asarray(concept_vectors(self.model, list(names)).detach())
+        key = tuple(names)
+        if key not in self._named_before:
+            if len(self._named_before) >= KEPT_LISTS:
+                self._named_before.pop(next(iter(self._named_before)), None)
+            self._named_before[key] = np.asarray(concept_vectors(self.model, list(key)).detach())
+        return self._named_before[key]
 
 
 def mixed(picture: np.ndarray, phrase: np.ndarray, sign: int) -> np.ndarray:

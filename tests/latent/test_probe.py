@@ -42,6 +42,14 @@ def test_own_candidates_and_a_path(probe: Probe, tmp_path: Path) -> None:
     assert [item.name for item in found] == ["blue sky", "green grass"]
 
 
+def test_levels_name_the_more_general(probe: Probe) -> None:
+    # Level 2 is primary and other, level 3 colour, level 4 has no names.
+    found = probe.levels(BLUE)
+    assert len(found) == 2
+    assert found[0].name in ("primary", "other")
+    assert found[1].name == "colour"
+
+
 def test_nearest_pictures_of_a_phrase_a_picture_and_a_vector(probe: Probe) -> None:
     assert {item.key for item in probe.images("a red thing", k=4)} == {f"red-{i}" for i in range(4)}
     best = probe.images(BLUE, k=1)[0]
