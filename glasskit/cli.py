@@ -170,6 +170,7 @@ def study(
     recipes: Annotated[str, typer.Option(help="names with commas between; default: all")] = "",
     folds: Annotated[int, typer.Option(help="cross-validate in parts; 0: train to test")] = 0,
     seeds: Annotated[int, typer.Option(help="runs of each recipe", min=1)] = 1,
+    keep: Annotated[Path | None, typer.Option(help="keep the runs here, for a report")] = None,
     json_file: Json = None,
 ) -> None:
     """Train recipes side by side and compare them on pictures that none of them trained on."""
@@ -180,7 +181,13 @@ def study(
     data = load_dataset(dataset, images=images)
     with bar("training recipes") as progress:
         result = study(
-            data, chosen, model=model, folds=folds, seeds=range(seeds), progress=progress
+            data,
+            chosen,
+            model=model,
+            folds=folds,
+            seeds=range(seeds),
+            keep=keep,
+            progress=progress,
         )
     print(markdown(result))
     _write_json(json_file, as_dict(result))

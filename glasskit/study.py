@@ -69,6 +69,7 @@ def study(
     model: str = "lite0-minilm",
     folds: int = 0,
     seeds: Sequence[int] = (0,),
+    keep: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Outcome]:
     """Train and measure every recipe; "untrained" comes first in the result.
@@ -79,6 +80,7 @@ def study(
         model: what every recipe starts from.
         folds: parts of a stratified cross-validation over all records; 0: train to test.
         seeds: runs of each recipe.
+        keep: directory under which every run stays, as NAME, NAME-seed1, ...; by default none does.
         progress: called with (done, total) runs.
 
     Raises:
@@ -91,13 +93,15 @@ def study(
     total = len(parts) * len(seeds) * len(recipes)
     runs: dict[str, list[list[dict[str, np.ndarray]]]] = {"untrained": []}
     done = 0
-    for part in parts:
+    for fold, part in enumerate(parts):
         test = part.split("test")
         runs["untrained"].append([_values(measure(start, test))])
         for name, changes in recipes.items():
             scores = []
             for seed in seeds:
-                trained = _train(part, start, {**changes, "seed": seed})
+                label = name + (f"-seed{seed}" if seed else "") + (f"-fold{fold}" if fold else "")
+                place = None if keep is None else keep / label.replace(" ", "-")
+                trained = _train(part, start, {**changes, "seed": seed}, place)
                 scores.append(_values(measure(trained, test)))
                 done += 1
                 if progress is not None:
@@ -106,13 +110,15 @@ def study(
     return {name: _outcome(scores) for name, scores in runs.items()}
 
 
-def _train(part: GroupedDataset, start: GlassModel, changes: Mapping[str, Any]) -> GlassModel:
-    """A copy of the model, trained; the run directory is thrown away."""
+def _train(
+    part: GroupedDataset, start: GlassModel, changes: Mapping[str, Any], place: Path | None
+) -> GlassModel:
+    """A copy of the model, trained in a run directory that stays only where one is named."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = {**changes, "out": str(Path(folder) / "run"), "tracker": "none"}
-        config = TrainConfig.load(None, **settings)
+        out = place or Path(folder) / "run"
+        config = TrainConfig.load(None, **changes, out=str(out), tracker="none", overwrite=True)
         train(config, dataset=part, model=copy.deepcopy(start))
-        return load_model(config.out)
+        return load_model(out)
 
 
 def _values(result: Evaluation) -> dict[str, np.ndarray]:

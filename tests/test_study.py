@@ -1,0 +1,76 @@
+"""Recipes held against each other: the same pictures, each of them unseen once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import glasskit
+from glasskit.errors import InputError
+from glasskit.study import MEASURES, Outcome, _folds, as_dict, choose, markdown, study
+
+
+def part_of_coco() -> glasskit.GroupedDataset:
+    """Six concepts of coco-concepts, whose features ship with the package."""
+    data = glasskit.load_dataset("coco-concepts")
+    names = {concept.name for concept in data.concepts[:6]}
+    part = data.where(lambda record: record.concept in names)
+    records = tuple(replace(r, also=tuple(n for n in r.also if n in names)) for r in part.records)
+    concepts = tuple(
+        replace(c, hard_negatives=tuple(n for n in c.hard_negatives if n in names))
+        for c in data.concepts
+        if c.name in names
+    )
+    return replace(part, records=records, concepts=concepts)
+
+
+def test_every_picture_is_tested_once_and_concepts_are_spread() -> None:
+    data = part_of_coco()
+    folds = list(_folds(data, 4))
+    tested = [record.key for fold in folds for record in fold.split("test").records]
+    assert sorted(tested) == sorted(record.key for record in data.records)
+    for members in data.groups().values():
+        keys = {data.records[i].key for i in members}
+        counts = [sum(r.key in keys for r in fold.split("test").records) for fold in folds]
+        assert max(counts) - min(counts) <= 1
+
+
+def test_a_study_measures_every_recipe_on_the_same_pictures(tmp_path: Path) -> None:
+    data = part_of_coco()
+    recipes = {"short": {"objective": "grouped", "epochs": 2}}
+    found = study(data, recipes, seeds=(0, 1), keep=tmp_path)
+    assert list(found) == ["untrained", "short"]
+    n = len(data.split("test"))
+    for outcome in found.values():
+        assert {len(values) for values in outcome.values.values()} == {n}
+    assert not np.array_equal(
+        found["short"].values["top-1"], found["untrained"].values["top-1"]
+    ) or not np.array_equal(
+        found["short"].values["caption R@10"], found["untrained"].values["caption R@10"]
+    )
+    assert {path.name for path in tmp_path.iterdir()} == {"short", "short-seed1"}
+    assert glasskit.load_model(tmp_path / "short").embed_dim == 384
+    table = markdown(found)
+    assert table.count("\n") == 3
+    assert 0 <= as_dict(found)["short"]["top-1"]["share"] <= 1
+
+
+def test_shares_leave_out_what_a_picture_lacks() -> None:
+    values = {name: np.array([1.0, 0.0, np.nan]) for name in MEASURES}
+    base = {name: np.array([0.0, 0.0, np.nan]) for name in MEASURES}
+    assert Outcome(values).share("top-1") == 0.5
+    assert Outcome(values).gain(Outcome(base), "top-1").difference == 0.5
+
+
+def test_recipes_are_names_of_recipes_or_objectives() -> None:
+    assert choose(["supcon"]) == {"supcon": {"objective": "supcon"}}
+    with pytest.raises(InputError, match=r"no recipe 'magic'; choose among clip, .*supcon"):
+        choose(["magic"])
+
+
+def test_one_fold_is_refused() -> None:
+    with pytest.raises(InputError, match="folds: 1"):
+        study(part_of_coco(), {}, folds=1)
