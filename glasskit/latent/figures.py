@@ -67,7 +67,7 @@ def map_figure(
                 y=concepts[:, 1],
                 mode="markers+text",
                 text=list(dataset.labels(1)),
-                textposition="top center",
+                textposition=_sides(concepts),
                 textfont={"size": 11, "color": INK},
                 marker={"symbol": "diamond", "size": 6, "color": INK},
                 name="concept names",
@@ -159,3 +159,14 @@ def _below_title(figure: go.Figure) -> go.Figure:
     if figure.layout.title.text:
         figure.update_layout(margin={"t": 100})
     return figure
+
+
+def _sides(places: np.ndarray) -> list[str]:
+    """Where each name stands: below its point where an earlier name stands close by, else above."""
+    reach = np.ptp(places, axis=0) * (0.16, 0.045) if len(places) else np.zeros(2)
+    sides: list[str] = []
+    for number, place in enumerate(places):
+        near = (np.abs(places[:number] - place) < reach).all(axis=1)
+        taken = {sides[other] for other in np.flatnonzero(near)}
+        sides.append("bottom center" if taken == {"top center"} else "top center")
+    return sides
