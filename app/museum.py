@@ -55,6 +55,8 @@ class Museum:
         """Load every model and let a first picture through, so that no visitor waits for it."""
         from PIL import Image
 
+        import glasskit.training  # noqa: F401 (seconds, and the Train tab asks for it at once)
+
         for name in self.exhibits:
             comparison = self.comparison(name)
             comparison.concepts(Image.new("RGB", (64, 64)))

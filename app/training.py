@@ -57,19 +57,24 @@ class Trainer:
         def getting_ready(done: int, total: int) -> None:
             job.message = f"{done} of {total} pictures read"
 
+        def look(epoch: int) -> None:
+            seen = embed(model, exhibit.dataset)
+            words = place_words(seen.concept, seen.picture, exhibit.before.picture)
+            job.frame = {
+                "epoch": epoch,
+                "words": np.round(words, 4).ravel().tolist(),
+                "right": np.flatnonzero(seen.ranks(targets) == 1).tolist(),
+            }
+
         def on_step(line: dict[str, Any]) -> None:
             job.steps.append((line["step"], round(line["loss"], 5), line["parts"]))
+            # Too few pictures to hold some out: no validation tells that an epoch is over.
+            if not job.epochs and line["epoch"] - 1 > job.frame.get("epoch", 0):
+                look(line["epoch"] - 1)
 
         def on_epoch(line: dict[str, Any]) -> None:
             job.epochs.append((line["epoch"], line["val"]["top1"]))
-            seen = embed(model, exhibit.dataset)
-            words = place_words(seen.concept, seen.picture, exhibit.before.picture)
-            right = seen.ranks(targets) == 1
-            job.frame = {
-                "epoch": line["epoch"],
-                "words": np.round(words, 4).ravel().tolist(),
-                "right": np.flatnonzero(right).tolist(),
-            }
+            look(line["epoch"])
 
         result = train(
             config,
