@@ -64,8 +64,10 @@ def spread_figure(
         suffix: after the numbers.
     """
     figure = go.Figure()
-    low, high = min(map(np.min, draws.values())), max(map(np.max, draws.values()))
-    edges = np.linspace(low, high, 61)
+    # Means of a test set move in steps: bins hold whole steps, or some would hold one more.
+    found = np.unique(np.concatenate([np.round(values, 9) for values in draws.values()]))
+    step = 3 * np.diff(found).min()
+    edges = np.arange(found[0] - step / 6, found[-1] + step, step)
     for number, (name, values) in enumerate(draws.items()):
         counts, _ = np.histogram(values, edges)
         figure.add_bar(

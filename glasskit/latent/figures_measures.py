@@ -27,21 +27,27 @@ class Share(NamedTuple):
 
 
 def shares_figure(
-    shares: Sequence[Share], *, chance: float | None = None, title: str = "", unit: str = ""
+    shares: Sequence[Share],
+    *,
+    chance: float | None = None,
+    title: str = "",
+    unit: str = "",
+    colours: Sequence[str] = SERIES,
 ) -> go.Figure:
     """Bars of shares with their intervals, and a line where guessing lies.
 
     Args:
-        shares: one bar each, from left to right, in the colours of the course.
+        shares: one bar each, from left to right, in these colours.
         chance: share that guessing gives.
         title: one line above.
         unit: what the shares are of, on the axis.
+        colours: of the bars, from the start again where there are more bars.
     """
     figure = go.Figure(
         go.Bar(
             x=[one.name for one in shares],
             y=[100 * one.value for one in shares],
-            marker_color=[SERIES[i % len(SERIES)] for i in range(len(shares))],
+            marker_color=[colours[i % len(colours)] for i in range(len(shares))],
             error_y={
                 "type": "data",
                 "symmetric": False,

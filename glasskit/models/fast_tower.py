@@ -8,6 +8,7 @@ import logging
 import os
 import warnings
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ class FastImageTower:
     def __init__(self, trunk: nn.Module, tower_hash: str) -> None:
         self.trunk = trunk
         self.compiled: Any = None
+        self.turn = Lock()
         if os.environ.get("GLASSKIT_RUNTIME", "openvino") == "torch":
             return
         try:
@@ -43,7 +45,8 @@ class FastImageTower:
         """(n, 3, H, W) -> (n, F)."""
         if self.compiled is None:
             return self.trunk(pixels.contiguous(memory_format=torch.channels_last))
-        return torch.from_numpy(self.compiled(pixels.numpy())[0].copy())
+        with self.turn:  # a second thread would be told that the request is busy
+            return torch.from_numpy(self.compiled(pixels.numpy())[0].copy())
 
 
 def _compile(trunk: nn.Module, file: Path) -> Any:

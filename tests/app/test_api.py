@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,14 @@ def test_probe(client: Client, picture: dict) -> None:
         assert scores == sorted(scores, reverse=True)
     answer = client.predict(picture, NAME, "a ball, a stone", 5, api_name="/probe")
     assert {row["name"] for row in answer["before"]} == {"a ball", "a stone"}
+
+
+def test_eight_visitors_at_once(app: str, picture: dict) -> None:
+    clients = [Client(app, verbose=False) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(c.predict, picture, NAME, "", 3, api_name="/probe") for c in clients]
+        answers = [one.result() for one in asked]
+    assert all(answer == answers[0] for answer in answers)
 
 
 def test_search(client: Client) -> None:
