@@ -7,6 +7,7 @@ from outside the folder.
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import re
 import sys
@@ -59,6 +60,7 @@ def main() -> int:
 
 def body_of(book: NotebookNode) -> str:
     """The cells of a notebook as HTML."""
+    book = copy.deepcopy(book)
     for number, output in enumerate(o for cell in cells(book, "code") for o in cell.outputs):
         data = output.get("data", {})
         if PLOTLY in data:

@@ -1,0 +1,337 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 6 · Measuring: what got better, what got worse
+#
+# **What you will see.** A measure that gives 100% to a model that sees nothing. The same measure
+# mended. Then three models side by side on everything they can do, with the losses shown as plainly
+# as the gains.
+#
+# **You will learn**
+# - how a tie, a blank picture and a small choice inflate a result, and how to prevent each;
+# - what a 95% interval covers, and when a difference between two models counts;
+# - to ask about concepts that were *never trained on*;
+# - to run the ideas of HierarCaps and SugarCrepe, and to ask how much words alone give away.
+#
+# **Before you start.** Notebook 1. Notebook 4 explains where the models differ in training.
+#
+# **Running time.** About 40 s on two cores; it trains four small heads.
+
+# %%
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from glasskit import load_dataset, load_model
+from glasskit.evaluation import leave_concepts_out, measure
+from glasskit.evaluation.comparison import compare
+from glasskit.evaluation.concepts import recognise
+from glasskit.evaluation.hierarcaps import score_chains
+from glasskit.evaluation.intervals import bootstrap_means, interval
+from glasskit.latent.figures import show
+from glasskit.latent.figures_compared import measures_figure, spread_figure
+from glasskit.latent.figures_curves import Curve, curves_figure
+from glasskit.latent.figures_measures import Share, shares_figure
+from glasskit.models.features import embed_dataset_images, embed_texts
+from glasskit.training import TrainConfig, train
+
+SEED = 0
+RUNS = tempfile.TemporaryDirectory(prefix="glasskit-")
+
+# %% [markdown]
+# ## A model that sees nothing
+#
+# Let every picture be blank: all vectors are zero, so every concept is equally near. A careless
+# measure takes `argmax`, which among equals returns the *first*. If the right answer happens to
+# stand first (as it does when a picture is compared with "its caption and nine others"), a blind
+# model is perfect.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+blank = np.zeros((200, 16))
+candidates = np.random.default_rng(SEED).normal(size=(10, 16))
+right = np.zeros(200, dtype=int)  # the right caption stands first in the list
+careless = ((blank @ candidates.T).argmax(axis=1) == right).mean()
+labels = tuple(f"caption {number}" for number in range(10))
+careful = recognise(blank, candidates, labels, right).correct.mean()
+print(f"careless: {100 * careless:.0f}%   ties never win: {100 * careful:.0f}%")
+
+# %% [markdown]
+# In Glass Kit an answer counts only when it is *alone* in first place, and a missing picture is an
+# error, not a blank one. The second trap is the size of the choice. The same model and pictures,
+# asked to choose among 2, 5, 10 or 36 concepts:
+
+# %%
+scenes = load_dataset("scenes")
+test = scenes.split("test")
+untrained = load_model("lite0-minilm")
+runs = {}
+for objective in ("grouped", "clip"):
+    runs[objective] = Path(RUNS.name) / objective
+    settings = {"objective": objective, "out": str(runs[objective])}
+    train(
+        TrainConfig(epochs=8, seed=SEED, device="cpu", tracker="none", **settings), dataset=scenes
+    )
+models = {"untrained": untrained} | {name: load_model(path) for name, path in runs.items()}
+results = {name: measure(model, test, seed=SEED) for name, model in models.items()}
+assert all(one.n == len(test) for one in results.values())
+
+# %%
+# NBVAL_CHECK_OUTPUT
+hard = {k: measure(models["grouped"], test, k=k, seed=SEED) for k in (1, 4, 9)}
+shares = []
+for k, one in hard.items():
+    correct = one.hard["level1"].correct["image_to_text"]
+    shares.append(Share(f"1 of {k + 1}", correct.mean(), *interval(correct)))
+correct = results["grouped"].concepts["level1"].correct
+shares.append(Share("1 of 36", correct.mean(), *interval(correct)))
+falling = [one.value for one in shares]
+print("the larger the choice, the lower the share:", falling == sorted(falling, reverse=True))
+print("from more than half to less than a third:", falling[0] > 0.5, falling[-1] < 0.33)
+
+# %%
+choice = shares_figure(
+    shares,
+    unit="right answers",
+    title="One model, one set of pictures: four numbers",
+    colours=("#1f7a7a",),
+)
+assert len(choice.data[0].x) == 4
+show(choice)
+
+# %% [markdown]
+# So a share means nothing without its chance. Everything below is *one of all 36*.
+#
+# ## How sure is a number?
+#
+# 288 pictures are a sample. The *bootstrap* draws 288 of them again, with replacement, 2,000 times,
+# and looks at how the mean moves. The 95% interval holds the middle of that.
+
+# %%
+draws = {
+    name: 100 * bootstrap_means(one.concepts["level1"].correct, draws=2000, seed=SEED)
+    for name, one in results.items()
+}
+bells = spread_figure(
+    draws, axis="concept top-1 over resampled test sets", title="The same model, 2,000 test sets"
+)
+assert len(bells.data) == len(models)
+show(bells)
+
+# %% [markdown]
+# To compare two models, look at the *difference per picture*: both saw the same pictures, and hard
+# ones are hard for both. `compare` does that for every measure at once, and corrects for having
+# asked many questions (Holm), so that one lucky row out of nine is not called a discovery.
+
+# %%
+table = compare(list(results.items()), seed=SEED)
+for one in table.measures:
+    cells = [table.cell(name, one) for name in table.names]
+    row = "  ".join(f"{100 * cell.value:4.0f}% {cell.mark:<6}" for cell in cells)
+    print(f"{one.title:<33} {row}")
+
+# %%
+lines = measures_figure(table, title="What got better, what got worse: three models, nine measures")
+assert len(lines.data) == len(table.names)
+show(lines)
+
+# %%
+# NBVAL_CHECK_OUTPUT
+top1 = next(one for one in table.measures if one.key == "top1")
+print("grouped training on concepts:", table.cell("grouped", top1).mark)
+recall = next(one for one in table.measures if one.key == "image_to_text_r10")
+values = {name: table.cell(name, recall).value for name in table.names}
+print("best at finding its own caption:", max(values, key=values.get))
+
+# %% [markdown]
+# The grouped model wins on concepts. At finding *its own* caption among all others the CLIP model
+# is far ahead: members of a group have moved together, so their captions are harder to tell apart.
+# (Nothing fell below the untrained model, for that one knows pictograms badly; on the photographs
+# of `coco-concepts` it has more to lose.) Nothing is for free, and a report that shows only the
+# first row is advertising.
+#
+# ## Concepts that were never trained on
+#
+# Is it only that 36 places were learned? Deal the concepts into folds, train without a fold (and
+# without every picture for which one of its concepts is acceptable), then ask about just those.
+
+
+# %%
+# NBVAL_CHECK_OUTPUT
+def trained_without(part, number):
+    folder = Path(RUNS.name) / f"fold{number}"
+    config = TrainConfig(epochs=4, seed=SEED, out=str(folder), device="cpu", tracker="none")
+    train(config, dataset=part)
+    return load_model(folder)
+
+
+unseen = leave_concepts_out(scenes, trained_without, baseline=untrained, k=3, seed=SEED)
+print(f"{unseen['folds']} folds of {len(unseen['held_out'][0])} concepts, ", end="")
+print(f"{unseen['unseen']['n']} pictures asked")
+gain = unseen["gain"]["top1"]
+print("unseen concepts change by less than 10 points:", abs(gain["difference"]) < 0.10)
+
+# %%
+three = [
+    Share(name, one["top1"], *one["ci95"])
+    for name, one in (("untrained", unseen["baseline"]), ("concepts held out", unseen["unseen"]))
+]
+seen = results["grouped"].as_dict()["concepts"]["level1"]
+three.append(Share("concepts trained on", seen["top1"], *seen["ci95"]))
+folds = shares_figure(
+    three,
+    chance=1 / 36,
+    unit="own concept alone in first place",
+    title="Does it carry over to concepts that were never trained on?",
+)
+assert three[2].value > three[1].value
+show(folds)
+
+# %% [markdown]
+# No; it even falls below the untrained model. Pictures of a held-out concept are drawn to the
+# concepts that *were* trained on, which are among the choices too. With 36 concepts and frozen
+# towers, what is learned is *these* concepts. It is the most honest figure of this course: a claim
+# about "abstraction" would need the middle bar to rise.
+#
+# ## From general to specific: the measure of HierarCaps
+#
+# HierarCaps asks whether a text's distance from the *empty text* grows as the text gets more
+# specific: *culture*, *artistry*, *rhythm*, *a drum with two sticks*. We have such chains in our
+# taxonomy. The measure is Kendall's τ of the four radii, 1 for the right order, 0 for none.
+
+# %%
+# NBVAL_CHECK_OUTPUT
+chains = []
+for record in test.records:
+    level1, level2, _, level4 = test.by_name[record.concept].levels
+    chains.append((level4, level2, level1, record.captions[0]))
+texts = list(dict.fromkeys(text for chain in chains for text in chain))
+rows = np.array([[texts.index(text) for text in chain] for chain in chains])
+radii, tau = {}, {}
+for name, model in models.items():
+    vectors, root = embed_texts(model, texts).numpy(), embed_texts(model, [""]).numpy()[0]
+    seen = embed_dataset_images(model, test).numpy()
+    tau[name] = score_chains(seen, vectors, root, rows).tau.mean()
+    radii[name] = np.linalg.norm(vectors - root, axis=1)[rows].mean(axis=0)
+print(" => ".join(chains[0]))
+print("captions are further out than names:", all(r[3] > max(r[:3]) for r in radii.values()))
+print("names of the untrained model stand in order:", bool((np.diff(radii["untrained"]) > 0).all()))
+print("all four in order for most pictures:", max(tau.values()) > 0.9)
+
+# %%
+steps = curves_figure(
+    {name: Curve([1, 2, 3, 4], radius) for name, radius in radii.items()},
+    x="from general to specific, with an example",
+    y="mean distance from the empty text",
+    title="Are specific texts further out than general ones?",
+    first_colour=0,
+)
+examples = (
+    "level 4<br>culture",
+    "level 2<br>artistry",
+    "level 1<br>rhythm",
+    "caption<br>a long drum ...",
+)
+steps.update_xaxes(tickvals=[1, 2, 3, 4], ticktext=examples)
+assert len(steps.data) == 3
+show(steps)
+
+# %% [markdown]
+# A sentence lies further out than a word: that is all. Among the names *culture*, *artistry*,
+# *rhythm* there is no order, before training or after it. Nothing in our losses asks for one.
+
+# %% [markdown]
+# ## The measure of SugarCrepe, and what words give away
+#
+# SugarCrepe sets a true caption against a false one that reads as well. Ours are negations: *no
+# drum is in the picture*. Before the result, ask what a model would score that *sees nothing*:
+# replace every picture by the mean picture.
+
+# %%
+negation = {name: one.as_dict()["negation"] for name, one in results.items()}
+shares = []
+for name, one in negation.items():
+    shares.append(Share(name, one["caption_over_negation"], *one["ci95"]))
+    blind = results[name].negation_blind
+    shares.append(Share(f"{name}, blind", blind.mean(), *interval(blind)))
+words = shares_figure(
+    shares,
+    chance=0.5,
+    unit="caption nearer than negation",
+    title="Caption or negation? And what do the words alone say?",
+)
+words.data[0].marker.color = [c for c in ("#948d82", "#1f7a7a", "#dd7a17") for _ in range(2)]
+words.data[0].marker.pattern = {"shape": ["", "/"] * 3, "solidity": 0.15}
+words.data[0].textfont.color = ["white", "#24221f"] * 3
+assert len(shares) == 6
+show(words)
+
+# %% [markdown]
+# Compare each bar with the hatched one beside it. A negation says *no*, *not*, *nobody*: words that
+# no true caption has. The untrained model scores no more with its pictures than without them: it
+# does not look. The CLIP model does, by far. A share of right answers far from 50% *without
+# looking* means that the words decide, not the picture. SugarCrepe was written because earlier
+# benchmarks were won in just that way.
+#
+# ## Exercises
+#
+# 1. At level 4 there are three labels. What is the chance there, and what does the untrained model
+#    get?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# for level, scores in results["untrained"].as_dict()["concepts"].items():
+#     print(level, f"{scores['top1']:.2f}", f"chance {scores['chance']:.2f}")
+# ```
+# A higher share at a higher level is no better result: look at the distance to chance.
+# </details>
+#
+# 2. How many test pictures would it take to halve the interval?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# correct = results["grouped"].concepts["level1"].correct
+# for times in (1, 4):
+#     low, high = interval(np.tile(correct, times))
+#     print(len(correct) * times, f"{100 * (high - low):.1f} points wide")
+# ```
+# Four times as many: the width falls with the square root. (Repeating pictures is of course no way
+# to get there; it only shows the arithmetic.)
+# </details>
+#
+# 3. Write the comparison of the three models as a page that you can send to somebody.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# from glasskit.evaluation import write_report
+#
+# print(write_report(list(models.items()), test, Path(RUNS.name) / "report.html"))
+# ```
+# The same as `glasskit report` on the command line: one file with figures and pictures inside.
+# </details>
+#
+# ## Where to read on
+#
+# - [7 · Objectives compared](07_objectives_compared.ipynb): seventeen losses under these measures.
+# - HierarCaps: [arXiv 2407.08521](https://arxiv.org/abs/2407.08521); SugarCrepe: [arXiv
+#   2306.14610](https://arxiv.org/abs/2306.14610). Both run in Glass Kit on the official files: see
+#   `glasskit.evaluation.hierarcaps` and `glasskit.evaluation.sugarcrepe`.
+# - Bootstrap intervals: Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993; many
+#   questions at once: Holm 1979, [doi.org/10.2307/4615733](https://www.jstor.org/stable/4615733).
+#
+# Pictograms: [OpenMoji](https://openmoji.org), CC BY-SA 4.0.
