@@ -9,7 +9,7 @@ import torch
 from glasskit.data.captions import CaptionTable
 from glasskit.data.sampler import GroupSampler
 from glasskit.data.scenes import load_scenes
-from glasskit.latent.figures_compared import spread_figure, trade_figure
+from glasskit.latent.figures_compared import label_sides, spread_figure, trade_figure
 from glasskit.latent.figures_curves import Curve, curves_figure, over_seeds
 from glasskit.latent.figures_data import plan_figure, taxonomy_figure
 from glasskit.latent.figures_losses import LONGEST, matrix_figure, pulls_figure
@@ -101,6 +101,13 @@ def test_spread_and_trade_keep_every_model() -> None:
     assert [sum(trace.y) for trace in figure.data] == [10, 5]
     points = {"start": (0.1, 0.2), "end": (0.3, 0.1)}
     assert [t.name for t in trade_figure(points, x="x", y="y", start="start").data] == list(points)
+
+
+def test_names_near_each_other_take_different_sides() -> None:
+    points = np.array([[0.5, 0.5], [0.52, 0.5], [0, 0], [1, 1]])
+    sides = label_sides(["one long name", "another long name", "low", "high"], points)
+    assert sides[0] != sides[1]
+    assert label_sides(["alone"], np.array([[0.3, 0.4]])) == ["top center"]
 
 
 def test_data_figures_count_pictures_and_groups() -> None:
