@@ -1,6 +1,7 @@
 # Glass Kit. `make app` and `make test` each work alone on a fresh machine with Python 3.11 or newer.
 PYTHON ?= python3
 PORT ?= 7860
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -36,9 +37,11 @@ chromium:
 	  command -v google-chrome >/dev/null || { \
 	  echo "The browser test needs Chromium. Install it: sudo apt-get install chromium"; exit 2; }
 
+# One thread a process: two test processes on two cores would else wait for each other's threads.
+test: export OMP_NUM_THREADS := 1
 test: $(STAMP) chromium
-	$(BIN)/python -m pytest tests
-	$(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 \
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=120 \
 	  --nbval-sanitize-with=tests/notebooks/sanitize.cfg notebooks
 
 lab: $(STAMP)
