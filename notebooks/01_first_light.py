@@ -67,7 +67,7 @@ print("for example:", ", ".join(scenes.labels(1)[:6]))
 
 # %%
 groups = test.groups()
-shown = [(name, groups[name][0]) for name in ("celebration", "decay", "companionship", "rhythm")]
+shown = [(name, groups[name][0]) for name in ("heritage", "celebration", "companionship", "rhythm")]
 captions = [f"*{name}\n{test.records[row].captions[0]}" for name, row in shown]
 sheet = sheet_figure(
     test, [row for _, row in shown], captions, title="Four pictures with their literal captions"
@@ -78,7 +78,7 @@ show(sheet)
 # %% [markdown]
 # The bold word is the concept. The line under it is the caption, and **no caption of this data set
 # ever contains the name of its concept**. The model gets to see only pictures and captions. If it
-# learns *celebration*, it learns it from what pictures of celebrations have in common.
+# learns *heritage*, it learns it from what pictures of heritage have in common.
 #
 # ## Two towers, one space
 #
@@ -250,7 +250,8 @@ show(rows)
 # train(config.but(objective="clip", out=str(other)), dataset=scenes)
 # print(measure(load_model(other), test).as_dict()["concepts"]["level1"]["top1"])
 # ```
-# It stays far below the grouped model: notebook 4 repeats this with three seeds.
+# It stays below the grouped model. How far depends on the seed and on the epoch that is kept:
+# notebook 4 repeats this with three seeds.
 # </details>
 #
 # 3. The interval comes from resampling pictures. What other source of luck does it leave out?
