@@ -24,7 +24,7 @@ MIN_DIST = 0.35
 REPULSION = 0.4
 """Below 1, so that a group unlike all others is not pushed so far away that the rest shrinks."""
 
-VERSION = 2
+VERSION = 3
 """Part of every cache key: raise it when the way in which maps are computed changes."""
 
 
@@ -55,7 +55,7 @@ def project(
         seed: the same seed gives the same map on the same machine.
 
     Returns:
-        (n, 2) float32 places with mean 0; 95% of them lie within 1 of the middle.
+        (n, 2) float32 places around 0, most of them within 1; those beyond are drawn in.
     """
     vectors = np.asarray(vectors, dtype=np.float32)
     basis = np.zeros((0, 2), np.float32) if start is None else np.asarray(start, np.float32)
@@ -117,6 +117,17 @@ def fit_to_unit(places: np.ndarray) -> np.ndarray:
     return (places / max(radius, 1e-12)).astype(np.float32)
 
 
+def draw_in(places: np.ndarray) -> np.ndarray:
+    """Places farther than r = 1 from the middle, drawn in to 1 + ln(r) / 3 along their ray.
+
+    How far UMAP puts a group that is unlike all others means nothing, and left as it is one such
+    group makes the rest of the map small.
+    """
+    radius = np.linalg.norm(places, axis=1, keepdims=True)
+    beyond = np.maximum(radius, 1)
+    return (places * (1 + np.log(beyond) / 3) / beyond).astype(np.float32)
+
+
 def _umap(
     vectors: np.ndarray, start: np.ndarray | None, neighbours: int, min_dist: float, seed: int
 ) -> np.ndarray:
@@ -141,4 +152,6 @@ def _umap(
             random_state=seed,
         ).fit_transform(centred(vectors))
     places = fit_to_unit(fitted)
-    return places if start is None else fit_to_unit(align(places, start))
+    if start is not None:
+        places = fit_to_unit(align(places, start))
+    return draw_in(places)
