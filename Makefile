@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PORT ?= 7860
 JOBS ?= 2
+# A worker that dies ends the run at once: a new one would wait for work that never comes.
+PARALLEL = -n $(JOBS) --dist loadfile --max-worker-restart 0
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -40,8 +42,8 @@ chromium:
 # One thread a process: two test processes on two cores would else wait for each other's threads.
 test: export OMP_NUM_THREADS := 1
 test: $(STAMP) chromium
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --nbval-lax --nbval-current-env --nbval-cell-timeout=120 \
+	$(BIN)/python -m pytest $(PARALLEL) tests
+	$(BIN)/python -m pytest $(PARALLEL) --nbval-lax --nbval-current-env --nbval-cell-timeout=120 \
 	  --nbval-sanitize-with=tests/notebooks/sanitize.cfg notebooks
 
 lab: $(STAMP)
