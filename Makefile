@@ -3,6 +3,8 @@ PYTHON ?= python3
 PORT ?= 7860
 JOBS ?= 2
 # A worker that dies ends the run at once: a new one would wait for work that never comes.
+# What starts processes, browsers and kernels runs apart from the rest.
+HEAVY := tests/app/ tests/training/ tests/notebooks/
 PARALLEL = -n $(JOBS) --dist loadfile --max-worker-restart 0
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,7 +44,8 @@ chromium:
 # One thread a process: two test processes on two cores would else wait for each other's threads.
 test: export OMP_NUM_THREADS := 1
 test: $(STAMP) chromium
-	$(BIN)/python -m pytest $(PARALLEL) tests
+	$(BIN)/python -m pytest $(PARALLEL) $(filter-out $(HEAVY),$(wildcard tests/*/ tests/test_*.py))
+	$(BIN)/python -m pytest $(PARALLEL) $(HEAVY)
 	$(BIN)/python -m pytest $(PARALLEL) --nbval-lax --nbval-current-env --nbval-cell-timeout=120 \
 	  --nbval-sanitize-with=tests/notebooks/sanitize.cfg notebooks
 
