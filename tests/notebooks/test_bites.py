@@ -37,7 +37,9 @@ def check(notebook: NotebookNode, folder: Path) -> subprocess.CompletedProcess[s
     copy = folder / "copy.ipynb"
     nbformat.write(notebook, copy)
     command = [sys.executable, "-m", "pytest", *flags(), "-p", "no:cacheprovider", str(copy)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    # A test process may itself be spoken to through its standard input: a kernel must not read it.
+    quiet = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    return subprocess.run(command, cwd=ROOT, check=False, **quiet)
 
 
 @pytest.mark.slow
