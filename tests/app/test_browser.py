@@ -13,6 +13,9 @@ from tests.app.conftest import NAME
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+HANDLERS = 3000
+"""Milliseconds until Gradio has attached its upload handlers, which is after the page is drawn."""
+
 READY = f".gk-map[data-ready='{NAME}']"
 PLACE = """([side, index]) => {
   const panel = GlassKit.atlas.panels[side], box = panel.canvas.getBoundingClientRect();
@@ -132,6 +135,8 @@ def test_probe_a_picture_a_concept_and_a_phrase(visit, tmp_path: Path) -> None:
     page = visit("?tab=probe")
     picture = tmp_path / "mine.png"
     Image.radial_gradient("L").convert("RGB").save(picture)
+    page.wait_for_selector("#probe-picture input[type=file]", state="attached")
+    page.wait_for_timeout(HANDLERS)
     page.set_input_files("#probe-picture input[type=file]", picture)
     page.wait_for_selector("#probe-answer .gk-bars")
     for side in ("before", "after"):
@@ -156,6 +161,8 @@ def test_a_file_that_is_no_picture_gets_a_clear_line(visit, tmp_path: Path) -> N
     page = visit("?tab=probe")
     wrong = tmp_path / "picture.png"
     wrong.write_bytes(b"<svg onload=alert(1)>" + bytes(100))
+    page.wait_for_selector("#probe-picture input[type=file]", state="attached")
+    page.wait_for_timeout(HANDLERS)
     page.set_input_files("#probe-picture input[type=file]", wrong)
     page.wait_for_selector("text=not a readable JPEG, PNG or WebP picture")
     good = io.BytesIO()
