@@ -1,58 +1,56 @@
-"""`make bench`: quality and speed, measured in one run; the results are kept as Markdown.
+"""`make bench`: quality and speed, measured in one run; kept as JSON and as Markdown.
 
-python -m tests.benchmarks [SECTION ...]
+python -m tests.benchmarks [SECTION ...] [--out FILE.json] [--against FILE.json]
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from tests.benchmarks import evaluation, losses, recognition, training
-from tests.benchmarks.table import markdown
+from tests.benchmarks.report import Section, disagreements, environment, read, write
+from tests.benchmarks.table import BenchRow
 
-RESULTS = Path(__file__).parent / "results"
+REPORT = Path(__file__).parent / "results" / "report.json"
 
-SECTIONS: dict[str, Callable[[], str]] = {
-    "recognition": lambda: recognition.report(folds=5),
-    "losses": lambda: markdown(losses.run()),
-    "training": lambda: markdown(training.run()),
-    "evaluation": lambda: markdown(evaluation.run()),
+SECTIONS: dict[str, Callable[[], list[BenchRow] | str]] = {
+    "recognition": recognition.report,
+    "losses": losses.run,
+    "training": training.run,
+    "evaluation": evaluation.run,
 }
-
-
-def environment() -> str:
-    """Where the numbers come from, in one line."""
-    load = os.getloadavg()[0]
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    return (
-        f"Python {platform.python_version()}, torch {torch.__version__}, {os.cpu_count()} cores, "
-        f"{torch.get_num_threads()} threads, {gpu}, load average {load:.1f} at the start"
-    )
 
 
 def main() -> None:
     """Run the sections that are named, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("section", nargs="*", help=", ".join(SECTIONS))
-    chosen = parser.parse_args().section
-    unknown = [name for name in chosen if name not in SECTIONS]
+    parser.add_argument("--out", type=Path, default=REPORT, help="JSON to add to; .md lies beside")
+    parser.add_argument("--against", type=Path, help="JSON of another run: which ratios differ?")
+    given = parser.parse_args()
+    unknown = [name for name in given.section if name not in SECTIONS]
     if unknown:
         parser.error(f"no section {unknown[0]!r}; choose among {', '.join(SECTIONS)}")
-    for name in chosen or SECTIONS:
-        start, where = time.perf_counter(), environment()
-        table = SECTIONS[name]()
-        minutes = (time.perf_counter() - start) / 60
-        text = f"# {name}\n\n{where}; took {minutes:.1f} minutes.\n\n{table.strip()}\n"
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
-        print(text, flush=True)
+    measured = {name: measure(name, given.out) for name in given.section or SECTIONS}
+    if given.against is not None:
+        shared, lines = disagreements(read(given.against), measured)
+        print(f"{shared - len(lines)} of {shared} ratios agree with {given.against.name}")
+        print("\n".join(lines))
+
+
+def measure(name: str, out: Path) -> Section:
+    """Measure one section and keep it at once: a run that is stopped loses only the next."""
+    start, where = time.perf_counter(), environment()
+    result = SECTIONS[name]()
+    rows, text = ((), result) if isinstance(result, str) else (tuple(result), "")
+    section = Section(where, (time.perf_counter() - start) / 60, rows, text)
+    kept = read(out) | {name: section}
+    write({key: kept[key] for key in SECTIONS if key in kept}, out)
+    print(section.markdown(name), flush=True)
+    return section
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from tests.benchmarks.table import (
     markdown,
     median_ratio,
     processor_seconds,
+    ratio_spread,
     wall_seconds,
 )
 
@@ -183,6 +184,7 @@ def measure(
                 seconds=statistics.median(taken),
                 spread=(min(taken), max(taken)),
                 ratio=median_ratio(taken, subject),
+                ratio_spread=ratio_spread(taken, subject),
                 memory=peak_memory((calls | slow)[name], device),
                 note=f"{len(taken)} rounds",
             )

@@ -23,6 +23,7 @@ class BenchRow:
         seconds: median time of one call.
         spread: (smallest, largest) time of a call, seconds.
         ratio: median over the rounds of this candidate's time / the subject's time.
+        ratio_spread: (smallest, largest) such ratio of a round.
         memory: peak bytes beyond what was there before the call.
         note: conditions, or why a number is missing.
     """
@@ -32,6 +33,7 @@ class BenchRow:
     seconds: float | None = None
     spread: tuple[float, float] | None = None
     ratio: float | None = None
+    ratio_spread: tuple[float, float] | None = None
     memory: int | None = None
     note: str = ""
 
@@ -77,6 +79,12 @@ def median_ratio(times: Sequence[float], subject: Sequence[float]) -> float:
     return statistics.median(a / b for a, b in zip(times, subject, strict=False))
 
 
+def ratio_spread(times: Sequence[float], subject: Sequence[float]) -> tuple[float, float]:
+    """Smallest and largest times / subject of a round."""
+    ratios = [a / b for a, b in zip(times, subject, strict=False)]
+    return min(ratios), max(ratios)
+
+
 def markdown(rows: Sequence[BenchRow]) -> str:
     """The rows as Markdown, one table a section."""
     lines: list[str] = []
@@ -92,12 +100,20 @@ def markdown(rows: Sequence[BenchRow]) -> str:
             row.name,
             "" if row.seconds is None else _time(row.seconds),
             spread,
-            "" if row.ratio is None else f"{row.ratio:.2f}",
+            _ratio(row),
             "" if row.memory is None else f"{row.memory / 2**20:.1f} MiB",
             row.note,
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines).strip() + "\n"
+
+
+def _ratio(row: BenchRow) -> str:
+    if row.ratio is None:
+        return ""
+    if row.ratio_spread is None:
+        return f"{row.ratio:.2f}"
+    return f"{row.ratio:.2f} ({row.ratio_spread[0]:.2f} to {row.ratio_spread[1]:.2f})"
 
 
 def _time(seconds: float) -> str:
