@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import os
@@ -17,6 +18,8 @@ from torch import Tensor, nn
 from glasskit.models.cache import cache_folder, replace_file
 
 logger = logging.getLogger(__name__)
+
+_STARTING = Lock()
 
 
 class FastImageTower:
@@ -49,10 +52,23 @@ class FastImageTower:
             return torch.from_numpy(self.compiled(pixels.numpy())[0].copy())
 
 
+@functools.cache
+def _core() -> Any:
+    """OpenVINO, kept until the process ends.
+
+    Its CPU plugin gives the thread that starts it a stack for signal handlers, and frees that stack
+    in whichever thread lets go of it last: the first thread's next signal would then be a crash.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
 def _compile(trunk: nn.Module, file: Path) -> Any:
     import openvino
 
-    core = openvino.Core()
+    with _STARTING:
+        core = _core()
     if not file.is_file():
         pixels = torch.zeros(2, 3, 224, 224)
         # The converter prints and warns about tracing, which is no news to a user.
