@@ -91,14 +91,11 @@ def fit(
         return umap_class(init=init, **settings).fit_transform(vectors)
 
 
-def warm(say: Callable[[str], object] | None = None) -> None:
-    """Compile UMAP or load what was compiled, by a map of 64 points.
+def warm() -> None:
+    """Compile UMAP, or load what was compiled, by a map of 64 points: half a minute or 5 seconds.
 
-    Args:
-        say: is told in a sentence what takes the time.
+    The app calls it in a thread of its own while it reads pictures.
     """
-    if say is not None and gpu_umap() is None:
-        say("compiling the map maker (half a minute, the first time only)")
     vectors = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
     fit(vectors, neighbours=5, min_dist=0.1, seed=0, epochs=2)
 

@@ -1,8 +1,9 @@
 """Exact search among vectors that stay on disk: a million in a fraction of a second.
 
-The vectors are float16, mapped, of length 1. One pass over the file with a query rounded to float16
-gives a score that is off by less than a known margin; whatever may be among the k best is then
-scored again in float32. The answer is that of a product in float32 of the vectors as stored.
+One product passes over the file, and what was read leaves this process's memory at once. Where the
+vectors are float16, the query is rounded to float16 for it, which gives scores that are off by less
+than a known margin; whatever may be among the k best is then scored again in float32. So the
+answer is that of a product in float32 with the vectors as they are stored.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import numpy as np
 
 from glasskit.latent.neighbours import Neighbours, best, unit
 
-ROWS_AT_A_TIME = 2**16
-"""Rows of one product; after it the system may take back their pages (64 MB at width 512)."""
+BYTES_AT_A_TIME = 2**27
+"""Read by one product; after it they are taken out of this process's memory again."""
 
 SLACK = 2e-4
 """More than float32 sums of float16 products are off, and vectors longer than 1 by rounding."""
@@ -48,8 +49,9 @@ def _one(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np.nd
     margin = off + 2**-11 * float(np.abs(scores[np.isfinite(scores)]).max(initial=0)) + SLACK
     close = np.flatnonzero(scores >= scores[chosen[-1]] - 2 * margin)
     again = np.empty(len(close), dtype=np.float32)
-    for start in range(0, len(close), ROWS_AT_A_TIME):
-        part = slice(start, start + ROWS_AT_A_TIME)
+    at_once = _rows_at_once(bank)
+    for start in range(0, len(close), at_once):
+        part = slice(start, start + at_once)
         # A sum for each row alone, so that equal rows have equal scores.
         again[part] = (bank[close[part]].astype(np.float32) * query).sum(axis=1)
     again[~np.isfinite(again)] = -np.inf
@@ -63,12 +65,17 @@ def _scores(query: np.ndarray, bank: np.ndarray) -> np.ndarray:
 
     scores = np.empty(len(bank), dtype=np.float32)
     asked = torch.from_numpy(query)
-    for start in range(0, len(bank), ROWS_AT_A_TIME):
-        rows = slice(start, start + ROWS_AT_A_TIME)
+    at_once = _rows_at_once(bank)
+    for start in range(0, len(bank), at_once):
+        rows = slice(start, start + at_once)
         scores[rows] = torch.mv(_tensor(bank[rows]), asked).float().numpy()
         _give_back(bank, rows)
     scores[~np.isfinite(scores)] = -np.inf
     return scores
+
+
+def _rows_at_once(bank: np.ndarray) -> int:
+    return max(1, BYTES_AT_A_TIME // max(bank.strides[0], 1))
 
 
 def _tensor(rows: np.ndarray) -> object:

@@ -28,7 +28,7 @@ def oracle(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np.
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 @pytest.mark.parametrize("before", [0, 88, 5000])
 def test_matches_a_plain_product(tmp_path: Path, monkeypatch, dtype: str, before: int) -> None:
-    monkeypatch.setattr(mapped, "ROWS_AT_A_TIME", 300)
+    monkeypatch.setattr(mapped, "BYTES_AT_A_TIME", 30_000)
     draw = np.random.default_rng(before)
     bank = bank_of(unit(draw.normal(size=(2000, 48))), tmp_path / "bank", dtype, before)
     for query in draw.normal(size=(8, 48)):
@@ -73,7 +73,7 @@ def test_rows_that_are_no_numbers_come_last(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").is_file(), reason="reads Linux's /proc")
 def test_a_search_leaves_the_map_out_of_this_process(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(mapped, "ROWS_AT_A_TIME", 4096)
+    monkeypatch.setattr(mapped, "BYTES_AT_A_TIME", 2**19)
     vectors = np.zeros((2**17, 64), dtype=np.float16)  # 16 MB
     vectors[:, 0] = 1
     bank = bank_of(vectors, tmp_path / "bank", "float16")

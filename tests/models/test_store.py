@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,10 @@ from glasskit.models.rows import ENTRY
 from glasskit.models.store import FeatureStore
 
 WIDTH = 7
+
+forked = pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this system"
+)
 
 
 def row_of(key: str, width: int = WIDTH) -> torch.Tensor:
@@ -170,45 +174,44 @@ def test_a_folder_that_cannot_be_written_says_so_and_is_read(tmp_path: Path) -> 
         (tmp_path / "store").chmod(0o755)
 
 
-WRITER = """
-import sys
-from pathlib import Path
-from glasskit.models.store import FeatureStore
-from tests.models.test_store import fill, names
-folder, first, count, width = Path(sys.argv[1]), *map(int, sys.argv[2:])
-print("ready", flush=True)
-store = FeatureStore(folder, width)
-for start in range(first, first + count, 5):
-    fill(store, names(5, start))
-"""
+def write_all(folder: Path, first: int, count: int, width: int, begun: object) -> None:
+    store = FeatureStore(folder, width)
+    begun.set()  # type: ignore[attr-defined]
+    for start in range(first, first + count, 5):
+        fill(store, names(5, start))
 
 
-def writer(folder: Path, first: int, count: int, width: int) -> subprocess.Popen:
-    numbers = (str(n) for n in (first, count, width))
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(folder), *numbers], stdout=subprocess.PIPE, text=True
-    )
+def writer(folder: Path, first: int, count: int, width: int) -> BaseProcess:
+    """A process that writes; forked, so that it does not import torch for seconds."""
+    context = multiprocessing.get_context("fork")
+    begun = context.Event()
+    process = context.Process(target=write_all, args=(folder, first, count, width, begun))
+    process.start()
+    assert begun.wait(60)
+    return process
 
 
+@forked
 def test_two_processes_write_at_once(tmp_path: Path) -> None:
     # They share keys 100 to 199.
     running = [writer(tmp_path, first, 200, WIDTH) for first in (0, 100)]
-    assert [process.wait(120) for process in running] == [0, 0]
+    for process in running:
+        process.join(120)
+    assert [process.exitcode for process in running] == [0, 0]
     assert misses(FeatureStore(tmp_path, WIDTH), names(300)) == []
     assert len(FeatureStore(tmp_path, WIDTH).vectors()) == 300
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+@forked
 def test_a_writer_killed_at_any_moment_leaves_right_rows(tmp_path: Path) -> None:
     # Rows of 400 kB: most of the writer's time goes into writing, and kills fall into it.
     width, draw, seen = 100_000, np.random.default_rng(5), 0
-    for attempt in range(3):
+    for attempt in range(4):
         process = writer(tmp_path, 0, 400, width)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(float(draw.uniform(0.05, 0.4)))
+        time.sleep(float(draw.uniform(0.02, 0.2)))
         process.kill()
-        assert process.wait(30) == -signal.SIGKILL, "the writer was done before it was killed"
+        process.join(30)
+        assert process.exitcode == -signal.SIGKILL, "the writer was done before it was killed"
         missing = misses(FeatureStore(tmp_path, width), names(400))
         there = 400 - len(missing)
         assert missing == names(400 - there, there), "rows are there in the order of writing"
