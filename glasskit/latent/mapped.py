@@ -54,6 +54,7 @@ def _one(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np.nd
         part = slice(start, start + at_once)
         # A sum for each row alone, so that equal rows have equal scores.
         again[part] = (bank[close[part]].astype(np.float32) * query).sum(axis=1)
+    _give_back(bank, slice(0, len(bank)))
     again[~np.isfinite(again)] = -np.inf
     order = best(again, k)
     return close[order], again[order]

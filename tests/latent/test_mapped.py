@@ -85,5 +85,7 @@ def test_a_search_leaves_the_map_out_of_this_process(tmp_path: Path, monkeypatch
 
     assert bank[::32].sum() == 2**12  # every page was looked at
     whole = resident()
-    nearest_mapped(np.eye(64)[1], bank[:], 1)
-    assert resident() < whole / 4
+    assert whole > 15_000
+    for query in (np.eye(64)[0], np.eye(64)[1]):  # all rows are equally near, which is the worst
+        nearest_mapped(query, bank, 1)
+        assert resident() < whole / 8
