@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from app.exhibit import MODEL, draw_maps
 from app.progress import Progress
 from glasskit.data.grouped import GroupedDataset
 from glasskit.latent.embedding import embed
+from glasskit.latent.fitting import warm
 from glasskit.models import load_model
 from glasskit.training import TrainConfig, train
 
@@ -25,6 +27,8 @@ def build_views(
         InputError: a picture is missing or broken, or a setting is not allowed.
     """
     name = dataset.name
+    compiling = threading.Thread(target=warm, name="compile", daemon=True)
+    compiling.start()  # beside the work on the pictures, so that the maps need not wait for it
     progress.step(f"{name}: loading the model")
     model = load_model(MODEL)
     before = embed(model, dataset, progress.step(f"{name}: looking at every picture"))
@@ -38,5 +42,8 @@ def build_views(
 
     train(config, dataset=dataset, model=load_model(MODEL), on_epoch=on_epoch)
     after = embed(load_model(str(out)), dataset)
+    if compiling.is_alive():
+        progress.step("compiling the map maker (half a minute, the first time only)")
+    compiling.join()
     progress.step(f"{name}: drawing the maps before and after")
     return draw_maps(before, after)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from app.museum import Museum
 from app.picture_input import picture_input
+from app.probe_place import place_figure
 from app.probe_why import reasons
 from glasskit.errors import InputError
 from glasskit.latent.probe import MAX_CANDIDATES, MAX_TEXT
@@ -139,6 +140,8 @@ def _answer(
         bars = _bars(getattr(both, side), both, own)
         if names is None:
             bars += _levels(museum, name, side, vectors[("before", "after").index(side)])
+        if picture is not None:
+            bars += place_figure(exhibit.view(side), vectors[("before", "after").index(side)])
         gallery = _gallery(exhibit, [i for i in getattr(found, side) if i.index != known][:FOUND])
         columns.append(
             f'<section class="gk-{side}-answer"><h3>{TITLES[side]}</h3><h4>Nearest concepts</h4>'

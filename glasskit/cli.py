@@ -128,6 +128,35 @@ def embed(
 
 
 @app.command()
+def search(
+    folder: Annotated[
+        Path, typer.Argument(metavar="VECTORS", help="what glasskit embed --out was given")
+    ],
+    query: Annotated[str, typer.Argument(help="a phrase, or a picture file")],
+    k: Annotated[int, typer.Option(help="how many to show", min=1)] = 12,
+    approximate: Annotated[
+        bool, typer.Option("--approximate", help="by a graph, for more than a million pictures")
+    ] = False,
+    json_file: Json = None,
+) -> None:
+    """Find the embedded pictures that are nearest to a phrase or to another picture."""
+    from glasskit.latent.approximate import ApproximateLibrary
+    from glasskit.latent.library import Library, query_vector
+    from glasskit.models import load_model
+
+    with bar("building the graph") as progress:
+        library = ApproximateLibrary(folder, progress) if approximate else Library(folder)
+    model = load_model(library.model)
+    library.check(model)
+    found = library.nearest(query_vector(model, query), k)
+    table = Table("", "picture", "cosine", title=f"Of {len(library)} pictures nearest to {query}")
+    for place, hit in enumerate(found, start=1):
+        table.add_row(str(place), hit.name, f"{hit.score:.3f}")
+    out.print(table)
+    _write_json(json_file, {"query": query, "found": [hit._asdict() for hit in found]})
+
+
+@app.command()
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="directory of a run")],
     to: Annotated[Path, typer.Option(help="directory to write to")],

@@ -106,6 +106,21 @@ def test_embed_writes_vectors_and_their_index(glass, trained: Path, small: Path)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
+def test_search_finds_an_embedded_picture_by_itself_and_by_a_phrase(
+    glass, trained: Path, small: Path, tmp_path: Path
+) -> None:
+    assert glass("embed", trained, small, "--out", tmp_path / "vectors")[0] == 0
+    picture, file = sorted(small.glob("*.jpg"))[7], tmp_path / "found.json"
+    code, out, _ = glass("search", tmp_path / "vectors", picture, "--k", 3, "--json", file)
+    assert code == 0
+    found = json.loads(file.read_text())["found"]
+    assert len(found) == 3
+    assert found[0]["name"] == picture.name
+    assert found[0]["score"] > 0.999 > found[1]["score"]
+    assert picture.name in out
+    assert glass("search", tmp_path / "vectors", "a quiet evening")[0] == 0
+
+
 def test_export_of_the_built_in_head_is_refused_in_one_line(glass, trained: Path) -> None:
     code, _, err = glass("export", trained, "--to", trained.parent / "hub")
     assert code == 2
@@ -125,6 +140,7 @@ def test_export_of_the_built_in_head_is_refused_in_one_line(glass, trained: Path
         (("evaluate", "lite0-minilm", "no-such-data"), "no data set"),
         (("probe", "lite0-minilm", "missing.jpg"), "missing.jpg"),
         (("embed", "lite0-minilm", "no-such-folder", "--out", "x"), "no data set"),
+        (("search", "no-such-folder", "a dog"), "no vectors.safetensors with index.json"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from glasskit.latent.embedding import Embedding, embed
+    from glasskit.latent.library import Library
     from glasskit.latent.neighbours import Neighbours, nearest
     from glasskit.latent.probe import ConceptScore, ImageScore, Probe
 
 _HOMES = {
     "Embedding": "embedding",
     "embed": "embedding",
+    "Library": "library",
     "Neighbours": "neighbours",
     "nearest": "neighbours",
     "ConceptScore": "probe",
@@ -23,7 +25,16 @@ _HOMES = {
     "Probe": "probe",
 }
 
-__all__ = ["ConceptScore", "Embedding", "ImageScore", "Neighbours", "Probe", "embed", "nearest"]
+__all__ = [
+    "ConceptScore",
+    "Embedding",
+    "ImageScore",
+    "Library",
+    "Neighbours",
+    "Probe",
+    "embed",
+    "nearest",
+]
 
 
 def __getattr__(name: str) -> object:

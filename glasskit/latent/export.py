@@ -71,12 +71,16 @@ def embed_source(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: cannot be made a directory ({error.strerror})") from error
-    index = {"model": model.name, "tower_hash": model.tower_hash, "source": str(source), **index}
+    hashes = {"tower_hash": model.tower_hash, "model_hash": model.model_hash}
+    index = {"model": model.name, **hashes, "source": str(source), **index}
     scratch = out / f".{VECTORS}.part"
     save_file(tensors, scratch)
     replace_file(scratch, out / VECTORS)
     scratch = out / f".{INDEX}.part"
-    scratch.write_text(json.dumps(index, indent=1, ensure_ascii=False), encoding="utf-8")
+    # A picture a line, which is how `library` finds one among millions.
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in index.pop("pictures"))
+    head = json.dumps(index, ensure_ascii=False)[:-1]
+    scratch.write_text(f'{head}, "pictures": [\n{lines}\n]}}\n', encoding="utf-8")
     replace_file(scratch, out / INDEX)
     texts = sum(len(rows) for name, rows in tensors.items() if name != "pictures")
     return Written(len(tensors["pictures"]), texts)

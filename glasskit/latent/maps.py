@@ -12,17 +12,21 @@ UMAP: McInnes, Healy and Melville 2018, arXiv 1802.03426.
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
+from glasskit.latent import landmarks
+from glasskit.latent.fitting import Progress, fit, gpu_umap
 from glasskit.latent.neighbours import nearest, unit
 from glasskit.latent.store import cached_arrays, content_key
 
 NEIGHBOURS = 15
 MIN_DIST = 0.35
-REPULSION = 0.4
-"""Below 1, so that a group unlike all others is not pushed so far away that the rest shrinks."""
+
+LARGE = 20_000
+"""Vectors from which a map is made by landmarks: see ``landmarks``."""
+
+SAME = 0.99999
+"""Cosine from which a new picture is one of the map's own."""
 
 VERSION = 3
 """Part of every cache key: raise it when the way in which maps are computed changes."""
@@ -41,10 +45,12 @@ def project(
     neighbours: int = NEIGHBOURS,
     min_dist: float = MIN_DIST,
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> np.ndarray:
     """A flat map of the vectors by UMAP on cosine similarity, computed once per content.
 
-    The first call in a process compiles UMAP, which takes about 20 seconds.
+    The first call of an installation compiles UMAP, about 20 seconds; `fitting.warm` does it
+    beforehand. Which of GPU and CPU did the work stands in the log.
 
     Args:
         vectors: (n, L); their mean is taken out first.
@@ -53,6 +59,8 @@ def project(
         neighbours: how many nearest pictures UMAP looks at for each one.
         min_dist: how close it may put two pictures.
         seed: the same seed gives the same map on the same machine.
+        progress: called with (done, total) while it is fitted. What it raises stops the work, and
+            nothing is kept.
 
     Returns:
         (n, 2) float32 places around 0, most of them within 1; those beyond are drawn in.
@@ -62,7 +70,7 @@ def project(
     key = content_key("umap", VERSION, vectors, basis, neighbours, min_dist, seed)
 
     def compute() -> dict[str, np.ndarray]:
-        return {"place": _umap(vectors, start, neighbours, min_dist, seed)}
+        return {"place": _umap(vectors, start, neighbours, min_dist, seed, progress)}
 
     return cached_arrays("maps", key, compute)["place"]
 
@@ -97,6 +105,28 @@ def place_words(
     return np.einsum("mk,mkd->md", weight, places[near.index]).astype(np.float32)
 
 
+def place_new(vectors: np.ndarray, pictures: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Where pictures that are not on a map would stand on it, without fitting anything.
+
+    place(v) = the mean place of the pictures nearest to v, weighted as UMAP weighs neighbours: see
+    ``landmarks.place``. A picture of the map itself stands where it stands.
+
+    Args:
+        vectors: (m, L) vectors of new pictures.
+        pictures: (n, L) vectors of the pictures of the map.
+        places: (n, 2) their places, from ``project``.
+
+    Returns:
+        (m, 2) float32 places.
+    """
+    middle = unit(pictures).mean(axis=0)
+    found = landmarks.place(unit(unit(vectors) - middle), centred(pictures), places)
+    near = nearest(vectors, pictures, 1)
+    same = near.score[:, 0] > SAME
+    found[same] = places[near.index[same, 0]]
+    return found
+
+
 def align(places: np.ndarray, target: np.ndarray) -> np.ndarray:
     """``places`` turned or mirrored, scaled and shifted to lie as near to ``target`` as they can.
 
@@ -129,28 +159,22 @@ def draw_in(places: np.ndarray) -> np.ndarray:
 
 
 def _umap(
-    vectors: np.ndarray, start: np.ndarray | None, neighbours: int, min_dist: float, seed: int
+    vectors: np.ndarray,
+    start: np.ndarray | None,
+    neighbours: int,
+    min_dist: float,
+    seed: int,
+    progress: Progress | None,
 ) -> np.ndarray:
     if len(vectors) < 4:
         # UMAP needs a neighbourhood; a handful of pictures stands in a row.
         row = np.linspace(-1, 1, len(vectors)) if len(vectors) > 1 else np.zeros(len(vectors))
         return np.stack([row, np.zeros_like(row)], axis=1).astype(np.float32)
-    from umap import UMAP  # its import compiles for many seconds: only where a map is fitted
-
-    with warnings.catch_warnings():
-        # It says that a seed turns parallelism off: the same map every time is what we want.
-        warnings.filterwarnings("ignore", message="n_jobs value")
-        # And that it takes 10 * n points to start from as they are.
-        warnings.filterwarnings("ignore", category=UserWarning, module="umap")
-        fitted = UMAP(
-            n_components=2,
-            n_neighbors=min(neighbours, len(vectors) - 1),
-            min_dist=min_dist,
-            repulsion_strength=REPULSION,
-            metric="cosine",
-            init="spectral" if start is None else 10 * np.asarray(start, np.float32),
-            random_state=seed,
-        ).fit_transform(centred(vectors))
+    settings = {"neighbours": neighbours, "min_dist": min_dist, "seed": seed, "progress": progress}
+    directions = centred(vectors)
+    first = None if start is None else 10 * np.asarray(start, np.float32)
+    alone = len(vectors) < LARGE or (start is None and gpu_umap() is not None)
+    fitted = (fit if alone else landmarks.landmark_fit)(directions, start=first, **settings)
     places = fit_to_unit(fitted)
     if start is not None:
         places = fit_to_unit(align(places, start))

@@ -11,6 +11,7 @@ from PIL import Image
 
 from glasskit.data.schema import LEVELS
 from glasskit.errors import InputError
+from glasskit.latent.mapped import nearest_mapped
 from glasskit.latent.neighbours import nearest, unit
 from glasskit.pictures import open_image
 
@@ -52,7 +53,8 @@ class Probe:
         model: any GlassModel.
         dataset: whose concepts are the default candidates and whose pictures are searched.
         concepts: (c, L) vectors of the data set's level-1 concepts, where they are at hand.
-        pictures: (n, L) vectors of its pictures, where they are at hand.
+        pictures: (n, L) vectors of its pictures, where they are at hand. A mapped array, such as
+            that of a `Library`, is searched on disk; its vectors must be of length 1.
     """
 
     def __init__(
@@ -118,7 +120,9 @@ class Probe:
             vector = self.text_vectors([text_or_image])[0]
         else:
             vector = self.image_vector(text_or_image)
-        found = nearest(vector, self.picture_vectors, _positive(k))
+        bank = self.picture_vectors
+        search = nearest_mapped if isinstance(bank, np.memmap) else nearest
+        found = search(vector, bank, _positive(k))
         return [
             ImageScore(int(i), self.dataset.records[i].key, float(score))
             for i, score in zip(found.index[0], found.score[0], strict=True)

@@ -140,4 +140,4 @@ def _cached(
 
 
 def _store(model: GlassModel, kind: str, width: int) -> FeatureStore:
-    return FeatureStore(cache_folder("features", model.tower_hash[:16], f"{kind}.sqlite"), width)
+    return FeatureStore(cache_folder("features", model.tower_hash[:16], kind), width)

@@ -1,112 +1,122 @@
-"""Feature rows on disk, found by the hash of what they were computed from.
+"""Rows of numbers on disk, found by the hash of what they were computed from, mapped into memory.
 
-One SQLite file for each tower: rows are added as they are computed, several processes may read and
-write, and a process killed at any moment leaves whole rows. A file that is damaged is begun anew.
+Rows are added as they are computed. Several processes may read and write at once; a process that
+is killed at any byte leaves the rows that were there, and what can't be read is a miss. A machine
+that loses power may lose the latest rows, which are then misses too.
 """
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock
 from torch import Tensor
 
 from glasskit.errors import InputError
-
-logger = logging.getLogger(__name__)
+from glasskit.models.rows import ENTRY, Files, digests, row_sums, sound
 
 WAIT = 60.0
 """Seconds to wait for another process that is writing."""
 
-ASKED_AT_ONCE = 500
+DTYPES = ("float32", "float16")
 
 
 class FeatureStore:
-    """float32 rows of one width by key.
+    """Rows of one width by key.
+
+    A key stands for its content, so that a row that is there and sound is kept as it is.
 
     Args:
-        file: the SQLite file; made with its folder when first written.
-        width: numbers in a row; a row of another width is a miss.
+        folder: where the files lie; made when first written.
+        width: numbers in a row; rows of another width lie in other files.
+        dtype: float32 keeps every bit, which training needs; float16 halves the file and what a
+            search must read, and moves a cosine by about 1e-5.
+
+    Raises:
+        InputError: another dtype.
     """
 
-    def __init__(self, file: Path, width: int) -> None:
-        self.file, self.width = file, width
+    def __init__(self, folder: Path, width: int, dtype: str = "float32") -> None:
+        if dtype not in DTYPES:
+            raise InputError(f"dtype {dtype!r}: choose {' or '.join(DTYPES)}")
+        self.folder, self.width = Path(folder), width
+        self._files = Files.of(self.folder, width, dtype)
+        self._entries = np.empty(0, dtype=ENTRY)
+        self._order = np.empty(0, dtype=np.int64)
+        self._high = np.empty(0, dtype=np.uint64)
 
     def read(self, keys: Sequence[str]) -> dict[str, Tensor]:
-        """The rows that are there, by key."""
-        if not self.file.is_file():
-            return {}
-        digests = {_digest(key): key for key in keys}
-        found: dict[str, Tensor] = {}
-        with self._open() as connection:
-            for chunk in _chunks(list(digests)):
-                marks = ",".join("?" * len(chunk))
-                rows = connection.execute(
-                    f"SELECT key, row FROM rows WHERE key IN ({marks})", chunk
-                )
-                for digest, row in rows:
-                    if len(row) == 4 * self.width:
-                        values = np.frombuffer(row, dtype="<f4").astype(np.float32)
-                        found[digests[digest]] = torch.from_numpy(values)
-        return found
+        """The rows that are there and sound, by key, as float32."""
+        keys = list(dict.fromkeys(keys))
+        places = self.places(keys)
+        at = np.flatnonzero(places >= 0)
+        values = torch.from_numpy(self.vectors()[places[at]].astype(np.float32))
+        return {keys[i]: row for i, row in zip(at, values, strict=True)}
 
     def write(self, keys: Sequence[str], rows: Tensor) -> None:
-        """Add rows in one transaction: all of them or none.
+        """Add the rows of keys that are not there yet.
 
         Raises:
-            InputError: the file cannot be written.
+            InputError: the folder cannot be written, or the rows are of another width.
         """
-        values = rows.detach().float().cpu().numpy().astype("<f4")
-        pairs = [(_digest(k), row.tobytes()) for k, row in zip(keys, values, strict=True)]
+        if rows.shape[-1] != self.width:
+            raise InputError(f"rows of {rows.shape[-1]} numbers in a store of {self.width}")
+        values = rows.detach().float().cpu().numpy().astype(self._files.dtype)
+        first: dict[str, int] = {}
+        for i, key in enumerate(keys):
+            first.setdefault(key, i)
         try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            with self._open() as connection, connection:
-                connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?)", pairs)
-        except (OSError, sqlite3.OperationalError) as error:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / "lock", timeout=WAIT):
+                absent = self.places(list(first)) < 0
+                chosen = [i for i, new in zip(first.values(), absent, strict=True) if new]
+                if chosen:
+                    self._files.append(digests([keys[i] for i in chosen]), values[chosen])
+        except OSError as error:
             raise InputError(
-                f"{self.file}: features cannot be kept there ({error}); "
-                "set GLASSKIT_CACHE to a folder that can be written"
+                f"{self.folder}: rows cannot be kept there ({error}); choose a folder that can be "
+                "written (GLASSKIT_CACHE is the folder of what the kit computes)"
             ) from error
 
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """A connection to a file that is sound and has the table."""
-        try:
-            connection = self._connect()
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError as error:
-            # It is only a cache: what was in it is computed again.
-            logger.warning("%s is damaged (%s) and is begun anew", self.file, error)
-            for name in (self.file, *self.file.parent.glob(f"{self.file.name}-*")):
-                name.unlink(missing_ok=True)
-            connection = self._connect()
-        with closing(connection):
-            yield connection
+    def places(self, keys: Sequence[str]) -> np.ndarray:
+        """(n,) row number of each key in ``vectors()``; -1 where it has no sound row."""
+        self._refresh()
+        if not len(keys) or not len(self._order):
+            return np.full(len(keys), -1)
+        high, low = digests(keys).T
+        # The last of equal digests: a damaged row is written again behind it.
+        near = np.searchsorted(self._high, high, side="right") - 1
+        place = self._order[np.maximum(near, 0)]
+        found = (self._entries["high"][place] == high) & (self._entries["low"][place] == low)
+        place[~found] = -1
+        place[place >= 0] = np.where(self.sound(place[found]), place[found], -1)
+        return place
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.file, timeout=WAIT)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, row BLOB) WITHOUT ROWID"
-            )
-            connection.execute("SELECT key FROM rows LIMIT 1").fetchone()
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
+    def sound(self, places: np.ndarray) -> np.ndarray:
+        """(n,) whether the bytes of these rows are those that were written."""
+        vectors = self.vectors()
+        good = (places >= 0) & (places < min(len(vectors), len(self._entries)))
+        rows = places[good]
+        good[good] = row_sums(vectors[rows]) == self._entries["sum"][rows]
+        return good
 
+    def vectors(self) -> np.ndarray:
+        """(n, width) all rows in the order in which they came, mapped and not checked."""
+        return self._files.mapped()
 
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
-
-
-def _chunks(items: list[bytes]) -> Iterator[list[bytes]]:
-    return (items[i : i + ASKED_AT_ONCE] for i in range(0, len(items), ASKED_AT_ONCE))
+    def _refresh(self) -> None:
+        """Take in the entries that were added since; begin again where the file is shorter."""
+        size = self._files.keys.stat().st_size if self._files.keys.is_file() else 0
+        if size // ENTRY.itemsize == len(self._entries):
+            return
+        if size // ENTRY.itemsize < len(self._entries):
+            self._entries = self._entries[:0]
+        added = self._files.entries(len(self._entries))
+        self._entries = np.concatenate([self._entries, added])
+        rows = np.flatnonzero(sound(self._entries))
+        high = self._entries["high"][rows]
+        order = np.argsort(high, kind="stable")
+        self._order, self._high = rows[order], high[order]

@@ -17,7 +17,7 @@ def test_by_hand() -> None:
 
 
 def test_matches_a_loop_over_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "ROWS_AT_A_TIME", 3)
+    monkeypatch.setattr(neighbours, "SCORES_AT_A_TIME", 33)
     bank = np.random.default_rng(0).normal(size=(11, 5))
     found = nearest(bank, bank, 4, exclude_self=True)
     for row in range(11):

@@ -58,6 +58,18 @@ def test_nearest_pictures_of_a_phrase_a_picture_and_a_vector(probe: Probe) -> No
     assert probe.images(np.array([0, 1.0, 0]), k=1)[0].key == "green-0"
 
 
+def test_mapped_pictures_are_searched_on_disk(probe: Probe, tmp_path: Path) -> None:
+    np.save(tmp_path / "pictures.npy", probe.picture_vectors)
+    kept = np.load(tmp_path / "pictures.npy", mmap_mode="r")
+    searched = Probe(probe.model, probe.dataset, pictures=kept)
+    for query in ("a red thing", BLUE, np.array([0.2, 1.0, 0.1])):
+        found, expected = searched.images(query, k=12), probe.images(query, k=12)
+        assert [item.key for item in found] == [item.key for item in expected]
+        scores = [item.score for item in expected]
+        assert [item.score for item in found] == pytest.approx(scores, abs=1e-6)
+    assert searched.picture_vectors is kept
+
+
 def test_picture_plus_and_minus_phrase(probe: Probe) -> None:
     both = probe.combine(BLUE, "red", 1)
     assert both[0] > 0.5

@@ -70,11 +70,11 @@ def test_a_changed_picture_is_computed_again(lite0: GlassModel, counted: list[in
     assert counted == [4, 2, 1]
 
 
-def test_a_damaged_file_is_begun_anew(lite0, counted: list[int], tmp_path: Path) -> None:
+def test_what_is_damaged_is_computed_again(lite0, counted: list[int], tmp_path: Path) -> None:
     data = Pictures([f"p{i}" for i in range(4)])
     first = features.image_features(lite0, data)
-    (file,) = tmp_path.glob("features/*/images.sqlite")
-    file.write_bytes(b"no database" * 100)
+    (file,) = tmp_path.glob("features/*/images/*.keys")
+    file.write_bytes(b"no entries" * 100)
     assert torch.equal(features.image_features(lite0, data), first)
     assert counted == [4, 4]
     assert torch.equal(features.image_features(lite0, data), first)

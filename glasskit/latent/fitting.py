@@ -1,0 +1,168 @@
+"""Fitting one UMAP: by cuML where a GPU has it, else by umap-learn with its compiled code kept.
+
+umap-learn compiles itself at the first fit of a process, about 20 seconds. Here the compiled code
+is kept on disk, so that only the first fit of an installation waits; ``warm`` does it beforehand.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from glasskit.places import cache_folder
+
+logger = logging.getLogger(__name__)
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total); what it raises stops the work, and nothing is kept."""
+
+REPULSION = 0.4
+"""Below 1, so that a group unlike all others is not pushed so far away that the rest shrinks."""
+
+EXACT_FROM = 4096
+"""UMAP compares all pairs below this; from here on its neighbours are found by our own product."""
+
+_loading = threading.Lock()
+
+
+def fit(
+    vectors: np.ndarray,
+    *,
+    start: np.ndarray | None = None,
+    neighbours: int,
+    min_dist: float,
+    seed: int,
+    epochs: int | None = None,
+    near: tuple[np.ndarray, np.ndarray] | None = None,
+    progress: Progress | None = None,
+) -> np.ndarray:
+    """(n, 2) places by UMAP on cosine similarity.
+
+    Args:
+        vectors: (n, L) of length 1, n at least 4.
+        start: (n, 2) places to start from, on UMAP's own scale (about -10 to 10).
+        neighbours: looked at for each vector, itself included.
+        min_dist: how close two may be put.
+        seed: the same seed gives the same map on the same machine (not on a GPU).
+        epochs: passes of the optimisation; UMAP's own choice where None.
+        near: (n, k) nearest rows, itself first, and their cosine distances, where they are known.
+        progress: called with (done, total) epochs.
+    """
+    settings: dict[str, Any] = {
+        "n_components": 2,
+        "n_neighbors": min(neighbours, len(vectors) - 1),
+        "min_dist": min_dist,
+        "repulsion_strength": REPULSION,
+        "metric": "cosine",
+        "random_state": seed,
+        "n_epochs": epochs,
+    }
+    on_gpu = gpu_umap() if start is None and near is None else None
+    if on_gpu is not None:
+        logger.info("map of %d points: cuML on the GPU", len(vectors))
+        return np.asarray(on_gpu(**settings).fit_transform(vectors), dtype=np.float32)
+    logger.info("map of %d points: umap-learn on the CPU", len(vectors))
+    if near is None and len(vectors) >= EXACT_FROM:
+        near = nearest_rows(vectors, settings["n_neighbors"])
+    umap_class = load_umap()
+    if near is not None:
+        settings["precomputed_knn"] = near
+    if progress is not None:
+        settings["tqdm_kwds"] = {
+            "disable": False,
+            "file": _Told(progress),
+            "bar_format": "{n_fmt}/{total_fmt}",
+            "mininterval": 0.2,
+        }
+    with warnings.catch_warnings():
+        # It says that a seed turns parallelism off: the same map every time is what we want.
+        warnings.filterwarnings("ignore", message="n_jobs value")
+        # And that it takes places to start from as they are, and neighbours without an index.
+        warnings.filterwarnings("ignore", category=UserWarning, module="umap")
+        init = "spectral" if start is None else np.asarray(start, np.float32)
+        return umap_class(init=init, **settings).fit_transform(vectors)
+
+
+def warm() -> None:
+    """Compile UMAP, or load what was compiled, by a map of 64 points: half a minute or 5 seconds.
+
+    The app calls it in a thread of its own while it reads pictures.
+    """
+    vectors = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
+    fit(vectors, neighbours=5, min_dist=0.1, seed=0, epochs=2)
+
+
+def gpu_umap() -> Any | None:
+    """cuML's UMAP where it is installed and a GPU is here, else None."""
+    try:
+        from cuml.manifold import UMAP
+    except ImportError:
+        return None
+    import torch
+
+    return UMAP if torch.cuda.is_available() else None
+
+
+def load_umap() -> Any:
+    """umap-learn's UMAP, its functions compiled once for this installation and kept on disk."""
+    with _loading:
+        import numba
+
+        if not numba.config.CACHE_DIR:
+            # Compiled code takes in that of other files, whose change numba does not see.
+            made_by = "-".join(version(name) for name in ("umap-learn", "pynndescent", "numba"))
+            numba.config.CACHE_DIR = str(cache_folder("numba", made_by))
+        from numba.core.dispatcher import Dispatcher
+        from umap import UMAP
+
+        for name, module in list(sys.modules.items()):
+            if name.startswith(("umap.", "pynndescent.")):
+                for value in vars(module).values():
+                    if isinstance(value, Dispatcher):
+                        value.enable_caching()
+        return UMAP
+
+
+def nearest_rows(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n, k) nearest rows of each of (n, L) unit vectors, itself first, and cosine distances."""
+    index = np.empty((len(vectors), k), dtype=np.int32)
+    distance = np.zeros((len(vectors), k), dtype=np.float32)
+    at_once = max(1, 2**24 // len(vectors))
+    for first in range(0, len(vectors), at_once):
+        own = np.arange(first, min(first + at_once, len(vectors)))
+        similarity = vectors[own] @ vectors.T  # (rows, n)
+        similarity[np.arange(len(own)), own] = np.inf
+        index[own], scores = largest(similarity, k)
+        distance[own] = np.maximum(1 - scores, 0)
+    return index, distance
+
+
+def largest(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """(q, k) places of the k largest of each row of (q, n) scores, and them, the largest first."""
+    place = np.argpartition(scores, scores.shape[1] - k, axis=1)[:, -k:]
+    found = np.take_along_axis(scores, place, axis=1)
+    order = np.argsort(-found, axis=1, kind="stable")
+    return np.take_along_axis(place, order, axis=1), np.take_along_axis(found, order, axis=1)
+
+
+class _Told:
+    """The file that umap-learn's bar is written to: "12/200" becomes a call of progress."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def write(self, text: str) -> None:
+        found = re.search(r"(\d+)/(\d+)", text)
+        if found:
+            self._progress(int(found[1]), int(found[2]))
+
+    def flush(self) -> None:
+        """Nothing waits here; a bar asks for it."""

@@ -1,0 +1,163 @@
+"""What ``glasskit embed`` has written, opened for search without reading it all.
+
+The vectors stay on disk, mapped, and of the index only the lines of what was found are read: a
+million pictures are open in a fraction of a second.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from glasskit.errors import InputError
+from glasskit.latent.export import INDEX, VECTORS
+from glasskit.latent.mapped import nearest_mapped
+from glasskit.latent.probe import checked_text
+from glasskit.pictures import EXTENSIONS, open_image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from glasskit.models import GlassModel
+
+DTYPES = {"F32": "<f4", "F16": "<f2"}
+
+
+class Found(NamedTuple):
+    """A picture and the cosine similarity of the query to it."""
+
+    name: str
+    score: float
+
+
+class Library:
+    """Pictures that were embedded, to be searched by vectors of the same model.
+
+    Args:
+        folder: what ``glasskit embed --out`` was given.
+
+    Attributes:
+        vectors: (n, L) of length 1, mapped.
+        model: name of the model that made them.
+
+    Raises:
+        InputError: the folder holds no vectors, or index and vectors are of different length.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not (self.folder / VECTORS).is_file() or not (self.folder / INDEX).is_file():
+            raise InputError(
+                f"{folder}: no {VECTORS} with {INDEX} here; make them: "
+                f"glasskit embed MODEL FOLDER --out {folder}"
+            )
+        self.vectors = mapped_tensor(self.folder / VECTORS, "pictures")
+        self._index = _Index(self.folder / INDEX)
+        self.model: str = self._index.head["model"]
+        if len(self._index) != len(self.vectors):
+            raise InputError(
+                f"{folder}: {len(self.vectors)} vectors and {len(self._index)} names; embed again"
+            )
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def check(self, model: GlassModel) -> None:
+        """Raise InputError where another model made the vectors."""
+        head = self._index.head
+        kept = {"tower_hash": model.tower_hash, "model_hash": model.model_hash}
+        if any(head.get(name, value) != value for name, value in kept.items()):
+            raise InputError(
+                f"{self.folder}: made by {self.model!r} as it was then, not by {model.name!r} as "
+                "it is now; embed again"
+            )
+
+    def nearest(self, query: np.ndarray, k: int = 12) -> list[Found]:
+        """The k pictures nearest to a (L,) vector, best first; the answer is exact."""
+        found = nearest_mapped(query, self.vectors, k)
+        return self.named(found.index[0], found.score[0])
+
+    def named(self, rows: Sequence[int], scores: Sequence[float]) -> list[Found]:
+        """Names for rows that were found."""
+        entries = self._index.entries([int(row) for row in rows])
+        return [
+            Found(str(entry.get("file", entry.get("key"))), float(score))
+            for entry, score in zip(entries, scores, strict=True)
+        ]
+
+
+def query_vector(model: GlassModel, query: str) -> np.ndarray:
+    """(L,) vector of a phrase, or of a picture where the text is the name of one.
+
+    Raises:
+        InputError: the phrase is empty or too long, or the picture is missing or broken.
+    """
+    path = Path(query)
+    if path.suffix.lower() in EXTENSIONS or path.is_file():
+        return np.asarray(model.encode_images([open_image(path)]))[0]
+    return np.asarray(model.encode_texts([checked_text(query)]))[0]
+
+
+def mapped_tensor(file: Path, name: str) -> np.ndarray:
+    """(n, L) one tensor of a safetensors file, mapped.
+
+    Raises:
+        InputError: the file is damaged or has no such tensor.
+    """
+    try:
+        with file.open("rb") as handle:
+            length = int.from_bytes(handle.read(8), "little")
+            if length > file.stat().st_size:
+                raise ValueError("cut off")
+            tensor = json.loads(handle.read(length))[name]
+        start, end = (8 + length + place for place in tensor["data_offsets"])
+        if end > file.stat().st_size:
+            raise ValueError("cut off")
+        kind, shape = DTYPES[tensor["dtype"]], tuple(tensor["shape"])
+        if not shape[0]:
+            return np.empty(shape, dtype=kind)
+        return np.memmap(file, dtype=kind, mode="r", offset=start, shape=shape)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{file}: not a safetensors file with {name!r} ({error}); embed again"
+        ) from error
+
+
+class _Index:
+    """The index of vectors: its head, and rows that are read when they are asked for.
+
+    Each row stands on a line of its own, so that its place follows from line ends alone.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        try:
+            with file.open("rb") as handle:
+                first = handle.readline().rstrip()
+                if not first.endswith(b"["):
+                    raise ValueError("its rows do not stand on lines of their own")
+                self.head = json.loads(first + b"]}")
+                if "model" not in self.head:
+                    raise ValueError("it names no model")
+                with mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+                    # Line ends of the head, of each row, and of what closes the list.
+                    self._ends = np.flatnonzero(np.frombuffer(bytes(mapped), np.uint8) == 10)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{file}: not an index of vectors ({error}); embed again") from error
+
+    def __len__(self) -> int:
+        return max(len(self._ends) - 2, 0)
+
+    def entries(self, rows: list[int]) -> list[dict[str, Any]]:
+        """What the index says about these rows."""
+        found = []
+        with self._file.open("rb") as handle:
+            for row in rows:
+                start, end = self._ends[row : row + 2]
+                handle.seek(start + 1)
+                found.append(json.loads(handle.read(end - start - 1).rstrip(b",")))
+        return found
