@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glasskit.cli_data import register
+from glasskit.cli_plan import plan
 from glasskit.errors import InputError
 from glasskit.flags import settings_of, with_settings
 from glasskit.progress import bar
@@ -225,6 +226,7 @@ def serve(
 
 
 register(app)
+app.command()(plan)
 
 
 def main() -> None:

@@ -59,8 +59,8 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
     file = Path(name)
     if not file.is_file():
         raise InputError(
-            f"no data set {name!r}: give scenes, coco-concepts, a JSON file in the MAGIC layout, "
-            "shards (.tar) or hf:OWNER/NAME"
+            f"no data set {name!r}: give scenes, coco-concepts, or a JSON file in the MAGIC layout "
+            "(or shards, .tar, or hf:OWNER/NAME)"
         )
     folder = Path(images) if images is not None else file.parent / "images"
     return read_magic(file, FolderImages(folder))

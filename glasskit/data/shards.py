@@ -170,11 +170,22 @@ def _expand(part: str) -> list[str]:
     if folder.is_dir():
         return [str(file) for file in sorted(folder.glob(f"*{END}"))]
     try:
-        return [name.strip() for name in braceexpand(f"{{{part}}}" if "," in part else part)]
+        return [name for piece in _pieces(part) for name in braceexpand(piece.strip())]
     except UnbalancedBracesError as error:
-        raise InputError(
-            f"{part}: braces do not match; write shards/{{00000..00009}}.tar"
-        ) from error
+        pattern = "shards/{00000..00009}.tar"
+        raise InputError(f"{part}: braces do not match; write {pattern}") from error
+
+
+def _pieces(text: str) -> list[str]:
+    """The parts between the commas that stand outside of braces."""
+    pieces, depth = [""], 0
+    for letter in text:
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            pieces.append("")
+        else:
+            pieces[-1] += letter
+    return pieces
 
 
 def _first(error: Exception) -> str:

@@ -99,7 +99,14 @@ def embed_stream(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if ranks.rank == 0:
-            _begin(folder, {"model": _identity(model), "units": _digest(units), "width": width})
+            _begin(
+                folder,
+                {
+                    "model": f"{model.model_hash} {model.precision}",
+                    "units": _digest(units),
+                    "width": width,
+                },
+            )
         ranks.wait()
         meter = _Meter(units[ranks.rank :: ranks.world], progress)
         for unit in units[ranks.rank :: ranks.world]:
@@ -200,10 +207,11 @@ def _finish(
         parts, ["pictures", "captions"] if captions else ["pictures"], out / "vectors.safetensors"
     )
     named = source if isinstance(source, (str, Path)) else ",".join(map(str, source))
-    head = {"model": model.name, "tower_hash": model.tower_hash, "source": str(named)}
+    hashes = {"tower_hash": model.tower_hash, "model_hash": model.model_hash}
+    head = {"model": model.name, **hashes, "source": str(named)}
     scratch = out / ".index.json.part"
     with scratch.open("w", encoding="utf-8") as file:
-        # Line by line, since the list may be longer than a memory.
+        # A picture a line, written one by one, since the list may be longer than a memory.
         file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "pictures": [')
         for number, entry in enumerate(_entries(parts)):
             file.write((",\n" if number else "\n") + json.dumps(entry, ensure_ascii=False))
@@ -231,14 +239,6 @@ def _begin(folder: Path, plan: dict[str, Any]) -> None:
     scratch = folder / "plan.part"
     scratch.write_text(json.dumps(plan))
     replace_file(scratch, file)
-
-
-def _identity(model: GlassModel) -> str:
-    """A hash of all that decides a vector: towers and heads."""
-    digest = hashlib.sha256(f"{model.tower_hash} {model.precision}".encode())
-    for name, tensor in model.head_state().items():
-        digest.update(name.encode() + tensor.detach().float().cpu().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _digest(units: Sequence[Unit]) -> str:

@@ -242,6 +242,14 @@ class GlassModel(nn.Module):
             self._tower_hash = digest.hexdigest()
         return self._tower_hash
 
+    @property
+    def model_hash(self) -> str:
+        """Hexadecimal SHA-256 of all that decides a vector: the towers and the heads."""
+        digest = hashlib.sha256(self.tower_hash.encode())
+        for key, tensor in self.head_state().items():
+            digest.update(key.encode() + tensor.detach().float().cpu().numpy().tobytes())
+        return digest.hexdigest()
+
     def towers_changed(self) -> None:
         """Forget what was derived from the towers' weights."""
         self._tower_hash = None

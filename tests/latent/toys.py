@@ -36,6 +36,7 @@ class ColourModel:
 
     name = "colours"
     tower_hash = "0" * 64
+    model_hash = "1" * 64
     embed_dim = image_width = text_width = 3
     device = torch.device("cpu")
     precision, image_side = "fp32", 8
