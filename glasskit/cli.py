@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glasskit.cli_data import register
+from glasskit.cli_plan import plan
 from glasskit.errors import InputError
 from glasskit.flags import settings_of, with_settings
 from glasskit.progress import bar
@@ -24,7 +27,7 @@ app = typer.Typer(
 )
 out = Console(highlight=False)
 
-DATASET = "scenes, coco-concepts, or a JSON file in the MAGIC layout"
+DATASET = "scenes, coco-concepts, a JSON file in the MAGIC layout, shards (.tar) or hf:OWNER/NAME"
 MODEL = "lite0-minilm, the directory of a run, or ARCH/TAG of open_clip"
 Images = Annotated[Path | None, typer.Option(help="folder with the pictures of the data set")]
 Json = Annotated[Path | None, typer.Option("--json", help="also write the result to this file")]
@@ -113,18 +116,34 @@ def probe(
 def embed(
     model: ModelName,
     source: Annotated[
-        str, typer.Argument(metavar="DATASET|FOLDER", help=DATASET + ", or a folder")
+        str, typer.Argument(metavar="DATASET|FOLDER", help=DATASET + ", or a folder of pictures")
     ],
     out_dir: Annotated[Path, typer.Option("--out", help="directory to write to")],
     images: Images = None,
+    captions: Annotated[
+        bool, typer.Option("--captions", help="of shards and hf: also their first captions")
+    ] = False,
 ) -> None:
-    """Write vectors of pictures, captions and concepts as one safetensors file with its index."""
+    """Write vectors of pictures, captions and concepts as one safetensors file with its index.
+
+    Shards and hf: are streamed: under accelerate launch or torchrun each process takes its share,
+    and the same command goes on after an interruption.
+    """
     from glasskit.latent.export import embed_source
     from glasskit.models import load_model
 
-    with bar("embedding pictures") as progress:
-        written = embed_source(load_model(model), source, out_dir, images=images, progress=progress)
-    out.print(f"{written.pictures} pictures, {written.texts} texts: {out_dir}")
+    first = os.environ.get("RANK", "0") == "0"
+    with bar("embedding pictures") if first else nullcontext() as progress:
+        written = embed_source(
+            load_model(model),
+            source,
+            out_dir,
+            images=images,
+            captions=captions,
+            progress=progress,
+        )
+    if first:
+        out.print(f"{written.pictures} pictures, {written.texts} texts: {out_dir}")
 
 
 @app.command()
@@ -236,6 +255,7 @@ def serve(
 
 
 register(app)
+app.command()(plan)
 
 
 def main() -> None:

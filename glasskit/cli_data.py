@@ -148,6 +148,28 @@ def coco_concepts(
         out.print(f"the photographs are not here: {dataset.images.hint}")
 
 
+@data.command("pack")
+def pack_dataset(
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="a data set of the kit, or hf:OWNER/NAME")
+    ],
+    out_dir: Annotated[Path, typer.Option("--out", help="directory to write to")],
+    images: Annotated[Path | None, typer.Option(help="folder with the pictures")] = None,
+    shard_size: Annotated[int, typer.Option(help="pictures a shard", min=1)] = 1000,
+) -> None:
+    """Write a data set as WebDataset shards; an interrupted call goes on."""
+    from glasskit.data import load_dataset
+    from glasskit.data.hub import HubSource, is_hub
+    from glasskit.data.pack import DatasetSource, pack
+
+    if is_hub(dataset) and images is not None:
+        raise InputError(f"data set {dataset} holds its own pictures; leave --images out")
+    source = HubSource(dataset) if is_hub(dataset) else DatasetSource(load_dataset(dataset, images))
+    with bar("packing pictures") as progress:
+        done = pack(source, out_dir, shard_size, progress)
+    out.print(f"{done.pictures} pictures in {done.shards} shards: {out_dir}")
+
+
 @data.callback()
 def _group() -> None:
     """Data sets of the kit."""

@@ -17,12 +17,19 @@ MAX_PIXELS = 50_000_000
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
 """Endings of the files that are taken for pictures."""
 
+MARGIN = 2
+"""A JPEG is decoded at a half, a quarter or an eighth only where that leaves so many times the
+pixels a side that a model takes: any smaller picture gives the same vector as before, bit for bit,
+and a larger one still gets most of its reduction from the model's own, finer filter."""
 
-def open_image(path: str | Path) -> Image.Image:
+
+def open_image(path: str | Path, side: int = 0) -> Image.Image:
     """Decode one picture file to RGB, upright, with white behind what is transparent.
 
     Args:
         path: a JPEG, PNG or WebP file, whatever its ending.
+        side: pixels of a side that are needed; a JPEG with at least ``2 * MARGIN * side`` is then
+            decoded smaller, which is several times faster. 0: always in full.
 
     Raises:
         InputError: the file is missing, is no such picture, is cut off, or has more than
@@ -32,19 +39,19 @@ def open_image(path: str | Path) -> Image.Image:
     if not path.is_file():
         raise InputError(f"{path}: there is no such picture")
     with path.open("rb") as file:
-        return _decode(file, str(path))
+        return _decode(file, str(path), side)
 
 
-def decode_image(data: bytes, name: str = "the picture") -> Image.Image:
+def decode_image(data: bytes, name: str = "the picture", side: int = 0) -> Image.Image:
     """Decode the bytes of one picture to RGB; ``name`` stands in the error.
 
     Raises:
         InputError: as ``open_image``.
     """
-    return _decode(io.BytesIO(data), name)
+    return _decode(io.BytesIO(data), name, side)
 
 
-def _decode(file: BinaryIO, name: str) -> Image.Image:
+def _decode(file: BinaryIO, name: str, side: int) -> Image.Image:
     try:
         with warnings.catch_warnings():
             # Pillow warns of large pictures after our own limit has refused them.
@@ -57,6 +64,8 @@ def _decode(file: BinaryIO, name: str) -> Image.Image:
                         f"{name}: {width} x {height} pixels is more than the limit of "
                         f"{MAX_PIXELS:,}; make it smaller"
                     )
+                if side:  # a picture that is no JPEG takes no notice
+                    picture.draft(None, (MARGIN * side, MARGIN * side))
                 # A camera held upright says so beside the pixels; what is clear lies on white.
                 upright = ImageOps.exif_transpose(picture)
                 if not upright.has_transparency_data:

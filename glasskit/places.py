@@ -1,4 +1,4 @@
-"""Where Glass Kit keeps what it can fetch or compute again."""
+"""Where Glass Kit keeps what it can fetch or compute again, and how a file gets its place."""
 
 from __future__ import annotations
 
@@ -16,3 +16,19 @@ def cache_folder(*parts: str) -> Path:
         return Path(chosen, *parts)
     base = os.environ.get("XDG_CACHE_HOME")
     return Path(base if base else Path.home() / ".cache", "glasskit", *parts)
+
+
+def replace_file(scratch: Path, file: Path) -> None:
+    """Flush a finished scratch file to the disk and give it its name in one step.
+
+    A reader, another process or a machine that loses power sees the old file or the new one; the
+    folder is flushed too, or the new name could be lost with the power.
+    """
+    with scratch.open("rb+") as handle:
+        os.fsync(handle.fileno())
+    scratch.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -27,11 +27,11 @@ def bar(text: str) -> Iterator[Callable[[int, int], None]]:
 
     def report(done: int, total: int) -> None:
         # Work that a cache answers at once shows no bar; a training bar may follow this one.
-        if done >= total:
+        if done >= total and (total or not done):
             close()
         elif not drawn.live.is_started:
             drawn.start()
-        drawn.update(task, completed=done, total=total)
+        drawn.update(task, completed=done, total=total or None)  # 0: nobody knows
 
     try:
         yield report

@@ -26,7 +26,9 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
     """A grouped data set by name or from a file.
 
     Args:
-        name_or_path: ``scenes`` (built in), ``coco-concepts``, or a JSON file in the MAGIC layout.
+        name_or_path: ``scenes`` (built in), ``coco-concepts``, a JSON file in the MAGIC layout,
+            WebDataset shards (a folder of .tar files or ``shards/{00000..00009}.tar``) of its
+            records, or ``hf:OWNER/NAME`` with the same fields as columns.
         images: folder of the pictures; by default ``images`` beside the JSON file.
 
     Raises:
@@ -43,10 +45,22 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
         from glasskit.data.coco_concepts import load_coco_concepts
 
         return load_coco_concepts(images)
+    from glasskit.data.hub import is_hub, load_hub
+    from glasskit.data.shards import is_shards
+
+    if is_hub(name) or is_shards(name):
+        if images is not None:
+            raise InputError(f"data set {name} holds its own pictures; leave --images out")
+        if is_hub(name):
+            return load_hub(name)
+        from glasskit.data.shard_dataset import read_shards
+
+        return read_shards(name)
     file = Path(name)
     if not file.is_file():
         raise InputError(
-            f"no data set {name!r}: give scenes, coco-concepts, or a JSON file in the MAGIC layout"
+            f"no data set {name!r}: give scenes, coco-concepts, or a JSON file in the MAGIC layout "
+            "(or shards, .tar, or hf:OWNER/NAME)"
         )
     folder = Path(images) if images is not None else file.parent / "images"
     return read_magic(file, FolderImages(folder))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from glasskit.data.images import ImageSource
+from glasskit.data.images import FileSource, ImageSource
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.errors import InputError
 
@@ -38,9 +38,18 @@ class GroupedDataset:
     def __len__(self) -> int:
         return len(self.records)
 
-    def image(self, index: int) -> Image.Image:
-        """The picture of a record as RGB; raises InputError where it is missing or broken."""
-        return self.images.open(self.records[index].key)
+    def image(self, index: int, side: int = 0) -> Image.Image:
+        """The picture of a record as RGB; raises InputError where it is missing or broken.
+
+        Args:
+            index: of the record.
+            side: pixels of a side that are needed; a much larger JPEG then comes smaller, which is
+                faster. 0: always in full.
+        """
+        key = self.records[index].key
+        if side and isinstance(self.images, FileSource):
+            return self.images.open(key, side)
+        return self.images.open(key)
 
     def key(self, index: int) -> str:
         """The key of a record."""

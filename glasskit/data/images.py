@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PureWindowsPath
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from PIL import Image
 
@@ -12,7 +12,7 @@ from glasskit.pictures import EXTENSIONS, open_image
 
 
 class ImageSource(Protocol):
-    """Pictures by record key."""
+    """Pictures by record key, whether drawn or read from files."""
 
     def open(self, key: str) -> Image.Image:
         """The picture as RGB; raises InputError where it is missing or broken."""
@@ -20,6 +20,19 @@ class ImageSource(Protocol):
 
     def fingerprint(self, key: str) -> str:
         """A text that changes when the picture changes; caches are keyed by it."""
+        ...
+
+
+@runtime_checkable
+class FileSource(ImageSource, Protocol):
+    """Pictures that lie somewhere as files: their bytes are to be had, and a smaller decoding."""
+
+    def open(self, key: str, side: int = 0) -> Image.Image:
+        """As of ImageSource; a large JPEG smaller, where ``side`` pixels a side are needed."""
+        ...
+
+    def read(self, key: str) -> tuple[bytes, str]:
+        """The bytes of the file, and its ending without the dot, such as ``jpg``."""
         ...
 
 
@@ -51,8 +64,12 @@ class FolderImages:
             raise InputError(f"record {key[:80]!r}: no file name ({error.strerror})") from error
         raise InputError(f"{self.folder}: no picture for record {key!r}; is it the right folder?")
 
-    def open(self, key: str) -> Image.Image:
-        return open_image(self.path(key))
+    def open(self, key: str, side: int = 0) -> Image.Image:
+        return open_image(self.path(key), side)
+
+    def read(self, key: str) -> tuple[bytes, str]:
+        path = self.path(key)
+        return path.read_bytes(), path.suffix.lower().lstrip(".")
 
     def fingerprint(self, key: str) -> str:
         path = self.path(key)

@@ -42,9 +42,9 @@ class FolderPictures:
         """The name of a picture."""
         return self.keys[index]
 
-    def image(self, index: int) -> Image.Image:
+    def image(self, index: int, side: int = 0) -> Image.Image:
         """The picture as RGB; raises InputError where it is missing or broken."""
-        return self.images.open(self.keys[index])
+        return self.images.open(self.keys[index], side)
 
     def fingerprint(self, index: int) -> str:
         """A text that changes when the picture does."""

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from PIL import Image
 from safetensors.numpy import save_file
 
 from glasskit.data import load_dataset
+from glasskit.data.hub import is_hub
+from glasskit.data.shards import is_shards
 from glasskit.errors import InputError
 from glasskit.latent.embedding import embed
+from glasskit.latent.stream_export import embed_stream
 from glasskit.models.cache import replace_file
-from glasskit.pictures import EXTENSIONS
+from glasskit.models.features import embed_dataset_images
+from glasskit.pictures import EXTENSIONS, open_image
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,23 +49,29 @@ def embed_source(
     out: str | Path,
     *,
     images: str | Path | None = None,
+    captions: bool = False,
     progress: Progress | None = None,
 ) -> Written:
-    """Embed a data set or a folder of pictures into ``vectors.safetensors`` and ``index.json``.
+    """Embed pictures into ``vectors.safetensors`` and ``index.json``.
 
     The tensors are ``pictures`` (n, L) and, for a data set, ``captions`` (n, L; the first caption
     of each record) and ``concepts`` (c, L): float32 of length 1. The index names every row.
 
     Args:
         model: any GlassModel.
-        source: a folder of JPEG, PNG or WebP pictures, or what ``load_dataset`` takes.
+        source: a folder of JPEG, PNG or WebP pictures, shards or ``hf:OWNER/NAME`` (which
+            `stream_export.embed_stream` does), or what else ``load_dataset`` takes.
         out: directory to write to; files of an earlier call are replaced.
         images: folder of a data set's pictures.
+        captions: of shards and hub data sets, embed the first captions as well.
         progress: called with (done, total) pictures.
 
     Raises:
         InputError: no such source, a folder without pictures, or a broken picture.
     """
+    if is_shards(source) or is_hub(source):
+        count = embed_stream(model, source, out, captions=captions, progress=progress)
+        return Written(count, count if captions else 0)
     folder = Path(source)
     if folder.is_dir():
         tensors, index = _folder(model, folder, progress)
@@ -86,6 +97,28 @@ def embed_source(
     return Written(len(tensors["pictures"]), texts)
 
 
+class _Files:
+    """Files as the feature cache asks for them: what was done is kept when it is interrupted."""
+
+    features = None
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = files
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def image(self, index: int, side: int = 0) -> Image.Image:
+        return open_image(self.files[index], side)
+
+    def key(self, index: int) -> str:
+        return str(self.files[index])
+
+    def fingerprint(self, index: int) -> str:
+        stat = self.files[index].stat()
+        return f"{self.files[index].resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+
+
 def _dataset(
     model: GlassModel, source: str, images: str | Path | None, progress: Progress | None
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -107,6 +140,6 @@ def _folder(
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
     if not files:
         raise InputError(f"{folder}: no {', '.join(EXTENSIONS)} files in this folder")
-    vectors = model.encode_images(files, progress=progress).numpy()
+    vectors = embed_dataset_images(model, _Files(files), progress).numpy()
     names = [{"file": path.relative_to(folder).as_posix()} for path in files]
     return {"pictures": vectors}, {"pictures": names}

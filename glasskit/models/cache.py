@@ -8,22 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glasskit.errors import InputError
-from glasskit.places import cache_folder
+from glasskit.places import cache_folder, replace_file
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["cache_folder", "replace_file", "write_tensors"]
-
-
-def replace_file(scratch: Path, file: Path) -> None:
-    """Flush a finished scratch file to the disk and give it its name in one step.
-
-    A reader, another process or a machine that loses power sees the old file or the new one.
-    """
-    with scratch.open("rb+") as handle:
-        os.fsync(handle.fileno())
-    scratch.replace(file)
 
 
 def write_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:

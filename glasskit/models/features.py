@@ -2,11 +2,12 @@
 
 A cache is keyed by what it was computed from (hash of the towers, of the picture or text), so that
 a stale entry cannot be found. Work is kept in blocks: an interrupted run goes on where it stopped.
+Features of a GPU in bf16 are kept apart from those in float32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from glasskit.models.glass_model import GlassModel, Progress
 from glasskit.models.store import FeatureStore
 
 BLOCK = 128
-"""Pictures or texts that are computed between two writes."""
+"""Most pictures or texts that are computed between two writes."""
 
 
 class Pictures(Protocol):
@@ -29,7 +30,7 @@ class Pictures(Protocol):
     features: Path | None
 
     def __len__(self) -> int: ...
-    def image(self, index: int) -> Image.Image: ...
+    def image(self, index: int, side: int = 0) -> Image.Image: ...
     def fingerprint(self, index: int) -> str: ...
     def key(self, index: int) -> str: ...
 
@@ -49,11 +50,16 @@ def image_features(
     if shipped is not None:
         return shipped
 
-    def compute(rows: Sequence[int]) -> Tensor:
-        return model.image_tower([dataset.image(i) for i in rows])
+    side = model.image_side
+
+    def compute(rows: Sequence[int]) -> Iterator[Tensor]:
+        size = None if model.device.type == "cuda" else min(BLOCK, 32)
+        batches = model.image_batches(rows, lambda i: dataset.image(i, side), size)
+        return (features for _, features in batches)
 
     keys = [dataset.fingerprint(i) for i in range(len(dataset))]
-    return _cached(_store(model, "images", model.image_width), keys, compute, progress)
+    kind = "images" if model.precision == "fp32" else f"images-{model.precision}"
+    return _cached(_store(model, kind, model.image_width), keys, compute, progress)
 
 
 def text_features(
@@ -62,8 +68,9 @@ def text_features(
     """(n, G) float32 text-tower features, in the order of the texts; equal texts are done once."""
     distinct = list(dict.fromkeys(texts))
 
-    def compute(rows: Sequence[int]) -> Tensor:
-        return model.text_tower([distinct[i] for i in rows])
+    def compute(rows: Sequence[int]) -> Iterator[Tensor]:
+        for block in (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)):
+            yield model.text_tower([distinct[i] for i in block])
 
     features = _cached(_store(model, "texts", model.text_width), distinct, compute, progress)
     place = {text: i for i, text in enumerate(distinct)}
@@ -117,10 +124,13 @@ def _shipped(model: GlassModel, dataset: Pictures) -> Tensor | None:
 def _cached(
     store: FeatureStore,
     keys: Sequence[str],
-    compute: Callable[[Sequence[int]], Tensor],
+    compute: Callable[[Sequence[int]], Iterator[Tensor]],
     progress: Progress | None,
 ) -> Tensor:
-    """Rows from the store; those that it lacks are computed and kept, a block at a time."""
+    """Rows from the store; those that it lacks are computed and kept, a block at a time.
+
+    What was computed when an error or Ctrl-C comes is kept as well.
+    """
     if not keys:
         return torch.empty(0, store.width)
     found = store.read(keys)
@@ -128,14 +138,29 @@ def _cached(
     done = len(keys) - len(missing)
     if progress is not None:
         progress(done, len(keys))
-    for start in range(0, len(missing), BLOCK):
-        rows = missing[start : start + BLOCK]
-        block = compute(rows)
-        store.write([keys[i] for i in rows], block)
-        found |= {keys[i]: row for i, row in zip(rows, block, strict=True)}
-        done += len(rows)
-        if progress is not None:
-            progress(done, len(keys))
+    kept = 0
+    fresh: list[Tensor] = []
+
+    def keep() -> None:
+        nonlocal kept
+        if fresh:
+            rows = torch.cat(fresh)
+            names = [keys[i] for i in missing[kept : kept + len(rows)]]
+            store.write(names, rows)
+            found.update(zip(names, rows, strict=True))
+            kept += len(rows)
+            fresh.clear()
+
+    try:
+        for batch in compute(missing):
+            fresh.append(batch)
+            done += len(batch)
+            if sum(map(len, fresh)) >= BLOCK:
+                keep()
+            if progress is not None:
+                progress(done, len(keys))
+    finally:
+        keep()
     return torch.stack([found[key] for key in keys])
 
 

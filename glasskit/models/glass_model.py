@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from PIL import Image
@@ -14,12 +15,14 @@ from torch.nn import functional
 
 from glasskit.errors import InputError
 from glasskit.models.fast_tower import FastImageTower
+from glasskit.models.stream import tower_batches
 from glasskit.pictures import open_image
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) while long work runs."""
 
 Picture = Image.Image | str | Path
+T = TypeVar("T")
 
 
 class GlassModel(nn.Module):
@@ -67,7 +70,10 @@ class GlassModel(nn.Module):
 
     @torch.inference_mode()
     def encode_images(
-        self, images: Sequence[Picture], batch_size: int = 32, progress: Progress | None = None
+        self,
+        images: Sequence[Picture],
+        batch_size: int | None = None,
+        progress: Progress | None = None,
     ) -> Tensor:
         """Pictures to (n, L), L2-normalised float32 on the CPU.
 
@@ -104,15 +110,27 @@ class GlassModel(nn.Module):
 
     @torch.inference_mode()
     def image_tower(
-        self, images: Sequence[Picture], batch_size: int = 32, progress: Progress | None = None
+        self,
+        images: Sequence[Picture],
+        batch_size: int | None = None,
+        progress: Progress | None = None,
     ) -> Tensor:
         """Pictures to (n, F) float32 features on the CPU, without gradient."""
-        parts = []
-        for batch in _batches(images, batch_size):
-            pixels = self.pixels(batch)
-            parts.append(self._tower(pixels).float().cpu())
-            _report(progress, sum(map(len, parts)), len(images))
+        parts, done = [], 0
+        for batch, features in self.image_batches(images, self.load_picture, batch_size):
+            parts.append(features)
+            done += len(batch)
+            _report(progress, done, len(images))
         return torch.cat(parts) if parts else torch.empty(0, self.image_width)
+
+    def image_batches(
+        self,
+        items: Iterable[T],
+        load: Callable[[T], Image.Image],
+        batch_size: int | None = None,
+    ) -> Iterator[tuple[tuple[T, ...], Tensor]]:
+        """(items, their (b, F) features) batch by batch, in order; see `stream.tower_batches`."""
+        return tower_batches(self, items, load, batch_size)
 
     @torch.inference_mode()
     def text_tower(
@@ -138,9 +156,21 @@ class GlassModel(nn.Module):
         """G, the width of text features."""
         return self.text_head.map.weight.shape[1]
 
+    @property
+    def image_side(self) -> int:
+        """Pixels of the longer side of the image tower's input; 0 where it doesn't say."""
+        size = getattr(self.clip.visual, "image_size", 0)
+        return max(size) if isinstance(size, Sequence) else size
+
+    def load_picture(self, picture: Picture) -> Image.Image:
+        """A picture as RGB; a large JPEG file comes smaller, as the tower needs it."""
+        if isinstance(picture, Image.Image):
+            return picture.convert("RGB")
+        return open_image(picture, self.image_side)
+
     def pixels(self, images: Sequence[Picture]) -> Tensor:
         """Pictures to (n, 3, H, W) on the model's device."""
-        return torch.stack([self.preprocess(_rgb(image)) for image in images]).to(self.device)
+        return torch.stack([self.preprocess(self.load_picture(i)) for i in images]).to(self.device)
 
     def tokens(self, texts: Sequence[str]) -> Tensor:
         """Texts to (n, T) token ids on the model's device; padding that all share is cut off."""
@@ -247,19 +277,25 @@ class GlassModel(nn.Module):
         """Whether the heads are part of the open_clip model (the built-in one) or come after it."""
         return getattr(self.clip.visual, "head", None) is self.image_head
 
-    def _tower(self, pixels: Tensor) -> Tensor:
-        """Pixels to features without gradient, on the fastest runtime that is here."""
+    @torch.inference_mode()
+    def tower(self, pixels: Tensor) -> Tensor:
+        """(n, 3, H, W) -> (n, F) without gradient, on the fastest runtime that is here."""
         if self._heads_inside and self.device.type == "cpu":
             if self._fast is None:
                 self._fast = FastImageTower(self.clip.visual.trunk, self.tower_hash)
             return self._fast(pixels)
-        return self.image_features(pixels)
+        half = self.precision == "bf16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            return self.image_features(pixels)
 
-
-def _rgb(image: Picture) -> Image.Image:
-    if isinstance(image, Image.Image):
-        return image.convert("RGB")
-    return open_image(image)
+    @property
+    def precision(self) -> str:
+        """Arithmetic of towers without gradient: bf16 on a GPU, where ``GLASSKIT_PRECISION=fp32``
+        asks for more, and fp32 on a CPU. Feature caches keep the two apart."""
+        asked = os.environ.get("GLASSKIT_PRECISION", "bf16")
+        if asked not in ("bf16", "fp32"):
+            raise InputError(f"GLASSKIT_PRECISION={asked}: choose bf16 or fp32")
+        return asked if self.device.type == "cuda" else "fp32"
 
 
 def _batches(items: Sequence, size: int) -> Iterator[Sequence]:

@@ -162,7 +162,7 @@ class PictureFeed:
         self, batches: Batches, model: GlassModel, device: torch.device, workers: int
     ) -> None:
         self.batches, self.device, self.workers = batches, device, workers
-        self.preprocess = model.preprocess
+        self.preprocess, self.side = model.preprocess, model.image_side
         self.tokens = model.tokens(batches.texts).cpu()  # (t, T)
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Step]:
@@ -189,6 +189,7 @@ class _Steps(Dataset):
 
     def __init__(self, feed: PictureFeed, epoch: int) -> None:
         self.batches, self.tokens, self.preprocess = feed.batches, feed.tokens, feed.preprocess
+        self.side = feed.side
         self.plan = feed.batches.sampler.plan(epoch)
 
     def __len__(self) -> int:
@@ -197,7 +198,8 @@ class _Steps(Dataset):
     def __getitem__(self, step: int) -> tuple[Rows, Tensor, Tensor]:
         rows = self.batches.rows(self.plan, step)
         dataset = self.batches.dataset
-        pixels = torch.stack([self.preprocess(dataset.image(int(i))) for i in rows.images])
+        pictures = (dataset.image(int(i), self.side) for i in rows.images)
+        pixels = torch.stack([self.preprocess(picture) for picture in pictures])
         return rows, pixels, self.tokens[rows.texts]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -39,6 +39,7 @@ class ColourModel:
     model_hash = "1" * 64
     embed_dim = image_width = text_width = 3
     device = torch.device("cpu")
+    precision, image_side = "fp32", 8
 
     def __init__(self) -> None:
         self.pictures_seen = 0
@@ -47,6 +48,10 @@ class ColourModel:
         self.pictures_seen += len(images)
         rows = [np.asarray(image, dtype=np.float32).mean(axis=(0, 1)) / 255 for image in images]
         return torch.from_numpy(np.stack(rows))
+
+    def image_batches(self, items: Sequence, load: Callable, *_: object) -> Iterator:
+        for item in items:
+            yield (item,), self.image_tower([load(item)])
 
     def text_tower(self, texts: Sequence[str], *_: object) -> torch.Tensor:
         rows = torch.full((len(texts), 3), 0.05)

@@ -27,7 +27,7 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.names)
 
-    def image(self, index: int) -> Image.Image:
+    def image(self, index: int, side: int = 0) -> Image.Image:
         return Image.new("RGB", (40, 40), (index * 20 % 256, 100, 50))
 
     def fingerprint(self, index: int) -> str:
@@ -41,16 +41,16 @@ class Pictures:
 def counted(lite0: GlassModel, tmp_path: Path, monkeypatch) -> list[int]:
     """An empty cache in blocks of 4, and the number of pictures in each call of the tower."""
     calls: list[int] = []
-    tower = GlassModel.image_tower
+    tower = GlassModel.tower
 
-    def counting(self: GlassModel, images: Sequence, *args: object) -> Tensor:
-        calls.append(len(images))
-        return tower(self, images, *args)
+    def counting(self: GlassModel, pixels: Tensor) -> Tensor:
+        calls.append(len(pixels))
+        return tower(self, pixels)
 
     lite0.tower_hash  # noqa: B018 (computed before the cache moves)
     monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path))
     monkeypatch.setattr(features, "BLOCK", 4)
-    monkeypatch.setattr(GlassModel, "image_tower", counting)
+    monkeypatch.setattr(GlassModel, "tower", counting)
     return calls
 
 

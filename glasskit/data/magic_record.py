@@ -1,0 +1,139 @@
+"""One record of the MAGIC layout: from and to JSON, and the rules that it has to keep.
+
+The layout itself, and the file that holds records by concept, are in ``magic.py``; ``shards.py``
+has the same records one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from glasskit.data.images import coco_id
+from glasskit.data.schema import LEVELS, Concept, Record
+from glasskit.errors import InputError
+
+
+def record_as_json(record: Record, concept: Concept) -> dict[str, Any]:
+    """The picture of a record as the layout writes it."""
+    key: int | str = record.key
+    if record.key.isdigit() and str(int(record.key)) == record.key:
+        key = int(record.key)
+    out: dict[str, Any] = {
+        "image": key,
+        "old_captions": list(record.literal),
+        "new_captions": list(record.theme),
+        **{level: name for level, name in zip(LEVELS, concept.levels, strict=True) if name},
+        "also": list(record.also),
+    }
+    return out | ({"negation": record.negation} if record.negation else {})
+
+
+def parse_record(
+    picture: Any, concept: str, split: str, where: str
+) -> tuple[Record, tuple[str | None, ...]]:
+    """One record and the levels that it names.
+
+    Args:
+        picture: its JSON. concept: the concept that it stands under. split: train, val or test.
+        where: begins the line of an error.
+
+    Raises:
+        InputError: it is not in the layout.
+    """
+    if not isinstance(picture, dict):
+        raise InputError(f"{where}: a picture must be an object, not {type(picture).__name__}")
+    key = picture.get("image")
+    whole = isinstance(key, int) and not isinstance(key, bool) and key >= 0
+    if not whole and not (isinstance(key, str) and key.strip()):
+        raise InputError(f"{where}: a picture has no 'image' (a COCO id or a file name)")
+    where = f"{where}, image {key!r}"
+    literal = texts_of(picture, "old_captions", where)
+    if not literal:
+        raise InputError(f"{where}: 'old_captions' is empty; give at least a literal caption")
+    level1 = picture.get("level1", concept)
+    if level1 != concept:
+        raise InputError(f"{where}: level1 is {level1!r} but it stands under concept {concept!r}")
+    negation = picture.get("negation")
+    record = Record(
+        key=str(key),
+        concept=concept,
+        literal=literal,
+        theme=texts_of(picture, "new_captions", where),
+        also=texts_of(picture, "also", where),
+        negation=text_of(picture, "negation", where) if negation is not None else None,
+        split=split,
+    )
+    higher = tuple(
+        text_of(picture, level, where) if picture.get(level) is not None else None
+        for level in LEVELS[1:]
+    )
+    return record, (concept, *higher)
+
+
+def merge_levels(
+    levels: dict[str, tuple[str | None, ...]], own: tuple[str | None, ...], where: str
+) -> None:
+    """Keep what a record says of its concept's levels; two that differ are an error."""
+    known = levels.setdefault(own[0], own)
+    for level, old, new in zip(LEVELS, known, own, strict=True):
+        if old is not None and new is not None and old != new:
+            raise InputError(f"{where}: {level} is {new!r}, elsewhere it is {old!r}")
+    levels[own[0]] = tuple(old or new for old, new in zip(known, own, strict=True))
+
+
+def check_records(file: Path | str, concepts: Sequence[Concept], records: Sequence[Record]) -> None:
+    """Rules that need the whole data set; InputError names ``file`` and the record."""
+    if not records:
+        raise InputError(f"{file}: there is no picture in it")
+    names = {concept.name for concept in concepts}
+    for concept in concepts:
+        for name in concept.hard_negatives:
+            if name == concept.name:
+                raise InputError(f"{file}: concept {name!r}: it is its own hard negative")
+            if name not in names:
+                raise InputError(
+                    f"{file}: concept {concept.name!r}: hard negative {name!r} is not a concept"
+                )
+    seen: dict[str, Record] = {}
+    for record in records:
+        where = f"{file}: concept {record.concept!r}, image {record.key!r}"
+        picture = coco_id(record.key) or record.key  # 7 and 000000000007 are one photograph
+        if picture in seen:
+            other = seen[picture]
+            raise InputError(
+                f"{where}: it stands also in {other.split}_images of {other.concept!r}; "
+                "a picture has one concept (name others in 'also') and one split"
+            )
+        seen[picture] = record
+        for name in record.also:
+            if name not in names:
+                raise InputError(f"{where}: 'also' names {name!r}, which is not a concept")
+
+
+def list_of(entry: dict[str, Any], key: str, where: str) -> list[Any]:
+    """A list under a key, empty where there is none; InputError where it is no list."""
+    value = entry.get(key, [])
+    if not isinstance(value, list):
+        raise InputError(f"{where}: {key!r} must be a list, not {type(value).__name__}")
+    return value
+
+
+def text_of(entry: Any, key: str, where: str) -> str:
+    """A text under a key that must be there and not be empty."""
+    if not isinstance(entry, dict):
+        raise InputError(f"{where}: must be an object, not {type(entry).__name__}")
+    value = entry.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{where}: {key!r} must be a text and not empty")
+    return value
+
+
+def texts_of(entry: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    """Texts under a key, none of them empty."""
+    values = list_of(entry, key, where)
+    for value in values:
+        if not isinstance(value, str) or not value.strip():
+            raise InputError(f"{where}: {key!r} must hold texts that are not empty")
+    return tuple(values)

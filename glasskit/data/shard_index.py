@@ -1,0 +1,126 @@
+"""Where each picture of a shard lies, so that a data set can be read in any order.
+
+One pass over a tar reads its headers and the json members, and steps over the pictures. What it
+finds is kept in the cache under the tar's path, size and time, so that it is done once. Several
+processes that start together begin at different shards and use what another has done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tarfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from glasskit.data.shards import WEB, check_whole, parse_notes, picture_member
+from glasskit.errors import InputError
+from glasskit.places import cache_folder
+
+FORMAT = 1
+
+Progress = Callable[[int, int], None]
+
+
+class Place(NamedTuple):
+    """One sample of a shard.
+
+    Attributes:
+        member: its name without endings.
+        ending: of the picture's file, such as ``jpg``.
+        offset: byte of the tar at which the picture's file begins.
+        size: its bytes.
+        notes: the object of its json; empty where it has none.
+    """
+
+    member: str
+    ending: str
+    offset: int
+    size: int
+    notes: dict[str, Any]
+
+
+def index_shards(
+    shards: Sequence[str], progress: Progress | None = None
+) -> list[tuple[str, list[Place]]]:
+    """(shard, its samples in order) of each shard, in order.
+
+    Args:
+        shards: local tar files.
+        progress: called with (done, total) shards while some are read.
+
+    Raises:
+        InputError: a shard is an address, is damaged, or has a sample without a picture or with a
+            json that is none.
+    """
+    for shard in shards:
+        if shard.startswith(WEB):
+            raise InputError(
+                f"{shard}: pictures of groups are read in any order, which an address does not "
+                "allow; copy the shards to a disk (glasskit embed reads addresses)"
+            )
+    found: dict[str, list[Place]] = {}
+    first = len(shards) * int(os.environ.get("RANK", 0)) // int(os.environ.get("WORLD_SIZE", 1))
+    for shard in (*shards[first:], *shards[:first]):
+        found[shard] = index_shard(shard)
+        if progress is not None:
+            progress(len(found), len(shards))
+    return [(shard, found[shard]) for shard in shards]
+
+
+def index_shard(shard: str) -> list[Place]:
+    """The samples of one tar in order, from the cache or by a pass over it."""
+    path = Path(shard)
+    stat = path.stat()
+    identity = f"{FORMAT}:{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+    file = cache_folder("shards") / f"{hashlib.sha256(identity.encode()).hexdigest()[:40]}.json"
+    try:
+        return [Place(*row) for row in json.loads(file.read_bytes())]
+    except (OSError, ValueError, TypeError):  # not there yet, or not whole: it can be made again
+        pass
+    places = _read(shard)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        scratch = file.with_name(f".{uuid4().hex}")
+        scratch.write_text(json.dumps(places), encoding="utf-8")
+        scratch.replace(file)
+    except OSError as error:
+        raise InputError(
+            f"{file}: cannot be kept there ({error.strerror}); "
+            "set GLASSKIT_CACHE to a folder that can be written"
+        ) from error
+    return places
+
+
+def _read(shard: str) -> list[Place]:
+    check_whole(shard)
+    samples: dict[str, dict[str, tuple[int, int]]] = {}
+    notes: dict[str, dict[str, Any]] = {}
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for header in tar:
+                if header.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+                    continue
+                folder, _, name = header.name.rpartition("/")
+                stem, _, ending = name.partition(".")
+                if not stem or not ending:  # no part of a sample, as webdataset has it
+                    continue
+                member = f"{folder}/{stem}" if folder else stem
+                parts = samples.setdefault(member, {})
+                if ending.lower() in parts:
+                    raise InputError(f"{shard}: {header.name}: the member comes twice")
+                parts[ending.lower()] = header.offset_data, header.size
+                if ending.lower() == "json":
+                    data = tar.extractfile(header).read()
+                    notes[member] = parse_notes(data, f"{shard}: {header.name}")
+                tar.members = []  # tarfile would keep every header
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise InputError(f"{shard}: damaged or cut off ({error})") from error
+    places = []
+    for member, parts in samples.items():
+        ending = picture_member(parts, f"{shard}: {member}")
+        places.append(Place(member, ending, *parts[ending], notes.get(member, {})))
+    return places

@@ -1,0 +1,192 @@
+"""WebDataset shards: which tar files are meant, and their samples, one after the other.
+
+A shard is a tar file; members whose names are equal up to the first dot are one sample:
+``000012.jpg`` (or .jpeg, .png, .webp), ``000012.json`` and, in shards of others, ``000012.txt``.
+The json of a data set that is packed by `glasskit data pack` is a record of the MAGIC layout with
+two more keys, ``concept`` and ``split``. Reading in order is the webdataset package's work.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from glasskit.errors import InputError
+from glasskit.pictures import EXTENSIONS
+
+END = ".tar"
+WEB = ("http://", "https://")
+_CAPTIONS = ("old_captions", "captions", "caption", "text", "sentences", "txt")
+
+
+class Sample(NamedTuple):
+    """One picture of a stream, not yet decoded.
+
+    Attributes:
+        key: its name, unique in the stream.
+        where: the file that it is from and its place there, as errors name it.
+        data: the bytes of the picture's file.
+        ending: of that file, such as ``jpg``.
+        notes: what is said of it: the json, and ``txt`` where there is such a member.
+    """
+
+    key: str
+    where: str
+    data: bytes
+    ending: str
+    notes: dict[str, Any]
+
+    @property
+    def caption(self) -> str | None:
+        """Its first caption, under whatever name shards commonly have it."""
+        for name in _CAPTIONS:
+            value = self.notes.get(name)
+            if isinstance(value, (list, tuple)) and value:
+                value = value[0]
+            if isinstance(value, str) and value.strip():
+                return value.strip()
+        return None
+
+
+def is_shards(source: str | Path) -> bool:
+    """Whether a text names shards: a tar, several, a pattern of them, or a folder that has some."""
+    text = str(source)
+    if text.endswith(END):
+        return True
+    folder = Path(text)
+    return folder.is_dir() and next(folder.glob(f"*{END}"), None) is not None
+
+
+def shard_names(source: str | Path | Sequence[str | Path]) -> list[str]:
+    """The shards that are meant, in order.
+
+    Args:
+        source: a folder of .tar files (in the order of their names), a pattern such as
+            ``shards/{00000..00009}.tar``, several of these with commas between, or a list. An
+            address may begin with http:// or https://.
+
+    Raises:
+        InputError: a file is missing, none is meant, or one comes twice.
+    """
+    parts = [str(source)] if isinstance(source, (str, Path)) else [str(part) for part in source]
+    names = [name for part in parts for name in _expand(part)]
+    for name in names:
+        if not name.endswith(END):
+            raise InputError(f"{name}: no {END} file; shards are tar files that are not compressed")
+        if not name.startswith(WEB) and not Path(name).is_file():
+            raise InputError(f"{name}: there is no such shard")
+    if not names:
+        raise InputError(f"{source}: no {END} files are meant by this")
+    if len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise InputError(f"{twice}: the shard is named twice")
+    return names
+
+
+def shard_samples(shard: str) -> Iterator[Sample]:
+    """The samples of a shard in order, read once from begin to end.
+
+    Raises:
+        InputError: the tar is damaged, a sample has no picture, or its json is none.
+    """
+    import webdataset as wds
+
+    check_whole(shard)
+    try:
+        # No split by rank here: who reads which shard is the caller's to say.
+        for found in wds.DataPipeline(wds.SimpleShardList([shard]), wds.tarfile_to_samples()):
+            yield _sample(shard, found)
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise InputError(f"{shard}: damaged or cut off ({_first(error)})") from error
+    except ValueError as error:  # two members of one name
+        raise InputError(f"{shard}: {_first(error)}") from error
+
+
+def check_whole(shard: str) -> None:
+    """Raise InputError where a local tar lacks its end: one cut between members looks whole else.
+
+    A tar ends with two blocks of 512 zeros.
+    """
+    if shard.startswith(WEB):
+        return
+    with Path(shard).open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 1024))
+        if size < 1024 or any(file.read()):
+            raise InputError(f"{shard}: damaged or cut off (a tar ends with zeros, this does not)")
+
+
+def parse_notes(data: bytes, where: str) -> dict[str, Any]:
+    """The object in the bytes of a json member; InputError where there is none."""
+    try:
+        notes = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not readable JSON ({error})") from error
+    if not isinstance(notes, dict):
+        raise InputError(f"{where}: must be a JSON object, not {type(notes).__name__}")
+    return notes
+
+
+def picture_member(members: Mapping[str, Any], where: str) -> str:
+    """The ending of the one picture among the members of a sample.
+
+    Raises:
+        InputError: there is none, or more than one.
+    """
+    there = [ending[1:] for ending in EXTENSIONS if ending[1:] in members]
+    if len(there) != 1:
+        found = ", ".join(sorted(members)) or "nothing"
+        what = "more than one picture" if there else "no picture"
+        raise InputError(f"{where}: {what} ({', '.join(EXTENSIONS)}), only {found}")
+    return there[0]
+
+
+def key_of(notes: Mapping[str, Any], shard: str, member: str) -> str:
+    """The name of a picture: what its json says, or the places of shard and member."""
+    named = notes.get("image")
+    if isinstance(named, (str, int)) and not isinstance(named, bool) and str(named).strip():
+        return str(named)
+    return f"{Path(shard).stem}/{member}"
+
+
+def _sample(shard: str, found: Mapping[str, Any]) -> Sample:
+    member = found["__key__"]
+    where = f"{shard}: {member}"
+    parts = {name: value for name, value in found.items() if not name.startswith("__")}
+    ending = picture_member(parts, where)
+    notes = parse_notes(parts["json"], f"{where}.json") if "json" in parts else {}
+    if "txt" in parts:
+        notes.setdefault("txt", parts["txt"].decode(errors="replace"))
+    return Sample(key_of(notes, shard, member), f"{where}.{ending}", parts[ending], ending, notes)
+
+
+def _expand(part: str) -> list[str]:
+    from braceexpand import UnbalancedBracesError, braceexpand
+
+    folder = Path(part)
+    if folder.is_dir():
+        return [str(file) for file in sorted(folder.glob(f"*{END}"))]
+    try:
+        return [name for piece in _pieces(part) for name in braceexpand(piece.strip())]
+    except UnbalancedBracesError as error:
+        pattern = "shards/{00000..00009}.tar"
+        raise InputError(f"{part}: braces do not match; write {pattern}") from error
+
+
+def _pieces(text: str) -> list[str]:
+    """The parts between the commas that stand outside of braces."""
+    pieces, depth = [""], 0
+    for letter in text:
+        depth += {"{": 1, "}": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            pieces.append("")
+        else:
+            pieces[-1] += letter
+    return pieces
+
+
+def _first(error: Exception) -> str:
+    return str(error.args[0] if error.args else error).splitlines()[0][:200]

@@ -1,0 +1,285 @@
+"""Vectors of picture streams: shards and hub data sets that are larger than a memory or a night.
+
+Each process of `accelerate launch` or `torchrun` takes its share of the shards and writes parts;
+when all have ended, the first one merges them. What is interrupted goes on with the same command,
+with as many processes as are wanted then: a part belongs to a shard, not to a process. (A hub data
+set is split by the number of processes, which has to stay the same.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from PIL import Image
+
+from glasskit.data.hub import HubStream, Placed, is_hub
+from glasskit.data.shards import WEB, Sample, shard_names, shard_samples
+from glasskit.errors import InputError
+from glasskit.latent.parts import Part, merge
+from glasskit.models.stream import read_ahead
+from glasskit.pictures import decode_image
+from glasskit.places import replace_file
+
+if TYPE_CHECKING:
+    from glasskit.models import GlassModel
+
+BLOCK = 256
+"""Pictures between two writes: no more of the work is lost by a kill."""
+
+PARTS = ".parts"
+
+Progress = Callable[[int, int], None]
+
+
+class Unit(NamedTuple):
+    """What one part is made from.
+
+    Attributes:
+        name: of the part's files.
+        identity: changes when the source does, as far as can be told.
+        size: bytes of the source, or 0.
+        samples: the part -> what it still lacks.
+        marked: the source goes on from a state, not from a number.
+    """
+
+    name: str
+    identity: str
+    size: int
+    samples: Callable[[Part], Iterator[Placed]]
+    marked: bool = False
+
+
+class Ranks(NamedTuple):
+    """This process, how many there are, and how to wait until all have come so far."""
+
+    rank: int
+    world: int
+    wait: Callable[[], None]
+
+
+def embed_stream(
+    model: GlassModel,
+    source: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    captions: bool = False,
+    progress: Progress | None = None,
+) -> int:
+    """Embed the pictures of shards or of a hub data set into ``out``; how many there are.
+
+    The files are those of ``embed_source``: ``vectors.safetensors`` with ``pictures`` (n, L) and,
+    if asked for, ``captions`` (n, L), and ``index.json`` with a line for each row. The first
+    process writes them when all are done; until then the parts lie in ``.parts``, so that processes
+    on several machines need one folder that all of them see.
+
+    Args:
+        model: any GlassModel; under several processes with GPUs it is put on this process's own.
+        source: what ``shard_names`` takes, or ``hf:OWNER/NAME``.
+        out: directory to write to.
+        captions: also embed the first caption of each picture.
+        progress: called with (done, total) pictures of this process, total estimated, or 0.
+
+    Raises:
+        InputError: a shard, record or picture is damaged or missing, or ``out`` holds the parts of
+            another model or source.
+    """
+    ranks = _ranks(model)
+    folder = Path(out) / PARTS
+    width = model.embed_dim * (2 if captions else 1)
+    units = _units(source, ranks.world)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if ranks.rank == 0:
+            _begin(
+                folder,
+                {
+                    "model": f"{model.model_hash} {model.precision}",
+                    "units": _digest(units),
+                    "width": width,
+                },
+            )
+        ranks.wait()
+        meter = _Meter(units[ranks.rank :: ranks.world], progress)
+        for unit in units[ranks.rank :: ranks.world]:
+            part = Part(folder, unit.name, width, unit.identity, marked=unit.marked)
+            meter.enter(part)
+            if not part.finished:
+                _embed(model, unit, part, captions, meter)
+            meter.leave(unit)
+        ranks.wait()
+        count = _finish(model, source, Path(out), units, width, captions) if not ranks.rank else 0
+        ranks.wait()
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})") from error
+    return count
+
+
+def _embed(model: GlassModel, unit: Unit, part: Part, captions: bool, meter: _Meter) -> None:
+    """Do what a part lacks. What is computed is kept whatever ends it."""
+    rows: list[torch.Tensor] = []
+    lines: list[dict[str, Any]] = []
+
+    def keep() -> None:
+        if rows:
+            part.append(torch.cat(rows).numpy(), lines)
+            rows.clear()
+            lines.clear()
+
+    def load(placed: Placed) -> Image.Image:
+        return decode_image(placed.sample.data, placed.sample.where, model.image_side)
+
+    try:
+        for batch, features in model.image_batches(read_ahead(unit.samples(part)), load):
+            with torch.inference_mode():
+                vectors = [model.embed_image_features(features.to(model.device)).cpu()]
+            if captions:
+                vectors.append(model.encode_texts([_caption(placed.sample) for placed in batch]))
+            rows.append(torch.cat(vectors, dim=1))
+            lines += [_line(placed) for placed in batch]
+            meter.add(batch)
+            if len(lines) >= BLOCK:
+                keep()
+    finally:
+        keep()
+    part.finish()
+
+
+def _units(source: Any, world: int) -> list[Unit]:
+    if is_hub(source):
+        return [_hub_unit(str(source), rank, world) for rank in range(world)]
+    return [_shard_unit(name) for name in shard_names(source)]
+
+
+def _shard_unit(name: str) -> Unit:
+    identity, size = name, 0
+    if not name.startswith(WEB):
+        stat = Path(name).stat()
+        identity, size = f"{Path(name).resolve()}:{stat.st_size}:{stat.st_mtime_ns}", stat.st_size
+
+    def samples(part: Part) -> Iterator[Placed]:
+        return (Placed(s, None) for s in islice(shard_samples(name), part.done, None))
+
+    # Shards of several folders may have the same name.
+    mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return Unit(f"{Path(name).stem}-{mark}", identity, size, samples)
+
+
+def _hub_unit(name: str, rank: int, world: int) -> Unit:
+    def samples(part: Part) -> Iterator[Placed]:
+        return HubStream(name, rank, world).samples(part.state, every=32)
+
+    return Unit(f"hub-{rank}-of-{world}", f"{name} {rank} of {world}", 0, samples, marked=True)
+
+
+def _line(placed: Placed) -> dict[str, Any]:
+    sample = placed.sample
+    line: dict[str, Any] = {"key": sample.key}
+    for name in ("concept", "split"):
+        if isinstance(sample.notes.get(name), str):
+            line[name] = sample.notes[name]
+    if sample.caption is not None:
+        line["caption"] = sample.caption
+    return line if placed.state is None else line | {"state": placed.state}
+
+
+def _caption(sample: Sample) -> str:
+    if sample.caption is None:
+        raise InputError(f"{sample.where}: no caption to embed; leave --captions out")
+    return sample.caption
+
+
+def _finish(
+    model: GlassModel, source: Any, out: Path, units: Sequence[Unit], width: int, captions: bool
+) -> int:
+    """Merge the parts and take them away."""
+    folder = out / PARTS
+    parts = [Part(folder, unit.name, width, unit.identity, marked=unit.marked) for unit in units]
+    count = merge(
+        parts, ["pictures", "captions"] if captions else ["pictures"], out / "vectors.safetensors"
+    )
+    named = source if isinstance(source, (str, Path)) else ",".join(map(str, source))
+    hashes = {"tower_hash": model.tower_hash, "model_hash": model.model_hash}
+    head = {"model": model.name, **hashes, "source": str(named)}
+    scratch = out / ".index.json.part"
+    with scratch.open("w", encoding="utf-8") as file:
+        # A picture a line, written one by one, since the list may be longer than a memory.
+        file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "pictures": [')
+        for number, entry in enumerate(_entries(parts)):
+            file.write((",\n" if number else "\n") + json.dumps(entry, ensure_ascii=False))
+        file.write("\n]}\n")
+    replace_file(scratch, out / "index.json")
+    shutil.rmtree(folder)
+    return count
+
+
+def _entries(parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
+    for part in parts:
+        yield from part.entries()
+
+
+def _begin(folder: Path, plan: dict[str, Any]) -> None:
+    """Note what the parts are of, or refuse those of something else."""
+    file = folder / "plan.json"
+    if file.is_file():
+        if json.loads(file.read_text()) != plan:
+            raise InputError(
+                f"{folder}: parts of an interrupted call with another model, other shards or (hf:) "
+                "number of processes; remove the folder or write to another directory"
+            )
+        return
+    scratch = folder / "plan.part"
+    scratch.write_text(json.dumps(plan))
+    replace_file(scratch, file)
+
+
+def _digest(units: Sequence[Unit]) -> str:
+    return hashlib.sha256("\n".join(unit.name for unit in units).encode()).hexdigest()
+
+
+def _ranks(model: GlassModel) -> Ranks:
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        return Ranks(0, 1, lambda: None)
+    from accelerate import PartialState
+
+    gpu = torch.cuda.is_available()
+    # The first process waits for the slowest, which may take days longer than the others.
+    state = PartialState(cpu=not gpu, timeout=timedelta(days=30))
+    if gpu:
+        model.to(state.device)
+    return Ranks(state.process_index, state.num_processes, state.wait_for_everyone)
+
+
+class _Meter:
+    """How far this process is; the total follows from the bytes that a picture took so far."""
+
+    def __init__(self, units: Sequence[Unit], progress: Progress | None) -> None:
+        self.progress = progress
+        self.bytes = sum(unit.size for unit in units)
+        self.done = self.read = self.finished = 0
+
+    def enter(self, part: Part) -> None:
+        self.done += part.done
+
+    def add(self, batch: Sequence[Placed]) -> None:
+        self.done += len(batch)
+        self.read += sum(len(placed.sample.data) for placed in batch)
+        self._report()
+
+    def leave(self, unit: Unit) -> None:
+        self.finished += unit.size
+        self.read = self.finished
+        self._report()
+
+    def _report(self) -> None:
+        if self.progress is not None:
+            total = round(self.done * self.bytes / self.read) if self.bytes else 0
+            self.progress(self.done, total)

@@ -1,0 +1,216 @@
+"""Shards: packed and read again they are the same data set, and what is damaged is named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import webdataset
+
+from glasskit.data import load_dataset, pack
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.pack import DatasetSource
+from glasskit.data.pack import pack as pack_shards
+from glasskit.data.shard_index import index_shard
+from glasskit.data.shards import is_shards, shard_names, shard_samples
+from glasskit.errors import InputError
+from tests.data.shard_toys import magic_folder, rewritten, shards_of
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> GroupedDataset:
+    return magic_folder(tmp_path_factory.mktemp("magic"))
+
+
+@pytest.fixture(scope="module")
+def packed(data: GroupedDataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shards_of(data, tmp_path_factory.mktemp("shards"))
+
+
+@pytest.fixture
+def shards(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy to damage, and a cache of its own."""
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+    return shutil.copytree(packed, tmp_path / "shards")
+
+
+# --- a data set comes back whole
+
+
+def test_shards_are_the_data_set_that_was_packed(data: GroupedDataset, shards: Path) -> None:
+    again = load_dataset(f"{shards}/{{00000..00003}}.tar")
+    assert again.records == data.records
+    assert again.concepts == data.concepts
+    for index in range(len(data)):
+        assert again.images.read(data.key(index)) == data.images.read(data.key(index))
+        np.testing.assert_array_equal(again.image(index), data.image(index))
+    assert len({again.fingerprint(index) for index in range(len(again))}) == len(data)
+
+
+def test_the_webdataset_package_reads_what_we_pack(data: GroupedDataset, shards: Path) -> None:
+    names = shard_names(shards)
+    samples = list(webdataset.WebDataset(names, shardshuffle=False))
+    assert [json.loads(s["json"])["image"] for s in samples] == [r.key for r in data.records]
+    sizes = [sum(s["__url__"] == name for s in samples) for name in names]
+    assert sizes == [20, 20, 20, 6]
+
+
+def test_in_order_and_by_place_the_same_bytes_are_read(shards: Path) -> None:
+    data = load_dataset(shards)
+    streamed = [sample for name in shard_names(shards) for sample in shard_samples(name)]
+    assert [s.key for s in streamed] == [r.key for r in data.records]
+    assert [s.caption for s in streamed] == [r.captions[0] for r in data.records]
+    assert all(data.images.read(s.key) == (s.data, s.ending) for s in streamed)
+
+
+def test_drawn_pictures_are_packed_without_loss(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+    scenes = load_dataset("scenes").select(range(0, 60, 20))
+    again = load_dataset(shards_of(scenes, tmp_path / "shards"))
+    assert again.records == scenes.records
+    for index in range(3):
+        np.testing.assert_array_equal(again.image(index), scenes.image(index))
+
+
+def test_an_index_is_made_once_and_again_when_the_shard_changes(shards: Path) -> None:
+    name = str(shards / "00003.tar")
+    first = index_shard(name)
+    assert len(first) == 6
+    (kept,) = (shards.parent / "cache" / "shards").iterdir()
+    kept.write_text("[[1, 2")  # a cut-off index is made again
+    assert index_shard(name) == first
+    rewritten(Path(name), lambda member, data: data if "000065" not in member else None)
+    assert index_shard(name) == first[:5]
+
+
+# --- which files are meant
+
+
+def test_names_come_from_patterns_folders_and_lists(shards: Path) -> None:
+    every = [str(shards / f"{i:05d}.tar") for i in range(4)]
+    assert shard_names(shards) == every
+    assert shard_names(f"{shards}/{{00000..00003}}.tar") == every
+    assert shard_names(f"{shards}/{{00001,00000}}.tar") == [every[1], every[0]]
+    assert shard_names(f"{every[2]}, {shards}/{{00000..00001}}.tar") == [every[2], *every[:2]]
+    assert shard_names(every[:2]) == every[:2]
+    assert is_shards(shards)
+    assert not is_shards(shards.parent)
+    assert not is_shards("scenes")
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("{folder}/00009.tar", "00009.tar: there is no such shard"),
+        ("{folder}/00000.tar,{folder}/00000.tar", "00000.tar: the shard is named twice"),
+        ("{folder}/{{00000..00001.tar", "braces do not match"),
+        ("{folder}/pack.json,{folder}/00000.tar", "pack.json: no .tar file"),
+    ],
+)
+def test_a_shard_that_is_not_there_is_named(shards: Path, source: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        load_dataset(source.format(folder=shards))
+
+
+# --- damage
+
+
+def test_a_tar_that_is_cut_off_is_named(shards: Path) -> None:
+    tar = shards / "00001.tar"
+    whole = tar.read_bytes()
+    between = index_shard(str(tar))[3].offset - 512  # a cut between two members looks like an end
+    for length in (len(whole) // 2, between, 0):
+        tar.write_bytes(whole[:length])
+        for read in (lambda: list(shard_samples(str(tar))), lambda: load_dataset(shards)):
+            with pytest.raises(InputError, match=r"00001\.tar: damaged or cut off"):
+                read()
+
+
+def test_a_tar_with_damaged_bytes_is_named(shards: Path) -> None:
+    tar = shards / "00001.tar"
+    data = bytearray(tar.read_bytes())
+    place = index_shard(str(tar))[3].offset - 512  # a header
+    data[place : place + 200] = bytes(range(200))
+    tar.write_bytes(data)
+    for read in (lambda: list(shard_samples(str(tar))), lambda: load_dataset(shards)):
+        with pytest.raises(InputError, match=r"00001\.tar"):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda n, d: None if n == "000000022.jpg" else d, r"000000022: no picture"),
+        (lambda n, d: b"{" if n == "000000022.json" else d, r"000000022\.json: not readable JSON"),
+        (lambda n, d: b"[]" if n == "000000022.json" else d, "must be a JSON object, not list"),
+        (lambda n, d: b"\xff" if n == "000000022.json" else d, "not readable JSON"),
+    ],
+    ids=["no picture", "no json", "a list", "no text"],
+)
+def test_a_sample_that_is_not_whole_is_named(shards: Path, change, says: str) -> None:
+    tar = shards / "00001.tar"
+    rewritten(tar, change)
+    for read in (lambda: list(shard_samples(str(tar))), lambda: load_dataset(shards)):
+        with pytest.raises(InputError, match=rf"00001\.tar: .*{says}|00001\.tar: {says}|{says}"):
+            read()
+
+
+@pytest.mark.parametrize(
+    ("notes", "says"),
+    [
+        ({"caption": "a dog"}, "no 'concept'; groups are made of records in the MAGIC layout"),
+        ({"concept": "x", "old_captions": ["a"], "split": "dev"}, "split 'dev'"),
+        ({"concept": "x"}, "'old_captions' is empty"),
+    ],
+)
+def test_shards_without_groups_cannot_be_trained_on(shards: Path, notes, says: str) -> None:
+    bad = json.dumps(notes).encode()
+    rewritten(shards / "00001.tar", lambda n, d: bad if n == "000000020.json" else d)
+    with pytest.raises(InputError, match=rf"00001\.tar: 000000020\.json.*{says}"):
+        load_dataset(shards)
+
+
+def test_a_picture_that_does_not_decode_is_named(shards: Path) -> None:
+    rewritten(shards / "00000.tar", lambda n, d: b"no picture" if n == "000000001.jpg" else d)
+    with pytest.raises(InputError, match=r"00000\.tar: 000000001\.jpg: not a readable JPEG"):
+        load_dataset(shards).image(1)
+
+
+def test_shards_hold_their_pictures(shards: Path) -> None:
+    with pytest.raises(InputError, match="leave --images out"):
+        load_dataset(shards, images=shards)
+
+
+# --- packing
+
+
+def test_an_interrupted_pack_goes_on_and_gives_the_same_bytes(
+    data: GroupedDataset, packed: Path, tmp_path: Path
+) -> None:
+    class Cut(DatasetSource):
+        def members(self, start: int):
+            for number, member in enumerate(super().members(start), start):
+                if number == 45:
+                    raise KeyboardInterrupt
+                yield member
+
+    with pytest.raises(KeyboardInterrupt):
+        pack_shards(Cut(data), tmp_path, 20)
+    assert pack.packed(tmp_path) is None
+    assert sorted(path.name for path in tmp_path.glob("*.tar")) == ["00000.tar", "00001.tar"]
+    (tmp_path / "00000.tar").touch()
+    assert pack_shards(DatasetSource(data), tmp_path, 20) == (4, 66)
+    for tar in packed.glob("*.tar"):
+        assert tar.read_bytes() == (tmp_path / tar.name).read_bytes()
+    assert pack_shards(DatasetSource(data), tmp_path, 20) == (4, 66), "nothing is left to do"
+
+
+def test_a_folder_of_other_shards_is_refused(data: GroupedDataset, shards: Path) -> None:
+    with pytest.raises(InputError, match="another data set or size"):
+        pack_shards(DatasetSource(data), shards, 21)
+    (shards / "pack.json").unlink()
+    with pytest.raises(InputError, match="tar files of something else"):
+        pack_shards(DatasetSource(data), shards, 20)
