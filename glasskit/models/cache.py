@@ -19,11 +19,17 @@ __all__ = ["cache_folder", "replace_file", "write_tensors"]
 def replace_file(scratch: Path, file: Path) -> None:
     """Flush a finished scratch file to the disk and give it its name in one step.
 
-    A reader, another process or a machine that loses power sees the old file or the new one.
+    A reader, another process or a machine that loses power sees the old file or the new one; the
+    folder is flushed too, or the new name could be lost with the power.
     """
     with scratch.open("rb+") as handle:
         os.fsync(handle.fileno())
     scratch.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def write_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:
