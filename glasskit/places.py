@@ -27,6 +27,8 @@ def replace_file(scratch: Path, file: Path) -> None:
     with scratch.open("rb+") as handle:
         os.fsync(handle.fileno())
     scratch.replace(file)
+    if os.name == "nt":
+        return  # Windows opens no folders; its file system keeps a log of names
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -89,7 +89,7 @@ def study(
     if folds == 1 or folds < 0:
         raise InputError(f"folds: {folds} is not allowed; give 0 (train to test) or 2 or more")
     start = load_model(model)
-    parts = list(_folds(dataset, folds) if folds else [dataset])
+    parts = list(cross_validation(dataset, folds) if folds else [dataset])
     total = len(parts) * len(seeds) * len(recipes)
     runs: dict[str, list[list[dict[str, np.ndarray]]]] = {"untrained": []}
     done = 0
@@ -107,7 +107,7 @@ def study(
                 if progress is not None:
                     progress(done, total)
             runs.setdefault(name, []).append(scores)
-    return {name: _outcome(scores) for name, scores in runs.items()}
+    return {name: joined(scores) for name, scores in runs.items()}
 
 
 def _train(
@@ -137,7 +137,7 @@ def _values(result: Evaluation) -> dict[str, np.ndarray]:
     return {n: np.asarray(c, float) for n, c in zip(MEASURES, columns, strict=True)}
 
 
-def _outcome(parts: list[list[dict[str, np.ndarray]]]) -> Outcome:
+def joined(parts: list[list[dict[str, np.ndarray]]]) -> Outcome:
     """Mean over seeds, folds joined."""
     return Outcome(
         {
@@ -147,7 +147,7 @@ def _outcome(parts: list[list[dict[str, np.ndarray]]]) -> Outcome:
     )
 
 
-def _folds(dataset: GroupedDataset, k: int, seed: int = 0) -> Iterator[GroupedDataset]:
+def cross_validation(dataset: GroupedDataset, k: int, seed: int = 0) -> Iterator[GroupedDataset]:
     """The data set k times; each record is in the test split once, concepts spread evenly."""
     if k > len(dataset):
         raise InputError(f"folds: {k} is more than the {len(dataset)} records")

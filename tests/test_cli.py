@@ -121,11 +121,14 @@ def test_search_finds_an_embedded_picture_by_itself_and_by_a_phrase(
     assert glass("search", tmp_path / "vectors", "a quiet evening")[0] == 0
 
 
-def test_export_of_the_built_in_head_is_refused_in_one_line(glass, trained: Path) -> None:
-    code, _, err = glass("export", trained, "--to", trained.parent / "hub")
-    assert code == 2
-    assert err.count("\n") == 1
-    assert "no open_clip layer" in err
+def test_export_writes_a_checkpoint_with_tokenizer_and_card(glass, trained: Path) -> None:
+    hub = trained.parent / "hub"
+    code, out, _ = glass("export", trained, "--to", hub)
+    assert code == 0
+    assert "README.md" in out
+    assert {"open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json"} <= {
+        path.name for path in hub.iterdir()
+    }
 
 
 @pytest.mark.parametrize(

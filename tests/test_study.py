@@ -10,7 +10,7 @@ import pytest
 
 import glasskit
 from glasskit.errors import InputError
-from glasskit.study import MEASURES, Outcome, _folds, as_dict, choose, markdown, study
+from glasskit.study import MEASURES, Outcome, as_dict, choose, cross_validation, markdown, study
 
 
 def part_of_coco() -> glasskit.GroupedDataset:
@@ -29,7 +29,7 @@ def part_of_coco() -> glasskit.GroupedDataset:
 
 def test_every_picture_is_tested_once_and_concepts_are_spread() -> None:
     data = part_of_coco()
-    folds = list(_folds(data, 4))
+    folds = list(cross_validation(data, 4))
     tested = [record.key for fold in folds for record in fold.split("test").records]
     assert sorted(tested) == sorted(record.key for record in data.records)
     for members in data.groups().values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from glasskit.errors import InputError
+from glasskit.models import open_clip_plugin
 from glasskit.models.glass_model import GlassModel
 from glasskit.models.heads import ResidualMap, merged_weight
+from glasskit.models.lite0 import architecture
 from glasskit.models.loading import load_model, read_config
+from glasskit.models.weights import TEXT_TOWER
 
 CARD = """---
 library_name: open_clip
@@ -31,7 +35,7 @@ pictures that share an abstract concept, from `{base}`.
 
 ```python
 import open_clip
-
+{plugin}
 model, _, preprocess = open_clip.create_model_and_transforms("local-dir:{folder}")
 tokenizer = open_clip.get_tokenizer("local-dir:{folder}")
 ```
@@ -48,16 +52,39 @@ A concept is what a data set's labels say it is. Measure with your own pictures 
 it, and do not use it to judge people.
 """
 
+PLUGIN = "import glasskit.models.open_clip_plugin  # its head is no layer of open_clip's own\n"
+
+TOKENIZER_FILES = (
+    "config.json",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+)
+
+PREPROCESS = {
+    "size": [224, 224],
+    "mode": "RGB",
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.5, 0.5, 0.5],
+    "interpolation": "bicubic",
+    "resize_mode": "shortest",
+    "fill_color": 0,
+}
+"""Of `lite0-minilm`, as open_clip writes such settings."""
+
 
 def export_open_clip(run: str | Path, to: str | Path) -> None:
     """Write ``open_clip_config.json``, ``open_clip_model.safetensors`` and a model card.
 
-    Plain ``open_clip.create_model_and_transforms("local-dir:TO")`` loads it, with embeddings equal
-    to those of the run: the head I + W is merged into the projection P, which it follows, as
-    (I + W) P.
+    ``open_clip.create_model_and_transforms("local-dir:TO")`` loads it, with embeddings equal to
+    those of the run. Plain open_clip does so for a run from one of its own models: the head I + W
+    is merged into the projection P, which it follows, as (I + W) P. The head of `lite0-minilm` is
+    no layer of open_clip: `open_clip_plugin` has to be imported first, and without it open_clip
+    refuses the checkpoint.
 
     Args:
-        run: directory of a run whose base is an open_clip ARCH/TAG.
+        run: directory of a run.
         to: directory to write to.
 
     Raises:
@@ -66,23 +93,55 @@ def export_open_clip(run: str | Path, to: str | Path) -> None:
     run, to = Path(run), Path(to)
     config = read_config(run)
     model = load_model(run, device="cpu")
-    if not isinstance(model.image_head, ResidualMap):
-        raise InputError(
-            f"{run}: its image head (class words, then a linear map) is no open_clip layer; "
-            f"load it with glasskit.load_model({str(run)!r}), or train from an open_clip ARCH/TAG"
-        )
-    clip = merge_heads(model)
+    plain = isinstance(model.image_head, ResidualMap)
     to.mkdir(parents=True, exist_ok=True)
-    architecture = config["base"].partition("/")[0]
-    written = {
-        "model_cfg": open_clip.get_model_config(architecture),
-        "preprocess_cfg": get_model_preprocess_cfg(clip),
-    }
+    if plain:
+        clip = merge_heads(model)
+        tensors = clip.state_dict()
+        written = {
+            "model_cfg": open_clip.get_model_config(config["base"].partition("/")[0]),
+            "preprocess_cfg": get_model_preprocess_cfg(clip),
+        }
+    else:
+        tensors = built_in_tensors(model)
+        written = {"model_cfg": built_in_config(), "preprocess_cfg": PREPROCESS}
+        for name in TOKENIZER_FILES:  # open_clip looks for a tokenizer in the folder itself
+            shutil.copyfile(TEXT_TOWER.locate().parent / name, to / name)
     (to / "open_clip_config.json").write_text(json.dumps(written, indent=2) + "\n")
-    tensors = {key: tensor.contiguous().clone() for key, tensor in clip.state_dict().items()}
+    tensors = {key: tensor.detach().contiguous().clone() for key, tensor in tensors.items()}
     save_file(tensors, to / "open_clip_model.safetensors", metadata={"format": "pt"})
     training = {key: value for key, value in config.items() if key not in ("format", "towers")}
-    (to / "README.md").write_text(_card(config["base"], to, training), encoding="utf-8")
+    card = CARD.format(
+        base=config["base"],
+        title=to.name,
+        folder=to.name,
+        plugin="" if plain else PLUGIN,
+        training=json.dumps(training, indent=2, default=str),
+    )
+    (to / "README.md").write_text(card, encoding="utf-8")
+
+
+def built_in_config() -> dict[str, Any]:
+    """The open_clip config of `lite0-minilm` with the pieces of `open_clip_plugin`."""
+    config: dict[str, Any] = architecture(Path(open_clip_plugin.TEXT))
+    config["vision_cfg"] |= {"timm_model_name": open_clip_plugin.VISION, "timm_pool": ""}
+    config["text_cfg"] |= {"hf_pooler_type": open_clip_plugin.POOLER, "hf_proj_type": "linear"}
+    return config
+
+
+def built_in_tensors(model: GlassModel) -> dict[str, Tensor]:
+    """The tensors of `lite0-minilm` by the names that they have in that config."""
+    names = {
+        "visual.trunk.": "visual.trunk.trunk.",
+        "visual.head.": "visual.trunk.head.",
+        "text.proj.mean": "text.pooler.mean",
+        "text.proj.map.": "text.proj.",
+    }
+    found = {}
+    for key, tensor in model.clip.state_dict().items():
+        old = next((prefix for prefix in names if key.startswith(prefix)), "")
+        found[names.get(old, "") + key.removeprefix(old)] = tensor
+    return found
 
 
 def merge_heads(model: GlassModel) -> nn.Module:
@@ -129,12 +188,3 @@ def _merge(projection: Any, weight: Tensor, where: str) -> None:
         projection.copy_(projection @ weight.T)  # (width, L) is applied as x @ projection
     else:
         raise InputError(f"{where} ends in no linear projection that could take up the head")
-
-
-def _card(base: str, folder: Path, training: dict[str, Any]) -> str:
-    return CARD.format(
-        base=base,
-        title=folder.name,
-        folder=folder.name,
-        training=json.dumps(training, indent=2, default=str),
-    )

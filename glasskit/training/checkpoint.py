@@ -20,28 +20,18 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from glasskit.errors import InputError
+from glasskit.models.cache import replace_file
+from glasskit.training.sharding import part
 
 FORMAT = "glasskit-checkpoint/1"
 PATTERN = "step-*.safetensors"
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a folder's entries, so that a renamed file keeps its name after a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_atomic(path: Path, write: Any) -> None:
     """Let ``write(scratch)`` fill a scratch file, flush it, and give it its name in one step."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     write(scratch)
-    with scratch.open("rb+") as handle:
-        os.fsync(handle.fileno())
-    scratch.replace(path)
-    sync_folder(path.parent)
+    replace_file(scratch, path)
 
 
 def save_checkpoint(
@@ -128,12 +118,12 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimizer the state that `optimizer_tensors` took, each on its parameter's device."""
+    """Give an optimizer the state that `optimizer_tensors` took, each where its parameter is."""
     for group in optimizer.param_groups:
         for name, parameter in zip(group["names"], group["params"], strict=True):
             prefix = f"optimizer.{name}:"
             optimizer.state[parameter] = {
-                key.removeprefix(prefix): value.to(parameter.device).clone()
+                key.removeprefix(prefix): part(value, parameter).clone()
                 for key, value in tensors.items()
                 if key.startswith(prefix)
             }

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from glasskit.training.config import TrainConfig
+from glasskit.training.sharding import local
 
 MAX_LOGIT_SCALE = math.log(100)
 """ln 100: the learned inverse temperature never exceeds 100 (CLIP, arXiv 2103.00020, 2.5)."""
@@ -42,9 +44,13 @@ def build_optimizer(
     }
     groups = []
     for text, (rate, decay) in sides.items():
-        for matrix in (True, False):
+        # A fused step takes split or plain tensors (`sharding`), never both.
+        for matrix, split in ((True, True), (True, False), (False, True), (False, False)):
+            kind = (text, matrix, split)
             names = [
-                n for n, p in parameters.items() if is_text(n) == text and (p.ndim > 1) == matrix
+                n
+                for n, p in parameters.items()
+                if (is_text(n), p.ndim > 1, isinstance(p, DTensor)) == kind
             ]
             strength = decay if matrix else 0.0
             group = {
@@ -103,8 +109,9 @@ class Start:
         """One step of decay toward the start, at each group's present rate."""
         for group in self.optimizer.param_groups:
             if group["pull"]:
-                starts = [self.weights[name] for name in group["names"]]
-                torch._foreach_lerp_(group["params"], starts, group["lr"] * group["pull"])
+                starts = [local(self.weights[name]) for name in group["names"]]
+                weights = [local(parameter) for parameter in group["params"]]
+                torch._foreach_lerp_(weights, starts, group["lr"] * group["pull"])
 
 
 class Average:
@@ -124,7 +131,8 @@ class Average:
     def update(self, step: int) -> None:
         """Take in the weights after a step, counted from 1."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(list(self.weights.values()), list(self.parameters.values()), 1 - decay)
+        averages = [local(average) for average in self.weights.values()]
+        torch._foreach_lerp_(averages, [local(p) for p in self.parameters.values()], 1 - decay)
 
     @torch.no_grad()
     def swap(self) -> None:
@@ -136,6 +144,7 @@ class Average:
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether no weight is NaN or infinite; one number a tensor crosses to the host."""
-    norms = torch._foreach_norm([tensor.detach() for tensor in tensors])
+    """Whether no weight of this process is NaN or infinite; one number crosses to the host."""
+    parts = [local(tensor.detach()) for tensor in tensors]
+    norms = torch._foreach_norm([part for part in parts if part.numel()])
     return bool(torch.stack([norm.float() for norm in norms]).isfinite().all())

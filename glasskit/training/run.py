@@ -22,7 +22,7 @@ from glasskit.training.batches import Batches
 from glasskit.training.checkpoint import checkpoints, write_atomic
 from glasskit.training.config import TrainConfig
 from glasskit.training.encoders import HeadEncoder, build_encoder, left_as_found
-from glasskit.training.engine import start_engine
+from glasskit.training.engine import as_launched, start_engine
 from glasskit.training.feeds import (
     FeatureBank,
     Features,
@@ -121,6 +121,7 @@ def build_trainer(
     Raises:
         InputError: settings, data, objective and model do not go together.
     """
+    config = as_launched(config)
     objective = objective_of(config)
     needs = tuple(objective.needs)
     train_part, held = split_for_training(dataset, config)
@@ -136,7 +137,9 @@ def build_trainer(
         members=config.group_size,
         **ranks,
     )
-    encoder = build_encoder(model, config, needs).to(accelerator.device)
+    encoder = build_encoder(model, config, needs)
+    if not config.shard:
+        encoder = encoder.to(accelerator.device)
     feed_of, prompt_inputs = inputs_of(
         config, accelerator, model, encoder, dataset, needs, features, progress
     )
@@ -204,7 +207,7 @@ def inputs_of(
     if not isinstance(encoder, HeadEncoder):
         return (
             lambda batches: PictureFeed(batches, model, device, config.workers),
-            model.tokens(sentences),
+            model.tokens(sentences).to(device),
         )
     with accelerator.main_process_first():
         negations = "negation" in needs

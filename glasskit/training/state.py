@@ -17,6 +17,7 @@ from glasskit.training.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
+from glasskit.training.sharding import gathered, part
 from glasskit.training.validation import Scores
 
 if TYPE_CHECKING:
@@ -54,8 +55,10 @@ def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
 
 
 def save_state(trainer: Trainer) -> None:
-    """Write a checkpoint of a run from its main process; the others wait for it."""
-    if trainer.accelerator.is_main_process:
+    """Write a checkpoint of a run from its main process; the others give their part and wait."""
+    main = trainer.accelerator.is_main_process
+    tensors = gathered(tensors_of(trainer) | optimizer_tensors(trainer.optimizer), keep=main)
+    if main:
         scaler = trainer.accelerator.scaler
         state: dict[str, Any] = {
             "step": trainer.state.step,
@@ -67,7 +70,7 @@ def save_state(trainer: Trainer) -> None:
         save_checkpoint(
             trainer.out / "checkpoints",
             trainer.state.step,
-            tensors_of(trainer) | optimizer_tensors(trainer.optimizer),
+            tensors,
             state,
             trainer.config.keep_last,
         )
@@ -100,7 +103,7 @@ def load_state(trainer: Trainer) -> bool:
         raise InputError(f"{path}: the data set has changed since; train anew in another directory")
     with torch.no_grad():
         for name, tensor in own.items():
-            tensor.copy_(tensors[name])
+            tensor.copy_(part(tensors[name], tensor))
     restore_optimizer(trainer.optimizer, optimizer)
     if state["scaler"] is not None and trainer.accelerator.scaler is not None:
         trainer.accelerator.scaler.load_state_dict(state["scaler"])

@@ -25,6 +25,7 @@ from glasskit.training.optim import (
     set_rate,
 )
 from glasskit.training.result import TrainResult
+from glasskit.training.sharding import collect, shard
 from glasskit.training.state import RunState, load_state, save_state
 from glasskit.training.stopping import StopRequest
 from glasskit.training.validation import Validation
@@ -69,16 +70,19 @@ class Trainer:
         self.steps = len(feed.batches)
         self.total = self.steps * config.epochs
         self.objective = objective.to(accelerator.device)
-        self.plain = encoder.to(accelerator.device)
+        self.plain = encoder if config.shard else encoder.to(accelerator.device)
+        trained = shard(encoder, accelerator) if config.shard else encoder
         named = [(f"objective.{n}", p) for n, p in objective.named_parameters()]
-        named += [(n.removeprefix("encoder."), p) for n, p in encoder.named_parameters()]
+        named += [(n.removeprefix("encoder."), p) for n, p in trained.named_parameters()]
         self.parameters = {name: p for name, p in named if p.requires_grad}
+        self.scale = self.parameters.get("model.clip.logit_scale")
         self.optimizer = build_optimizer(self.parameters, config, accelerator.device)
         self.start = Start(self.optimizer)
         self.average = Average(self.parameters, config.ema) if config.ema else None
         if config.compile:
             encoder.compile()
-        self.encoder, self.engine = accelerator.prepare(encoder, self.optimizer)
+        self.encoder = trained if config.shard else accelerator.prepare(encoder)
+        self.engine = accelerator.prepare(self.optimizer)
         pairs = feed.batches.sampler.groups * feed.batches.sampler.members
         every = config.log_every or (1 if accelerator.device.type == "cpu" else 10)
         self.watch = Watch(self.out, accelerator, every, pairs, bar, on_step, on_epoch)
@@ -130,8 +134,8 @@ class Trainer:
         self.engine.step()
         self.engine.zero_grad()
         self.start.pull()
-        if config.learn_temperature:
-            self.model.logit_scale.data.clamp_(0, MAX_LOGIT_SCALE)
+        if self.scale is not None:
+            self.scale.data.clamp_(0, MAX_LOGIT_SCALE)
         self.state.step += 1
         if self.average is not None:
             self.average.update(self.state.step)
@@ -140,8 +144,7 @@ class Trainer:
 
     def temperature(self) -> Tensor | float:
         """The temperature of the similarities, on the device where it is learned."""
-        scale = self.model.logit_scale
-        return (-scale.detach()).exp() if scale.requires_grad else self.config.temperature
+        return self.config.temperature if self.scale is None else (-self.scale.detach()).exp()
 
     def validate(self, epoch: int) -> None:
         """Score the model as it would be saved, and save it where it is the best so far."""
@@ -169,11 +172,19 @@ class Trainer:
         if self.average is not None:
             self.average.swap()
         try:
+            self.gather()
             with self.plain.merged() if lora else nullcontext():
                 yield self.plain.encoder if lora else self.plain
         finally:
+            if self.config.shard:
+                self.plain.to("cpu")
             if self.average is not None:
                 self.average.swap()
+
+    def gather(self) -> None:
+        """Where weights are split over processes, give them to the model, on the device."""
+        if self.config.shard:
+            collect(self.encoder, self.plain.to(self.accelerator.device))
 
     def write_model(self) -> None:
         """Write the model, as it stands, as the run's own."""
@@ -212,6 +223,7 @@ class Trainer:
         if not (self.out / "model.safetensors").exists():
             with self.as_saved():
                 self.write_model()
+        self.gather()
         repeats = self.feed.batches.sampler.plan(0).repeats
         step = self.state.step
         return TrainResult(

@@ -122,7 +122,8 @@ class Watch:
             DivergedError: names the step.
         """
         self.look(step)
-        if not all_finite(weights):
+        fine = torch.tensor(float(all_finite(weights)), device=self.accelerator.device)
+        if self.accelerator.reduce(fine, "mean") < 1:  # in all processes, or they would part
             self.diverged(step, "a weight is NaN or infinite")
 
     def look(self, step: int) -> None:

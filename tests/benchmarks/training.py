@@ -6,7 +6,8 @@ products in them: the two maps, the similarities of both losses, and the product
 
 On a GPU also: ViT-B-32 from random weights, 512 pairs, bf16, the trainer with the grouped loss
 against the same trainer with open_clip's ClipLoss, on pictures that are on the device already and
-on pictures that are loaded from JPEG files by worker processes.
+on pictures that are loaded from JPEG files by worker processes, an epoch of ten steps at a time
+with the start of the workers in it.
 
 Run: python -m tests.benchmarks.training [--quick] [--one-thread] [--workers N]
 """
@@ -19,7 +20,8 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import cycle, islice
+from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +54,13 @@ SUBJECT = "glasskit trainer"
 CONCEPTS, EACH = 64, 16
 
 
-def synthetic(folder: Path) -> GroupedDataset:
-    """64 concepts of 16 records; pictures are expected in ``folder``."""
-    concepts = tuple(Concept((f"concept {c}", None, None, None)) for c in range(CONCEPTS))
+def synthetic(folder: Path, count: int = CONCEPTS, each: int = EACH) -> GroupedDataset:
+    """Concepts of so many records each; pictures are expected in ``folder``."""
+    concepts = tuple(Concept((f"concept {c}", None, None, None)) for c in range(count))
     records = tuple(
         Record(f"{c}-{i}", f"concept {c}", (f"plain sentence {i} of {c}", f"{i} seen in {c}"))
-        for c in range(CONCEPTS)
-        for i in range(EACH)
+        for c in range(count)
+        for i in range(each)
     )
     return GroupedDataset("synthetic", concepts, records, FolderImages(folder))
 
@@ -76,9 +78,9 @@ def random_features() -> Features:
 
 @contextmanager
 def trainer_for(
-    folder: Path, model: GlassModel, groups: int, members: int, **more: Any
+    data: GroupedDataset, folder: Path, model: GlassModel, groups: int, members: int, **more: Any
 ) -> Iterator[Trainer]:
-    """A trainer on the synthetic data, without validation and trackers."""
+    """A trainer on synthetic data, without validation and trackers."""
     settings = {
         "out": str(folder / "run"),
         "groups_per_batch": groups,
@@ -89,7 +91,7 @@ def trainer_for(
         **more,
     }
     config = TrainConfig.load(**settings)
-    trainer = build_trainer(config, synthetic(folder), model, features=random_features())
+    trainer = build_trainer(config, data, model, features=random_features())
     trainer.encoder.train()
     with trainer.watch.opened(0, trainer.total, resumed=False):
         yield trainer
@@ -103,14 +105,11 @@ class PlainClip(nn.Module):
         from open_clip.loss import ClipLoss
 
         self.loss = ClipLoss()
-        self.scale = 1 / temperature
+        self.register_buffer("scale", torch.tensor(1 / temperature))
 
     def forward(self, batch: GroupedBatch) -> ObjectiveOutput:
         image, text = batch.image.flatten(0, 1), batch.text.flatten(0, 1)
-        total = self.loss(
-            image.float(), text.float(), torch.tensor(self.scale, device=image.device)
-        )
-        return ObjectiveOutput(total, {})
+        return ObjectiveOutput(self.loss(image.float(), text.float(), self.scale), {})
 
 
 def products_only(trainer: Trainer, pairs: int) -> Callable[[], Tensor]:
@@ -153,7 +152,9 @@ def heads(rounds: int, one_thread: bool) -> list[BenchRow]:
     for groups, members in SHAPES:
         with (
             tempfile.TemporaryDirectory() as name,
-            trainer_for(Path(name), model, groups, members, device="cpu") as trainer,
+            trainer_for(
+                synthetic(Path(name)), Path(name), model, groups, members, device="cpu"
+            ) as trainer,
         ):
             steps = cycle(list(trainer.feed.epoch(0)))
             calls = {
@@ -166,37 +167,64 @@ def heads(rounds: int, one_thread: bool) -> list[BenchRow]:
     return rows
 
 
-def towers(rounds: int, workers: int) -> list[BenchRow]:
-    """Steps of ViT-B-32 on a GPU: grouped loss against ClipLoss, without and with loading."""
-    groups, members = 32, 16
-    rows = []
+@dataclass(frozen=True)
+class Towers:
+    """What whole towers are trained with: ``steps`` batches an epoch, M groups of N pairs each."""
+
+    model: str = "ViT-B-32/random"
+    groups: int = 32
+    members: int = 16
+    steps: int = 10
+    precision: str = "bf16"
+    device: str = "auto"
+    workers: int = 8
+
+    def title(self, pictures: str) -> str:
+        """The section of the rows."""
+        name, pairs = self.model.partition("/")[0], self.groups * self.members
+        return f"{name}, {pairs} pairs, {self.precision}, {pictures}"
+
+
+def towers(rounds: int, size: Towers) -> list[BenchRow]:
+    """Steps with towers: grouped loss against ClipLoss, without and with loading."""
+    pairs, rows = size.groups * size.members, []
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        _pictures(folder)
+        data = synthetic(folder, 2 * size.groups, size.steps * size.members // 2)
+        _pictures(data, folder)
         trainers = {}
         for loss in (SUBJECT, "same loop, open_clip ClipLoss"):
-            settings = {"mode": "full", "precision": "bf16", "workers": workers, "lr": 1e-5}
-            model = load_model("ViT-B-32/random")
+            settings = {
+                "mode": "full",
+                "lr": 1e-5,
+                "precision": size.precision,
+                "device": size.device,
+                "workers": size.workers,
+            }
             trainers[loss] = stack.enter_context(
-                trainer_for(folder, model, groups, members, **settings)
+                trainer_for(
+                    data, folder, load_model(size.model), size.groups, size.members, **settings
+                )
             )
         plain = trainers["same loop, open_clip ClipLoss"]
         plain.objective = PlainClip(plain.config.temperature).to(plain.accelerator.device)
+        assert len(trainers[SUBJECT].feed.batches) == size.steps
         step = next(iter(trainers[SUBJECT].feed.epoch(0)))
-        calls = {loss: lambda t=t: _synchronised(t, [step] * 10) for loss, t in trainers.items()}
-        times = interleaved(calls, rounds)
-        times = {name: [t / 10 for t in values] for name, values in times.items()}
-        rows += _rows("ViT-B-32, 512 pairs, bf16, pictures on the device", times, groups * members)
-
-        def load(trainer: Trainer) -> None:
-            epochs = (step for epoch in range(5) for step in trainer.feed.epoch(epoch))
-            _synchronised(trainer, islice(epochs, 10))
-
-        calls = {loss: lambda t=t: load(t) for loss, t in trainers.items()}
-        times = interleaved(calls, max(rounds // 5, 2))
-        times = {name: [t / 10 for t in values] for name, values in times.items()}
-        title = f"ViT-B-32, 512 pairs, bf16, JPEG files by {workers} workers"
-        rows += _rows(title, times, groups * members)
+        for pictures, count, steps in (
+            ("pictures on the device", rounds, lambda trainer: [step] * size.steps),
+            (
+                f"JPEG files by {size.workers} workers",
+                max(rounds // 5, 2),
+                lambda trainer: trainer.feed.epoch(trainer.state.step // size.steps),
+            ),
+        ):
+            calls = {
+                loss: lambda t=trainer, s=steps: _synchronised(t, s(t))
+                for loss, trainer in trainers.items()
+            }
+            times = interleaved(calls, count)
+            times = {name: [t / size.steps for t in values] for name, values in times.items()}
+            rows += _rows(size.title(pictures), times, pairs)
     return rows
 
 
@@ -204,17 +232,17 @@ def _synchronised(trainer: Trainer, steps: Iterable[Step]) -> None:
     for step in steps:
         trainer.step(step, 1)
     trainer.watch.unread.clear()
-    torch.cuda.synchronize()
+    if trainer.accelerator.device.type == "cuda":
+        torch.cuda.synchronize()
 
 
-def _pictures(folder: Path) -> None:
+def _pictures(data: GroupedDataset, folder: Path) -> None:
     """One JPEG file of 320 x 240 pixels for each record of the synthetic data."""
     rng = np.random.default_rng(0)
-    for concept in range(CONCEPTS):
-        for i in range(EACH):
-            coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
-            picture = Image.fromarray(coarse).resize((320, 240), Image.Resampling.BICUBIC)
-            picture.save(folder / f"{concept}-{i}.jpg")
+    for record in data.records:
+        coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+        picture = Image.fromarray(coarse).resize((320, 240), Image.Resampling.BICUBIC)
+        picture.save(folder / f"{record.key}.jpg")
 
 
 def _rows(section: str, times: dict[str, list[float]], pairs: int) -> list[BenchRow]:
@@ -235,7 +263,7 @@ def run(quick: bool = False, one_thread: bool = False, workers: int = 8) -> list
     rows = heads(10 if quick else 40, one_thread)
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
-        rows += towers(5 if quick else 20, workers)
+        rows += towers(5 if quick else 20, Towers(workers=workers))
     return rows
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import open_clip
@@ -65,21 +68,60 @@ def test_export_loads_in_plain_open_clip_with_equal_embeddings(tiny_name, tmp_pa
     model = trained(tiny_name)
     glasskit.save_model(model, tmp_path / "run", towers=True)
     export_open_clip(tmp_path / "run", tmp_path / "hub")
-    clip, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{tmp_path / 'hub'}")
-    tokenizer = open_clip.get_tokenizer(f"local-dir:{tmp_path / 'hub'}")
-    clip.eval()
-    pixels = torch.stack([preprocess(picture) for picture in pictures(3)])
-    with torch.inference_mode():
-        images = clip.encode_image(pixels, normalize=True)
-        texts = clip.encode_text(tokenizer(TEXTS), normalize=True)
+    for i, picture in enumerate(pictures(3)):
+        picture.save(tmp_path / f"{i}.png")
+    loaded = elsewhere(tmp_path / "hub", tmp_path)
+    assert loaded.returncode == 0, loaded.stderr
+    images, texts = torch.load(tmp_path / "vectors.pt", weights_only=True)
     torch.testing.assert_close(images, model.encode_images(pictures(3)), atol=1e-5, rtol=0)
     torch.testing.assert_close(texts, model.encode_texts(TEXTS), atol=1e-5, rtol=0)
     assert "create_model_and_transforms" in (tmp_path / "hub/README.md").read_text()
 
 
-def test_export_of_a_head_that_is_no_layer_says_so(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no open_clip layer"):
-        export_open_clip(run, tmp_path / "hub")
+ELSEWHERE = """
+import sys
+
+import open_clip
+import torch
+from PIL import Image
+{plugin}
+name, folder, *texts = sys.argv[1:]
+clip, _, preprocess = open_clip.create_model_and_transforms(name)
+clip.eval()
+pixels = torch.stack([preprocess(Image.open(f"{{folder}}/{{i}}.png")) for i in range(3)])
+with torch.inference_mode():
+    images = clip.encode_image(pixels, normalize=True)
+    texts = clip.encode_text(open_clip.get_tokenizer(name)(texts), normalize=True)
+assert "glasskit" not in sys.modules or {own}
+torch.save([images, texts], f"{{folder}}/vectors.pt")
+"""
+
+
+def elsewhere(hub: Path, folder: Path, plugin: str = "") -> subprocess.CompletedProcess[str]:
+    """Embed ``folder``'s pictures and TEXTS in a process that knows open_clip, and the plug-in."""
+    code = ELSEWHERE.format(plugin=plugin, own=bool(plugin))
+    command = [sys.executable, "-c", code, f"local-dir:{hub}", str(folder), *TEXTS]
+    quiet = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    return subprocess.run(command, capture_output=True, text=True, env=quiet, check=False)
+
+
+@pytest.mark.slow
+def test_the_built_in_model_loads_in_open_clip_with_its_plugin_alone(run, tmp_path: Path) -> None:
+    export_open_clip(run, tmp_path / "first")
+    hub = (tmp_path / "first").rename(tmp_path / "hub")  # it works wherever it is
+    for i, picture in enumerate(pictures(3)):
+        picture.save(tmp_path / f"{i}.png")
+    refused = elsewhere(hub, tmp_path)
+    assert refused.returncode
+    assert refused.stderr.strip().endswith("Unknown model (glasskit_lite0_conse)")
+    plugin = "import glasskit.models.open_clip_plugin"
+    assert plugin in (hub / "README.md").read_text()
+    loaded = elsewhere(hub, tmp_path, plugin)
+    assert loaded.returncode == 0, loaded.stderr
+    images, texts = torch.load(tmp_path / "vectors.pt", weights_only=True)
+    model = trained("lite0-minilm")
+    torch.testing.assert_close(images, model.encode_images(pictures(3)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(texts, model.encode_texts(TEXTS), atol=1e-5, rtol=0)
 
 
 def damage_cut(folder: Path) -> None:

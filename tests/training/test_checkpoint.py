@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from glasskit.errors import InputError
+from glasskit.models import save_model
 from glasskit.training import train
 from glasskit.training.checkpoint import (
     checkpoints,
@@ -56,6 +59,30 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     with pytest.raises(OSError, match="disk full"):
         write_atomic(file, fail)
     assert file.read_text() == "old"
+
+
+@pytest.mark.parametrize("what", ["checkpoint", "model"])
+def test_file_and_folder_reach_the_disk_around_the_new_name(tmp_path, monkeypatch, what):
+    """The file before it gets its name, or the name could stand for half of it; then the folder."""
+    events = []
+    flush, rename = os.fsync, Path.replace
+
+    def fsync(handle: int) -> None:
+        events.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        flush(handle)
+
+    def replace(scratch: Path, target: Path) -> Path:
+        events.append("name")
+        return rename(scratch, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", replace)
+    if what == "checkpoint":
+        save_checkpoint(tmp_path, 1, {"a": torch.ones(2)}, {}, keep=1)
+    else:
+        save_model(toy_model(), tmp_path)
+    files = {"checkpoint": 1, "model": 2}[what]  # the weights and their config.json
+    assert events == ["file", "name", "folder"] * files
 
 
 def test_a_run_directory_has_its_parts(finished):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import open_clip
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import Concept, Record
+from glasskit.models import load_model
 from glasskit.models.glass_model import GlassModel
 from glasskit.models.heads import ResidualMap
 from glasskit.training import TrainConfig
@@ -129,6 +133,23 @@ def toy_model(dropout: float = 0.0) -> GlassModel:
         text_head=heads[1],
         image_width=WIDTH,
     ).eval()
+
+
+TINY = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 16, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
+    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+}
+
+
+def tiny_open_clip() -> GlassModel:
+    """A small vision transformer of open_clip, with the same random weights every time."""
+    with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():
+        file = Path(folder) / "toy-vit.json"
+        file.write_text(json.dumps(TINY))
+        open_clip.add_model_config(file)
+        torch.manual_seed(0)
+        return load_model("toy-vit/random", device="cpu")
 
 
 def toy_features() -> Features:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import multiprocessing
 import os
 import socket
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -14,19 +16,46 @@ import torch
 from safetensors.torch import load_file
 
 from glasskit.training import train
-from tests.training.toys import toy_config, toy_dataset, toy_features, toy_model
+from glasskit.training.run import build_trainer
+from glasskit.training.sharding import local, whole
+from glasskit.training.stopping import StopRequest
+from tests.training.toys import (
+    tiny_open_clip,
+    toy_config,
+    toy_dataset,
+    toy_features,
+    toy_model,
+)
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.training.workers"])
 
 
-def run_toy(out: Path, **changes: Any) -> None:
-    """A toy run in this process."""
+def run_toy(out: Path, *, tiny: bool = False, **changes: Any) -> None:
+    """A toy run in this process, of the toy model or of a tiny one of open_clip."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     config = toy_config(out, **changes)
-    train(config, dataset=toy_dataset(), model=toy_model(), features=toy_features())
+    model = tiny_open_clip() if tiny else toy_model()
+    train(config, dataset=toy_dataset(), model=model, features=toy_features())
     torch.set_num_threads(threads)
+
+
+def run_and_count(out: Path, **changes: Any) -> None:
+    """A run of the tiny model that writes to heldRANK.json how many numbers this process keeps."""
+    torch.set_num_threads(1)
+    model = tiny_open_clip()
+    trainer = build_trainer(toy_config(out, **changes), toy_dataset(), model)
+    with StopRequest() as stop:
+        trainer.fit(stop)
+    moments = [trainer.optimizer.state[p]["exp_avg"] for p in trainer.optimizer.state]
+    held = {
+        "weights": sum(local(p).numel() for p in trainer.encoder.parameters()),
+        "moments": sum(local(moment).numel() for moment in moments),
+        "model": [float(p.detach().double().sum()) for p in model.parameters()],
+        "trained": [float(whole(p.detach()).double().sum()) for p in trainer.encoder.parameters()],
+    }
+    (out / f"held{trainer.accelerator.process_index}.json").write_text(json.dumps(held))
 
 
 def start(out: Path, **changes: Any) -> BaseProcess:
@@ -36,7 +65,9 @@ def start(out: Path, **changes: Any) -> BaseProcess:
     return process
 
 
-def _rank(rank: int, world: int, port: int, out: Path, changes: dict[str, Any]) -> None:
+def _rank(
+    rank: int, world: int, port: int, work: Callable, out: Path, changes: dict[str, Any]
+) -> None:
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
@@ -44,15 +75,17 @@ def _rank(rank: int, world: int, port: int, out: Path, changes: dict[str, Any]) 
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
-    run_toy(out, **changes)
+    work(out, **changes)
 
 
-def start_world(world: int, out: Path, **changes: Any) -> list[BaseProcess]:
-    """A toy run in several processes over gloo."""
+def start_world(
+    world: int, out: Path, work: Callable = run_toy, **changes: Any
+) -> list[BaseProcess]:
+    """Work, by default a toy run, in several processes over gloo."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    args = [(rank, world, port, out, changes) for rank in range(world)]
+    args = [(rank, world, port, work, out, changes) for rank in range(world)]
     processes = [CONTEXT.Process(target=_rank, args=a) for a in args]
     for process in processes:
         process.start()

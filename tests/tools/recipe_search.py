@@ -1,0 +1,207 @@
+"""Search the training recipe: random settings, measured where no test picture is looked at.
+
+coco-concepts: five parts of its train split, each measured by a run on the other four.
+scenes: a run on the train split, measured on the val split.
+Every run keeps its last weights, so that no measured picture chooses an epoch.
+
+python -m tests.tools.recipe_search FILE [--draws N] [--seconds S] [--table]
+
+adds a line of JSON a recipe to FILE, in the same order every time; recipes that are in it are not
+run again. ``--table`` prints FILE as Markdown. `tests/benchmarks/results/recipe.md` tells what came
+of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from glasskit.data import GroupedDataset, load_dataset
+from glasskit.evaluation.concepts import recognise
+from glasskit.evaluation.embeddings import embed
+from glasskit.evaluation.negation import caption_wins
+from glasskit.evaluation.retrieval import retrieve
+from glasskit.models import GlassModel, load_model
+from glasskit.study import MEASURES, Outcome, cross_validation, joined
+from glasskit.training import TrainConfig, train
+
+FIXED: dict[str, dict[str, Any]] = {
+    "clip": {"objective": "clip"},
+    "clip on all captions": {"objective": "clip", "paraphrase_weight": 1.0, "theme_weight": 1.0},
+    "grouped": {"objective": "grouped"},
+    "joint": {"objective": "joint"},
+}
+SINGLE: dict[str, tuple[Any, ...]] = {
+    "instance_weight": (0.4, 0.6),
+    "groups_per_batch": (32, 48),
+    "group_size": (2, 8),
+    "temperature": (0.05, 0.07, 0.15),
+    "inner_temperature": (0.05, 0.2),
+    "alpha": (0.5, 0.85, 1.0),
+    "lr": (2e-3, 8e-3),
+    "text_lr": (3e-4, 3e-3),
+    "weight_decay": (0.1, 0.5),
+    "feature_dropout": (0.1, 0.5),
+    "epochs": (10, 40),
+    "literal_weight": (0.5, 2.0),
+    "theme_weight": (0.5, 2.0),
+}
+"""Changes to the grouped loss, one at a time (instance_weight: to joint)."""
+
+SPACE: dict[str, tuple[Any, ...]] = {
+    "instance_weight": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6),
+    "alpha": (0.5, 0.7, 0.85, 1.0),
+    "temperature": (0.05, 0.07, 0.1, 0.15),
+    "inner_temperature": (0.05, 0.1, 0.2),
+    "lr": (2e-3, 4e-3, 8e-3),
+    "text_lr": (3e-4, 1e-3, 2e-3, 4e-3),
+    "weight_decay": (0.01, 0.1, 0.3),
+    "literal_weight": (0.5, 1.0, 2.0),
+    "theme_weight": (0.5, 1.0, 2.0),
+    "feature_dropout": (0.1, 0.3, 0.5),
+    "groups_per_batch": (16, 24, 32),
+    "group_size": (2, 4, 6),
+    "epochs": (10, 20, 30),
+}
+
+TOGETHER: dict[str, dict[str, Any]] = {}
+"""What helped alone, put together."""
+
+
+def recipes(draws: int) -> dict[str, dict[str, Any]]:
+    """The fixed ones, single changes, their combinations, then random ones, always the same."""
+    single = {
+        f"{name} {value:g}": {
+            "objective": "joint" if name == "instance_weight" else "grouped",
+            **({} if name != "lr" else {"text_lr": 1e-3}),  # it follows lr where that is given
+            name: value,
+        }
+        for name, values in SINGLE.items()
+        for value in values
+    }
+    rng = np.random.default_rng(0)
+    drawn = {}
+    for number in range(draws):
+        changes = {n: options[rng.integers(len(options))] for n, options in SPACE.items()}
+        drawn[f"draw {number}"] = {"objective": "joint", **changes}
+    return FIXED | single | TOGETHER | drawn
+
+
+def parts() -> dict[str, list[GroupedDataset]]:
+    """What is trained on (split train) and measured (split test), data set by data set."""
+    scenes = load_dataset("scenes").where(lambda record: record.split != "test")
+    renamed = {"train": "train", "val": "test"}
+    records = tuple(replace(r, split=renamed[r.split]) for r in scenes.records)
+    return {
+        "coco-concepts": list(cross_validation(load_dataset("coco-concepts").split("train"), 5)),
+        "scenes": [replace(scenes, records=records)],
+    }
+
+
+def outcome(
+    folds: list[GroupedDataset], start: GlassModel, changes: dict[str, Any] | None, seed: int = 0
+) -> Outcome:
+    """What a recipe, or None for the untrained model, does with every picture of the parts."""
+    scores = []
+    for fold in folds:
+        model = copy.deepcopy(start)
+        if changes is not None:
+            with tempfile.TemporaryDirectory() as out:
+                run = {**changes, "seed": seed, "out": out, "tracker": "none", "device": "cpu"}
+                train(TrainConfig.load(None, **run), dataset=fold, model=model)
+        scores.append([measured(model.eval(), fold.split("test"))])
+    return joined(scores)
+
+
+def measured(model: GlassModel, test: GroupedDataset) -> dict[str, np.ndarray]:
+    """(n,) numbers by measure, as `glasskit.study` has them, and nothing else."""
+    vectors = embed(model, test)
+    concepts = recognise(
+        vectors.images, vectors.labels[1], test.labels(1), test.targets(1), test.acceptable(1)
+    )
+    captions = vectors.of([record.literal[0] for record in test.records])
+    retrieval = retrieve(vectors.images, captions, np.arange(len(test)))
+    negations = vectors.of([record.negation or "" for record in test.records])
+    columns = (
+        concepts.correct,
+        concepts.accepted,
+        concepts.within(5),
+        retrieval.hits("image_to_text", 10),
+        caption_wins(vectors.images, captions, negations),
+    )
+    return {name: np.asarray(c, float) for name, c in zip(MEASURES, columns, strict=True)}
+
+
+def table(rows: dict[str, dict[str, Any]]) -> str:
+    """Markdown: shares with 95% intervals, and paired differences to the grouped loss."""
+    columns = [
+        ("coco-concepts", "acceptable top-1"),
+        ("coco-concepts", "caption R@10"),
+        ("coco-concepts", "caption > negation"),
+        ("scenes", "top-1"),
+        ("scenes", "caption R@10"),
+    ]
+    found = {
+        name: {key: Outcome({m: np.array(row[key][m]) for m in MEASURES}) for key in parts_of(row)}
+        for name, row in rows.items()
+    }
+    heads = [f"{key}: {what}" for key, what in columns]
+    heads += [f"{key}: {what} less grouped" for key, what in (columns[0], columns[3])]
+    lines = [f"| recipe | {' | '.join(heads)} |", f"| --- |{' ---: |' * len(heads)}"]
+    for name, of in found.items():
+        cells = []
+        for key, what in columns:
+            low, high = of[key].interval(what)
+            cells.append(f"{of[key].share(what):.3f} ({low:.3f} to {high:.3f})")
+        for key, what in (columns[0], columns[3]):
+            gain = of[key].gain(found["grouped"][key], what).as_dict()
+            cells.append("{difference:+.3f} ({low:+.3f} to {high:+.3f})".format(**gain))
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def parts_of(row: dict[str, Any]) -> list[str]:
+    """The data sets of a row."""
+    return [key for key in row if key not in ("name", "changes")]
+
+
+def main() -> None:
+    """Measure what FILE lacks until the time is up."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--draws", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=450)
+    parser.add_argument("--table", action="store_true")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    end = time.monotonic() + given.seconds
+    lines = given.file.read_text().splitlines() if given.file.exists() else []
+    done = {row["name"]: row for row in map(json.loads, lines)}
+    if given.table:
+        print(table(done))
+        return
+    start, data = load_model("lite0-minilm", device="cpu"), parts()
+    for name, changes in {"untrained": None, **recipes(given.draws)}.items():
+        if name in done or time.monotonic() > end:
+            continue
+        row = {"name": name, "changes": changes}
+        for key, folds in data.items():
+            found = outcome(folds, start, changes)
+            row[key] = {m: [round(float(v), 4) for v in found.values[m]] for m in MEASURES}
+        with given.file.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        means = {k: [round(float(np.nanmean(row[k][m])), 3) for m in MEASURES] for k in data}
+        print(name, means, flush=True)
+
+
+if __name__ == "__main__":
+    main()

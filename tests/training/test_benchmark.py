@@ -1,0 +1,35 @@
+"""The benchmark of whole towers, small and on a CPU: what a GPU will run is run here too."""
+
+from __future__ import annotations
+
+import open_clip
+import torch
+
+from glasskit.losses.batch import GroupedBatch
+from tests.benchmarks.training import SUBJECT, PlainClip, Towers, towers
+from tests.training.toys import tiny_open_clip
+
+
+def test_the_rows_for_a_gpu_come_from_code_that_runs():
+    name = tiny_open_clip().base
+    size = Towers(name, 3, 2, steps=2, precision="fp32", device="cpu", workers=1)
+    rows = towers(2, size)
+    assert [(row.section, row.name) for row in rows] == [
+        (f"toy-vit, 6 pairs, fp32, {pictures}", name)
+        for pictures in ("pictures on the device", "JPEG files by 1 workers")
+        for name in (SUBJECT, "same loop, open_clip ClipLoss")
+    ]
+    for row in rows:
+        steps, pairs = (float(part.split()[0].replace(",", "")) for part in row.note.split(", ", 1))
+        assert row.seconds > 0
+        assert abs(steps * row.seconds - 1) < 0.1 + row.seconds
+        assert abs(pairs * row.seconds - 6) < 0.6 + row.seconds
+    assert [row.ratio for row in rows[::2]] == [1, 1]
+
+
+def test_the_loss_that_is_compared_is_that_of_open_clip():
+    image, text = torch.nn.functional.normalize(torch.randn(2, 3, 2, 8), dim=-1)
+    value = PlainClip(0.1)(GroupedBatch(image=image, text=text)).total
+    flat = (image.flatten(0, 1), text.flatten(0, 1))
+    expected = open_clip.ClipLoss()(*flat, torch.tensor(10.0))
+    torch.testing.assert_close(value, expected)
