@@ -6,23 +6,21 @@ without torch.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
+from app import map_data
 from app.progress import Progress
-from app.thumbnails import COLUMNS, EACH, EDGE, Thumbnails
+from app.thumbnails import Thumbnails
 from glasskit import __version__
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
-from glasskit.data.schema import LEVELS, SPLITS
-from glasskit.latent.embedding import Embedding
+from glasskit.latent.embedding import Embedding, Recognised
 from glasskit.latent.maps import VERSION as MAP_VERSION
 from glasskit.latent.maps import place_words, project
-from glasskit.latent.neighbours import nearest
-from glasskit.latent.palette import family_level, level_colours
 from glasskit.latent.store import content_key, read_arrays, write_arrays
 from glasskit.models.cache import cache_folder
 
@@ -30,9 +28,6 @@ VERSION = 1
 """Raise it when what is stored changes."""
 
 SIDES = ("before", "after")
-TIES = 6
-"""Neighbours that a picture is joined to on the map."""
-
 MODEL = "lite0-minilm"
 
 
@@ -73,46 +68,35 @@ class Exhibit:
         """``before`` or ``after``."""
         return self.before if side == "before" else self.after
 
-    def map_json(self) -> bytes:
-        """Everything that the browser needs to draw the maps, as JSON."""
-        data = self.dataset
-        targets = data.targets(1)
-        payload = {
-            "name": data.name,
-            "n": len(data),
-            "key": [record.key for record in data.records],
-            "caption": [record.captions[0] for record in data.records],
-            "theme": [record.theme[0] if record.theme else "" for record in data.records],
-            "split": [record.split for record in data.records],
-            "splits": [s for s in SPLITS if any(r.split == s for r in data.records)],
-            "concept": targets.tolist(),
-            "concepts": list(data.labels(1)),
-            "levels": _levels(data),
-            "family": LEVELS[family_level(data.concepts) - 1],
-            "views": {side: _view_json(self.view(side), data, targets) for side in SIDES},
-            "story": self.story(),
-            "credits": data.credits,
-            "sheet": None,
-            "pictures": None,
-            "hint": "start the app with --images and the folder of the photographs",
-        }
-        if self.thumbnails is not None:
-            base = f"kit/pictures/{data.name}/"
-            payload["pictures"] = base
-            payload["sheet"] = {
-                "url": f"{base}sheet",
-                "count": self.thumbnails.sheets,
-                "each": EACH,
-                "columns": COLUMNS,
-                "edge": EDGE,
-            }
-        return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+    def recognised(self, side: str) -> Recognised:
+        """How near each record's own concept is, and which concept is nearest; computed once."""
+        return self._recognised[side]
+
+    @cached_property
+    def _recognised(self) -> dict[str, Recognised]:
+        targets = self.dataset.targets(1)
+        return {side: self.view(side).embedding.recognised(targets) for side in SIDES}
+
+    @cached_property
+    def map_file(self) -> bytes:
+        """What the browser draws the maps from (see app/map_data.py), computed once."""
+        return map_data.map_file(self)
+
+    @cached_property
+    def texts_file(self) -> bytes:
+        """Keys and captions for the browser, computed once."""
+        return map_data.texts_file(self)
+
+    def sentence(self, side: str) -> str:
+        """How many pictures one side recognises, in words."""
+        split, chosen = measured(self.dataset)
+        right = (self.recognised(side).rank[chosen] == 1).sum()
+        return f"{right} of {len(chosen)} {split} pictures recognised"
 
     def story(self) -> str:
         """One sentence with the two numbers that the maps are about."""
         split, chosen = measured(self.dataset)
-        targets = self.dataset.targets(1)
-        before, after = (self.view(side).embedding.ranks(targets) == 1 for side in SIDES)
+        before, after = (self.recognised(side).rank == 1 for side in SIDES)
         where = "that training never saw" if split == "unseen" else "of the data set"
         return (
             f"Of {len(chosen)} pictures {where}, the model puts {before[chosen].sum()} nearest to "
@@ -193,38 +177,7 @@ def _view(stored: dict[str, np.ndarray], side: str) -> View:
     )
 
 
-def _view_json(view: View, data: GroupedDataset, targets: np.ndarray) -> dict[str, object]:
-    seen = view.embedding
-    ranks = seen.ranks(targets)
-    split, chosen = measured(data)
-    return {
-        "picture": np.round(view.picture, 4).ravel().tolist(),
-        "caption": np.round(view.caption, 4).ravel().tolist(),
-        "concept": np.round(view.concept, 4).ravel().tolist(),
-        "rank": ranks.tolist(),
-        "top": seen.scores().argmax(axis=1).tolist(),
-        "near": nearest(seen.picture, seen.picture, TIES, exclude_self=True).index.tolist(),
-        "sentence": f"{(ranks[chosen] == 1).sum()} of {len(chosen)} {split} pictures recognised",
-    }
-
-
 def measured(data: GroupedDataset) -> tuple[str, list[int]]:
     """Which pictures a share of recognised ones is about: unseen ones where there are any."""
     unseen = [i for i, record in enumerate(data.records) if record.split == "test"]
     return ("unseen", unseen) if unseen else ("seen", list(range(len(data))))
-
-
-def _levels(data: GroupedDataset) -> dict[str, object]:
-    levels: dict[str, object] = {}
-    for number, name in enumerate(LEVELS, start=1):
-        labels = data.labels(number)
-        if not labels:
-            continue
-        colours = level_colours(data.concepts, number)
-        place = {label: i for i, label in enumerate(labels)}
-        levels[name] = {
-            "labels": list(labels),
-            "colours": [colours[label] for label in labels],
-            "of": [place.get(concept.levels[number - 1], -1) for concept in data.concepts],
-        }
-    return levels

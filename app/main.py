@@ -10,7 +10,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from app.blocks import build_blocks, theme
-from app.exhibit import open_exhibit
+from app.exhibit import Exhibit, open_exhibit
 from app.jobs import Job, Workshop
 from app.museum import Museum
 from app.picture_input import MAX_BYTES
@@ -55,6 +55,11 @@ def build_app(
         data = load_dataset(name, images=None if name == "scenes" else images)
         exhibits.append(open_exhibit(data, RECIPE | recipe, progress))
     progress.step("opening the rooms")
+    return open_rooms(exhibits, host, port)
+
+
+def open_rooms(exhibits: list[Exhibit], host: str, port: int) -> Rooms:
+    """Mount the page of exhibits that are ready."""
     museum = Museum(exhibits)
     workshop = Workshop(_work(museum))
     reports = Reports(museum, workshop)

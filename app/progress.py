@@ -17,6 +17,8 @@ class Step:
     done: int = 0
     total: int = 0
     finished: bool = False
+    begun: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
 
 
 @dataclass
@@ -26,6 +28,7 @@ class Progress:
     steps: list[Step] = field(default_factory=list)
     error: str = ""
     ready: bool = False
+    warm: bool = False
     started: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -55,6 +58,11 @@ class Progress:
             self._finish()
             self.ready = True
 
+    def warmed(self) -> None:
+        """Models are loaded: from now on every tab answers at its full speed."""
+        with self._lock:
+            self.warm = True
+
     def fail(self, message: str) -> None:
         """Work stopped; the message says what to do."""
         with self._lock:
@@ -64,15 +72,23 @@ class Progress:
         """What the start page shows, ready for JSON."""
         with self._lock:
             steps = [
-                {"text": s.text, "done": s.done, "total": s.total, "finished": s.finished}
+                {
+                    "text": s.text,
+                    "done": s.done,
+                    "total": s.total,
+                    "finished": s.finished,
+                    "seconds": round(s.seconds, 1),
+                }
                 for s in self.steps
             ]
         seconds = round(time.monotonic() - self.started)
-        return {"steps": steps, "error": self.error, "ready": self.ready, "seconds": seconds}
+        told = {"error": self.error, "ready": self.ready, "warm": self.warm, "seconds": seconds}
+        return {"steps": steps, **told}
 
     def _finish(self) -> None:
-        if self.steps:
+        if self.steps and not self.steps[-1].finished:
             self.steps[-1].finished = True
+            self.steps[-1].seconds = time.monotonic() - self.steps[-1].begun
 
 
 def _print(text: str) -> None:

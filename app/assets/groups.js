@@ -99,8 +99,7 @@ GlassKit.groupsPage = (element, server) => {
   };
 
   const names = async () => {
-    const answer = await fetch(`kit/map/${encodeURIComponent(data.value)}.json`);
-    const map = await answer.json(), filled = new Set(map.concept);
+    const map = await GlassKit.loadMap(data.value), filled = new Set(map.concept);
     const wished = new URLSearchParams(location.search).get("group");
     concept.replaceChildren(...map.concepts.filter((_, i) => filled.has(i)).map((name) => el("option", { value: name }, name)));
     if ([...concept.options].some((option) => option.value === wished)) concept.value = wished;

@@ -143,12 +143,12 @@ GlassKit.mapPage = (element, server) => {
   if (wished && [...data.options].some((option) => option.value === wished)) data.value = wished;
   open(data.value).then(() => {
     if (!atlas.data) return;
-    const shade = link.get("colour"), pin = atlas.data.key.indexOf(link.get("pin"));
+    const shade = link.get("colour");
     if (shade && shade !== "phrase" && [...colour.options].some((option) => option.value === shade)) {
       atlas.colourBy = shade;
       atlas.changed();
     }
-    if (pin >= 0) atlas.pin(pin);
+    if (link.get("pin")) atlas.data.texts.then(({ key }) => { if (key.includes(link.get("pin"))) atlas.pin(key.indexOf(link.get("pin"))); });
     if (link.get("q")) { search.querySelector("input").value = link.get("q"); search.requestSubmit(); }
   });
   new MutationObserver(() => atlas.redraw()).observe(document.body, { attributeFilter: ["class"] });

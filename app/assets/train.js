@@ -40,6 +40,7 @@ GlassKit.trainPage = (element, server) => {
     if (!words || !atlas.data) return;
     const from = atlas.data.views.before.concept.slice(), begun = performance.now();
     atlas.right = new Set(right);
+    atlas.version++;
     find(".gk-epoch").textContent = `after epoch ${epoch}: ${right.length} of ${atlas.data.n} pictures lit`;
     const step = (now) => {
       const share = Math.min(1, (now - begun) / 450);
@@ -130,18 +131,27 @@ GlassKit.trainPage = (element, server) => {
     atlas.showPictures = false;
     find(".gk-epoch").textContent = "before training";
     const { rank } = atlas.data.views.before;
-    atlas.right = new Set(rank.flatMap((place, i) => (place === 1 ? [i] : [])));
-    atlas.redraw();
+    atlas.right = new Set();
+    rank.forEach((place, i) => { if (place === 1) atlas.right.add(i); });
+    atlas.changed();
     await list();
   };
 
+  const explain = () => {
+    const text = objectives[form.objective.value];
+    find(".gk-objective").textContent = text ? `${form.objective.value}: ${text}.` : "";
+  };
+  form.objective.onchange = explain;
   server.form({}).then((answer) => {
-    objectives = answer.objectives;
-    form.objective.replaceChildren(...Object.keys(objectives).map((name) => el("option", { value: name }, name)));
-    form.objective.value = answer.objective;
-    const explain = () => { find(".gk-objective").textContent = `${form.objective.value}: ${objectives[form.objective.value]}.`; };
-    form.objective.onchange = explain;
-    explain();
+    const choose = (names) => {
+      const chosen = form.objective.value || answer.objective;
+      form.objective.replaceChildren(...names.map((name) => el("option", { value: name }, name)));
+      form.objective.value = chosen;
+      explain();
+    };
+    choose([answer.objective]);
+    // The other objectives come with torch, which takes seconds after the app has started.
+    server.objectives({}).then((known) => { objectives = known.objectives; choose(Object.keys(objectives)); });
     const input = (field) => el("label", { title: field.help }, field.label,
       el("input", { type: "number", name: field.name, value: field.value, placeholder: "automatic", step: "any", min: field.low, max: field.high }));
     find(".gk-numbers-of-run").replaceChildren(...answer.fields.filter((field) => field.main).map(input));

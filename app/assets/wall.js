@@ -31,7 +31,7 @@ GlassKit.hoverCard = (atlas) => {
       card.replaceChildren(
         GlassKit.pictureOf(atlas, index, false),
         el("div", { class: "gk-concept" }, data.concepts[concept]),
-        el("p", {}, data.caption[index]),
+        el("p", {}, data.caption[index] ?? "…"),
         ...GlassKit.verdict(atlas, index),
       );
       card.hidden = false;
@@ -94,7 +94,7 @@ GlassKit.wall = (atlas) => {
       el("div", { class: "gk-path" }, path.map((name, i) => el(i ? "span" : "b", {}, name))),
       el("p", { class: "gk-quote" }, data.caption[index]),
       data.theme[index] ? el("p", { class: "gk-quote gk-theme" }, data.theme[index]) : "",
-      el("p", { class: "gk-meta" }, `${GlassKit.splitNames[data.split[index]]} · ${data.key[index]}`),
+      el("p", { class: "gk-meta" }, `${GlassKit.splitNames[data.splits[data.split[index]]]} · ${data.key[index]}`),
     ];
     show(head);
     const more = await atlas.server.describe({ name: data.name, index });

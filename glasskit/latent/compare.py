@@ -76,10 +76,13 @@ class Comparison:
         return first, second
 
     def mix(
-        self, image: Image.Image | Path, phrase: str, sign: int = 1
+        self,
+        image: Image.Image | Path | tuple[np.ndarray, np.ndarray],
+        phrase: str,
+        sign: int = 1,
     ) -> tuple[np.ndarray, np.ndarray]:
         """By each model the (L,) vector of picture + phrase (sign 1) or picture - phrase (-1)."""
-        words, seen = self.text_vectors(phrase), self.image_vectors(image)
+        words, seen = self.text_vectors(phrase), self._query(image)
         first, second = (
             mixed(picture, text, sign) for picture, text in zip(seen, words, strict=True)
         )
