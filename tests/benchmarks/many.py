@@ -46,12 +46,11 @@ def exhibit(points: int, seed: int = 0) -> Exhibit:
         return (centre[own] + spread * rng.normal(size=(points, 2))).astype(np.float32)
 
     views = []
+    standing = centre.astype(np.float32)
     for spread in (0.22, 0.08):
         vectors = unit(middle[own] + 6 * spread * rng.normal(size=(points, WIDTH)))
         seen = Embedding(picture=vectors, caption=vectors, concept=unit(middle))
-        views.append(
-            View(seen, scattered(spread), scattered(1.2 * spread), centre.astype(np.float32))
-        )
+        views.append(View(seen, scattered(spread), scattered(1.2 * spread), standing))
     data = GroupedDataset(NAME, concepts, records, MissingImages(NAME), "made-up points")
     return Exhibit(data, *views, Path("none"), None)
 
