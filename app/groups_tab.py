@@ -59,6 +59,7 @@ def _open(museum: Museum, name: object, concept: object) -> dict:
         "members": members,
         "strangers": strangers,
         "rivals": against,
+        "hard_negatives": list(exhibit.dataset.by_name[concept].hard_negatives),
         "guide": exhibit.dataset.by_name[concept].guide,
         "captions": {i: record.captions[0] for i, record in shown.items()},
         "pictures": f"kit/pictures/{exhibit.name}/" if exhibit.thumbnails else None,

@@ -123,6 +123,30 @@ GlassKit.mapPage = (element, server) => {
     root.dataset.ready = atlas.data.name;
   };
 
+  // Examples that the data itself offers: what was learned, and the concept that gained most.
+  const tries = () => {
+    const { views, concept, concepts, n } = atlas.data, gained = concepts.map(() => 0);
+    let first = -1;
+    for (let i = 0; i < n; i++) {
+      if (views.before.rank[i] === 1 || views.after.rank[i] !== 1) continue;
+      gained[concept[i]]++;
+      if (first < 0 && views.before.rank[i] > 5) first = i;
+    }
+    const word = concepts[gained.indexOf(Math.max(...gained))];
+    GlassKit.tries(find(".gk-tries"), [
+      ["what was learned", "Colour the pictures that are recognised only after training", () => {
+        Object.assign(atlas, { colourBy: "correct", isolated: "learned" });
+        atlas.changed();
+      }],
+      [`“${word}”`, "Search for the concept that gained most", () => {
+        search.querySelector("input").value = word;
+        search.requestSubmit();
+      }],
+      ["watch it happen", "Move every picture from before to after", () => find(".gk-mode button[value=morph]").click()],
+      ...(first < 0 ? [] : [["one that was learned", "Hang a picture that is recognised only after training", () => atlas.pin(first)]]),
+    ]);
+  };
+
   const open = async (name) => {
     calm();
     try {
@@ -133,6 +157,7 @@ GlassKit.mapPage = (element, server) => {
       for (const option of colour.options) {
         option.hidden = option.value.startsWith("level") && !atlas.data.levels[option.value];
       }
+      tries();
     } catch (error) {
       atlas.onError(`${error.message}. Is the app still running? Then load the page again.`);
     }

@@ -19,6 +19,12 @@ GlassKit.masthead = (element) => {
   if (wished) open(100);
 };
 
+// The row of things to try: [[text, what it says to a pointer, action]].
+GlassKit.tries = (node, all) => {
+  node.replaceChildren("Try: ", ...all.map(([text, title, action]) =>
+    GlassKit.element("button", { type: "button", title, onclick: action }, text)));
+};
+
 // Deep links: what is looked at stands in the address.
 GlassKit.remember = (changes) => {
   const link = new URLSearchParams(location.search);

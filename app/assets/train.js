@@ -18,6 +18,7 @@ GlassKit.trainPage = (element, server) => {
   atlas.faint = () => false;
   atlas.panels.after = new GlassKit.Panel(find("canvas"), atlas, "after");
   root.glassKitAtlas = atlas;
+  root.glassKitSteps = () => steps;
 
   const say = (text) => { status.textContent = text; };
 
@@ -158,6 +159,20 @@ GlassKit.trainPage = (element, server) => {
     find(".gk-more span").replaceChildren(...answer.fields.filter((field) => !field.main).map(input));
     root.dataset.ready = "form";
   });
+  // Examples: the same data, four questions.
+  const preset = (objective, alpha) => () => {
+    if (![...form.objective.options].some((option) => option.value === objective)) return say("The other objectives are still being loaded; try again in a moment.");
+    form.objective.value = objective;
+    root.querySelector("input[name=alpha]").value = alpha;
+    explain();
+    startButton.focus();
+  };
+  GlassKit.tries(find(".gk-tries"), [
+    ["both losses", "Groups against each other, and each group towards its middle", preset("grouped", 0.7)],
+    ["only the outer loss", "alpha 1: groups against each other", preset("grouped", 1)],
+    ["only the inner loss", "alpha 0: each group towards its middle", preset("grouped", 0)],
+    ["single pairs (CLIP)", "Each picture with its own caption: no groups", preset("clip", 0.7)],
+  ]);
   form.data.onchange = open;
   open();
 };

@@ -36,6 +36,8 @@ GlassKit.hoverCard = (atlas) => {
       );
       card.hidden = false;
       shown = index;
+      // Who walks with the arrow keys hears what the card shows.
+      if (!event) atlas.find(".gk-said").textContent = `${data.concepts[concept]}: ${data.caption[index] ?? ""}`;
     }
     const box = atlas.root.getBoundingClientRect(), at = panel.canvas.getBoundingClientRect();
     const [px, py] = event ? [event.clientX, event.clientY]
