@@ -45,7 +45,8 @@ GlassKit.Atlas = class {
     this.root.classList.remove("gk-loading");
     this.changed();
     // Texts come behind the first drawing; what is shown of a point waits for them.
-    data.texts.then(({ key, caption, theme }) => { Object.assign(data, { key, caption, theme }); this.root.dataset.texts = name; this.redraw(); });
+    data.texts.then(({ key, caption, theme }) => { Object.assign(data, { key, caption, theme }); this.root.dataset.texts = name; this.redraw(); })
+      .catch(() => this.onError?.("The captions could not be read. Is the app still running? Then load the page again."));
   }
 
   // Which pictures are shown first when there is no room for all: spread evenly over the groups.
@@ -68,6 +69,9 @@ GlassKit.Atlas = class {
       neighbours.set(index, undefined);
       fetch(`kit/near/${encodeURIComponent(data.name)}/${index}.json`).then((answer) => answer.json()).then((found) => {
         if (this.data === data) { neighbours.set(index, found); this.redraw(); }
+      }, () => {
+        neighbours.delete(index);
+        this.onError?.("The server does not answer. Is the app still running? Then load the page again.");
       });
     }
     return neighbours.get(index);

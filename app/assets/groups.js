@@ -108,7 +108,9 @@ GlassKit.groupsPage = (element, server) => {
   };
 
   const names = async () => {
-    const map = await GlassKit.loadMap(data.value), filled = new Set(map.concept);
+    const map = await GlassKit.loadMap(data.value).catch((error) => fail(`${error.message}. Is the app still running? Then load the page again.`));
+    if (!map) return;
+    const filled = new Set(map.concept);
     const wished = new URLSearchParams(location.search).get("group");
     concept.replaceChildren(...map.concepts.filter((_, i) => filled.has(i)).map((name) => el("option", { value: name }, name)));
     if ([...concept.options].some((option) => option.value === wished)) concept.value = wished;

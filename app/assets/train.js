@@ -128,7 +128,11 @@ GlassKit.trainPage = (element, server) => {
   const open = async () => {
     ticked.clear();
     atlas.right = new Set();
-    await atlas.load(form.data.value);
+    try {
+      await atlas.load(form.data.value);
+    } catch (error) {
+      return say(`${error.message}. Is the app still running? Then load the page again.`);
+    }
     atlas.showPictures = false;
     find(".gk-epoch").textContent = "before training";
     const { rank } = atlas.data.views.before;
