@@ -37,7 +37,7 @@ def build(museum: Museum) -> None:
     room(
         "groups.html",
         "GlassKit.groupsPage(element, server)",
-        museum.exhibits,
+        museum.names,
         [open_group, measure],
     )
 

@@ -113,6 +113,7 @@ def _about(exhibit: Exhibit) -> dict[str, Any]:
         "views": {side: {"sentence": exhibit.sentence(side)} for side in ("before", "after")},
         "story": exhibit.story(),
         "credits": data.credits,
+        "draft": exhibit.draft,
         "sheet": None,
         "pictures": None,
         "hint": HINT,

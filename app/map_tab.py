@@ -35,7 +35,7 @@ def build(museum: Museum) -> None:
     room(
         "map.html",
         "GlassKit.mapPage(element, server)",
-        museum.exhibits,
+        museum.names,
         [select, search, describe],
         elem_id="map",
     )

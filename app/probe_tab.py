@@ -34,7 +34,7 @@ element.addEventListener('click', (event) => {
 
 def build(museum: Museum) -> None:
     """Draw the tab inside the current Blocks, with the API endpoints probe and search."""
-    names = list(museum.exhibits)
+    names = museum.names
     first = names[0]
     gr.HTML(
         '<div class="gk-page"><h2>Ask about a picture or a phrase</h2><p>Drop in any picture, or '
@@ -103,7 +103,14 @@ def build(museum: Museum) -> None:
     gr.on([ask.click, phrase.submit, candidates.submit], respond, inputs, answer, **quiet)
     picture.upload(respond, inputs, answer, **quiet)
     examples.pick(picked, [name], [picture, phrase], **quiet).then(respond, inputs, answer, **quiet)
-    name.change(lambda n: (_examples(museum, n), _empty()), name, [examples, answer], **quiet)
+
+    def changed(name: str) -> tuple[str, str]:
+        try:
+            return _examples(museum, name), _empty()
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    name.change(changed, name, [examples, answer], **quiet)
 
 
 def _answer(

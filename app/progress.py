@@ -17,6 +17,7 @@ class Step:
     done: int = 0
     total: int = 0
     finished: bool = False
+    beside: bool = False
     begun: float = field(default_factory=time.monotonic)
     seconds: float = 0.0
 
@@ -32,11 +33,14 @@ class Progress:
     started: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def step(self, text: str) -> Callable[[int, int], None]:
-        """Begin a step, which ends the one before; returns what reports (done, total) of it."""
+    def step(self, text: str, *, beside: bool = False) -> Callable[[int, int], None]:
+        """Begin a step, which ends the one before; returns what reports (done, total) of it.
+
+        A step that goes on beside others ends when its own count is full.
+        """
         with self._lock:
             self._finish()
-            step = Step(text)
+            step = Step(text, beside=beside)
             self.steps.append(step)
         _print(f"  {text} ...")
         shown = 0.0
@@ -44,6 +48,8 @@ class Progress:
         def report(done: int, total: int) -> None:
             nonlocal shown
             step.done, step.total = done, total
+            if beside and done == total:
+                _end(step)
             now = time.monotonic()
             if sys.stderr.isatty() and (now - shown > 0.2 or done == total):
                 shown = now
@@ -55,7 +61,8 @@ class Progress:
     def finish(self) -> None:
         """Everything is done."""
         with self._lock:
-            self._finish()
+            for step in self.steps:
+                _end(step)
             self.ready = True
 
     def warmed(self) -> None:
@@ -86,9 +93,15 @@ class Progress:
         return {"steps": steps, **told}
 
     def _finish(self) -> None:
-        if self.steps and not self.steps[-1].finished:
-            self.steps[-1].finished = True
-            self.steps[-1].seconds = time.monotonic() - self.steps[-1].begun
+        own = [step for step in self.steps if not step.beside]
+        if own:
+            _end(own[-1])
+
+
+def _end(step: Step) -> None:
+    if not step.finished:
+        step.finished = True
+        step.seconds = time.monotonic() - step.begun
 
 
 def _print(text: str) -> None:

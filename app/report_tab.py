@@ -84,4 +84,4 @@ def build(museum: Museum, reports: Reports) -> None:
             "name",
         )
 
-    room("report.html", "GlassKit.reportPage(element, server)", museum.exhibits, [make, kept])
+    room("report.html", "GlassKit.reportPage(element, server)", museum.names, [make, kept])

@@ -47,12 +47,14 @@ def head() -> str:
 
 
 def on_load(call: str) -> str:
-    """A component's ``js_on_load`` that runs ``call`` once the page's scripts are there.
+    """A component's ``js_on_load`` that runs ``call`` once scripts are there and it is seen.
 
     Gradio puts scripts into the head while it starts, and does not wait for them.
     """
     return (
-        f"const start = () => window.GlassKit?.complete ? {call} : setTimeout(start, 20);\nstart();"
+        "const start = () => window.GlassKit?.complete\n"
+        f"  ? GlassKit.whenSeen(element, () => {call})\n"
+        "  : setTimeout(start, 20);\nstart();"
     )
 
 

@@ -80,7 +80,9 @@ class Entrance:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _progress(self, request: Request) -> Response:
-        return JSONResponse(self.progress.state(), headers={"Cache-Control": "no-store"})
+        unfinished = self.museum.unfinished() if self.museum else []
+        state = self.progress.state() | {"unfinished": unfinished}
+        return JSONResponse(state, headers={"Cache-Control": "no-store"})
 
     async def _scripts(self, request: Request) -> Response:
         return Response(bundle(), media_type="text/javascript")
@@ -92,9 +94,12 @@ class Entrance:
         return await self._packed(request, "texts_file", "application/json")
 
     async def _packed(self, request: Request, what: str, kind: str) -> Response:
-        exhibit = self._exhibit(request)
+        try:
+            exhibit = self.museum.exhibit(request.path_params["name"]) if self.museum else None
+        except InputError as error:
+            return _missing(str(error))
         if exhibit is None:
-            return _missing(f"no data set named {request.path_params['name']!r} is shown here")
+            return _missing("the app is getting ready")
         body = await asyncio.to_thread(getattr, exhibit, what)
         headers = {"Content-Encoding": "gzip", "Cache-Control": "no-cache"}
         return Response(body, media_type=kind, headers=headers)
@@ -192,6 +197,7 @@ def serve(
 
         def prepare() -> None:
             try:
+                from app.finish import finish
                 from app.main import build_app  # Gradio takes seconds to import: the page is up
 
                 rooms = build_app(datasets, images, recipe or {}, progress, host, port)
@@ -199,6 +205,14 @@ def serve(
                 progress.finish()
                 seconds = progress.state()["seconds"]
                 print(f"Open {address} (ready after {seconds} s)", file=sys.stderr, flush=True)
+                behind = threading.Thread(
+                    target=finish,
+                    args=(rooms.museum, rooms.pending, progress),
+                    name="finish",
+                    daemon=True,
+                )
+                if rooms.pending:
+                    behind.start()
                 rooms.museum.warm()
                 progress.warmed()
             except Exception as error:  # noqa: BLE001 (raised again by serve, in its own thread)

@@ -68,7 +68,7 @@ def build(museum: Museum, workshop: Workshop) -> None:
     room(
         "train.html",
         "GlassKit.trainPage(element, server)",
-        museum.exhibits,
+        museum.names,
         [form, objectives, start, watch, halt, kept, remove],
     )
 

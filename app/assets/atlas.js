@@ -50,13 +50,13 @@ GlassKit.Atlas = class {
   }
 
   // Which pictures are shown first when there is no room for all: spread evenly over the groups.
-  thumbOrder(plain = false) {
+  thumbOrder() {
     const { concept, n } = this.data;
     if (!this.order) {
       const rank = {}, key = Array.from(concept, (own) => (rank[own] = (rank[own] || 0) + 1));
       this.order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => key[a] - key[b] || a - b);
     }
-    if (plain || !this.similarity) return this.order;
+    if (!this.similarity) return this.order;
     const { after } = this.similarity;
     this.similarity.order = this.similarity.order || this.order.slice().sort((a, b) => after[b] - after[a]);
     return this.similarity.order;

@@ -10,8 +10,8 @@ GlassKit.rgb = (colour) => {
 };
 GlassKit.pixel = ([r, g, b]) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;  // as in ImageData
 
-// What each dot looks like now: {pixel, state}, state 0 not shown, 1 faint, 2 bright. Kept until
-// something that colours depend on has changed.
+// What is drawn of each point and in which order: {order, pixel, state}, state 0 not shown, 1 faint,
+// 2 bright. Kept until something that colours depend on has changed.
 GlassKit.paint = (atlas, side, ink) => {
   const { data } = atlas, which = atlas.morph(side) < 0.5 ? "before" : "after";
   const label = atlas.pointed ?? atlas.isolated;
@@ -21,21 +21,82 @@ GlassKit.paint = (atlas, side, ink) => {
   const pixel = new Uint32Array(data.n), state = new Uint8Array(data.n), known = new Map();
   const [faint, panel] = [ink.faint, ink.panel].map(GlassKit.rgb);
   const far = GlassKit.pixel(panel.map((part, i) => Math.round(part + (faint[i] - part) * 0.35)));
-  for (let i = 0; i < data.n; i++) {
-    if (!atlas.visible(i)) continue;
-    if (atlas.faint(i)) { state[i] = 1; pixel[i] = far; continue; }
+  // What comes last lies on top: the nearest to a phrase, else a fair mixture of all groups.
+  const order = atlas.thumbOrder().slice().reverse();
+  order.forEach((i, place) => {
+    if (!atlas.visible(i)) return;
+    if (atlas.faint(i)) { state[place] = 1; pixel[place] = far; return; }
     const colour = atlas.colour(i, side);
     let found = known.get(colour);
     if (found === undefined) known.set(colour, (found = GlassKit.pixel(GlassKit.rgb(colour))));
-    state[i] = 2;
-    pixel[i] = found;
+    state[place] = 2;
+    pixel[place] = found;
+  });
+  return (atlas.painted[side] = { key, order, pixel, state, places: {} });
+};
+
+// Places in the order of drawing, so that memory is read from one end to the other.
+GlassKit.inOrder = (painted, views, kind) => {
+  const { places, order } = painted;
+  if (!places[kind]) {
+    places[kind] = ["before", "after"].map((side) => {
+      const from = views[side][kind], to = new Float32Array(2 * order.length);
+      order.forEach((i, place) => { to[2 * place] = from[2 * i]; to[2 * place + 1] = from[2 * i + 1]; });
+      return to;
+    });
   }
-  return (atlas.painted[side] = { key, pixel, state });
+  return places[kind];
+};
+
+// Writes one shape a point into the panel's pixels. shape: [dx, dy] in pixels of the screen.
+GlassKit.stamp = (panel, kind, painted, shape) => {
+  const { pixels: out, ratio } = panel, { width, height } = panel.canvas, { pixel, state } = painted;
+  const t = panel.atlas.morph(panel.side), s = 1 - t, { ax, bx, ay, by } = panel.scale(ratio);
+  const [from, to] = GlassKit.inOrder(painted, panel.atlas.data.views, kind);
+  const offsets = Int32Array.from(shape, ([dx, dy]) => dy * width + dx), reach = Math.max(...shape.flat()) + 1;
+  const n = state.length, count = offsets.length;
+  let drawn = 0;
+  for (const layer of [1, 2]) {
+    for (let i = 0; i < n; i++) {
+      if (state[i] !== layer) continue;
+      const x = Math.round(ax * (from[2 * i] * s + to[2 * i] * t) + bx);
+      const y = Math.round(ay * (from[2 * i + 1] * s + to[2 * i + 1] * t) + by);
+      if (x < reach || y < reach || x >= width - reach || y >= height - reach) continue;
+      drawn++;
+      const middle = y * width + x, colour = pixel[i];
+      for (let k = 0; k < count; k++) out[middle + offsets[k]] = colour;
+    }
+  }
+  return drawn;
+};
+
+GlassKit.grid = (reach, inside) => {
+  const found = [];
+  for (let dy = -reach; dy <= reach; dy++) for (let dx = -reach; dx <= reach; dx++) if (inside(dx, dy)) found.push([dx, dy]);
+  return found;
+};
+
+GlassKit.drawMany = (panel, c, ink) => {
+  const { atlas, canvas, ratio } = panel, { width, height } = canvas;
+  if (panel.image?.width !== width || panel.image?.height !== height) {
+    panel.image = c.createImageData(width, height);
+    panel.pixels = new Uint32Array(panel.image.data.buffer);
+  }
+  panel.pixels.fill(0);
+  const painted = GlassKit.paint(atlas, panel.side, ink);
+  const small = atlas.data.n > 30000 ? 0.8 : 1.4;
+  const r = Math.max(0.8, Math.min(4.5, small * Math.sqrt(atlas.view.zoom))) * ratio;
+  panel.inView = GlassKit.stamp(panel, "picture", painted, GlassKit.grid(Math.ceil(r), (dx, dy) => dx * dx + dy * dy <= r * r + 0.3));
+  if (atlas.showCaptions) {
+    const half = Math.round(2 * ratio);
+    GlassKit.stamp(panel, "caption", painted, GlassKit.grid(half, (dx, dy) => Math.max(Math.abs(dx), Math.abs(dy)) === half));
+  }
+  c.putImageData(panel.image, 0, 0);
 };
 
 GlassKit.drawDots = (panel, c, ink) => {
   const { atlas } = panel, { n } = atlas.data;
-  if (n > GlassKit.MANY) return GlassKit.drawManyDots(panel, c, ink);
+  if (n > GlassKit.MANY) return GlassKit.drawMany(panel, c, ink);
   const size = Math.max(1.5, Math.min(5.5, 3.2 * Math.sqrt(atlas.view.zoom)));
   for (const faint of [true, false]) {
     for (let i = 0; i < n; i++) {
@@ -51,43 +112,7 @@ GlassKit.drawDots = (panel, c, ink) => {
     }
   }
   c.globalAlpha = 1;
-};
-
-GlassKit.drawManyDots = (panel, c, ink) => {
-  const { atlas, canvas, ratio } = panel, { data } = atlas, { width, height } = canvas;
-  if (panel.image?.width !== width || panel.image?.height !== height) {
-    panel.image = c.createImageData(width, height);
-    panel.pixels = new Uint32Array(panel.image.data.buffer);
-  }
-  const out = panel.pixels, { pixel, state } = GlassKit.paint(atlas, panel.side, ink);
-  out.fill(0);
-  // Discs as rows of [offset of the first pixel, pixels].
-  const small = data.n > 30000 ? 0.8 : 1.4;
-  const r = Math.max(0.8, Math.min(4.5, small * Math.sqrt(atlas.view.zoom))) * ratio, reach = Math.ceil(r);
-  const rows = [];
-  for (let dy = -reach; dy <= reach; dy++) {
-    const half = Math.floor(Math.sqrt(Math.max(-1, r * r + 0.3 - dy * dy)));
-    if (r * r + 0.3 >= dy * dy) rows.push([dy * width - half, 2 * half + 1]);
-  }
-  const t = atlas.morph(panel.side), from = data.views.before.picture, to = data.views.after.picture;
-  const { ax, bx, ay, by } = panel.scale(ratio), order = atlas.thumbOrder(true);
-  let inView = 0;
-  for (const layer of [1, 2]) {
-    for (const i of order) {
-      if (state[i] !== layer) continue;
-      const x = Math.round(ax * (from[2 * i] + (to[2 * i] - from[2 * i]) * t) + bx);
-      const y = Math.round(ay * (from[2 * i + 1] + (to[2 * i + 1] - from[2 * i + 1]) * t) + by);
-      if (x < reach || y < reach || x >= width - reach || y >= height - reach) continue;
-      inView++;
-      const middle = y * width + x, colour = pixel[i];
-      for (const [offset, count] of rows) {
-        const start = middle + offset;
-        for (let at = start; at < start + count; at++) out[at] = colour;
-      }
-    }
-  }
-  c.putImageData(panel.image, 0, 0);
-  panel.inView = inView;
+  if (atlas.showCaptions) GlassKit.drawCaptions(panel, c);
 };
 
 GlassKit.drawCaptions = (panel, c) => {

@@ -108,7 +108,7 @@ GlassKit.groupsPage = (element, server) => {
   };
 
   const names = async () => {
-    const map = await GlassKit.loadMap(data.value).catch((error) => fail(`${error.message}. Is the app still running? Then load the page again.`));
+    const map = await GlassKit.loadMap(data.value).catch((error) => fail(GlassKit.trouble(error)));
     if (!map) return;
     const filled = new Set(map.concept);
     const wished = new URLSearchParams(location.search).get("group");

@@ -38,7 +38,10 @@ GlassKit.maps = new Map();
 GlassKit.loadMap = async (name) => {
   const ask = async (path) => {
     const answer = await fetch(path);
-    if (!answer.ok) throw new Error(`the map of ${name} could not be read (${answer.status})`);
+    if (!answer.ok) {
+      const said = await answer.json().catch(() => ({}));
+      throw new Error(said.error || `the map of ${name} could not be read (${answer.status})`);
+    }
     return answer;
   };
   if (!GlassKit.maps.has(name)) {

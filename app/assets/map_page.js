@@ -147,7 +147,21 @@ GlassKit.mapPage = (element, server) => {
     ]);
   };
 
+  // After a first start the map is a sketch until the real one has been drawn.
+  const follow = async (name) => {
+    find(".gk-sketch").hidden = false;
+    while (data.value === name) {
+      await new Promise((done) => setTimeout(done, 3000));
+      const state = await fetch("kit/progress").then((answer) => answer.json()).catch(() => null);
+      if (!state || state.unfinished.includes(name)) continue;
+      GlassKit.maps.delete(name);
+      if (data.value === name) await open(name);
+      return;
+    }
+  };
+
   const open = async (name) => {
+    find(".gk-sketch").hidden = true;
     calm();
     try {
       await atlas.load(name);
@@ -158,8 +172,9 @@ GlassKit.mapPage = (element, server) => {
         option.hidden = option.value.startsWith("level") && !atlas.data.levels[option.value];
       }
       tries();
+      if (atlas.data.draft) follow(name);
     } catch (error) {
-      atlas.onError(`${error.message}. Is the app still running? Then load the page again.`);
+      atlas.onError(GlassKit.trouble(error));
     }
   };
 

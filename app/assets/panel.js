@@ -80,7 +80,6 @@ GlassKit.Panel = class {
     c.clearRect(0, 0, this.width, this.height);
     const names = atlas.showNames ? this.nameBoxes(c) : [];
     GlassKit.drawDots(this, c, ink);
-    if (atlas.showCaptions) GlassKit.drawCaptions(this, c);
     this.thumbs = atlas.showPictures ? GlassKit.drawThumbs(this, c, ink, names.map((name) => name.box)) : [];
     this.drawTies(c, ink);
     this.drawNames(c, ink, names);

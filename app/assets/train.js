@@ -131,7 +131,7 @@ GlassKit.trainPage = (element, server) => {
     try {
       await atlas.load(form.data.value);
     } catch (error) {
-      return say(`${error.message}. Is the app still running? Then load the page again.`);
+      return say(GlassKit.trouble(error));
     }
     atlas.showPictures = false;
     find(".gk-epoch").textContent = "before training";

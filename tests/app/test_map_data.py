@@ -45,7 +45,7 @@ def test_places_arrive_within_half_a_step(shown: Exhibit) -> None:
         for kind in ("picture", "caption", "concept"):
             sent = arrays[f"{side}.{kind}"].reshape(-1, 2) * step
             exact = getattr(shown.view(side), kind)
-            assert np.abs(sent - exact).max() <= 0.5001 * step
+            assert np.abs(sent - exact).max() <= 0.51 * step  # float32 adds a little
 
 
 def test_ranks_and_nearest_concepts_arrive(shown: Exhibit) -> None:

@@ -153,15 +153,30 @@ def _probes(address: str, cache: str) -> list[BenchRow]:
         with ThreadPoolExecutor(CLIENTS) as pool:
             for _ in range(ROUNDS):
                 many += pool.map(ask, clients)
+        sent = [wall_seconds(lambda: _upload(address, path)) for _ in range(2 * ROUNDS)]
         tower = _tower(path, cache)
-    bare = statistics.median(tower)
+    bare, upload = statistics.median(tower), statistics.median(sent)
+    rest = statistics.median(one) - bare - upload
+    where = (
+        f"of one client: upload {upload * 1e3:.0f} ms, tower {bare * 1e3:.0f} ms, queue, event "
+        f"stream, heads and the client itself {rest * 1e3:.0f} ms"
+    )
     rows = []
     for name, times in (("one client", one), (f"{CLIENTS} clients at once", many)):
         middle = statistics.median(times)
-        rows.append(BenchRow(section, name, middle, (min(times), max(times)), middle / bare))
+        rows.append(
+            BenchRow(section, name, middle, (min(times), max(times)), middle / bare, note=where)
+        )
     spread = (min(tower), max(tower))
     note = "decode, preprocess and the image tower, no server"
     return [*rows, BenchRow(section, "the tower alone", bare, spread, 1.0, note=note)]
+
+
+def _upload(address: str, path: Path) -> None:
+    import httpx
+
+    with path.open("rb") as file:
+        httpx.post(f"{address}/gradio_api/upload", files={"files": file}).raise_for_status()
 
 
 def _tower(path: Path, cache: str) -> list[float]:
