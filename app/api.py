@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import gradio as gr
 from PIL import Image
 
+from app.map_data import map_answer
 from app.museum import Museum
 from app.picture_input import picture_input
 from app.probe_tab import split_names
@@ -63,7 +62,7 @@ def build(museum: Museum) -> None:
             keys, captions, splits, concepts, levels and views; places are x, y, x, y, ...
         """
         with plain_errors():
-            return json.loads(museum.exhibit(dataset).map_json())
+            return map_answer(museum.exhibit(dataset))
 
     with gr.Column(visible=False):
         picture = picture_input(label="picture", format="png")

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import html
-
-import gradio as gr
 import numpy as np
 
 from app.exhibit import SIDES, Exhibit
-from app.map_tab import answered
 from app.museum import Museum
-from app.scripts import ASSETS, on_load
+from app.scripts import answered, room
 from glasskit.errors import InputError
 
-TEMPLATE = ASSETS / "groups.html"
 SHOWN = 24
 """Members that a group is shown with at first."""
 
@@ -39,16 +34,11 @@ def build(museum: Museum) -> None:
             "members",
         )
 
-    options = "".join(
-        f'<option value="{html.escape(name, quote=True)}">{html.escape(name)}</option>'
-        for name in museum.exhibits
-    )
-    gr.HTML(
-        value="",
-        html_template=TEMPLATE.read_text(encoding="utf-8").replace("@datasets", options),
-        js_on_load=on_load("GlassKit.groupsPage(element, server)"),
-        server_functions=[open_group, measure],
-        apply_default_css=False,
+    room(
+        "groups.html",
+        "GlassKit.groupsPage(element, server)",
+        museum.names,
+        [open_group, measure],
     )
 
 
@@ -69,6 +59,7 @@ def _open(museum: Museum, name: object, concept: object) -> dict:
         "members": members,
         "strangers": strangers,
         "rivals": against,
+        "hard_negatives": list(exhibit.dataset.by_name[concept].hard_negatives),
         "guide": exhibit.dataset.by_name[concept].guide,
         "captions": {i: record.captions[0] for i, record in shown.items()},
         "pictures": f"kit/pictures/{exhibit.name}/" if exhibit.thumbnails else None,

@@ -91,10 +91,15 @@ class Workshop:
         with self._changed:
             if len(self._queue) >= MOST_WAITING:
                 raise InputError(f"{MOST_WAITING} runs are waiting already; try again later")
-            if path.exists() and not settings.get("resume"):
-                raise InputError(f"a run named {name!r} is there already; choose another name")
-            if any((job.dataset, job.name) == (dataset, name) for job in self._queue):
-                raise InputError(f"a run named {name!r} is waiting already; choose another name")
+            same = [j for j in self._jobs.values() if (j.dataset, j.name) == (dataset, name)]
+            if any(job.status in ("waiting", "training") for job in same):
+                raise InputError(f"a run named {name!r} is under way; choose another name")
+            if (path / FINISHED).is_file():
+                if not settings.get("resume"):
+                    raise InputError(f"a run named {name!r} is there already; choose another name")
+            elif path.exists():
+                # Cut off with the app, or failed: nobody can see it, and its name is free again.
+                shutil.rmtree(path)
             if len(self.kept(dataset)) >= MOST_KEPT:
                 raise InputError(f"{MOST_KEPT} runs are kept; remove one first")
             job = Job(dataset, name, settings)

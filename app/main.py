@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,9 @@ import gradio as gr
 from fastapi import FastAPI
 
 from app.blocks import build_blocks, theme
-from app.exhibit import open_exhibit
+from app.exhibit import Exhibit
+from app.exhibit_store import open_exhibit, stored_exhibit
+from app.finish import Pending
 from app.jobs import Job, Workshop
 from app.museum import Museum
 from app.picture_input import MAX_BYTES
@@ -30,11 +32,13 @@ class Rooms(NamedTuple):
         app: the inner web app, Gradio's page.
         museum: what is shown.
         reports: where reports are made and kept.
+        pending: what is still to be built or finished (see app/finish.py).
     """
 
     app: FastAPI
     museum: Museum
     reports: Reports
+    pending: list[Pending]
 
 
 def build_app(
@@ -45,17 +49,34 @@ def build_app(
     host: str,
     port: int,
 ) -> Rooms:
-    """Open every exhibit and mount the page.
+    """Open every exhibit that is there, build the first as far as a visitor needs it, and mount.
 
     Raises:
         InputError: a data set can't be read, or a picture is missing or broken.
     """
-    exhibits = []
-    for name in datasets:
-        data = load_dataset(name, images=None if name == "scenes" else images)
-        exhibits.append(open_exhibit(data, RECIPE | recipe, progress))
+    chosen, exhibits, pending = RECIPE | recipe, [], []
+    for source in datasets:
+        folder = None if source == "scenes" else images
+        data = load_dataset(source, images=folder)
+        exhibit = stored_exhibit(data, chosen)
+        if exhibit is None and not exhibits:
+            exhibit = open_exhibit(data, chosen, progress, maps=False)
+        if exhibit is not None:
+            exhibits.append(exhibit)
+        if exhibit is None or exhibit.draft:
+            pending.append(Pending(data, str(source), folder, chosen))
     progress.step("opening the rooms")
-    museum = Museum(exhibits)
+    return open_rooms(exhibits, host, port, pending)
+
+
+def open_rooms(
+    exhibits: list[Exhibit], host: str, port: int, pending: Sequence[Pending] = ()
+) -> Rooms:
+    """Mount the page of exhibits that can be shown, with room for those that are pending."""
+    there = {exhibit.name for exhibit in exhibits}
+    museum = Museum(
+        exhibits, [one.dataset.name for one in pending if one.dataset.name not in there]
+    )
     workshop = Workshop(_work(museum))
     reports = Reports(museum, workshop)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -77,7 +98,7 @@ def build_app(
         css_paths=[ASSETS / "kit.css"],
         head=head(),
     )
-    return Rooms(app, museum, reports)
+    return Rooms(app, museum, reports, list(pending))
 
 
 def _work(museum: Museum) -> Callable[[Job, Path], None]:

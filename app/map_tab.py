@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable
+import base64
+from collections import Counter
 
-import gradio as gr
 import numpy as np
 
 from app.museum import Museum
-from app.scripts import ASSETS, on_load
+from app.scripts import answered, room
 from glasskit.errors import InputError
 from glasskit.latent.neighbours import nearest, nearness
 from glasskit.latent.selection import inside, shared_concepts
 
-TEMPLATE = ASSETS / "map.html"
 MAX_CORNERS = 400
 SHOWN = 9
 """Pictures in a row of neighbours on the wall."""
 
 
-def build(museum: Museum) -> gr.HTML:
+def build(museum: Museum) -> None:
     """Draw the tab inside the current Blocks."""
     ask = Questions(museum)
 
@@ -34,28 +32,13 @@ def build(museum: Museum) -> gr.HTML:
     def describe(asked: object) -> dict:
         return answered(ask.describe, asked, "name", "index")
 
-    options = "".join(
-        f'<option value="{html.escape(name, quote=True)}">{html.escape(name)}</option>'
-        for name in museum.exhibits
-    )
-    return gr.HTML(
-        value="",
-        html_template=TEMPLATE.read_text(encoding="utf-8").replace("@datasets", options),
-        js_on_load=on_load("GlassKit.mapPage(element, server)"),
-        server_functions=[select, search, describe],
-        apply_default_css=False,
+    room(
+        "map.html",
+        "GlassKit.mapPage(element, server)",
+        museum.names,
+        [select, search, describe],
         elem_id="map",
     )
-
-
-def answered(question: Callable[..., dict], asked: object, *names: str) -> dict:
-    """The answer to what a browser sent, or {"error": one line} where it can't be answered."""
-    try:
-        if not isinstance(asked, dict) or set(asked) != set(names):
-            raise InputError(f"send an object with {', '.join(names)}")
-        return question(**asked)
-    except InputError as error:
-        return {"error": str(error)}
 
 
 class Questions:
@@ -71,26 +54,28 @@ class Questions:
     def select(self, name: str, side: str, outline: list[list[float]]) -> dict:
         """Which pictures lie inside an outline on one map, and which concepts they share."""
         view, exhibit = self.museum.view(name, side), self.museum.exhibit(name)
-        selected = np.flatnonzero(inside(view.picture, _corners(outline)))
+        held = inside(view.picture, _corners(outline))
+        selected = np.flatnonzero(held)
         names = exhibit.dataset.labels(1)
         shared = {}
         for which in ("before", "after"):
             seen = exhibit.view(which).embedding
             found = shared_concepts(seen.picture, seen.concept, names, selected)
             shared[which] = [item._asdict() for item in found]
-        concepts = [exhibit.dataset.records[i].concept for i in selected]
-        counts = {concept: concepts.count(concept) for concept in dict.fromkeys(concepts)}
-        groups = sorted(counts.items(), key=lambda item: -item[1])[:8]
-        return {"indices": selected.tolist(), "shared": shared, "groups": groups}
+        groups = Counter(exhibit.dataset.records[i].concept for i in selected).most_common(8)
+        # A bit a picture, for 100,000 of them can be inside (app/assets/map_data.js: setBits).
+        bits = base64.b64encode(np.packbits(held, bitorder="little")).decode()
+        return {"inside": bits, "shared": shared, "groups": groups}
 
     def search(self, name: str, phrase: str) -> dict:
-        """How near every picture is to a phrase (0 farthest, 1 nearest), and the nearest."""
+        """How near every picture is to a phrase, as bytes (255 the nearest), and the nearest."""
         exhibit = self.museum.exhibit(name)
         vectors = self.museum.comparison(name).text_vectors(phrase)
         answer: dict = {"phrase": " ".join(phrase.split()), "nearest": {}}
         for side, vector in zip(("before", "after"), vectors, strict=True):
             pictures = exhibit.view(side).embedding.picture
-            answer[side] = np.round(nearness(pictures, vector), 3).tolist()
+            near = np.round(255 * nearness(pictures, vector)).astype(np.uint8)
+            answer[side] = base64.b64encode(near).decode()
             answer["nearest"][side] = nearest(vector, pictures, SHOWN).index[0].tolist()
         return answer
 

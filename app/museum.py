@@ -6,6 +6,7 @@ Nothing in here belongs to one visitor.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.exhibit import MODEL, SIDES, Exhibit, View
@@ -20,10 +21,13 @@ class Museum:
 
     Args:
         exhibits: what is shown, in order.
+        coming: names of those that are still being built.
     """
 
-    def __init__(self, exhibits: list[Exhibit]) -> None:
+    def __init__(self, exhibits: list[Exhibit], coming: Sequence[str] = ()) -> None:
         self.exhibits = {exhibit.name: exhibit for exhibit in exhibits}
+        self.names = [*self.exhibits, *coming]
+        self._failed: dict[str, str] = {}
         self._comparisons: dict[str, Comparison] = {}
         self._lock = threading.Lock()
 
@@ -33,9 +37,31 @@ class Museum:
         Raises:
             InputError: none of this name is shown.
         """
-        if not isinstance(name, str) or name not in self.exhibits:
-            raise InputError(f"data set {name!r} is not shown; choose {', '.join(self.exhibits)}")
+        if not isinstance(name, str) or name not in self.names:
+            raise InputError(f"data set {name!r} is not shown; choose {', '.join(self.names)}")
+        if name in self._failed:
+            raise InputError(f"{name} could not be built: {self._failed[name]}")
+        if name not in self.exhibits:
+            raise InputError(
+                f"{name} is still being built, which a first start does one data set after the "
+                "other; look again in a minute"
+            )
         return self.exhibits[name]
+
+    def put(self, exhibit: Exhibit) -> None:
+        """Show an exhibit that has been built or finished."""
+        self.exhibits[exhibit.name] = exhibit
+
+    def fail(self, name: str, why: str) -> None:
+        """Remember why an exhibit is not there; a sketch that is shown stays."""
+        if name not in self.exhibits:
+            self._failed[name] = why
+
+    def unfinished(self) -> list[str]:
+        """Names of what is still being built or shown as a sketch."""
+        there = self.exhibits
+        missing = [n for n in self.names if n not in there and n not in self._failed]
+        return missing + [name for name, exhibit in there.items() if exhibit.draft]
 
     def view(self, name: object, side: object) -> View:
         """One side of an exhibit; raises InputError for names that are not there."""
@@ -57,7 +83,7 @@ class Museum:
 
         import glasskit.training  # noqa: F401 (seconds, and the Train tab asks for it at once)
 
-        for name in self.exhibits:
+        for name in list(self.exhibits):
             comparison = self.comparison(name)
             comparison.concepts(Image.new("RGB", (64, 64)))
             comparison.text_vectors("a picture")

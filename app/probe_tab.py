@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
+from app.examples import SAID, teaching
 from app.museum import Museum
 from app.picture_input import picture_input
 from app.probe_place import place_figure
@@ -15,12 +16,12 @@ from app.probe_why import reasons
 from glasskit.errors import InputError
 from glasskit.latent.probe import MAX_CANDIDATES, MAX_TEXT
 
-EXAMPLES = 12
 BARS = 8
 FOUND = 8
 MOST_NAMES = 60
 """Names that a visitor may type in at a time."""
 
+SHORT = {"learned": "learned ✓", "known": "known ✓", "lost": "lost ✗", "missed": "missed ✗"}
 TITLES = {"before": "Before training", "after": "After training"}
 SIGNS = {"picture and phrase": 1, "picture without phrase": -1}
 
@@ -34,7 +35,7 @@ element.addEventListener('click', (event) => {
 
 def build(museum: Museum) -> None:
     """Draw the tab inside the current Blocks, with the API endpoints probe and search."""
-    names = list(museum.exhibits)
+    names = museum.names
     first = names[0]
     gr.HTML(
         '<div class="gk-page"><h2>Ask about a picture or a phrase</h2><p>Drop in any picture, or '
@@ -103,7 +104,14 @@ def build(museum: Museum) -> None:
     gr.on([ask.click, phrase.submit, candidates.submit], respond, inputs, answer, **quiet)
     picture.upload(respond, inputs, answer, **quiet)
     examples.pick(picked, [name], [picture, phrase], **quiet).then(respond, inputs, answer, **quiet)
-    name.change(lambda n: (_examples(museum, n), _empty()), name, [examples, answer], **quiet)
+
+    def changed(name: str) -> tuple[str, str]:
+        try:
+            return _examples(museum, name), _empty()
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    name.change(changed, name, [examples, answer], **quiet)
 
 
 def _answer(
@@ -124,7 +132,12 @@ def _answer(
             record = exhibit.dataset.records[known]
             own, unseen = record.concept, record.split == "test"
             note = f"This picture is filed under <b>{escape(own)}</b>; "
-            note += "training never saw it." if unseen else "training saw it."
+            note += "training never saw it. " if unseen else "training saw it. "
+            places = [exhibit.recognised(side).rank[known] for side in ("before", "after")]
+            of = len(exhibit.dataset.labels(1))
+            note += f"Of {of} concepts its own is number {places[0]} before and {places[1]} after."
+            if places[1] > 1:
+                note += " The trained model gets this one wrong."
     elif phrase:
         vectors = comparison.text_vectors(phrase)
     else:
@@ -132,7 +145,7 @@ def _answer(
     both = comparison.concepts(vectors, names, k=MAX_CANDIDATES)
     title, searched = "Nearest pictures", vectors
     if picture is not None and phrase:
-        searched = comparison.mix(picture, phrase, SIGNS.get(sign, 1))
+        searched = comparison.mix(vectors, phrase, SIGNS.get(sign, 1))
         title = f"Nearest pictures: {escape(sign)}"
     found = comparison.images(searched, k=FOUND + 1)
     columns = []
@@ -214,25 +227,20 @@ def _examples(museum: Museum, name: str) -> str:
             "--images and the folder of the photographs.</p></div>"
         )
     cells = []
-    for index in example_indices(exhibit.dataset):
+    for index, kind in teaching(exhibit):
         caption = escape(exhibit.dataset.records[index].captions[0], quote=True)
         source = f"kit/pictures/{escape(name, quote=True)}/{index}.webp"
         cells.append(
-            f'<button type="button" data-index="{index}" title="{caption}" '
-            f'aria-label="example: {caption}"><img src="{source}" alt="" loading="lazy"></button>'
+            f'<button type="button" data-index="{index}" class="gk-{kind}" '
+            f'title="{caption} ({SAID[kind]})" aria-label="example, {SAID[kind]}: {caption}">'
+            f'<img src="{source}" alt="" loading="lazy"><span>{SHORT[kind]}</span></button>'
         )
-    return f'<div class="gk-page"><div class="gk-examples">{"".join(cells)}</div></div>'
-
-
-def example_indices(dataset) -> list[int]:
-    """Pictures to start with: one of each of some concepts, from those that training never saw."""
-    pool = {
-        r.concept: i for i, r in reversed(list(enumerate(dataset.records))) if r.split == "test"
-    }
-    pool = pool or {r.concept: i for i, r in reversed(list(enumerate(dataset.records)))}
-    order = [name for name in dataset.labels(1) if name in pool]
-    step = max(1, len(order) // EXAMPLES)
-    return [pool[name] for name in order[::step]][:EXAMPLES]
+    return (
+        f'<div class="gk-page"><div class="gk-examples">{"".join(cells)}</div>'
+        '<p class="gk-meta">Pictures that training never saw. Learned: the model names them right '
+        "only after training; known: before and after; missed: it fails, as it does on others."
+        "</p></div>"
+    )
 
 
 def _empty() -> str:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import base64
 import io
 from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from app.museum import Museum
 from glasskit.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+    from glasskit.models import GlassModel
 
 TITLES = {"before": "before training", "after": "after training"}
 
@@ -48,25 +54,46 @@ def reasons(
     seen = {i for i, r in enumerate(exhibit.dataset.records) if r.split == "train"}
     trained = {c: rows[[int(i) in seen for i in rows]] for c, rows in groups.items()}
     trained = {c: rows for c, rows in trained.items() if len(rows)}
-    cells = []
+    cells, shared, note = [], None, ""
+    if comparison.shared:
+        shared = _grid(comparison.before.model, picture)
     for side, vector, found in zip(TITLES, vectors, both, strict=True):
         probe = getattr(comparison, side)
         near = near_groups(vector, exhibit.view(side).embedding.picture, trained)
         listed = " · ".join(f"<b>{escape(g.name)}</b> {g.weight:.2f}" for g in near)
         top = found[0].name
-        word = probe.named_vectors([top])[0]
-        heat = overlay(picture, heat_map(probe.model, picture, word))
-        cells.append(
-            f"<div><p>Nearest training groups {TITLES[side]}: {listed}</p><figure>"
-            f'<img src="{_data_url(heat)}" alt="lit where the picture is near to {escape(top)}">'
-            f"<figcaption>lit where it is nearest to “{escape(top)}”</figcaption></figure></div>"
-        )
+        cell = f"<p>Nearest training groups {TITLES[side]}: {listed}</p>"
+        patches = shared if comparison.shared else _grid(probe.model, picture)
+        if patches is not None:
+            word = probe.named_vectors([top])[0]
+            heat = heat_map(probe.model, picture, word, patches)
+            lit = _data_url(overlay(picture, heat))
+            cell += (
+                f'<figure><img src="{lit}" alt="lit where the picture is near to {escape(top)}">'
+                f"<figcaption>lit where it is nearest to “{escape(top)}”</figcaption></figure>"
+            )
+            note = (
+                f"The light is coarse: the tower's grid has {len(heat)} by {len(heat)} places, "
+                "each of which has seen far beyond its own square, and it shows order within one "
+                "picture only."
+            )
+        cells.append(f"<div>{cell}</div>")
     return (
         '<details class="gk-how"><summary>Why? Words, groups, and where the model looks</summary>'
-        f'{"".join(parts)}<div class="gk-columns">{"".join(cells)}</div><p class="gk-meta">The '
-        "light is coarse: the tower's grid has 7 by 7 places, each of which has seen far beyond "
-        "its own square, and it shows order within one picture only.</p></details>"
+        f'{"".join(parts)}<div class="gk-columns">{"".join(cells)}</div>'
+        f'<p class="gk-meta">{note or "This model keeps no grid, so there is no light to show."}'
+        "</p></details>"
     )
+
+
+def _grid(model: GlassModel, picture: Image.Image) -> torch.Tensor | None:
+    """The tower's grid for this picture, or None where the tower keeps none."""
+    from glasskit.latent.explain import patch_grid
+
+    try:
+        return patch_grid(model, picture)
+    except InputError:
+        return None
 
 
 def _data_url(picture: Image.Image) -> str:

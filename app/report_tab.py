@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import html
 import threading
 from pathlib import Path
 
-import gradio as gr
-
 from app.exhibit import MODEL, Exhibit
 from app.jobs import Workshop
-from app.map_tab import answered
 from app.museum import Museum
-from app.scripts import ASSETS, on_load
+from app.scripts import answered, room
 from glasskit.errors import InputError
 from glasskit.latent.store import content_key
 from glasskit.models.cache import cache_folder, replace_file
 
-TEMPLATE = ASSETS / "report.html"
 MOST_RUNS = 4
 VERSION = 1
 
@@ -89,14 +84,4 @@ def build(museum: Museum, reports: Reports) -> None:
             "name",
         )
 
-    options = "".join(
-        f'<option value="{html.escape(name, quote=True)}">{html.escape(name)}</option>'
-        for name in museum.exhibits
-    )
-    gr.HTML(
-        value="",
-        html_template=TEMPLATE.read_text(encoding="utf-8").replace("@datasets", options),
-        js_on_load=on_load("GlassKit.reportPage(element, server)"),
-        server_functions=[make, kept],
-        apply_default_css=False,
-    )
+    room("report.html", "GlassKit.reportPage(element, server)", museum.names, [make, kept])

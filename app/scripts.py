@@ -1,15 +1,26 @@
-"""The page's own scripts: one file made of the small ones, and how a component waits for it."""
+"""The page's own scripts in one file, and the tabs that they draw."""
 
 from __future__ import annotations
 
+import html
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glasskit.errors import InputError
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
 PARTS = (
     "page.js",
+    "map_data.js",
     "labels.js",
+    "dots.js",
+    "thumbs.js",
     "panel.js",
     "atlas.js",
     "pointer.js",
@@ -36,10 +47,54 @@ def head() -> str:
 
 
 def on_load(call: str) -> str:
-    """A component's ``js_on_load`` that runs ``call`` once the page's scripts are there.
+    """A component's ``js_on_load`` that runs ``call`` once scripts are there and it is seen.
 
     Gradio puts scripts into the head while it starts, and does not wait for them.
     """
     return (
-        f"const start = () => window.GlassKit?.complete ? {call} : setTimeout(start, 20);\nstart();"
+        "const start = () => window.GlassKit?.complete\n"
+        f"  ? GlassKit.whenSeen(element, () => {call})\n"
+        "  : setTimeout(start, 20);\nstart();"
     )
+
+
+def room(
+    template: str,
+    call: str,
+    names: Iterable[str],
+    functions: Sequence[Callable[[object], dict]],
+    **settings: str,
+) -> gr.HTML:
+    """A tab drawn by the page's own scripts, inside the current Blocks.
+
+    Args:
+        template: file of assets; ``@datasets`` in it becomes the options of a choice of data sets.
+        call: JavaScript that takes ``element`` and ``server`` and brings the tab to life.
+        names: of the data sets.
+        functions: what ``server`` can be asked; each takes whatever a browser sent.
+        settings: of ``gr.HTML``.
+    """
+    import gradio as gr  # takes seconds, and the server hands out scripts before that
+
+    options = "".join(
+        f'<option value="{html.escape(name, quote=True)}">{html.escape(name)}</option>'
+        for name in names
+    )
+    return gr.HTML(
+        value="",
+        html_template=(ASSETS / template).read_text(encoding="utf-8").replace("@datasets", options),
+        js_on_load=on_load(call),
+        server_functions=list(functions),
+        apply_default_css=False,
+        **settings,
+    )
+
+
+def answered(question: Callable[..., dict], asked: object, *names: str) -> dict:
+    """The answer to what a browser sent, or {"error": one line} where it can't be answered."""
+    try:
+        if not isinstance(asked, dict) or set(asked) != set(names):
+            raise InputError(f"send an object with {', '.join(names)}")
+        return question(**asked)
+    except InputError as error:
+        return {"error": str(error)}

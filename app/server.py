@@ -7,7 +7,6 @@ A picture is asked for by data set and number, never by a path.
 from __future__ import annotations
 
 import asyncio
-import gzip
 import socket
 import sys
 import threading
@@ -23,6 +22,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.map_data import near
 from app.progress import Progress
 from app.scripts import ASSETS, bundle
 from glasskit.errors import InputError
@@ -47,7 +47,9 @@ class Entrance:
             routes=[
                 Route("/kit/progress", self._progress),
                 Route("/kit/scripts.js", self._scripts),
-                Route("/kit/map/{name}.json", self._map),
+                Route("/kit/map/{name}.bin", self._map),
+                Route("/kit/texts/{name}.json", self._texts),
+                Route("/kit/near/{name}/{index:int}.json", self._near),
                 Route("/kit/pictures/{name}/{number:int}.webp", self._picture),
                 Route("/kit/report/{report}.html", self._report),
                 Route("/kit/pictures/{name}/sheet{number:int}.webp", self._sheet),
@@ -78,18 +80,39 @@ class Entrance:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _progress(self, request: Request) -> Response:
-        return JSONResponse(self.progress.state(), headers={"Cache-Control": "no-store"})
+        unfinished = self.museum.unfinished() if self.museum else []
+        state = self.progress.state() | {"unfinished": unfinished}
+        return JSONResponse(state, headers={"Cache-Control": "no-store"})
 
     async def _scripts(self, request: Request) -> Response:
         return Response(bundle(), media_type="text/javascript")
 
     async def _map(self, request: Request) -> Response:
+        return await self._packed(request, "map_file", "application/octet-stream")
+
+    async def _texts(self, request: Request) -> Response:
+        return await self._packed(request, "texts_file", "application/json")
+
+    async def _packed(self, request: Request, what: str, kind: str) -> Response:
+        try:
+            exhibit = self.museum.exhibit(request.path_params["name"]) if self.museum else None
+        except InputError as error:
+            return _missing(str(error))
+        if exhibit is None:
+            return _missing("the app is getting ready")
+        body = await asyncio.to_thread(getattr, exhibit, what)
+        headers = {"Content-Encoding": "gzip", "Cache-Control": "no-cache"}
+        return Response(body, media_type=kind, headers=headers)
+
+    async def _near(self, request: Request) -> Response:
         exhibit = self._exhibit(request)
         if exhibit is None:
-            return _missing(f"no data set named {request.path_params['name']!r} is shown here")
-        body = await asyncio.to_thread(lambda: gzip.compress(exhibit.map_json(), 5))
-        headers = {"Content-Encoding": "gzip", "Cache-Control": "no-cache"}
-        return Response(body, media_type="application/json", headers=headers)
+            return _missing("no such picture is shown here")
+        try:
+            found = await asyncio.to_thread(near, exhibit, request.path_params["index"])
+        except InputError as error:
+            return _missing(str(error))
+        return JSONResponse(found, headers={"Cache-Control": "max-age=600"})
 
     async def _picture(self, request: Request) -> Response:
         return self._small(request, "{}.webp")
@@ -174,6 +197,7 @@ def serve(
 
         def prepare() -> None:
             try:
+                from app.finish import finish
                 from app.main import build_app  # Gradio takes seconds to import: the page is up
 
                 rooms = build_app(datasets, images, recipe or {}, progress, host, port)
@@ -181,7 +205,16 @@ def serve(
                 progress.finish()
                 seconds = progress.state()["seconds"]
                 print(f"Open {address} (ready after {seconds} s)", file=sys.stderr, flush=True)
+                behind = threading.Thread(
+                    target=finish,
+                    args=(rooms.museum, rooms.pending, progress),
+                    name="finish",
+                    daemon=True,
+                )
+                if rooms.pending:
+                    behind.start()
                 rooms.museum.warm()
+                progress.warmed()
             except Exception as error:  # noqa: BLE001 (raised again by serve, in its own thread)
                 failure.append(error)
                 progress.fail(str(error))

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import html
 from typing import Any
 
-import gradio as gr
-
 from app.jobs import Workshop
-from app.map_tab import answered
 from app.museum import Museum
-from app.scripts import ASSETS, on_load
+from app.scripts import answered, room
 from glasskit.errors import InputError
-
-TEMPLATE = ASSETS / "train.html"
 
 LABELS = {
     "alpha": "weight of the outer loss",
@@ -36,6 +30,9 @@ def build(museum: Museum, workshop: Workshop) -> None:
 
     def form(asked: object) -> dict:
         return answered(_form, asked)
+
+    def objectives(asked: object) -> dict:
+        return answered(_objectives, asked)
 
     def start(asked: object) -> dict:
         return answered(
@@ -68,16 +65,11 @@ def build(museum: Museum, workshop: Workshop) -> None:
             "run",
         )
 
-    options = "".join(
-        f'<option value="{html.escape(name, quote=True)}">{html.escape(name)}</option>'
-        for name in museum.exhibits
-    )
-    gr.HTML(
-        value="",
-        html_template=TEMPLATE.read_text(encoding="utf-8").replace("@datasets", options),
-        js_on_load=on_load("GlassKit.trainPage(element, server)"),
-        server_functions=[form, start, watch, halt, kept, remove],
-        apply_default_css=False,
+    room(
+        "train.html",
+        "GlassKit.trainPage(element, server)",
+        museum.names,
+        [form, objectives, start, watch, halt, kept, remove],
     )
 
 
@@ -102,8 +94,7 @@ def _start(
 
 
 def _form() -> dict[str, Any]:
-    """The settings with help, limits and defaults, read from TrainConfig and the objectives."""
-    from glasskit.losses.objectives import OBJECTIVES
+    """The settings with help, limits and defaults, read from TrainConfig; no torch, so at once."""
     from glasskit.training import TrainConfig
     from glasskit.training.fields import limits
 
@@ -123,5 +114,11 @@ def _form() -> dict[str, Any]:
                 "value": getattr(default, name),
             }
         )
-    objectives = {name: s.summary for name, s in OBJECTIVES.items() if not s.needs}
-    return {"fields": fields, "objectives": objectives, "objective": default.objective}
+    return {"fields": fields, "objective": default.objective}
+
+
+def _objectives() -> dict[str, Any]:
+    """What a run can be trained by; the first to ask may wait until torch is there."""
+    from glasskit.losses.objectives import OBJECTIVES
+
+    return {"objectives": {name: s.summary for name, s in OBJECTIVES.items() if not s.needs}}

@@ -51,6 +51,8 @@ class Trainer:
         """
         exhibit = self.museum.exhibit(job.dataset)
         config = TrainConfig.load(model=MODEL, out=str(out), tracker="none", **job.settings)
+        earlier = _epochs_before(out) if config.resume else []
+        job.epochs.extend(earlier)
         model = load_model(MODEL)
         targets = exhibit.dataset.targets(1)
 
@@ -73,7 +75,8 @@ class Trainer:
                 look(line["epoch"] - 1)
 
         def on_epoch(line: dict[str, Any]) -> None:
-            job.epochs.append((line["epoch"], line["val"]["top1"]))
+            if line["epoch"] not in (epoch for epoch, _ in job.epochs):  # one begun before a stop
+                job.epochs.append((line["epoch"], line["val"]["top1"]))
             look(line["epoch"])
 
         result = train(
@@ -100,3 +103,9 @@ class Trainer:
         job.message = f"{right} of {len(chosen)} {split} pictures recognised by the kept model"
         text = json.dumps(summary)
         write_atomic(out / FINISHED, lambda scratch: scratch.write_text(text, encoding="utf-8"))
+
+
+def _epochs_before(out: Path) -> list[tuple[int, float]]:
+    """The curve of a stopped run, which goes on from there."""
+    told = json.loads((out / FINISHED).read_text(encoding="utf-8"))
+    return [(int(epoch), float(share)) for epoch, share in told["epochs"]]

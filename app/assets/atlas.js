@@ -9,7 +9,7 @@ GlassKit.Atlas = class {
     this.hovered = -1;
     this.pinned = -1;
     this.selection = null;      // Set of record indices, or null
-    this.similarity = null;     // {before: [...], after: [...], phrase}, of a searched phrase
+    this.similarity = null;     // {before, after: bytes, 255 the nearest, phrase}
     this.isolated = null;       // a label of the coloured level that stands alone
     this.pointed = null;        // a label whose legend entry is pointed at
     this.showPictures = true;
@@ -20,7 +20,9 @@ GlassKit.Atlas = class {
     this.t = 1;
     this.colourBy = "level4";
     this.panels = {};
-    this.sheets = [];
+    this.version = 0;           // rises when colours may have changed
+    this.neighbours = new Map();
+    this.thumbs = new GlassKit.Thumbs(this);
     this.fontFamily = getComputedStyle(document.body).fontFamily;
     this.find = (selector) => root.querySelector(selector);
   }
@@ -28,74 +30,58 @@ GlassKit.Atlas = class {
   async load(name) {
     this.data = null;
     this.root.classList.add("gk-loading");
-    const answer = await fetch(`kit/map/${encodeURIComponent(name)}.json`);
-    if (!answer.ok) throw new Error(`the map of ${name} could not be read (${answer.status})`);
-    const data = await answer.json();
-    this.labelOf = {};
-    for (const [level, { of }] of Object.entries(data.levels)) {
-      this.labelOf[level] = data.concept.map((concept) => of[concept]);
-    }
-    data.sizes = data.concepts.map(() => 0);
-    data.concept.forEach((concept) => data.sizes[concept]++);
+    const found = await GlassKit.loadMap(name);
+    const data = { ...found, views: { before: { ...found.views.before }, after: { ...found.views.after } } };
     Object.assign(this, { hovered: -1, pinned: -1, selection: null, similarity: null, isolated: null });
     this.view = { zoom: 1, panX: 0, panY: 0 };
     this.colourBy = data.family;
-    this.extent = { x: 0.1, y: 0.1 };
-    for (const { picture } of Object.values(data.views)) {
-      picture.forEach((part, i) => {
-        const axis = i % 2 ? "y" : "x";
-        this.extent[axis] = Math.max(this.extent[axis], Math.abs(part));
-      });
-    }
+    this.extent = data.extent;
+    this.labelOf = data.labelOf;
+    this.neighbours.clear();
     this.data = data;
     this.order = null;
     this.colours = {};
-    this.loadSheets();
+    this.thumbs.clear();
     this.root.classList.remove("gk-loading");
     this.changed();
-  }
-
-  loadSheets() {
-    const { sheet } = this.data;
-    this.sheets = [];
-    if (!sheet) return;
-    for (let s = 0; s < sheet.count; s++) {
-      const picture = new Image();
-      picture.onload = () => this.redraw();
-      picture.src = `${sheet.url}${s}.webp`;
-      this.sheets.push(picture);
-    }
-  }
-
-  drawPicture(c, index, x, y, size, ink) {
-    const { sheet } = this.data, page = sheet && this.sheets[Math.floor(index / sheet.each)];
-    c.fillStyle = ink.panel;
-    c.fillRect(x, y, size, size);
-    if (!page || !page.complete || !page.naturalWidth) return;
-    const place = index % sheet.each, edge = sheet.edge;
-    c.drawImage(page, (place % sheet.columns) * edge, Math.floor(place / sheet.columns) * edge,
-      edge, edge, x, y, size, size);
+    // Texts come behind the first drawing; what is shown of a point waits for them.
+    data.texts.then(({ key, caption, theme }) => { Object.assign(data, { key, caption, theme }); this.root.dataset.texts = name; this.redraw(); })
+      .catch(() => this.onError?.("The captions could not be read. Is the app still running? Then load the page again."));
   }
 
   // Which pictures are shown first when there is no room for all: spread evenly over the groups.
   thumbOrder() {
+    const { concept, n } = this.data;
     if (!this.order) {
-      const rank = {}, key = this.data.concept.map((concept) => (rank[concept] = (rank[concept] || 0) + 1));
-      this.order = key.map((_, i) => i).sort((a, b) => key[a] - key[b] || a - b);
+      const rank = {}, key = Array.from(concept, (own) => (rank[own] = (rank[own] || 0) + 1));
+      this.order = Uint32Array.from({ length: n }, (_, i) => i).sort((a, b) => key[a] - key[b] || a - b);
     }
-    if (!this.selection && !this.similarity) return this.order;
-    if (this.similarity) {
-      const { after } = this.similarity;
-      return this.order.slice().sort((a, b) => after[b] - after[a]);
+    if (!this.similarity) return this.order;
+    const { after } = this.similarity;
+    this.similarity.order = this.similarity.order || this.order.slice().sort((a, b) => after[b] - after[a]);
+    return this.similarity.order;
+  }
+
+  // The nearest pictures of one on both maps, or undefined until the server has said.
+  near(index) {
+    const { neighbours, data } = this;
+    if (!neighbours.has(index)) {
+      neighbours.set(index, undefined);
+      fetch(`kit/near/${encodeURIComponent(data.name)}/${index}.json`).then((answer) => answer.json()).then((found) => {
+        if (this.data === data) { neighbours.set(index, found); this.redraw(); }
+      }, () => {
+        neighbours.delete(index);
+        this.onError?.("The server does not answer. Is the app still running? Then load the page again.");
+      });
     }
-    return this.order;
+    return neighbours.get(index);
   }
 
   morph(side) {
     return this.mode === "morph" ? this.t : side === "before" ? 0 : 1;
   }
   visible(i) {
-    return this.split === "all" || this.data.split[i] === this.split;
+    return this.split === "all" || this.data.splits[this.data.split[i]] === this.split;
   }
   faint(i) {
     if (this.selection) return !this.selection.has(i);
@@ -139,7 +125,7 @@ GlassKit.Atlas = class {
   }
   legendOf(i) {
     if (this.labelOf[this.colourBy]) return this.labelOf[this.colourBy][i];
-    if (this.colourBy === "split") return this.data.split[i];
+    if (this.colourBy === "split") return this.data.splits[this.data.split[i]];
     if (this.colourBy === "correct") {
       const was = this.data.views.before.rank[i] === 1, is = this.data.views.after.rank[i] === 1;
       return was && is ? "both" : is ? "learned" : was ? "lost" : "neither";
@@ -150,7 +136,7 @@ GlassKit.Atlas = class {
     if (this.colourBy === "phrase") {
       if (!this.similarity) return "#a8a29a";
       const which = this.morph(side) < 0.5 ? "before" : "after";
-      return GlassKit.ramp(this.similarity[which][i]);
+      return GlassKit.ramps[this.similarity[which][i]];
     }
     const label = this.legendOf(i);
     if (!this.colours[this.colourBy]) {
@@ -180,6 +166,7 @@ GlassKit.Atlas = class {
     });
   }
   changed() {
+    this.version++;
     this.onChange?.();
     this.redraw();
   }
@@ -210,6 +197,7 @@ GlassKit.Atlas = class {
     const view = this.mode === "morph" && this.t < 0.5 ? "before" : this.mode === "morph" ? "after" : side;
     const answer = await this.server.select({ name: this.data.name, side: view, outline });
     if (answer.error) return this.onError?.(answer.error);
+    answer.indices = GlassKit.setBits(GlassKit.bytes(answer.inside));
     this.selection = answer.indices.length ? new Set(answer.indices) : null;
     this.pinned = -1;
     this.changed();
@@ -218,6 +206,7 @@ GlassKit.Atlas = class {
   async search(phrase) {
     const answer = await this.server.search({ name: this.data.name, phrase });
     if (answer.error) return this.onError?.(answer.error);
+    for (const side of ["before", "after"]) answer[side] = GlassKit.bytes(answer[side]);
     this.similarity = answer;
     this.colourBy = "phrase";
     this.selection = null;
@@ -245,3 +234,4 @@ GlassKit.ramp = (share) => {
   const mix = stops[low].map((part, i) => Math.round(part + (stops[low + 1][i] - part) * (at - low)));
   return `rgb(${mix.join(",")})`;
 };
+GlassKit.ramps = Array.from({ length: 256 }, (_, byte) => GlassKit.ramp(byte / 255));

@@ -14,12 +14,15 @@ GlassKit.groupsPage = (element, server) => {
   const tile = (index) => el("button", {
     type: "button", draggable: "true", "data-index": index,
     title: `${group.concepts[index]}: ${group.captions[index]}`,
+    onmouseenter: () => tell(index), onfocus: () => tell(index),
     "aria-label": `${inside.includes(index) ? "take out" : "put in"}: ${group.captions[index]}`,
     class: group.concepts[index] === concept.value ? "" : "gk-stranger",
     onclick: () => move(index),
     ondragstart: (event) => event.dataTransfer.setData("text/plain", String(index)),
   }, group.pictures ? el("img", { src: `${group.pictures}${index}.webp`, alt: "", draggable: "false" })
-    : el("span", {}, group.captions[index]));
+    : el("span", {}, group.captions[index]), el("small", { "data-near": index }, ""));
+
+  const tell = (index) => { find(".gk-pair").textContent = `${group.concepts[index]}: “${group.captions[index]}”`; };
 
   const show = () => {
     const outside = [...group.members, ...group.strangers].filter((i) => !inside.includes(i));
@@ -34,6 +37,7 @@ GlassKit.groupsPage = (element, server) => {
     notice.hidden = true;
     inside = leaving ? inside.filter((i) => i !== index) : [...inside, index];
     show();
+    root.querySelector(`.gk-tray [data-index="${index}"]`)?.focus();
     measure();
   };
 
@@ -62,6 +66,10 @@ GlassKit.groupsPage = (element, server) => {
         return el("td", {}, answer[side][key].toFixed(3), el("small", {}, text));
       }))));
     for (const side of ["before", "after"]) matrix(side, answer[side].similarity);
+    inside.forEach((index, place) => {
+      const [was, is] = ["before", "after"].map((side) => answer[side].to_centre[place].toFixed(2));
+      find(`.gk-members [data-near="${index}"]`).textContent = `${was} → ${is}`;
+    });
     root.dataset.measured = `${concept.value} ${inside.length}`;
   };
 
@@ -92,18 +100,27 @@ GlassKit.groupsPage = (element, server) => {
     inside = [...group.members];
     whole = null;
     find(".gk-guide").textContent = group.guide;
-    find(".gk-rivals").textContent = `Rivals in the outer loss: ${group.rivals.join(", ")}.`;
+    const named = group.hard_negatives.length ? ` Easily taken for it, says who made the data: ${group.hard_negatives.join(", ")}.` : "";
+    find(".gk-rivals").textContent = `Hard negatives in the outer loss, the groups nearest to it: ${group.rivals.join(", ")}.${named}`;
     GlassKit.remember({ group: concept.value, data: data.value });
     show();
     measure();
   };
 
   const names = async () => {
-    const answer = await fetch(`kit/map/${encodeURIComponent(data.value)}.json`);
-    const map = await answer.json(), filled = new Set(map.concept);
+    const map = await GlassKit.loadMap(data.value).catch((error) => fail(GlassKit.trouble(error)));
+    if (!map) return;
+    const filled = new Set(map.concept);
     const wished = new URLSearchParams(location.search).get("group");
     concept.replaceChildren(...map.concepts.filter((_, i) => filled.has(i)).map((name) => el("option", { value: name }, name)));
     if ([...concept.options].some((option) => option.value === wished)) concept.value = wished;
+    // Examples: the groups that gained most in recognition, and the one that lost most.
+    const gain = map.concepts.map(() => 0), { before, after } = map.views;
+    map.concept.forEach((own, i) => { gain[own] += (after.rank[i] === 1) - (before.rank[i] === 1); });
+    const order = gain.map((_, i) => i).filter((i) => filled.has(i)).sort((a, b) => gain[b] - gain[a]);
+    GlassKit.tries(find(".gk-tries"), [...new Set([...order.slice(0, 3), order.at(-1)])].map((i) => [
+      map.concepts[i], `${gain[i] < 0 ? "lost" : "gained"} ${Math.abs(gain[i])} recognised pictures in training`,
+      () => { concept.value = map.concepts[i]; open(); }]));
     await open();
   };
 

@@ -123,7 +123,45 @@ GlassKit.mapPage = (element, server) => {
     root.dataset.ready = atlas.data.name;
   };
 
+  // Examples that the data itself offers: what was learned, and the concept that gained most.
+  const tries = () => {
+    const { views, concept, concepts, n } = atlas.data, gained = concepts.map(() => 0);
+    let first = -1;
+    for (let i = 0; i < n; i++) {
+      if (views.before.rank[i] === 1 || views.after.rank[i] !== 1) continue;
+      gained[concept[i]]++;
+      if (first < 0 && views.before.rank[i] > 5) first = i;
+    }
+    const word = concepts[gained.indexOf(Math.max(...gained))];
+    GlassKit.tries(find(".gk-tries"), [
+      ["what was learned", "Colour the pictures that are recognised only after training", () => {
+        Object.assign(atlas, { colourBy: "correct", isolated: "learned" });
+        atlas.changed();
+      }],
+      [`“${word}”`, "Search for the concept that gained most", () => {
+        search.querySelector("input").value = word;
+        search.requestSubmit();
+      }],
+      ["watch it happen", "Move every picture from before to after", () => find(".gk-mode button[value=morph]").click()],
+      ...(first < 0 ? [] : [["one that was learned", "Hang a picture that is recognised only after training", () => atlas.pin(first)]]),
+    ]);
+  };
+
+  // After a first start the map is a sketch until the real one has been drawn.
+  const follow = async (name) => {
+    find(".gk-sketch").hidden = false;
+    while (data.value === name) {
+      await new Promise((done) => setTimeout(done, 3000));
+      const state = await fetch("kit/progress").then((answer) => answer.json()).catch(() => null);
+      if (!state || state.unfinished.includes(name)) continue;
+      GlassKit.maps.delete(name);
+      if (data.value === name) await open(name);
+      return;
+    }
+  };
+
   const open = async (name) => {
+    find(".gk-sketch").hidden = true;
     calm();
     try {
       await atlas.load(name);
@@ -133,8 +171,10 @@ GlassKit.mapPage = (element, server) => {
       for (const option of colour.options) {
         option.hidden = option.value.startsWith("level") && !atlas.data.levels[option.value];
       }
+      tries();
+      if (atlas.data.draft) follow(name);
     } catch (error) {
-      atlas.onError(`${error.message}. Is the app still running? Then load the page again.`);
+      atlas.onError(GlassKit.trouble(error));
     }
   };
 
@@ -143,12 +183,12 @@ GlassKit.mapPage = (element, server) => {
   if (wished && [...data.options].some((option) => option.value === wished)) data.value = wished;
   open(data.value).then(() => {
     if (!atlas.data) return;
-    const shade = link.get("colour"), pin = atlas.data.key.indexOf(link.get("pin"));
+    const shade = link.get("colour");
     if (shade && shade !== "phrase" && [...colour.options].some((option) => option.value === shade)) {
       atlas.colourBy = shade;
       atlas.changed();
     }
-    if (pin >= 0) atlas.pin(pin);
+    if (link.get("pin")) atlas.data.texts.then(({ key }) => { if (key.includes(link.get("pin"))) atlas.pin(key.indexOf(link.get("pin"))); });
     if (link.get("q")) { search.querySelector("input").value = link.get("q"); search.requestSubmit(); }
   });
   new MutationObserver(() => atlas.redraw()).observe(document.body, { attributeFilter: ["class"] });

@@ -19,6 +19,26 @@ GlassKit.masthead = (element) => {
   if (wished) open(100);
 };
 
+// Runs once the element is on the screen: a tab that nobody opens asks the server for nothing.
+GlassKit.whenSeen = (element, call) => {
+  const watch = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    watch.disconnect();
+    call();
+  }, { rootMargin: "1500px" });
+  watch.observe(element);
+};
+
+// A line for a visitor: what the server said, or that it said nothing.
+GlassKit.trouble = (error) => (error instanceof TypeError
+  ? "The server does not answer. Is the app still running? Then load the page again." : `${error.message}.`);
+
+// The row of things to try: [[text, what it says to a pointer, action]].
+GlassKit.tries = (node, all) => {
+  node.replaceChildren("Try: ", ...all.map(([text, title, action]) =>
+    GlassKit.element("button", { type: "button", title, onclick: action }, text)));
+};
+
 // Deep links: what is looked at stands in the address.
 GlassKit.remember = (changes) => {
   const link = new URLSearchParams(location.search);

@@ -96,12 +96,10 @@ GlassKit.listen = (panel, atlas) => {
 
 GlassKit.step = (panel, atlas, [x, y], [dx, dy]) => {
   let best = atlas.hovered, least = Infinity;
-  for (let i = 0; i < atlas.data.n; i++) {
-    if (i === atlas.hovered || !atlas.visible(i)) continue;
-    const [px, py] = panel.place("picture", i);
+  panel.each("picture", (i, px, py) => {
     const along = (px - x) * dx + (py - y) * dy, across = Math.abs((px - x) * dy) + Math.abs((py - y) * dx);
     const cost = along + 2 * across;
-    if (along > 1 && across <= along && cost < least) { least = cost; best = i; }
-  }
+    if (along > 1 && across <= along && cost < least && i !== atlas.hovered && atlas.visible(i)) { least = cost; best = i; }
+  });
   return best;
 };

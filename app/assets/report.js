@@ -30,6 +30,7 @@ GlassKit.reportPage = (element, server) => {
     status.textContent = "";
     root.dataset.ready = answer.report;
   };
+  GlassKit.tries(find(".gk-tries"), [["untrained against trained on groups", "Make or open this report", () => form.requestSubmit()]]);
   form.data.onchange = list;
   list();
 };

@@ -18,6 +18,7 @@ GlassKit.trainPage = (element, server) => {
   atlas.faint = () => false;
   atlas.panels.after = new GlassKit.Panel(find("canvas"), atlas, "after");
   root.glassKitAtlas = atlas;
+  root.glassKitSteps = () => steps;
 
   const say = (text) => { status.textContent = text; };
 
@@ -40,6 +41,7 @@ GlassKit.trainPage = (element, server) => {
     if (!words || !atlas.data) return;
     const from = atlas.data.views.before.concept.slice(), begun = performance.now();
     atlas.right = new Set(right);
+    atlas.version++;
     find(".gk-epoch").textContent = `after epoch ${epoch}: ${right.length} of ${atlas.data.n} pictures lit`;
     const step = (now) => {
       const share = Math.min(1, (now - begun) / 450);
@@ -126,28 +128,55 @@ GlassKit.trainPage = (element, server) => {
   const open = async () => {
     ticked.clear();
     atlas.right = new Set();
-    await atlas.load(form.data.value);
+    try {
+      await atlas.load(form.data.value);
+    } catch (error) {
+      return say(GlassKit.trouble(error));
+    }
     atlas.showPictures = false;
     find(".gk-epoch").textContent = "before training";
     const { rank } = atlas.data.views.before;
-    atlas.right = new Set(rank.flatMap((place, i) => (place === 1 ? [i] : [])));
-    atlas.redraw();
+    atlas.right = new Set();
+    rank.forEach((place, i) => { if (place === 1) atlas.right.add(i); });
+    atlas.changed();
     await list();
   };
 
+  const explain = () => {
+    const text = objectives[form.objective.value];
+    find(".gk-objective").textContent = text ? `${form.objective.value}: ${text}.` : "";
+  };
+  form.objective.onchange = explain;
   server.form({}).then((answer) => {
-    objectives = answer.objectives;
-    form.objective.replaceChildren(...Object.keys(objectives).map((name) => el("option", { value: name }, name)));
-    form.objective.value = answer.objective;
-    const explain = () => { find(".gk-objective").textContent = `${form.objective.value}: ${objectives[form.objective.value]}.`; };
-    form.objective.onchange = explain;
-    explain();
+    const choose = (names) => {
+      const chosen = form.objective.value || answer.objective;
+      form.objective.replaceChildren(...names.map((name) => el("option", { value: name }, name)));
+      form.objective.value = chosen;
+      explain();
+    };
+    choose([answer.objective]);
+    // The other objectives come with torch, which takes seconds after the app has started.
+    server.objectives({}).then((known) => { objectives = known.objectives; choose(Object.keys(objectives)); });
     const input = (field) => el("label", { title: field.help }, field.label,
       el("input", { type: "number", name: field.name, value: field.value, placeholder: "automatic", step: "any", min: field.low, max: field.high }));
     find(".gk-numbers-of-run").replaceChildren(...answer.fields.filter((field) => field.main).map(input));
     find(".gk-more span").replaceChildren(...answer.fields.filter((field) => !field.main).map(input));
     root.dataset.ready = "form";
   });
+  // Examples: the same data, four questions.
+  const preset = (objective, alpha) => () => {
+    if (![...form.objective.options].some((option) => option.value === objective)) return say("The other objectives are still being loaded; try again in a moment.");
+    form.objective.value = objective;
+    root.querySelector("input[name=alpha]").value = alpha;
+    explain();
+    startButton.focus();
+  };
+  GlassKit.tries(find(".gk-tries"), [
+    ["both losses", "Groups against each other, and each group towards its middle", preset("grouped", 0.7)],
+    ["only the outer loss", "alpha 1: groups against each other", preset("grouped", 1)],
+    ["only the inner loss", "alpha 0: each group towards its middle", preset("grouped", 0)],
+    ["single pairs (CLIP)", "Each picture with its own caption: no groups", preset("clip", 0.7)],
+  ]);
   form.data.onchange = open;
   open();
 };

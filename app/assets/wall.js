@@ -31,11 +31,13 @@ GlassKit.hoverCard = (atlas) => {
       card.replaceChildren(
         GlassKit.pictureOf(atlas, index, false),
         el("div", { class: "gk-concept" }, data.concepts[concept]),
-        el("p", {}, data.caption[index]),
+        el("p", {}, data.caption[index] ?? "…"),
         ...GlassKit.verdict(atlas, index),
       );
       card.hidden = false;
       shown = index;
+      // Who walks with the arrow keys hears what the card shows.
+      if (!event) atlas.find(".gk-said").textContent = `${data.concepts[concept]}: ${data.caption[index] ?? ""}`;
     }
     const box = atlas.root.getBoundingClientRect(), at = panel.canvas.getBoundingClientRect();
     const [px, py] = event ? [event.clientX, event.clientY]
@@ -94,7 +96,7 @@ GlassKit.wall = (atlas) => {
       el("div", { class: "gk-path" }, path.map((name, i) => el(i ? "span" : "b", {}, name))),
       el("p", { class: "gk-quote" }, data.caption[index]),
       data.theme[index] ? el("p", { class: "gk-quote gk-theme" }, data.theme[index]) : "",
-      el("p", { class: "gk-meta" }, `${GlassKit.splitNames[data.split[index]]} · ${data.key[index]}`),
+      el("p", { class: "gk-meta" }, `${GlassKit.splitNames[data.splits[data.split[index]]]} · ${data.key[index]}`),
     ];
     show(head);
     const more = await atlas.server.describe({ name: data.name, index });

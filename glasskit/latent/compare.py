@@ -30,12 +30,15 @@ class Comparison:
     Args:
         before: the model that is compared with, usually untrained.
         after: the other model.
+
+    Attributes:
+        shared: whether both have the same towers, so that one pass serves both.
     """
 
     def __init__(self, before: Probe, after: Probe) -> None:
         self.before = before
         self.after = after
-        self._shared = before.model.tower_hash == after.model.tower_hash
+        self.shared = before.model.tower_hash == after.model.tower_hash
 
     def concepts(
         self,
@@ -65,7 +68,7 @@ class Comparison:
         """A picture's (L,) vector by each model."""
         if isinstance(image, Path):
             image = open_image(image)
-        if not self._shared:
+        if not self.shared:
             return self.before.image_vector(image), self.after.image_vector(image)
         with torch.inference_mode():
             features = self.before.model.image_tower([image])
@@ -76,10 +79,13 @@ class Comparison:
         return first, second
 
     def mix(
-        self, image: Image.Image | Path, phrase: str, sign: int = 1
+        self,
+        image: Image.Image | Path | tuple[np.ndarray, np.ndarray],
+        phrase: str,
+        sign: int = 1,
     ) -> tuple[np.ndarray, np.ndarray]:
         """By each model the (L,) vector of picture + phrase (sign 1) or picture - phrase (-1)."""
-        words, seen = self.text_vectors(phrase), self.image_vectors(image)
+        words, seen = self.text_vectors(phrase), self._query(image)
         first, second = (
             mixed(picture, text, sign) for picture, text in zip(seen, words, strict=True)
         )
@@ -88,7 +94,7 @@ class Comparison:
     def text_vectors(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """A phrase's (L,) vector by each model."""
         text = checked_text(text)
-        if not self._shared:
+        if not self.shared:
             return self.before.text_vectors([text])[0], self.after.text_vectors([text])[0]
         with torch.inference_mode():
             features = self.before.model.text_tower([text])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,22 @@ if TYPE_CHECKING:
 
     from glasskit.data.grouped import GroupedDataset
     from glasskit.models import GlassModel
+
+
+ROWS_AT_A_TIME = 4096
+"""Pictures compared with all concepts at a time; bounds memory at 4096 x c similarities."""
+
+
+class Recognised(NamedTuple):
+    """Where each picture's own concept stands among all.
+
+    Attributes:
+        rank: (n,) place of the own concept, 1 the nearest; ties count against it.
+        top: (n,) index of the nearest concept.
+    """
+
+    rank: np.ndarray
+    top: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -30,19 +46,29 @@ class Embedding:
     caption: np.ndarray
     concept: np.ndarray
 
-    def scores(self) -> np.ndarray:
-        """(n, c) cosine similarity of every picture to every concept."""
-        return self.picture @ self.concept.T
-
     def ranks(self, targets: np.ndarray) -> np.ndarray:
         """(n,) place of each record's own concept among all, 1 the nearest; ties count against it.
 
         Args:
             targets: (n,) index of the own concept.
         """
-        scores = self.scores()
-        own = np.take_along_axis(scores, targets[:, None], axis=1)
-        return (scores >= own).sum(axis=1)
+        return self.recognised(targets).rank
+
+    def recognised(self, targets: np.ndarray) -> Recognised:
+        """Place of each record's own concept and the nearest concept, without all n x c at a time.
+
+        Args:
+            targets: (n,) index of the own concept.
+        """
+        n = len(self.picture)
+        rank, top = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64)
+        for start in range(0, n, ROWS_AT_A_TIME):
+            rows = slice(start, start + ROWS_AT_A_TIME)
+            scores = self.picture[rows] @ self.concept.T  # (rows, c)
+            own = np.take_along_axis(scores, targets[rows, None], axis=1)
+            rank[rows] = (scores >= own).sum(axis=1)
+            top[rows] = scores.argmax(axis=1)
+        return Recognised(rank, top)
 
 
 def embed(

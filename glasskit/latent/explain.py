@@ -76,7 +76,18 @@ def near_groups(
     return [Reason(names[i], float(score)) for i, score in pairs]
 
 
-def heat_map(model: GlassModel, image: Image.Image, vector: np.ndarray) -> np.ndarray:
+def patch_grid(model: GlassModel, image: Image.Image) -> torch.Tensor:
+    """(1, P, F) features of the places of the tower's grid: what ``heat_map`` starts from.
+
+    Models that share their towers share it.
+    """
+    with torch.inference_mode():
+        return model.patch_features(model.pixels([image]))
+
+
+def heat_map(
+    model: GlassModel, image: Image.Image, vector: np.ndarray, patches: torch.Tensor | None = None
+) -> np.ndarray:
     """Where in a picture its parts are near to a concept or phrase.
 
     Each place of the tower's grid goes through the image head as if it were a whole picture; the
@@ -87,6 +98,7 @@ def heat_map(model: GlassModel, image: Image.Image, vector: np.ndarray) -> np.nd
         model: one whose tower keeps a grid.
         image: a PIL picture; it is cropped as the tower crops it.
         vector: (L,) of a concept or phrase.
+        patches: the picture's ``patch_grid`` where it is at hand.
 
     Returns:
         (h, w) float32 cosines.
@@ -94,8 +106,9 @@ def heat_map(model: GlassModel, image: Image.Image, vector: np.ndarray) -> np.nd
     Raises:
         InputError: the model keeps no grid.
     """
+    if patches is None:
+        patches = patch_grid(model, image)
     with torch.inference_mode():
-        patches = model.patch_features(model.pixels([image]))  # (1, P, F)
         seen = model.embed_image_features(patches)[0].float().cpu().numpy()  # (P, L)
     side = round(len(seen) ** 0.5)
     if side * side != len(seen):

@@ -72,7 +72,8 @@ def shared_concepts(
     lift = (chosen.mean(axis=0) - similarity.mean(axis=0)) / np.maximum(
         similarity.std(axis=0), 1e-6
     )
-    top3 = np.argsort(-chosen, axis=1)[:, :3]
+    most = min(3, len(names))
+    top3 = np.argpartition(-chosen, most - 1, axis=1)[:, :most]
     share = np.array([(top3 == c).any(axis=1).mean() for c in range(len(names))])
     order = np.argsort(-lift, kind="stable")[:k]
     return [Shared(names[c], float(lift[c]), float(share[c])) for c in order]

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import TimeoutError as TookTooLong
 
 from tests.app.conftest import NAME
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-HANDLERS = 3000
-"""Milliseconds until Gradio has attached its upload handlers, which is after the page is drawn."""
-
-READY = f".gk-map[data-ready='{NAME}']"
+READY = f".gk-map[data-ready='{NAME}'][data-texts='{NAME}']"
 PLACE = """([side, index]) => {
   const panel = GlassKit.atlas.panels[side], box = panel.canvas.getBoundingClientRect();
   const [x, y] = panel.place("picture", index);
@@ -38,6 +36,19 @@ def open_tab(page, name: str) -> None:
         page.locator(".overflow-menu > button").click()
         tab = page.locator(".overflow-dropdown button", has_text=name)
     tab.first.click()
+
+
+def upload(page, file: Path) -> None:
+    """Choose a file until the page has taken it: Gradio listens a while after it has drawn."""
+    page.wait_for_selector("#probe-picture input[type=file]", state="attached")
+    for _ in range(40):
+        page.set_input_files("#probe-picture input[type=file]", file)
+        try:
+            page.wait_for_selector("#probe-picture img", timeout=1500)
+        except TookTooLong:
+            continue
+        return
+    pytest.fail("the page did not take the picture")
 
 
 def lone_picture(page) -> int:
@@ -135,9 +146,7 @@ def test_probe_a_picture_a_concept_and_a_phrase(visit, tmp_path: Path) -> None:
     page = visit("?tab=probe")
     picture = tmp_path / "mine.png"
     Image.radial_gradient("L").convert("RGB").save(picture)
-    page.wait_for_selector("#probe-picture input[type=file]", state="attached")
-    page.wait_for_timeout(HANDLERS)
-    page.set_input_files("#probe-picture input[type=file]", picture)
+    upload(page, picture)
     page.wait_for_selector("#probe-answer .gk-bars")
     for side in ("before", "after"):
         rows = page.locator(f".gk-{side}-answer .gk-bars > div")
@@ -161,9 +170,7 @@ def test_a_file_that_is_no_picture_gets_a_clear_line(visit, tmp_path: Path) -> N
     page = visit("?tab=probe")
     wrong = tmp_path / "picture.png"
     wrong.write_bytes(b"<svg onload=alert(1)>" + bytes(100))
-    page.wait_for_selector("#probe-picture input[type=file]", state="attached")
-    page.wait_for_timeout(HANDLERS)
-    page.set_input_files("#probe-picture input[type=file]", wrong)
+    upload(page, wrong)
     page.wait_for_selector("text=not a readable JPEG, PNG or WebP picture")
     good = io.BytesIO()
     Image.new("RGB", (40, 40), "navy").save(good, "PNG")
@@ -218,6 +225,34 @@ def test_train_a_tiny_run_live_then_report_it(visit) -> None:
     frame = page.frame_locator(".gk-paper")
     frame.locator("text=untrained").first.wait_for()
     page.keep("report")
+
+
+def test_stop_a_run_go_on_and_compare_it(visit) -> None:
+    page = visit("?tab=train")
+    page.wait_for_selector(".gk-train[data-ready=form]")
+    name, row = f"stopped-{time.time_ns()}", ".gk-runs tr:has(th:text-is('{}'))"
+    page.fill("input[name=epochs]", "60")
+    page.fill("input[name=run]", name)
+    page.click(".gk-start")
+    page.wait_for_function("document.querySelectorAll('.gk-top1 path').length > 0")
+    page.click(".gk-stop")
+    page.wait_for_selector(".gk-train[data-status=stopped]")
+    kept = page.locator(row.format(name))
+    kept.wait_for()
+    epochs = int(kept.locator("td").nth(5).inner_text().split(" of ")[0])
+    assert 0 < epochs < 60
+
+    kept.get_by_role("button", name="go on").click()
+    page.wait_for_selector(".gk-train[data-status=finished]")
+    page.wait_for_selector(f"{row.format(name)} >> text=60 of 60")
+    steps = page.evaluate("document.querySelector('.gk-train').glassKitSteps().map((s) => s[0])")
+    assert steps == list(range(steps[0], steps[-1] + 1)), "steps were skipped or trained twice"
+    assert steps[0] > 1
+    kept.locator("input").check()
+    curves = page.locator(".gk-top1 text.gk-name")
+    assert name in " ".join(curves.all_inner_texts())
+    page.keep("train-resumed")
+    assert kept.get_by_role("button", name="go on").count() == 0
 
 
 def test_a_second_run_waits_and_can_be_taken_out(visit) -> None:

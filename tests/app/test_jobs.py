@@ -75,6 +75,26 @@ def test_stop_a_running_and_a_waiting_job(workshop: Workshop) -> None:
     assert [run["name"] for run in workshop.kept("scenes")] == ["a"]
 
 
+def test_a_name_is_taken_while_its_run_is_under_way(workshop: Workshop, bench: Bench) -> None:
+    first = workshop.start("scenes", "mine", SETTINGS)
+    until(lambda: first.status == "training")
+    with pytest.raises(InputError, match="is under way"):
+        workshop.start("scenes", "mine", SETTINGS)
+    bench.go.release()
+    until(lambda: first.status == "finished")
+    with pytest.raises(InputError, match="is there already"):
+        workshop.start("scenes", "mine", SETTINGS)
+
+
+def test_what_was_cut_off_frees_its_name(workshop: Workshop, bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "scenes" / "mine" / "checkpoints").mkdir(parents=True)
+    assert workshop.kept("scenes") == []
+    again = workshop.start("scenes", "mine", SETTINGS)
+    bench.go.release()
+    until(lambda: again.status == "finished")
+    assert not (tmp_path / "scenes" / "mine" / "checkpoints").exists()
+
+
 def test_a_failed_run_says_why_and_the_next_one_runs(workshop: Workshop, bench: Bench) -> None:
     broken = workshop.start("scenes", "broken", SETTINGS)
     good = workshop.start("scenes", "good", SETTINGS)

@@ -31,7 +31,13 @@ def test_start_page_shows_progress(client: TestClient, progress: Progress) -> No
     assert client.get("/gradio_api/info").status_code == 503
     state = client.get("/kit/progress").json()
     assert state["steps"] == [
-        {"text": "scenes: drawing the pictures", "done": 3, "total": 12, "finished": False}
+        {
+            "text": "scenes: drawing the pictures",
+            "done": 3,
+            "total": 12,
+            "finished": False,
+            "seconds": 0.0,
+        }
     ]
     progress.step("next")
     assert client.get("/kit/progress").json()["steps"][0]["finished"]
@@ -42,8 +48,10 @@ def test_start_page_shows_progress(client: TestClient, progress: Progress) -> No
 @pytest.mark.parametrize(
     "path",
     [
-        "/kit/map/scenes.json",
-        "/kit/map/..%2f..%2fetc.json",
+        "/kit/map/scenes.bin",
+        "/kit/map/..%2f..%2fetc.bin",
+        "/kit/texts/..%2f..%2fetc.json",
+        "/kit/near/..%2f..%2f/0.json",
         "/kit/pictures/scenes/0.webp",
         "/kit/pictures/..%2f..%2f/0.webp",
         "/kit/pictures/scenes/..%2f0.webp",
