@@ -151,9 +151,9 @@ for share, name, word in sorted(rows, reverse=True)[:4] + sorted(rows)[:2]:
 assert max(rows)[0] < 1
 
 # %% [markdown]
-# `scenes` is not innocent: nearly every caption of *punctuality* says *clock*, so its result proves
-# less than that of *depth*, whose pictures share no word. What keeps learning by heart from paying
-# off is the split: the test pictures have other glyphs altogether.
+# `scenes` is not innocent: nearly every record of *punctuality* says *clock*, so its result proves
+# less than that of *depth*, where no word is in more than half of them. What keeps learning by
+# heart from paying off is the split: the test pictures have other glyphs altogether.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -240,7 +240,7 @@ for concept, source, count in mine:
 (folder / "mine.json").write_text(json.dumps(entries, indent=1))
 own = load_dataset(folder / "mine.json")
 labels = [f"*{record.concept}\n{record.key}" for record in own.records]
-sheet = sheet_figure(own, range(6), labels, columns=6, title="A data set of one's own")
+sheet = sheet_figure(own, range(6), labels, columns=3, title="A data set of one's own")
 assert len(own) == 6
 show(sheet)
 
