@@ -126,6 +126,10 @@ for record in scenes.records:
 print(f"{len(scenes)} records searched at four levels, leaks found: {len(found)}")
 
 # %% [markdown]
+# In `coco-concepts` no caption holds a word of its concept's name, but seven of 2,250 hold one that
+# is derived from a name, such as *petted* under *pet companionship*: `glasskit data coco-concepts`
+# lists them. Seven are known; a rule that has been tested says so.
+#
 # A second leak is less plain. If captions of a group shared one *tell-tale word* (say *tomb* in
 # every caption of *grief*), the model could learn that word alone. So count, for each concept, in
 # which share of its training captions its most typical word occurs:
