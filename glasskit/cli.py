@@ -28,6 +28,10 @@ app = typer.Typer(
 out = Console(highlight=False)
 
 DATASET = "scenes, coco-concepts, a JSON file in the MAGIC layout, shards (.tar) or hf:OWNER/NAME"
+RECIPE_NAMES = (
+    "names with commas between, of objectives or recipes; field: ten objectives side by side; "
+    "default: clip, clip on all captions, grouped, joint"
+)
 MODEL = "lite0-minilm, the directory of a run, or ARCH/TAG of open_clip"
 Images = Annotated[Path | None, typer.Option(help="folder with the pictures of the data set")]
 Json = Annotated[Path | None, typer.Option("--json", help="also write the result to this file")]
@@ -200,13 +204,10 @@ def report(
     """Compare models side by side: one self-contained page, and the same as Markdown and JSON."""
     from glasskit.data import load_dataset
     from glasskit.evaluation.report import write_report
-    from glasskit.models import load_model
 
     data = load_dataset(dataset, images=images).split(split)
     with bar("measuring models") as progress:
-        written = write_report(
-            [(n, load_model(n)) for n in runs], data, out_file, progress=progress
-        )
+        written = write_report(runs, data, out_file, progress=progress)
     out.print("written: " + ", ".join(str(path) for path in written))
 
 
@@ -215,7 +216,7 @@ def study(
     dataset: DatasetName,
     images: Images = None,
     model: Annotated[str, typer.Option(help=MODEL)] = "lite0-minilm",
-    recipes: Annotated[str, typer.Option(help="names with commas between; default: all")] = "",
+    recipes: Annotated[str, typer.Option(help=RECIPE_NAMES)] = "",
     folds: Annotated[int, typer.Option(help="cross-validate in parts; 0: train to test")] = 0,
     seeds: Annotated[int, typer.Option(help="runs of each recipe", min=1)] = 1,
     keep: Annotated[Path | None, typer.Option(help="keep the runs here, for a report")] = None,

@@ -129,8 +129,8 @@ def coco_concepts(
     ] = None,
 ) -> None:
     """Say what coco-concepts holds and whether its photographs are here; fetch them."""
+    from glasskit.data.coco_concepts import DERIVED, load_coco_concepts
     from glasskit.data.coco_concepts import download as fetching
-    from glasskit.data.coco_concepts import load_coco_concepts
     from glasskit.data.images import FolderImages, MissingImages
 
     if download:
@@ -142,6 +142,8 @@ def coco_concepts(
         return
     dataset = load_coco_concepts(to)
     out.print(f"{len(dataset)} photographs under {len(dataset.concepts)} concepts")
+    words = ", ".join(f"{word} ({key})" for key, word in DERIVED.items())
+    out.print(f"no caption names its concept; {len(DERIVED)} hold a derived word: {words}")
     if isinstance(dataset.images, FolderImages):
         out.print(f"the photographs are in {dataset.images.folder}")
     elif isinstance(dataset.images, MissingImages):

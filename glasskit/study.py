@@ -33,7 +33,25 @@ RECIPES: dict[str, dict[str, Any]] = {
     "grouped": {"objective": "grouped"},
     "joint": {"objective": "joint"},
 }
-"""Named recipes; "untrained" is always among them."""
+"""What a study trains where nothing else is named; "untrained" is always measured too."""
+
+FIELD = {
+    name: {"objective": name}
+    for name in (
+        "clip",
+        "siglip",
+        "unicl",
+        "mv-dhel",
+        "semclip",
+        "c2lip",
+        "grouped",
+        "grouped-centroid",
+        "grouped-leave-one-out",
+        "joint",
+    )
+}
+"""The recipe `field`: the objectives of the field against the three forms of CLEAR GLASS."""
+FIELD["c2lip"]["xac_weight"] = 0.0  # its other term asks for patches, and so for the pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +213,7 @@ def as_dict(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
 
 
 def choose(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Recipes by name: one of RECIPES, or any objective with the default settings.
+    """Recipes by name: of RECIPES or FIELD, `field` for all of FIELD, or any objective as it is.
 
     Raises:
         InputError: a name that is neither.
@@ -203,9 +221,9 @@ def choose(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     from glasskit.losses.objectives import OBJECTIVES
 
     chosen: dict[str, dict[str, Any]] = {}
+    known = {name: {"objective": name} for name in OBJECTIVES} | RECIPES | FIELD
     for name in names:
-        if name not in RECIPES and name not in OBJECTIVES:
-            known = ", ".join(dict.fromkeys([*RECIPES, *OBJECTIVES]))
-            raise InputError(f"no recipe {name!r}; choose among {known}")
-        chosen[name] = RECIPES.get(name, {"objective": name})
+        if name != "field" and name not in known:
+            raise InputError(f"no recipe {name!r}; choose among field, {', '.join(known)}")
+        chosen |= FIELD if name == "field" else {name: known[name]}
     return chosen

@@ -69,7 +69,8 @@ def fetch(
         try:
             with urllib.request.urlopen(request, timeout=timeout) as reply:
                 body = bytes(reply.read(largest))
-                length = int(reply.headers.get("Content-Length") or len(body))
+                said = reply.headers.get("Content-Length") or ""
+                length = int(said) if said.isdigit() else len(body)
         except urllib.error.HTTPError as error:
             answered = True
             failure = WebError(f"HTTP {error.code}", error.code)

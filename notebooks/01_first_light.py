@@ -14,10 +14,10 @@
 # %% [markdown]
 # # 1 · First light
 #
-# **What you will see.** A model that can say *popcorn* and *a horse* looks at a picture of both and
-# is asked for a word that nobody ever told it: *spectacle*. Before training it guesses. After half
-# a minute of training, on captions in which that word never occurs, it answers four times as often
-# correctly, about things that it has never seen.
+# **What you will see.** A model that knows *a church* and *a castle* looks at a picture of both and
+# is asked for a word that nobody ever told it: *heritage*. Before training it hardly does better
+# than guessing. After some seconds of training, on captions in which no concept is named, it
+# answers about four times as often correctly, about things that it was never trained on.
 #
 # **You will learn**
 # - what an abstract concept is to a *dual encoder*: a direction in a space, nothing more;
@@ -110,7 +110,7 @@ for place, (name, score) in enumerate(before, start=1):
 
 # %% [markdown]
 # It sees *things*, and concept names are near things only by accident. How good is it over all 288
-# test pictures? `measure` asks each one for its nearest concept among 36. An answer counts only
+# test pictures? `measure` asks each one for its nearest concept among the 36. An answer counts only
 # when the right concept is *alone* in first place, and the 95% interval says how much of the number
 # is the luck of which pictures were drawn.
 
@@ -204,24 +204,25 @@ changes = [
 changes.sort(key=lambda one: one.after - one.before, reverse=True)
 rows = change_figure(
     changes,
-    title="Concept by concept: who gained, who did not",
+    title="Concept by concept: green lines are gains, pink ones losses",
     axis="mean reciprocal rank of the own concept (1 = always first)",
 )
 assert len(rows.data[-1].y) == len(scenes.concepts)
 show(rows)
 
 # %% [markdown]
-# Most concepts gain, some don't, a few lose: with 8 test pictures a concept, a single row of this
-# figure proves nothing. The course comes back to that in notebook 6.
+# Most concepts gain, some don't, a few lose: *rhythm* and *spectacle* most of all, on which the
+# untrained model did well. With 8 test pictures a concept, a single row of this figure proves
+# nothing. The course comes back to that in notebook 6.
 #
 # ## What has been learned, and what has not
 #
 # - The model was never told a concept's name. It moved pictures of a group to a common place, and
 #   the *captions* pulled that place towards words that lie near the concept's name.
 # - The test pictures show other things than the training pictures, so what was learned is not
-#   "popcorn means spectacle" but a direction that a circus tent shares with popcorn.
-# - Three of four answers are still wrong. What got worse meanwhile? That is a question too, and
-#   notebook 6 asks it.
+#   "an amphora means heritage" but a direction that a shrine gate shares with an amphora.
+# - More than three of four answers are still wrong. What got worse meanwhile? That is a question
+#   too, and notebook 6 asks it.
 
 # %% [markdown]
 # ## Exercises

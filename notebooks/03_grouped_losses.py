@@ -63,10 +63,11 @@ print(f"groups call {M * N * N} of them right and {B * B - M * N * N} wrong")
 # %%
 cosine = image.flatten(0, 1) @ text.flatten(0, 1).T
 matrix = matrix_figure(
-    {"Every image with every text": cosine},
+    {"": cosine},
     groups=M,
+    names=names,
     digits=1,
-    title="Framed: pairs of one group. The third row and column hold the stray",
+    title="Cosine of every image with every text. Framed: one group; third column: the stray",
 )
 assert len(matrix.layout.shapes) == M
 show(matrix)
@@ -248,8 +249,8 @@ show(arrows)
 # ## The noise trap
 #
 # Now give the centroid form *pure noise*: 8 groups of random vectors that share nothing. A model
-# that knows nothing should score log 8 = 2.08. But each member is *part of the centroid that it has
-# to find*, and in a small group it is a large part.
+# that knows nothing, and says so, scores log 8 = 2.08. But each member is *part of the centroid
+# that it has to find*, and in a small group it is a large part.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -285,8 +286,9 @@ show(trap)
 # %% [markdown]
 # With two members the inclusive loss is nearly 0 *without any learning*: it looks like the best
 # model of all. `centroid="leave_one_out"` compares a member with the centre *of the others* and
-# says the truth. The inclusive form is the paper's and stays the default; know what its value
-# means.
+# says the truth. (It even lies above log 8: at temperature 0.1 chance likenesses look like
+# confident guesses, and wrong ones are punished.) The inclusive form is the paper's and stays the
+# default; know what its value means.
 #
 # ## Parity with the published code
 #
@@ -321,8 +323,9 @@ assert len(arrows.layout.annotations) == len(ends)
 show(arrows)
 
 # %% [markdown]
-# CLIP has made pairs: each image sits with its caption, as far from its own group as from any. The
-# grouped loss has made groups. Neither is wrong; they answer different questions. A model needs
+# CLIP has made pairs, spread evenly: the next pair of one's own group is as far away as the next
+# pair of another. The grouped loss has made groups; the three pairs of *work* have even become one,
+# and hide each other. Neither is wrong; they answer different questions. A model needs
 # some of both, and notebook 4 shows what happens to either when it gets only the other.
 
 # %% [markdown]

@@ -112,7 +112,8 @@ assert live.scores["clip"][0] == live.scores["grouped"][0]
 # %% [markdown]
 # The left panel **must not be compared between losses**: they measure different things on different
 # scales, and each falls by its own rules. Only the right panel asks both the same question, on
-# pictures that neither was trained on.
+# pictures that neither was trained on. It jumps about: the six validation pictures of a concept
+# show the same two things, so that 216 pictures hold little more than 36 answers.
 #
 # ## Seeds
 #
@@ -147,7 +148,7 @@ for way, score in (("concept top-1", concepts), ("caption R@10", captions)):
     bars = shares_figure(
         rows,
         unit=way,
-        title=f"{way}: mean of three seeds, from the lowest to the highest",
+        title=f"{way}: mean of three seeds, lines from the lowest to the highest",
         colours=(SERIES[2], SERIES[1]),
     )
     assert bars.data[0].y[0] > 0
@@ -164,7 +165,7 @@ print("mean lead of the grouped loss on captions is positive:", bool(lead["capti
 
 # %% [markdown]
 # These are the weights of the *last step*. A run directory keeps the epoch that was best in
-# validation, which other notebooks load; with 216 validation pictures that choice is noisy too.
+# validation, which other notebooks load; a choice by so noisy a curve is noisy too.
 #
 # Three seeds are few. They show whether the difference is larger than the spread; they don't give a
 # p-value. `make bench` repeats the race at full length.

@@ -117,7 +117,9 @@ show(choice)
 # ## How sure is a number?
 #
 # 288 pictures are a sample. The *bootstrap* draws 288 of them again, with replacement, 2,000 times,
-# and looks at how the mean moves. The 95% interval holds the middle of that.
+# and looks at how the mean moves. The 95% interval holds the middle of that. It covers the luck of
+# which pictures were drawn, and no other: not the seed of the training, and not that the eight test
+# pictures of a concept show the same three things in other arrangements.
 
 # %%
 draws = {
@@ -125,7 +127,9 @@ draws = {
     for name, one in results.items()
 }
 bells = spread_figure(
-    draws, axis="concept top-1 over resampled test sets", title="The same model, 2,000 test sets"
+    draws,
+    axis="concept top-1 over resampled test sets",
+    title="Three models, each on 2,000 test sets",
 )
 assert len(bells.data) == len(models)
 show(bells)
@@ -158,10 +162,10 @@ print("best at finding its own caption:", max(values, key=values.get))
 # %% [markdown]
 # The grouped model wins on concepts. At finding *its own* caption among all others the CLIP model
 # is far ahead: members of a group have moved together, so their captions are harder to tell apart.
-# (Nothing fell below the untrained model, for that one knows pictograms badly; on the photographs
-# of `coco-concepts` it has more to lose.) (Each model is the epoch that its validation kept; with
-# the last step instead, as in notebook 4, the gap on concepts is smaller.) Nothing is for free, and
-# a report that shows only the first row is advertising.
+# Nothing fell below the untrained model, for that one knows pictograms badly; on the photographs of
+# `coco-concepts` it has more to lose. (Each model is the epoch that its validation kept; with the
+# last step instead, as in notebook 4, the gap on concepts is smaller.) Nothing is for free, and a
+# report that shows only the first row is advertising.
 #
 # ## Concepts that were never trained on
 #
@@ -235,7 +239,7 @@ print("all four in order for most pictures:", max(tau.values()) > 0.9)
 steps = curves_figure(
     {name: Curve([1, 2, 3, 4], radius) for name, radius in radii.items()},
     x="from general to specific, with an example",
-    y="mean distance from the empty text",
+    y="distance from the empty text",
     title="Are specific texts further out than general ones?",
     first_colour=0,
 )
@@ -275,7 +279,6 @@ words = shares_figure(
 )
 words.data[0].marker.color = [c for c in ("#948d82", "#1f7a7a", "#dd7a17") for _ in range(2)]
 words.data[0].marker.pattern = {"shape": ["", "/"] * 3, "solidity": 0.15}
-words.data[0].textfont.color = ["white", "#24221f"] * 3
 assert len(shares) == 6
 show(words)
 

@@ -209,7 +209,8 @@ print("CoN-CLIP, told of them, does better than that:", after["conclip"] > after
 #   tell captions apart, also those inside a group. Grouped ones move up. `joint` takes a little of
 #   both.
 # - **One friend or all.** The outer loss is content with one near partner, UniCL and SupCon want
-#   all. On clean groups that is an advantage for them; on groups with strays (notebook 3) it costs.
+#   all. These groups are clean, and with 288 pictures and one seed neither way is clearly ahead;
+#   expect a difference where groups hold strays (notebook 3).
 # - **Being told of negations is no guarantee.** CoN-CLIP is and loses here, the grouped loss isn't
 #   and gains. Ask the blind model of notebook 6 before you believe a bar of this kind, high or low.
 # - **Slow is not bad.** The sigmoid losses begin with a bias of -10, and the multi-view losses

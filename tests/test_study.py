@@ -11,6 +11,7 @@ import pytest
 import glasskit
 from glasskit.errors import InputError
 from glasskit.study import MEASURES, Outcome, as_dict, choose, cross_validation, markdown, study
+from glasskit.training import TrainConfig
 
 
 def part_of_coco() -> glasskit.GroupedDataset:
@@ -67,7 +68,9 @@ def test_shares_leave_out_what_a_picture_lacks() -> None:
 
 def test_recipes_are_names_of_recipes_or_objectives() -> None:
     assert choose(["supcon"]) == {"supcon": {"objective": "supcon"}}
-    with pytest.raises(InputError, match=r"no recipe 'magic'; choose among clip, .*supcon"):
+    assert len(choose(["field"])) == 10
+    assert all(TrainConfig.load(None, **changes) for changes in choose(["field"]).values())
+    with pytest.raises(InputError, match=r"no recipe 'magic'; choose among field, .*supcon"):
         choose(["magic"])
 
 

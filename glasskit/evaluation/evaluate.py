@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from glasskit.evaluation.hard_questions import (
     caption_questions,
     level_questions,
 )
-from glasskit.evaluation.intervals import DRAWS
+from glasskit.evaluation.intervals import DRAWS, Resampling
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
 from glasskit.evaluation.retrieval import Retrieval, retrieve
 
@@ -36,6 +36,16 @@ if TYPE_CHECKING:
 CAPTIONS = "captions"
 UNMEASURED = {"n": 0, **dict.fromkeys(("top1", "ci95", "acceptable_top1", "top5", "chance"))}
 UNASKED = {IMAGE_TO_TEXT: None, TEXT_TO_IMAGE: None}
+
+
+class Settings(Resampling, total=False):
+    """Keywords of whatever measures a model; the seed is of the questions too.
+
+    Args:
+        k: wrong answers a hard-negative question, ``hard_negative.K`` unless told otherwise.
+    """
+
+    k: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,20 +146,16 @@ def evaluate(
     model: GlassModel,
     dataset: GroupedDataset,
     *,
-    k: int = hard_negative.K,
-    seed: int = 0,
-    draws: int = DRAWS,
     progress: Progress | None = None,
+    **settings: Unpack[Settings],
 ) -> dict[str, Any]:
     """Measure a model on the records of a data set, usually ``dataset.split("test")``.
 
     Args:
         model: a GlassModel.
         dataset: pictures may be missing where image features of this model's tower ship with it.
-        k: wrong answers a hard-negative question.
-        seed: of the hard-negative questions and of the bootstrap.
-        draws: bootstrap resamples.
         progress: called with (done, total) pictures while they are embedded.
+        settings: k, seed and draws, see ``Settings``.
 
     Returns:
         {"n", "concepts": {"level1": {"top1", "acceptable_top1", "top5", "chance", "ci95", ...}},
@@ -159,20 +165,18 @@ def evaluate(
     Raises:
         InputError: no records, a missing or broken picture, a vector that is not finite.
     """
-    return measure(model, dataset, k=k, seed=seed, draws=draws, progress=progress).as_dict()
+    return measure(model, dataset, progress=progress, **settings).as_dict()
 
 
 def measure(
     model: GlassModel,
     dataset: GroupedDataset,
     *,
-    k: int = hard_negative.K,
-    seed: int = 0,
-    draws: int = DRAWS,
     progress: Progress | None = None,
+    **settings: Unpack[Settings],
 ) -> Evaluation:
     """As ``evaluate``, with the result of every record, as paired comparisons need it."""
-    return measure_embeddings(embed(model, dataset, progress), dataset, k=k, seed=seed, draws=draws)
+    return measure_embeddings(embed(model, dataset, progress), dataset, **settings)
 
 
 def measure_embeddings(
@@ -190,18 +194,19 @@ def measure_embeddings(
         if questions is None:
             continue
         rows = questions.rows
+        images = vectors.images if len(rows) == len(dataset) else vectors.images[rows]
         concept_rows[name] = rows
         concepts[name] = recognise(
-            vectors.images[rows],
+            images,
             vectors.labels[level],
             dataset.labels(level),
             questions.target,
-            dataset.acceptable(level)[rows],
+            questions.acceptable,
         )
         hard[name] = Answers(
             rows,
             {IMAGE_TO_TEXT: questions.texts, TEXT_TO_IMAGE: questions.pictures},
-            questions.answer(vectors.images, vectors.labels[level]),
+            questions.answer(images, vectors.labels[level]),
         )
     literal = [record.literal[0] for record in dataset.records]
     captions = vectors.of(literal)
@@ -216,9 +221,9 @@ def measure_embeddings(
     wins = blind = np.zeros(0, dtype=bool)
     if len(negated):
         negations = vectors.of([dataset.records[i].negation or "" for i in negated])
-        pictures = vectors.images[negated]
-        wins = caption_wins(pictures, captions[negated], negations)
-        blind = blind_wins(pictures, captions[negated], negations)
+        pictures, true = vectors.images[negated], captions[negated]
+        wins = caption_wins(pictures, true, negations)
+        blind = blind_wins(pictures, true, negations)
     return Evaluation(
         n=len(dataset),
         concepts=concepts,

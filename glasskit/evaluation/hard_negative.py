@@ -36,6 +36,7 @@ from glasskit.evaluation.vectors import TIE, row_products
 K = 10
 _NONE = -1
 _TRIES = 4  # random picks per wanted answer before a row looks at its whole pool
+_FEW = 1.5  # of which so many are enough for most rows
 _BLOCK = 4096
 
 Wrong = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -129,8 +130,10 @@ def _fill(
     k = out.candidates.shape[1]
     if len(rows) and len(pool) > _TRIES * k:
         picks = pool[rng.integers(len(pool), size=(len(rows), _TRIES * k))]
-        _add(out, rows, picks, hard, identity, wrong, only_full=True)
-        rows = _short(out, rows)
+        for width in (round(_FEW * k), _TRIES * k):
+            _add(out, rows, picks[:, :width], hard, identity, wrong, only_full=True)
+            short = (out.candidates[rows] == _NONE).any(axis=1)
+            rows, picks = rows[short], picks[short]
     for row in rows if len(pool) else ():
         picks = rng.permutation(pool)[None]
         _add(out, row[None], picks, hard, identity, wrong, only_full=False)

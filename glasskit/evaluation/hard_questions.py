@@ -25,18 +25,19 @@ class LevelQuestions:
 
     Args:
         rows: records that have a label at this level.
-        target: (rows,) their label.
+        target: (rows,) their label. acceptable: (rows, c) labels that a careful viewer accepts.
         texts: wrong labels. pictures: wrong pictures, as places in ``rows``.
     """
 
     rows: np.ndarray
     target: np.ndarray
+    acceptable: np.ndarray
     texts: Questions
     pictures: Questions
 
     def answer(self, images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-        """Correct or not by direction, from all image vectors (n, L) and label vectors (c, L)."""
-        scores = products(images[self.rows], labels)  # (rows, c)
+        """Correct or not by direction, from vectors of the rows (rows, L) and labels (c, L)."""
+        scores = products(images, labels)  # (rows, c)
         place = np.arange(len(self.rows))
         own = scores[place, self.target]
         rivals = scores[self.pictures.candidates, self.target[:, None]]
@@ -89,6 +90,7 @@ def level_questions(
     return LevelQuestions(
         rows,
         target,
+        acceptable,
         draw_labels(acceptable, hard_labels[concept], k, seed),
         draw_records(concept, _pools(concept, hard, label_of), names, wrong, k, seed),
     )

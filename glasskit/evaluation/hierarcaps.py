@@ -15,12 +15,12 @@ import re
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit.evaluation.intervals import DRAWS, interval, paired_difference
+from glasskit.evaluation.intervals import Resampling, interval, paired_difference
 from glasskit.evaluation.pictures import Progress, embed_pictures
 from glasskit.evaluation.vectors import TIE, products, unit_rows
 
@@ -48,15 +48,15 @@ class HierarchyScores:
     recall: np.ndarray
     tau: np.ndarray
 
-    def summary(self, *, draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
+    def summary(self, **resampling: Unpack[Resampling]) -> dict[str, Any]:
         """Means and 95% intervals; d_corr is the mean tau, from -1 to 1."""
-        tau = interval((self.tau + 1) / 2, draws=draws, seed=seed)
+        tau = interval((self.tau + 1) / 2, **resampling)
         return {
             "n": len(self.tau),
             "precision": float(self.precision.mean()),
-            "precision_ci95": interval(self.precision, draws=draws, seed=seed),
+            "precision_ci95": interval(self.precision, **resampling),
             "recall": float(self.recall.mean()),
-            "recall_ci95": interval(self.recall, draws=draws, seed=seed),
+            "recall_ci95": interval(self.recall, **resampling),
             "d_corr": float(self.tau.mean()),
             "d_corr_ci95": [2 * edge - 1 for edge in tau],
         }
@@ -137,22 +137,18 @@ def evaluate_hierarcaps(
     images: str | Path,
     *,
     features: Path | None = None,
-    draws: int = DRAWS,
-    seed: int = 0,
     progress: Progress | None = None,
+    **resampling: Unpack[Resampling],
 ) -> dict[str, Any]:
     """{"n", "precision", "recall", "d_corr"} with 95% intervals.
 
     Args:
-        path: the csv. images: the pictures. features: image features that ship with a data set,
-            used where they are of this model's tower and hold every picture.
+        path: the csv. images: the pictures. features: see ``embed_pictures``.
 
     Raises:
         InputError: the csv is not the official one, or a picture is missing or broken.
     """
-    return measure_hierarcaps(model, path, images, features, progress).summary(
-        draws=draws, seed=seed
-    )
+    return measure_hierarcaps(model, path, images, features, progress).summary(**resampling)
 
 
 def measure_hierarcaps(

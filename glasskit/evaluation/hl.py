@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit.evaluation.intervals import DRAWS
+from glasskit.evaluation.intervals import Resampling
 from glasskit.evaluation.pictures import Progress, coco_key, embed_pictures
 from glasskit.evaluation.retrieval import retrieve
 
@@ -69,9 +69,8 @@ def evaluate_hl(
     path: str | Path,
     images: str | Path,
     *,
-    draws: int = DRAWS,
-    seed: int = 0,
     progress: Progress | None = None,
+    **resampling: Unpack[Resampling],
 ) -> dict[str, Any]:
     """Retrieval both ways by axis: {"n", "object", "scene", "action", "rationale"}.
 
@@ -96,5 +95,5 @@ def evaluate_hl(
         owner = np.repeat(np.arange(len(having)), [len(of_one) for of_one in captions])
         texts = embed_texts(model, [text for of_one in captions for text in of_one]).numpy()
         ranks = retrieve(vectors[rows[having]], texts, owner)
-        out[axis] = ranks.summary(draws=draws, seed=seed)
+        out[axis] = ranks.summary(**resampling)
     return out

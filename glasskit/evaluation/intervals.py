@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -18,6 +19,18 @@ from glasskit.errors import InputError
 LEVEL = 0.95
 DRAWS = 2000
 _CELLS = 4_000_000  # numbers held at once while drawing
+
+
+class Resampling(TypedDict, total=False):
+    """Keywords of whatever gives intervals.
+
+    Args:
+        draws: bootstrap resamples, ``DRAWS`` unless told otherwise.
+        seed: of the bootstrap, 0 unless told otherwise.
+    """
+
+    draws: int
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +70,20 @@ def bootstrap_means(
         InputError: no values, or NaN or infinity among them.
     """
     values = _checked(values)
-    groups = np.zeros(len(values), dtype=np.int64) if strata is None else np.asarray(strata)
-    cells, counts = np.unique(np.stack([groups, values], axis=1), axis=0, return_counts=True)
-    _, starts = np.unique(cells[:, 0], return_index=True)
+    levels, level = np.unique(values, return_inverse=True)
+    group = np.unique(strata, return_inverse=True)[1] if strata is not None else 0
+    # A cell is a value in a group; only those that occur are kept, group after group.
+    counts = np.bincount(group * len(levels) + level)
+    cells = np.flatnonzero(counts)
+    counts, worth = counts[cells], levels[cells % len(levels)]
+    _, starts = np.unique(cells // len(levels), return_index=True)
     rng = np.random.default_rng(seed)
     out = np.empty(draws)
     step = max(1, _CELLS // len(cells))
     for low in range(0, draws, step):
         size = min(step, draws - low)
         times = rng.multinomial(len(values), counts / len(values), size=size)  # (size, cells)
-        totals = np.add.reduceat(times * cells[:, 1], starts, axis=1)  # (size, groups)
+        totals = np.add.reduceat(times * worth, starts, axis=1)  # (size, groups)
         drawn = np.add.reduceat(times, starts, axis=1)
         means = totals / np.maximum(drawn, 1)
         out[low : low + size] = means.sum(axis=1) / (drawn > 0).sum(axis=1)

@@ -8,11 +8,10 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
-from glasskit.evaluation import hard_negative
 from glasskit.evaluation.comparison import (
     ConceptChange,
     Flip,
@@ -22,8 +21,7 @@ from glasskit.evaluation.comparison import (
     confusions,
     flips,
 )
-from glasskit.evaluation.evaluate import Evaluation, measure
-from glasskit.evaluation.intervals import DRAWS
+from glasskit.evaluation.evaluate import Evaluation, Settings, measure
 
 Progress = Callable[[int, int], None]
 FORMS = (".html", ".md", ".json")
@@ -130,32 +128,33 @@ def build_report(
     entries: Sequence[Any],
     dataset: GroupedDataset,
     *,
-    k: int = hard_negative.K,
-    seed: int = 0,
-    draws: int = DRAWS,
     progress: Progress | None = None,
+    **settings: Unpack[Settings],
 ) -> Report:
     """Measure models on a data set and compare each with the first one.
 
     Args:
         entries: models, names or run directories for ``load_model``, or (name to show, one of
-            those). The first is the baseline of every comparison, usually the untrained model.
+            those). The first is the baseline of every comparison, usually the untrained model. A
+            run is shown as the last part of its path, where no other one ends so.
         dataset: what to measure on, usually ``dataset.split("test")``.
-        k, seed, draws: as in ``evaluate``.
         progress: called with (models done, models).
+        settings: k, seed and draws, as in ``evaluate``.
 
     Raises:
         InputError: no models, two of the same name, or what ``load_model`` and ``evaluate`` raise.
     """
     from glasskit.models import load_model
 
+    pairs = [entry if isinstance(entry, tuple) else (None, entry) for entry in entries]
+    names = _names(
+        [shown or (str(m) if isinstance(m, str | Path) else m.name) for shown, m in pairs]
+    )
     named = []
-    for number, entry in enumerate(entries, start=1):
-        shown, model = entry if isinstance(entry, tuple) else (None, entry)
+    for number, (name, (_, model)) in enumerate(zip(names, pairs, strict=True), start=1):
         if isinstance(model, str | Path):
             model = load_model(model)
-        name = shown or (Path(model.name).name if Path(model.name).is_dir() else model.name)
-        named.append((name, measure(model, dataset, k=k, seed=seed, draws=draws)))
+        named.append((name, measure(model, dataset, **settings)))
         if progress is not None:
             progress(number, len(entries))
     return report_evaluations(named, dataset)
@@ -166,10 +165,8 @@ def write_report(
     dataset: GroupedDataset,
     path: str | Path,
     *,
-    k: int = hard_negative.K,
-    seed: int = 0,
-    draws: int = DRAWS,
     progress: Progress | None = None,
+    **settings: Unpack[Settings],
 ) -> list[Path]:
     """``build_report``, written as ``path`` and beside it in the other two forms.
 
@@ -182,7 +179,7 @@ def write_report(
     path = Path(path)
     if path.suffix not in FORMS:  # said before the models are measured
         raise InputError(f"{path}: end the report's name in {' or '.join(FORMS)}")
-    report = build_report(entries, dataset, k=k, seed=seed, draws=draws, progress=progress)
+    report = build_report(entries, dataset, progress=progress, **settings)
     return [report.write(path.with_suffix(form)) for form in FORMS]
 
 
@@ -210,6 +207,12 @@ def report_evaluations(named: Sequence[tuple[str, Evaluation]], dataset: Grouped
         thumbnails=thumbnails,
         picture_note=note,
     )
+
+
+def _names(given: list[str]) -> list[str]:
+    """Names to show: a directory by the last part of its path, if that tells it from the others."""
+    short = [Path(name).resolve().name if Path(name).is_dir() else name for name in given]
+    return [a if short.count(a) == 1 else name for a, name in zip(short, given, strict=True)]
 
 
 def _thumbnails(dataset: GroupedDataset, shown: list[int]) -> tuple[dict[int, str], str]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit.evaluation.intervals import DRAWS
+from glasskit.evaluation.intervals import Resampling
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
 from glasskit.evaluation.pictures import Progress, coco_key, embed_pictures
 
@@ -71,7 +71,7 @@ def read_sugarcrepe(folder: str | Path) -> list[Item]:
 
 
 def score_items(
-    kinds: list[str], wins: np.ndarray, blind: np.ndarray, *, draws: int = DRAWS, seed: int = 0
+    kinds: list[str], wins: np.ndarray, blind: np.ndarray, **resampling: Unpack[Resampling]
 ) -> dict[str, Any]:
     """Share of wins over all items, by type, and the mean of the types.
 
@@ -83,13 +83,12 @@ def score_items(
         "chance"}}}.
     """
     of = np.array(kinds)
-    settings = {"draws": draws, "seed": seed}
     types = {
-        kind: summarise_wins(wins[of == kind], blind[of == kind], "accuracy", **settings)
+        kind: summarise_wins(wins[of == kind], blind[of == kind], "accuracy", **resampling)
         for kind in dict.fromkeys(kinds)
     }
     return {
-        "all": summarise_wins(wins, blind, "accuracy", **settings),
+        "all": summarise_wins(wins, blind, "accuracy", **resampling),
         "macro": float(np.mean([part["accuracy"] for part in types.values()])),
         "macro_blind": float(np.mean([part["blind"] for part in types.values()])),
         "types": types,
@@ -102,9 +101,8 @@ def evaluate_sugarcrepe(
     images: str | Path,
     *,
     features: Path | None = None,
-    draws: int = DRAWS,
-    seed: int = 0,
     progress: Progress | None = None,
+    **resampling: Unpack[Resampling],
 ) -> dict[str, Any]:
     """Share of items with cos(image, caption) > cos(image, negative caption), ties not correct.
 
@@ -112,8 +110,7 @@ def evaluate_sugarcrepe(
     give away.
 
     Args:
-        folder: the JSON files. images: the pictures. features: image features that ship with a
-            data set, used where they are of this model's tower and hold every picture.
+        folder: the JSON files. images: the pictures. features: see ``embed_pictures``.
 
     Raises:
         InputError: files not in the official layout, or a missing or broken picture.
@@ -131,6 +128,5 @@ def evaluate_sugarcrepe(
         [item.kind for item in items],
         caption_wins(pictures, captions, negatives),
         blind_wins(pictures, captions, negatives),
-        draws=draws,
-        seed=seed,
+        **resampling,
     )

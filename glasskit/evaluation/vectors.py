@@ -15,8 +15,14 @@ so an exact comparison would hand out "wins" that are rounding. Ties never count
 """
 
 
+UNIT = 5e-7
+"""A float32 row at length 1 has this length, give or take rounding."""
+
+
 def unit_rows(vectors: np.ndarray | torch.Tensor, what: str) -> np.ndarray:
     """Rows of float32 at length 1; a row of zeros stays zero and so ties with everything.
+
+    Rows that have that length already come back as they are, not as a copy.
 
     Args:
         vectors: (n, L), numpy or torch.
@@ -34,6 +40,8 @@ def unit_rows(vectors: np.ndarray | torch.Tensor, what: str) -> np.ndarray:
     if not np.isfinite(norms).all():
         bad = int(np.flatnonzero(~np.isfinite(norms))[0])
         raise InputError(f"{what}: row {bad} holds NaN or infinity; a score of it means nothing")
+    if np.abs(norms - 1).max() < UNIT:
+        return rows
     return rows / np.where(norms > 0, norms, 1.0)[:, None]
 
 

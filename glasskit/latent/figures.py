@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from textwrap import wrap
 
@@ -14,6 +14,9 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.latent.figures_style import GREY, INK, TEAL, calm, show
 from glasskit.latent.geometry import pairwise
 from glasskit.latent.palette import UNNAMED, family_level, level_colours
+
+MANY = 5_000
+"""Dots from which on a map is drawn by WebGL, of which a page has few contexts."""
 
 __all__ = ["bars_figure", "map_figure", "show", "similarity_figure"]
 
@@ -40,21 +43,23 @@ def map_figure(
     level = level or family_level(dataset.concepts)
     colours = level_colours(dataset.concepts, level)
     labels = [dataset.by_name[record.concept].levels[level - 1] for record in dataset.records]
-    figure = make_subplots(1, len(maps), subplot_titles=[title for title, _, _ in maps])
+    panels = [panel for panel, _, _ in maps] if len(maps) > 1 or not title else None
+    figure = make_subplots(1, len(maps), subplot_titles=panels)
+    add_dots = figure.add_scattergl if len(dataset) * len(maps) > MANY else figure.add_scatter
     hover = [_hover(record.captions[0], record.concept) for record in dataset.records]
     for column, (_, pictures, concepts) in enumerate(maps, start=1):
         for label in [*colours, None]:
             rows = [i for i, own in enumerate(labels) if own == label]
             if not rows:
                 continue
-            figure.add_scattergl(
+            add_dots(
                 x=pictures[rows, 0],
                 y=pictures[rows, 1],
                 mode="markers",
                 name=label or "no label",
                 legendgroup=label or "no label",
                 showlegend=column == 1,
-                marker={"size": 6, "color": colours.get(label, UNNAMED), "opacity": 0.85},
+                marker={"size": 7, "color": colours.get(label, UNNAMED), "opacity": 0.85},
                 customdata=rows,
                 hovertext=[hover[i] for i in rows],
                 hoverinfo="text",
@@ -68,7 +73,7 @@ def map_figure(
                 mode="markers+text",
                 text=list(dataset.labels(1)),
                 textposition=_sides(concepts),
-                textfont={"size": 11, "color": INK},
+                textfont={"size": 13, "color": INK},
                 marker={"symbol": "diamond", "size": 6, "color": INK},
                 name="concept names",
                 showlegend=column == 1,
@@ -108,6 +113,8 @@ def bars_figure(
             orientation="h",
             marker_color=paint,
             text=[f"{score:.2f}" for score in scores],
+            textposition="outside",
+            cliponaxis=False,
             showlegend=False,
             row=1,
             col=column,
@@ -118,14 +125,20 @@ def bars_figure(
 
 
 def similarity_figure(
-    before: np.ndarray, after: np.ndarray, captions: Sequence[str] | None = None, *, title: str = ""
+    before: np.ndarray,
+    after: np.ndarray,
+    captions: Sequence[str] | None = None,
+    *,
+    groups: Mapping[str, int] | None = None,
+    title: str = "",
 ) -> go.Figure:
-    """Pairwise cosine similarity of a group's pictures before and after training.
+    """Pairwise cosine similarity of pictures before and after training.
 
     Args:
         before: (n, L) vectors.
         after: (n, L) vectors of the same pictures by the other model.
         captions: n texts shown on hover.
+        groups: names of the groups in the order of the rows, with how many rows each has.
         title: one line above.
     """
     figure = make_subplots(1, 2, subplot_titles=["before training", "after training"])
@@ -137,16 +150,35 @@ def similarity_figure(
             zmax=1,
             colorscale="Viridis",
             showscale=column == 2,
-            colorbar={"title": {"text": "cosine"}, "thickness": 14},
+            colorbar={
+                "title": {"text": "cosine"},
+                "thickness": 14,
+                "tickvals": [0, 0.5, 1],
+                "ticktext": ["0 or less", "0.5", "1"],
+            },
             hovertext=None if texts is None else [[f"{a}<br>{b}" for b in texts] for a in texts],
             hovertemplate="%{z:.2f}<br>%{hovertext}<extra></extra>" if texts else None,
             row=1,
             col=column,
         )
-    figure.update_xaxes(visible=False, constrain="domain")
-    figure.update_yaxes(visible=False, constrain="domain", autorange="reversed")
+    figure.update_xaxes(showticklabels=False, ticks="", showgrid=False, constrain="domain")
+    figure.update_yaxes(showticklabels=False, ticks="", showgrid=False, constrain="domain")
+    figure.update_yaxes(autorange="reversed")
     figure.layout.yaxis.scaleanchor, figure.layout.yaxis2.scaleanchor = "x", "x2"
+    if groups:
+        _name_blocks(figure, groups)
     return _below_title(calm(figure, height=440 if title else 380, title=title))
+
+
+def _name_blocks(figure: go.Figure, groups: Mapping[str, int]) -> None:
+    """Names beside the blocks of the left panel, white lines between the blocks of both."""
+    ends = np.cumsum(list(groups.values()))
+    middles = ends - np.array(list(groups.values())) / 2 - 0.5
+    for end in ends[:-1] - 0.5:
+        figure.add_hline(y=end, line={"color": "white", "width": 2}, row=1, col="all")
+        figure.add_vline(x=end, line={"color": "white", "width": 2}, row=1, col="all")
+    named = {"tickvals": middles, "ticktext": list(groups), "showticklabels": True}
+    figure.update_yaxes(**named, row=1, col=1)
 
 
 def _hover(caption: str, concept: str) -> str:
@@ -163,7 +195,7 @@ def _below_title(figure: go.Figure) -> go.Figure:
 
 def _sides(places: np.ndarray) -> list[str]:
     """Where each name stands: below its point where an earlier name stands close by, else above."""
-    reach = np.ptp(places, axis=0) * (0.16, 0.045) if len(places) else np.zeros(2)
+    reach = np.ptp(places, axis=0) * (0.18, 0.05) if len(places) else np.zeros(2)
     sides: list[str] = []
     for number, place in enumerate(places):
         near = (np.abs(places[:number] - place) < reach).all(axis=1)

@@ -101,24 +101,37 @@ def trade_figure(
         start: name of the point that all training began from, drawn in grey with cross lines.
     """
     figure = go.Figure()
-    sides = label_sides(list(points), np.array(list(points.values())))
     for number, (name, (across, up)) in enumerate(points.items()):
         first = name == start
         figure.add_scatter(
             x=[round(100 * across, 2)],
             y=[round(100 * up, 2)],
-            mode="markers+text",
-            text=[name],
-            textposition=sides[number],
-            textfont={"size": 12},
+            mode="markers",
             name=name,
             showlegend=False,
             marker={
-                "size": 15 if first else 12,
+                "size": 15 if first else 13,
                 "color": SERIES[0] if first else SERIES[1 + number % (len(SERIES) - 1)],
                 "symbol": SYMBOLS[number % len(SYMBOLS)],
             },
-            hovertemplate="%{text}: %{x:.0f}%, %{y:.0f}%<extra></extra>",
+            hovertemplate="%{x:.0f}%, %{y:.0f}%",
+        )
+    shares = 100 * np.array(list(points.values()))
+    for name, (across, up), (right, above) in zip(
+        points, shares, label_places(list(points), shares), strict=True
+    ):
+        figure.add_annotation(
+            x=round(across, 2),
+            y=round(up, 2),
+            ax=right,
+            ay=-above,
+            text=name,
+            font={"size": 14},
+            borderpad=1,
+            arrowhead=0,
+            arrowwidth=1,
+            arrowcolor=SERIES[0],
+            standoff=8,
         )
     if start:
         across, up = points[start]
@@ -130,31 +143,48 @@ def trade_figure(
     return calm(figure, height=600, title=title)
 
 
-def label_sides(names: Sequence[str], points: np.ndarray) -> list[str]:
-    """A side for each name so that names cover neither each other nor a mark, where there is one.
+PLOT = (820, 440)
+"""Pixels of the plot that names are placed for, and of a letter and a line of text."""
+LETTER, LINE = 7.6, 19
+DISTANCES = (22, 34, 48, 64, 84, 106)
 
-    Places are judged on a plot of 820 x 440 pixels with letters 7 pixels wide; names are placed
-    one after another, above, below, right or left, whichever hides least.
+
+def label_places(names: Sequence[str], points: np.ndarray) -> np.ndarray:
+    """Where each name stands beside its mark, so that names cover neither each other nor a mark.
+
+    Names are placed one after another, those with the most marks around them first: of eight
+    directions and several distances the one that hides least, and of these the nearest.
 
     Args:
         names: n texts. points: (n, 2) where their marks are.
+
+    Returns:
+        (n, 2) pixels from the mark to the middle of its name, to the right and up.
     """
     room = np.maximum(np.ptp(points, axis=0), 1e-9)
-    marks = (points - points.min(axis=0)) / room * (820, 440)
-    boxes = [np.array([x - 8, y - 8, x + 8, y + 8]) for x, y in marks]
-    sides = []
-    for name, (x, y) in zip(names, marks, strict=True):
-        half = 3.5 * len(name)
-        choices = {
-            "top center": np.array([x - half, y + 9, x + half, y + 25]),
-            "bottom center": np.array([x - half, y - 25, x + half, y - 9]),
-            "middle right": np.array([x + 10, y - 8, x + 10 + 2 * half, y + 8]),
-            "middle left": np.array([x - 10 - 2 * half, y - 8, x - 10, y + 8]),
-        }
-        side = min(choices, key=lambda one: sum(_covered(choices[one], box) for box in boxes))
-        sides.append(side)
-        boxes.append(choices[side])
-    return sides
+    marks = (points - points.min(axis=0)) / room * PLOT  # (n, 2)
+    boxes = [np.array([x - 9, y - 9, x + 9, y + 9]) for x, y in marks]
+    crowd = (np.abs(marks[:, None] - marks) < (150, 60)).all(axis=-1).sum(axis=1)
+    places = np.zeros((len(names), 2))
+    for i in np.argsort(-crowd, kind="stable"):
+        half = np.array([LETTER * len(names[i]) / 2, LINE / 2])
+        best = np.inf
+        for far in DISTANCES:
+            for right, up in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, 1), (1, -1), (-1, -1)):
+                # From the mark's edge to the name's edge, so that long names are as near as short.
+                shift = np.array([right * (half[0] + far - 10), up * far])
+                box = np.concatenate([marks[i] + shift - half, marks[i] + shift + half])
+                cost = far + sum(_covered(box, other) for other in boxes) + _outside(box)
+                if cost < best:
+                    best, places[i], chosen = cost, shift, box
+        boxes.append(chosen)
+    return places.round(1)
+
+
+def _outside(box: np.ndarray) -> float:
+    """What a name costs that stands beyond the plot, where there is little room for it."""
+    low, high = np.minimum(box[:2] + 25, 0), np.minimum(np.array(PLOT) + 25 - box[2:], 0)
+    return float(-20 * (low.sum() + high.sum()))
 
 
 def _covered(a: np.ndarray, b: np.ndarray) -> float:

@@ -51,7 +51,7 @@ def curves_figure(
         level: a name and a value, drawn as a dotted line.
         logarithmic: the horizontal axis is.
         first_colour: place of the first line's colour in the course's series.
-        suffix: after the numbers of the vertical axis, such as %.
+        suffix: after the numbers of the vertical axis; one of shares, "%", begins at 0.
     """
     figure = go.Figure()
     for number, (name, curve) in enumerate(curves.items(), start=first_colour):
@@ -90,12 +90,14 @@ def curves_figure(
             showarrow=False,
         )
     figure.update_xaxes(title={"text": x})
+    ticks = sorted({float(value) for curve in curves.values() for value in curve.x})
+    if len(ticks) <= 12:  # where it was measured, and nowhere else
+        figure.update_xaxes(tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
     if logarithmic:
-        ticks = sorted({float(value) for curve in curves.values() for value in curve.x})
         figure.update_xaxes(type="log")
-        if len(ticks) <= 12:
-            figure.update_xaxes(tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks])
     figure.update_yaxes(title={"text": y}, ticksuffix=suffix)
+    if suffix == "%":
+        figure.update_yaxes(rangemode="tozero")
     calm(figure, height=430, title=title)
     figure.update_layout(
         margin={"r": 24 if level is None else 120},

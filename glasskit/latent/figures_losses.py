@@ -16,6 +16,9 @@ GROUPS = (SERIES[1], SERIES[2], SERIES[3], SERIES[5], SERIES[4], SERIES[6])
 LONGEST = 0.6
 """Length of the longest arrow, where the circle's radius is 1."""
 
+SHORTEST = 0.06
+"""A shorter arrow would be hidden by its own mark, and is left out."""
+
 INNER, OUTER = 0.87, 1.07
 """Images and texts that point the same way would hide each other: each kind has its own ring."""
 
@@ -25,6 +28,7 @@ def matrix_figure(
     groups: int,
     *,
     title: str = "",
+    names: Sequence[str] = (),
     low: float = -1.0,
     digits: int | None = None,
 ) -> go.Figure:
@@ -34,8 +38,9 @@ def matrix_figure(
         panels: for each title a (B, B) matrix of cosines, group after group.
         groups: M, so that each block has B / M rows.
         title: one line above.
-        low: the cosine that is drawn lightest.
-        digits: write the numbers into the cells with so many digits.
+        names: of the groups, along both axes.
+        low: the cosine that is drawn darkest.
+        digits: write the numbers into the cells with so many digits, which needs no colour bar.
     """
     figure = make_subplots(1, len(panels), subplot_titles=list(panels))
     for column, matrix in enumerate(panels.values(), start=1):
@@ -47,8 +52,9 @@ def matrix_figure(
             zmax=1,
             colorscale="Cividis",
             colorbar={"title": {"text": "cosine"}, "thickness": 14},
-            showscale=column == len(panels),
+            showscale=column == len(panels) and digits is None,
             texttemplate=None if digits is None else f"%{{z:.{digits}f}}",
+            textfont={"size": 14},
             hovertemplate="image %{y}, text %{x}: %{z:.2f}<extra></extra>",
             row=1,
             col=column,
@@ -64,10 +70,12 @@ def matrix_figure(
                 row=1,
                 col=column,
             )
-    figure.update_xaxes(title={"text": "texts"}, showticklabels=False, constrain="domain")
+    middles = [(block + 0.5) * len(values) / groups - 0.5 for block in range(groups)]
+    named = {"showticklabels": bool(names), "ticks": "", "tickvals": middles, "ticktext": names}
+    figure.update_xaxes(**named, title={"text": "texts"}, constrain="domain")
     figure.update_yaxes(
+        **named,
         title={"text": "images"},
-        showticklabels=False,
         autorange="reversed",
         scaleanchor="x",
         constrain="domain",
@@ -85,7 +93,8 @@ def pulls_figure(
     """Batches of plane vectors on their circles, with an arrow for where each one is turned.
 
     A round mark on the inner ring is an image, a square one on the outer ring a text; a colour is a
-    group. Arrows of all panels have one scale, the longest being ``LONGEST``.
+    group. Arrows of all panels have one scale, the longest being ``LONGEST``; those below
+    ``SHORTEST`` are left out.
 
     Args:
         panels: a title and a batch of width 2 each.
@@ -146,7 +155,7 @@ def _marks(figure: go.Figure, column: int, one: Pulls, g: int, label: str) -> No
             showlegend=column == 1,
             marker={
                 "symbol": symbol,
-                "size": 15,
+                "size": 14,
                 "color": GROUPS[g],
                 "line": {"color": "white", "width": 1.5},
             },
@@ -159,7 +168,7 @@ def _marks(figure: go.Figure, column: int, one: Pulls, g: int, label: str) -> No
 def _arrows(figure: go.Figure, column: int, start: Tensor, move: Tensor, colour: str) -> None:
     mark = "" if column == 1 else str(column)
     for (x, y), (dx, dy) in zip(start.tolist(), move.tolist(), strict=True):
-        if dx * dx + dy * dy < 0.02**2:
+        if dx * dx + dy * dy < SHORTEST**2:
             continue
         figure.add_annotation(
             x=round(x + dx, 4),

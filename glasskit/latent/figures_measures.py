@@ -57,13 +57,20 @@ def shares_figure(
                 "thickness": 1.5,
                 "width": 8,
             },
-            text=[f"{100 * one.value:.0f}%" for one in shares],
-            textposition="inside",
-            insidetextanchor="start",
-            textfont={"color": "white", "size": 16},
             width=0.6,
             showlegend=False,
         )
+    )
+    figure.add_scatter(  # above the interval, where no bar is too low or too light for it
+        x=[one.name for one in shares],
+        y=[100 * one.high for one in shares],
+        text=[f"<b>{100 * one.value:.0f}%</b>" for one in shares],
+        mode="text",
+        textposition="top center",
+        textfont={"size": 17},
+        cliponaxis=False,
+        hoverinfo="skip",
+        showlegend=False,
     )
     if chance is not None:
         figure.add_hline(y=100 * chance, line={"dash": "dot", "color": INK, "width": 1.5})
@@ -173,10 +180,10 @@ def change_figure(
         )
     figure.update_yaxes(range=[len(changes) - 0.4, -0.6], type="category", dtick=1)
     figure.update_xaxes(title={"text": axis})
-    calm(figure, height=150 + 21 * len(changes), title=title)
-    figure.update_yaxes(tickfont={"size": 12})
+    calm(figure, height=165 + 23 * len(changes), title=title)
+    figure.update_yaxes(tickfont={"size": 14})
     figure.update_layout(
-        margin={"t": 100},
+        margin={"t": 104},
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.0, "yanchor": "bottom"},
     )
     return figure

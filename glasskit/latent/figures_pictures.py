@@ -17,8 +17,11 @@ from glasskit.latent.figures_style import calm
 SIDE = 200
 """Pixels of a picture's longer side; it is shown a little smaller."""
 
-LINE = 0.085
-"""Height of a line of text, as a share of a picture's side."""
+WIDEST, COLUMN = 960, 230
+"""Pixels: a sheet is no wider than a page, and a column no wider than a thumbnail needs."""
+
+LETTER, LINE, LINES = 7.6, 19, 5
+"""Pixels of a letter and a line of text, and how many lines stand under a picture."""
 
 
 def sheet_figure(
@@ -34,14 +37,15 @@ def sheet_figure(
     Args:
         dataset: whose pictures they are.
         rows: indices of the records, row by row of the sheet.
-        notes: one text a picture; it is wrapped, and at most four lines are shown. Begin a text
+        notes: one text a picture; it is wrapped, and at most five lines are shown. Begin a text
             with ``*`` for a first line in bold up to the next line break.
         columns: pictures side by side.
         title: one line above.
     """
-    blocks = [_lines(note, 25) for note in notes]
+    side = min(COLUMN, (WIDEST - 40) // columns)
+    blocks = [_lines(note, int(0.94 * side / LETTER)) for note in notes]
     down = -(-len(rows) // columns)
-    tall = 1.0 + LINE * max(len(block) for block in blocks) + 0.12
+    tall = 1.0 + (LINE * max(len(block) for block in blocks) + 26) / side
     figure = go.Figure()
     for place, (row, block) in enumerate(zip(rows, blocks, strict=True)):
         x, y = place % columns, -(place // columns) * tall
@@ -63,13 +67,13 @@ def sheet_figure(
             align="left",
             xanchor="left",
             yanchor="top",
-            font={"size": 12},
+            font={"size": 14},
         )
-    calm(figure, height=int((64 if title else 24) + 225 * tall * down), title=title)
+    calm(figure, height=int((64 if title else 24) + side * tall * down), title=title)
     figure.update_xaxes(visible=False, range=[0, columns], fixedrange=True)
     figure.update_yaxes(visible=False, range=[-tall * down, 0.02], fixedrange=True, scaleanchor="x")
     figure.update_layout(
-        margin={"l": 16, "r": 16, "t": 56 if title else 16, "b": 8}, width=40 + 225 * columns
+        margin={"l": 16, "r": 16, "t": 56 if title else 16, "b": 8}, width=40 + side * columns
     )
     return figure
 
@@ -77,10 +81,7 @@ def sheet_figure(
 def _lines(note: str, width: int) -> list[str]:
     head, _, rest = note.partition("\n") if note.startswith("*") else ("", "", note)
     lines = [f"<b>{escape(head[1:])}</b>"] if head else []
-    body = wrap(rest, width)
-    room = 4 - len(lines)
-    if len(body) > room:
-        body = [*body[: room - 1], body[room - 1][: width - 4] + " ..."]
+    body = wrap(rest, width, max_lines=LINES - len(lines), placeholder=" ...")
     return lines + [escape(line) for line in body]
 
 

@@ -37,8 +37,8 @@ def calm(figure: go.Figure, height: int, title: str = "") -> go.Figure:
         paper_bgcolor=PAPER,
         plot_bgcolor=PAPER,
         colorway=SERIES,
-        font={"color": INK, "family": "system-ui, Segoe UI, Helvetica, sans-serif", "size": 14},
-        margin={"l": 24, "r": 24, "t": 76 if title else 45, "b": 40},
+        font={"color": INK, "family": "system-ui, Segoe UI, Helvetica, sans-serif", "size": 15},
+        margin={"l": 24, "r": 24, "t": 76 if title else 45, "b": 60},
         legend={"itemsizing": "constant"},
         hoverlabel={"bgcolor": "#ffffff", "font": {"color": INK}},
     )
@@ -46,7 +46,7 @@ def calm(figure: go.Figure, height: int, title: str = "") -> go.Figure:
         figure.update_layout(
             title={"text": title, "x": 0.0, "xref": "container", "pad": {"l": 24}, "y": 0.96}
         )
-        figure.layout.title.update(yanchor="top", font={"size": 18})
+        figure.layout.title.update(yanchor="top", font={"size": 19})
     axis = {"gridcolor": FAINT, "zerolinecolor": FAINT, "linecolor": FAINT, "automargin": True}
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)

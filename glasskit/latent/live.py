@@ -9,6 +9,9 @@ from plotly.subplots import make_subplots
 
 from glasskit.latent.figures_style import SERIES, SYMBOLS, bundle, calm
 
+MEASURES = {"top1": "concept top-1", "acceptable_top1": "acceptable top-1", "loss": "loss"}
+"""What ``train`` logs of a validation, in words; shares but for the loss."""
+
 
 class LiveCurves:
     """Training loss by step and validation by epoch of one run after another, in one figure.
@@ -18,7 +21,7 @@ class LiveCurves:
 
     Args:
         title: one line above.
-        measure: name of the validation measure: top1, acceptable_top1 or loss.
+        measure: a name of ``MEASURES``.
     """
 
     def __init__(self, title: str = "", measure: str = "top1") -> None:
@@ -50,7 +53,9 @@ class LiveCurves:
 
     def figure(self) -> go.Figure:
         """What has been logged so far."""
-        figure = make_subplots(1, 2, subplot_titles=["loss of the training batch", "validation"])
+        panels = ["training: loss of the batch", f"validation: {MEASURES[self.measure]}"]
+        figure = make_subplots(1, 2, subplot_titles=panels)
+        share = self.measure != "loss"
         for number, run in enumerate(self.losses):
             look = {"color": SERIES[(number + 1) % len(SERIES)], "width": 2.5}
             loss, score = self.losses[run], self.scores[run]
@@ -66,7 +71,7 @@ class LiveCurves:
             )
             figure.add_scatter(
                 x=[epoch for epoch, _ in score],
-                y=[round(100 * value, 2) for _, value in score],
+                y=[round(100 * value, 2) if share else round(value, 4) for _, value in score],
                 mode="lines+markers",
                 name=run,
                 legendgroup=run,
@@ -78,8 +83,11 @@ class LiveCurves:
             )
         figure.update_xaxes(title={"text": "step"}, row=1, col=1)
         figure.update_xaxes(title={"text": "epoch (0 = untrained)"}, row=1, col=2)
+        for column, seen in enumerate((self.losses, self.scores), start=1):
+            if max((line[-1][0] for line in seen.values() if line), default=0) <= 10:
+                figure.update_xaxes(dtick=1, row=1, col=column)  # no half steps
         figure.update_yaxes(rangemode="tozero")
-        figure.update_yaxes(ticksuffix="%", row=1, col=2)
+        figure.update_yaxes(ticksuffix="%" if share else "", row=1, col=2)
         calm(figure, height=430, title=self.title)
         figure.update_layout(
             margin={"t": 100},

@@ -14,6 +14,7 @@ from safetensors import safe_open
 
 from glasskit.build.leaks import SMALL, leaked_words
 from glasskit.data import load_dataset
+from glasskit.data.coco_concepts import DERIVED
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
 
@@ -38,18 +39,6 @@ def test_what_ships_is_what_was_written(shared: Path, name: str) -> None:
 def test_no_photograph_ships() -> None:
     kinds = {path.suffix for path in PACKAGE.rglob("*") if path.is_file()}
     assert kinds <= {".json", ".safetensors", ".py", ".pyc"}
-
-
-DERIVED = {
-    "246454": "petted",
-    "7816": "motorcycle",
-    "37751": "motorcycle",
-    "48924": "motorcycle",
-    "152771": "ride",
-    "213086": "preparing",
-    "117525": "festive",
-}
-"""Captions with a word that is derived from one of a name, though not that word: all there are."""
 
 
 def _given_away(record: Record) -> list[str]:

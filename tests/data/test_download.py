@@ -87,8 +87,9 @@ def test_a_second_run_fetches_only_what_is_missing_or_broken(tmp_path: Path) -> 
         Answer(b"not a picture"),
         Answer(next(iter(PICTURES.values()))[:-300]),
         Answer(next(iter(PICTURES.values()))[:-2], length=len(next(iter(PICTURES.values())))),
+        Answer(b"no number", headers={"Content-Length": "many"}),
     ],
-    ids=["503", "429", "text", "truncated", "cut off before its end mark"],
+    ids=["503", "429", "text", "truncated", "cut off before its end mark", "length unreadable"],
 )
 def test_a_failure_that_passes_is_tried_again_after_a_pause(tmp_path: Path, first: Answer) -> None:
     pauses: list[float] = []
@@ -100,7 +101,7 @@ def test_a_failure_that_passes_is_tried_again_after_a_pause(tmp_path: Path, firs
     with serve(answer) as server:
         download(tmp_path, address=server.address, keys=KEYS[:1], pause=pauses.append)
         assert len(server.asked) == 3
-    assert pauses == ([7.0, 7.0] if first.headers else [1.0, 2.0])
+    assert pauses == ([7.0, 7.0] if "Retry-After" in (first.headers or {}) else [1.0, 2.0])
     assert (tmp_path / file_name(KEYS[0])).read_bytes() == PICTURES[f"/{file_name(KEYS[0])}"]
 
 

@@ -9,7 +9,14 @@ import torch
 from glasskit.data.captions import CaptionTable
 from glasskit.data.sampler import GroupSampler
 from glasskit.data.scenes import load_scenes
-from glasskit.latent.figures_compared import label_sides, spread_figure, trade_figure
+from glasskit.latent.figures_compared import (
+    LETTER,
+    LINE,
+    PLOT,
+    label_places,
+    spread_figure,
+    trade_figure,
+)
 from glasskit.latent.figures_curves import Curve, curves_figure, over_seeds
 from glasskit.latent.figures_data import plan_figure, taxonomy_figure
 from glasskit.latent.figures_losses import LONGEST, matrix_figure, pulls_figure
@@ -66,6 +73,8 @@ def test_matrix_frames_every_group() -> None:
     figure = matrix_figure({"a": np.eye(6), "b": np.eye(6)}, groups=3)
     assert len(figure.layout.shapes) == 6
     assert (figure.layout.shapes[1].x0, figure.layout.shapes[1].x1) == (1.5, 3.5)
+    named = matrix_figure({"": np.eye(6)}, groups=3, names=["x", "y", "z"])
+    assert list(named.layout.xaxis.tickvals) == [0.5, 2.5, 4.5]
 
 
 def test_shares_are_percent_with_their_intervals_and_chance() -> None:
@@ -75,6 +84,7 @@ def test_shares_are_percent_with_their_intervals_and_chance() -> None:
     assert bar.error_y.array[0] == pytest.approx(20)
     assert bar.error_y.arrayminus[0] == pytest.approx(10)
     assert "25.0%" in figure.layout.annotations[0].text
+    assert (list(figure.data[1].text), list(figure.data[1].y)) == (["<b>50%</b>"], [70])
 
 
 def test_within_counts_places_up_to_k() -> None:
@@ -103,11 +113,21 @@ def test_spread_and_trade_keep_every_model() -> None:
     assert [t.name for t in trade_figure(points, x="x", y="y", start="start").data] == list(points)
 
 
-def test_names_near_each_other_take_different_sides() -> None:
-    points = np.array([[0.5, 0.5], [0.52, 0.5], [0, 0], [1, 1]])
-    sides = label_sides(["one long name", "another long name", "low", "high"], points)
-    assert sides[0] != sides[1]
-    assert label_sides(["alone"], np.array([[0.3, 0.4]])) == ["top center"]
+def test_names_of_a_crowd_cover_neither_each_other_nor_a_mark() -> None:
+    crowd = np.random.default_rng(0).uniform(0.4, 0.6, size=(10, 2))
+    points = np.concatenate([crowd, [[0, 0], [1, 1]]])
+    names = [f"a rather long name {i}" for i in range(len(points))]
+    middle = points * PLOT + label_places(names, points)
+    half = np.array([LETTER * np.array([len(name) for name in names]) / 2, np.full(12, LINE / 2)]).T
+    apart = np.abs(middle[:, None] - middle) - half[:, None] - half  # (12, 12, 2), below 0: covers
+    assert (apart.max(axis=-1)[~np.eye(12, dtype=bool)] >= -0.2).all()
+    to_marks = np.abs(middle[:, None] - points * PLOT) - half[:, None]
+    assert (to_marks.max(axis=-1) >= 0).all()
+
+
+def test_a_name_alone_stands_above_its_mark() -> None:
+    right, up = label_places(["alone"], np.array([[0.3, 0.4]]))[0]
+    assert right == 0 < up
 
 
 def test_data_figures_count_pictures_and_groups() -> None:
@@ -125,8 +145,9 @@ def test_sheet_escapes_wraps_and_shortens_notes() -> None:
     figure = sheet_figure(scenes, [0, 1], ["*<b>x\n" + "word " * 60, "plain"])
     first, second = (annotation.text for annotation in figure.layout.annotations)
     assert first.startswith("<b>&lt;b&gt;x</b><br>word")
-    assert first.count("<br>") == 3
-    assert first.endswith("...")
+    assert first.count("<br>") == 4
+    assert first.endswith(" word ...")
+    assert sheet_figure(scenes, range(6), ["x"] * 6, columns=6).layout.width <= 960
     assert second == "plain"
 
 
@@ -139,6 +160,8 @@ def test_live_curves_keep_runs_apart() -> None:
     figure = live.figure()
     assert [trace.name for trace in figure.data] == ["a", "a", "b", "b"]
     assert list(figure.data[1].y) == [25]
+    assert figure.layout.xaxis2.dtick == 1
+    assert "concept top-1" in figure.layout.annotations[1].text
 
 
 def test_a_figure_is_stored_as_json_with_its_title() -> None:

@@ -4,6 +4,7 @@ const bring = (entries, watcher) => entries.filter((entry) => entry.isIntersecti
   const { data, layout, config } = JSON.parse(target.querySelector("script").textContent);
   const live = document.createElement("div");
   if (layout.width) live.style.maxWidth = "100%";
+  if (matchMedia("(pointer: coarse)").matches) layout.dragmode = false; // a finger scrolls
   target.append(live);
   Plotly.newPlot(live, data, layout, config).then(() => target.querySelector("img").remove());
 });
