@@ -12,7 +12,9 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
+from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,24 +113,30 @@ def gpu_umap() -> Any | None:
     return UMAP if torch.cuda.is_available() else None
 
 
+@cache
 def load_umap() -> Any:
     """umap-learn's UMAP, its functions compiled once for this installation and kept on disk."""
     with _loading:
         import numba
 
         if not numba.config.CACHE_DIR:
-            # Compiled code takes in that of other files, whose change numba does not see.
-            made_by = "-".join(version(name) for name in ("umap-learn", "pynndescent", "numba"))
-            numba.config.CACHE_DIR = str(cache_folder("numba", made_by))
+            numba.config.CACHE_DIR = str(compiled_folder())
         from numba.core.dispatcher import Dispatcher
         from umap import UMAP
 
         for name, module in list(sys.modules.items()):
             if name.startswith(("umap.", "pynndescent.")):
-                for value in vars(module).values():
+                for value in list(vars(module).values()):
                     if isinstance(value, Dispatcher):
                         value.enable_caching()
         return UMAP
+
+
+def compiled_folder() -> Path:
+    """Where compiled code is kept unless NUMBA_CACHE_DIR says otherwise."""
+    # Compiled code takes in that of other packages, whose change numba does not see.
+    made_by = "-".join(version(name) for name in ("umap-learn", "pynndescent", "numba"))
+    return cache_folder("numba", made_by)
 
 
 def nearest_rows(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from glasskit.latent import landmarks
-from glasskit.latent.fitting import Progress, fit, gpu_umap
+from glasskit.latent.fitting import EXACT_FROM, Progress, fit, gpu_umap
 from glasskit.latent.neighbours import nearest, unit
 from glasskit.latent.store import cached_arrays, content_key
 
@@ -67,7 +67,9 @@ def project(
     """
     vectors = np.asarray(vectors, dtype=np.float32)
     basis = np.zeros((0, 2), np.float32) if start is None else np.asarray(start, np.float32)
-    key = content_key("umap", VERSION, vectors, basis, neighbours, min_dist, seed)
+    # Small maps are made as they were before there were large ones, and are found again.
+    way = "umap" if len(vectors) < EXACT_FROM else "umap, large"
+    key = content_key(way, VERSION, vectors, basis, neighbours, min_dist, seed)
 
     def compute() -> dict[str, np.ndarray]:
         return {"place": _umap(vectors, start, neighbours, min_dist, seed, progress)}
