@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import webdataset
+from safetensors.numpy import load_file
+from typer.testing import CliRunner
 
-from glasskit.data import load_dataset, pack
+from glasskit.cli import app
+from glasskit.data import load_dataset, pack, write_magic
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.pack import DatasetSource
 from glasskit.data.pack import pack as pack_shards
@@ -214,3 +217,20 @@ def test_a_folder_of_other_shards_is_refused(data: GroupedDataset, shards: Path)
     (shards / "pack.json").unlink()
     with pytest.raises(InputError, match="tar files of something else"):
         pack_shards(DatasetSource(data), shards, 20)
+
+
+def test_the_commands_pack_and_embed(data: GroupedDataset, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+    part = data.select(range(0, 66, 22))
+    write_magic(part, tmp_path / "mine.json")
+    images, shards = str(data.images.folder), str(tmp_path / "shards")
+    pack_it = ["data", "pack", str(tmp_path / "mine.json"), "--images", images, "--out", shards]
+    done = CliRunner().invoke(app, [*pack_it, "--shard-size", "2"])
+    assert (done.exit_code, done.output) == (0, f"3 pictures in 2 shards: {shards}\n")
+    arguments = ["embed", "lite0-minilm", shards, "--captions", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    vectors = load_file(tmp_path / "out" / "vectors.safetensors")
+    index = json.loads((tmp_path / "out" / "index.json").read_text())["pictures"]
+    assert [row["key"] for row in index] == [record.key for record in part.records]
+    assert vectors["pictures"].shape == vectors["captions"].shape == (3, 384)
