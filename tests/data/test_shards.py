@@ -132,15 +132,18 @@ def test_a_tar_that_is_cut_off_is_named(shards: Path) -> None:
                 read()
 
 
-def test_a_tar_with_damaged_bytes_is_named(shards: Path) -> None:
+def test_a_tar_with_a_damaged_header_is_named(shards: Path) -> None:
+    """Between two samples too, where what comes before it would look whole."""
     tar = shards / "00001.tar"
-    data = bytearray(tar.read_bytes())
-    place = index_shard(str(tar))[3].offset - 512  # a header
-    data[place : place + 200] = bytes(range(200))
-    tar.write_bytes(data)
-    for read in (lambda: list(shard_samples(str(tar))), lambda: load_dataset(shards)):
-        with pytest.raises(InputError, match=r"00001\.tar"):
-            read()
+    whole = tar.read_bytes()
+    place = index_shard(str(tar))[3].offset - 512
+    last = index_shard(str(tar))[2]
+    json_after = last.offset + -(-last.size // 512) * 512
+    for header in (place, json_after):
+        tar.write_bytes(whole[:header] + bytes(range(200)) + whole[header + 200 :])
+        for read in (lambda: list(shard_samples(str(tar))), lambda: load_dataset(shards)):
+            with pytest.raises(InputError, match=r"00001\.tar: damaged or cut off"):
+                read()
 
 
 @pytest.mark.parametrize(
