@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -136,8 +134,7 @@ def embed(
     from glasskit.latent.export import embed_source
     from glasskit.models import load_model
 
-    first = os.environ.get("RANK", "0") == "0"
-    with bar("embedding pictures") if first else nullcontext() as progress:
+    with bar("embedding pictures") as progress:
         written = embed_source(
             load_model(model),
             source,
@@ -146,7 +143,7 @@ def embed(
             captions=captions,
             progress=progress,
         )
-    if first:
+    if written.pictures:  # the first process of several tells
         out.print(f"{written.pictures} pictures, {written.texts} texts: {out_dir}")
 
 

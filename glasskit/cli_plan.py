@@ -51,9 +51,11 @@ def plan(
     )
     wanted = {"yours": cost.count_of(pictures)} if pictures else cost.COLLECTIONS
     plans = [cost.plan(name, number, setting) for name, number in wanted.items()]
-    table = Table(*cost.HEADINGS)
-    for row in cost.cells(plans):
-        table.add_row(*row)
+    table = Table("")
+    for p in plans:
+        table.add_column(p.name, justify="right")
+    for line in cost.lines(plans):
+        table.add_row(*line)
     out.print(table)
     for note in cost.notes(setting):
         out.print(note)

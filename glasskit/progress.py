@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 @contextmanager
 def bar(text: str) -> Iterator[Callable[[int, int], None]]:
-    """A function (done, total) that draws a bar with the time that remains, on stderr."""
+    """A function (done, total) that draws a bar with the time that remains, on stderr.
+
+    A total of 0 is one that nobody knows. Of several processes only the first draws.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        yield lambda done, total: None
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -31,7 +38,7 @@ def bar(text: str) -> Iterator[Callable[[int, int], None]]:
             close()
         elif not drawn.live.is_started:
             drawn.start()
-        drawn.update(task, completed=done, total=total or None)  # 0: nobody knows
+        drawn.update(task, completed=done, total=total or None)
 
     try:
         yield report

@@ -10,13 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tarfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from glasskit.data.shards import WEB, check_whole, parse_notes, picture_member
+from glasskit.data.shards import WEB, headers, parse_notes, picture_member
 from glasskit.errors import InputError
 from glasskit.places import cache_folder
 
@@ -96,29 +95,21 @@ def index_shard(shard: str) -> list[Place]:
 
 
 def _read(shard: str) -> list[Place]:
-    check_whole(shard)
     samples: dict[str, dict[str, tuple[int, int]]] = {}
     notes: dict[str, dict[str, Any]] = {}
-    try:
-        with tarfile.open(shard, "r:") as tar:
-            for header in tar:
-                if header.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
-                    continue
-                folder, _, name = header.name.rpartition("/")
-                stem, _, ending = name.partition(".")
-                if not stem or not ending:  # no part of a sample, as webdataset has it
-                    continue
-                member = f"{folder}/{stem}" if folder else stem
-                parts = samples.setdefault(member, {})
-                if ending.lower() in parts:
-                    raise InputError(f"{shard}: {header.name}: the member comes twice")
-                parts[ending.lower()] = header.offset_data, header.size
-                if ending.lower() == "json":
-                    data = tar.extractfile(header).read()
-                    notes[member] = parse_notes(data, f"{shard}: {header.name}")
-                tar.members = []  # tarfile would keep every header
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise InputError(f"{shard}: damaged or cut off ({error})") from error
+    for header, tar in headers(shard):
+        folder, _, name = header.name.rpartition("/")
+        stem, _, ending = name.partition(".")
+        if not stem or not ending:  # no part of a sample, as webdataset has it
+            continue
+        member, ending = f"{folder}/{stem}" if folder else stem, ending.lower()
+        parts = samples.setdefault(member, {})
+        if ending in parts:
+            raise InputError(f"{shard}: {header.name}: the member comes twice")
+        parts[ending] = header.offset_data, header.size
+        if ending == "json":
+            data = tar.extractfile(header).read()
+            notes[member] = parse_notes(data, f"{shard}: {header.name}")
     places = []
     for member, parts in samples.items():
         ending = picture_member(parts, f"{shard}: {member}")

@@ -94,29 +94,46 @@ def shard_samples(shard: str) -> Iterator[Sample]:
     """
     import webdataset as wds
 
-    check_whole(shard)
+    if not shard.startswith(WEB):
+        for _ in headers(shard):
+            pass  # a look at the headers first: what tarfile takes for the end may be damage
     try:
         # No split by rank here: who reads which shard is the caller's to say.
         for found in wds.DataPipeline(wds.SimpleShardList([shard]), wds.tarfile_to_samples()):
             yield _sample(shard, found)
+    except InputError:
+        raise
     except (tarfile.TarError, OSError, EOFError) as error:
         raise InputError(f"{shard}: damaged or cut off ({_first(error)})") from error
     except ValueError as error:  # two members of one name
         raise InputError(f"{shard}: {_first(error)}") from error
 
 
-def check_whole(shard: str) -> None:
-    """Raise InputError where a local tar lacks its end: one cut between members looks whole else.
+def headers(shard: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
+    """The headers of the files in a local tar, and the tar to read them from.
 
-    A tar ends with two blocks of 512 zeros.
+    Raises:
+        InputError: the tar is damaged. tarfile takes a header that it cannot read for the end; here
+            an end is a block of zeros and nothing else after it.
     """
-    if shard.startswith(WEB):
-        return
-    with Path(shard).open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - 1024))
-        if size < 1024 or any(file.read()):
-            raise InputError(f"{shard}: damaged or cut off (a tar ends with zeros, this does not)")
+    try:
+        with tarfile.open(shard, "r:") as tar:
+            for header in tar:
+                if header.type in (tarfile.REGTYPE, tarfile.AREGTYPE):
+                    yield header, tar
+                tar.members = []  # tarfile would keep every header
+            end = tar.offset
+        with Path(shard).open("rb") as file:
+            file.seek(end)
+            rest = file.read(512)
+            if len(rest) < 512:
+                raise InputError(f"{shard}: damaged or cut off (its end is missing)")
+            while rest:
+                if any(rest):
+                    raise InputError(f"{shard}: damaged or cut off (no header at byte {end})")
+                rest = file.read(1 << 20)
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise InputError(f"{shard}: damaged or cut off ({error})") from error
 
 
 def parse_notes(data: bytes, where: str) -> dict[str, Any]:

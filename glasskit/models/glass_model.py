@@ -280,13 +280,28 @@ class GlassModel(nn.Module):
     @torch.inference_mode()
     def tower(self, pixels: Tensor) -> Tensor:
         """(n, 3, H, W) -> (n, F) without gradient, on the fastest runtime that is here."""
-        if self._heads_inside and self.device.type == "cpu":
-            if self._fast is None:
-                self._fast = FastImageTower(self.clip.visual.trunk, self.tower_hash)
-            return self._fast(pixels)
+        fast = self._fast_tower()
+        if fast is not None:
+            return fast(pixels)
         half = self.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
             return self.image_features(pixels)
+
+    @property
+    def tower_jobs(self) -> int:
+        """Batches that ``tower`` does at once without losing time: on a GPU one computes while
+        another travels."""
+        if self.device.type == "cuda":
+            return 2
+        fast = self._fast_tower()
+        return 1 if fast is None else fast.jobs
+
+    def _fast_tower(self) -> FastImageTower | None:
+        if not self._heads_inside or self.device.type != "cpu":
+            return None
+        if self._fast is None:
+            self._fast = FastImageTower(self.clip.visual.trunk, self.tower_hash)
+        return self._fast
 
     @property
     def precision(self) -> str:

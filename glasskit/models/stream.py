@@ -40,8 +40,8 @@ def tower_batches(
 ) -> Iterator[tuple[tuple[T, ...], Tensor]]:
     """(items of a batch, their (B, F) float32 features on the CPU), batch by batch, in order.
 
-    A batch is computed when it is asked for; only decoding runs ahead. On a GPU the next batch is
-    sent before the one before is waited for, so that the GPU need not wait.
+    No more batches are computed than the tower does at once (`GlassModel.tower_jobs`); only
+    decoding runs further ahead.
 
     Args:
         model: whose image tower and preprocessing are used.
@@ -49,26 +49,20 @@ def tower_batches(
         load: an item to an RGB picture; called in threads. What it raises is raised here.
         batch_size: B; 32, or 256 on a GPU.
     """
-    on_gpu = model.device.type == "cuda"
-    size = batch_size or (256 if on_gpu else 32)
+    size = batch_size or (256 if model.device.type == "cuda" else 32)
     prepare = Preparation(model.preprocess)
 
     def one(item: T) -> tuple[T, Tensor]:
         return item, prepare.one(load(item))
 
-    waiting: tuple[tuple[T, ...], Tensor] | None = None
-    for batch in _in_batches(ahead(items, one, size * 2), size):
+    def compute(batch: list[tuple[T, Tensor]]) -> tuple[tuple[T, ...], Tensor]:
         names, pictures = zip(*batch, strict=True)
         with torch.inference_mode():
-            features = model.tower(prepare.batch(pictures, model.device)).float()
-        if on_gpu:
-            waiting, done = (names, features), waiting
-            if done is None:
-                continue
-            names, features = done
-        yield names, features.cpu()
-    if waiting is not None:
-        yield waiting[0], waiting[1].cpu()
+            return names, model.tower(prepare.batch(pictures, model.device)).float().cpu()
+
+    batches = _in_batches(ahead(items, one, size * 2), size)
+    jobs = model.tower_jobs
+    return map(compute, batches) if jobs == 1 else ahead(batches, compute, jobs, jobs)
 
 
 def _in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -115,12 +109,32 @@ class Preparation:
         return pixels.to(device, memory_format=torch.channels_last)
 
 
-def ahead(items: Iterable[T], work: Callable[[T], R], most: int) -> Iterator[R]:
-    """``work`` of each item in order, done in threads with at most ``most`` items under way."""
+def ahead(
+    items: Iterable[T], work: Callable[[T], R], most: int, workers: int | None = None
+) -> Iterator[R]:
+    """``work`` of each item in order, done in threads with at most ``most`` items under way.
+
+    An error of ``items`` or of ``work`` is raised after the results of the items before it.
+
+    Args:
+        items: read here, one after the other.
+        work: called in one of the threads.
+        most: items that have been begun and whose result was not asked for yet.
+        workers: threads; by default one a core.
+    """
     waiting: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(threads()) as pool:
+    failure: Exception | None = None
+    walk = iter(items)
+    with ThreadPoolExecutor(workers or threads()) as pool:
         try:
-            for item in items:
+            while True:
+                try:
+                    item = next(walk)
+                except StopIteration:
+                    break
+                except Exception as error:  # noqa: BLE001 (raised below, after what came before it)
+                    failure = error
+                    break
                 waiting.append(pool.submit(work, item))
                 if len(waiting) >= most:
                     yield waiting.popleft().result()
@@ -129,6 +143,8 @@ def ahead(items: Iterable[T], work: Callable[[T], R], most: int) -> Iterator[R]:
         finally:  # an error, or a reader that has enough: what has not begun is not begun
             for future in waiting:
                 future.cancel()
+    if failure is not None:
+        raise failure
 
 
 def read_ahead(items: Iterable[T], most: int = 64) -> Iterator[T]:

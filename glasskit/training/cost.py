@@ -139,24 +139,10 @@ def count_of(text: str) -> int:
     return round(float(match[1]) * {"": 1, "k": 10**3, "M": 10**6, "B": 10**9}[match[2]])
 
 
-HEADINGS = (
-    "pictures",
-    "number",
-    "hours",
-    "machine-hours",
-    "features",
-    "vectors",
-    "shards",
-    "tars",
-    "training",
-)
-
-
-def cells(plans: Sequence[Plan]) -> list[tuple[str, ...]]:
-    """Plans as text, one row each, under ``HEADINGS``."""
-    return [
+def lines(plans: Sequence[Plan]) -> list[tuple[str, ...]]:
+    """What to show of plans: a line for each quantity, its name and then one cell for each plan."""
+    columns = [
         (
-            p.name,
             f"{p.pictures:,}",
             duration(p.hours),
             duration(p.machine_hours),
@@ -168,13 +154,24 @@ def cells(plans: Sequence[Plan]) -> list[tuple[str, ...]]:
         )
         for p in plans
     ]
+    names = (
+        "pictures",
+        "embedding takes",
+        "machine time",
+        "features",
+        "vectors",
+        "shards",
+        "tars",
+        "training takes",
+    )
+    return list(zip(names, *columns, strict=True))
 
 
 def notes(setting: Setting) -> list[str]:
     """What the numbers of a table rest on, a line each."""
     machines = f"{setting.machines} machine{'s' if setting.machines > 1 else ''}"
     return [
-        f"hours: to embed once on {machines}, {setting.rate:g} pictures a second each "
+        f"embedding: once, on {machines}, {setting.rate:g} pictures a second each "
         f"({setting.origin})",
         f"features {setting.features} and vectors {setting.vectors} numbers of float32 a picture; "
         f"shards at {setting.kilobytes:g} kB a picture (an assumption: yours may differ)",

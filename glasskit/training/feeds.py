@@ -59,6 +59,23 @@ def cached_features() -> Features:
     return Features(image_features, text_features)
 
 
+def embed_share(
+    model: GlassModel,
+    dataset: GroupedDataset,
+    rank: int,
+    world: int,
+    progress: Progress | None = None,
+) -> None:
+    """Put one process's share of the picture features that training needs into the disk cache.
+
+    Without it one process would embed everything while the others wait for it.
+    """
+    from glasskit.models.features import image_features
+
+    part = dataset.where(lambda record: record.split != "test")
+    image_features(model, part.select(range(rank, len(part), world)), progress)
+
+
 class FeatureBank:
     """Tower features of the train and val splits, found by record key and by text.
 

@@ -31,6 +31,7 @@ from glasskit.training.feeds import (
     Progress,
     TableFeed,
     cached_features,
+    embed_share,
 )
 from glasskit.training.result import DivergedError, TrainResult
 from glasskit.training.stopping import StopRequest
@@ -126,6 +127,10 @@ def build_trainer(
     needs = tuple(objective.needs)
     train_part, held = split_for_training(dataset, config)
     accelerator = start_engine(config)
+    if config.mode == "head" and features is None and accelerator.num_processes > 1:
+        share = accelerator.process_index, accelerator.num_processes
+        embed_share(model.to(accelerator.device), dataset, *share, progress)
+        accelerator.wait_for_everyone()
     sizes = [len(members) for members in train_part.groups().values()]
     config = config.fitted(len(sizes), max(sizes), accelerator.num_processes)
     ranks = {"rank": accelerator.process_index, "world": accelerator.num_processes}

@@ -19,6 +19,7 @@ from tests.training.toys import toy_config, toy_model
 from tests.training.workers import CONTEXT
 
 CONTEXT.set_forkserver_preload(["tests.training.workers", "tests.data.shard_workers"])
+CACHES = ("GLASSKIT_CACHE", "HF_HOME")
 
 
 def embed(source: str, out: Path, kill_after: int = 0) -> None:
@@ -40,14 +41,16 @@ def embed(source: str, out: Path, kill_after: int = 0) -> None:
 
 
 def train_on(source: str, out: Path, changes: dict[str, Any]) -> None:
-    """A toy run of whole towers, on whatever `load_dataset` makes of the source."""
+    """A toy run on whatever `load_dataset` makes of the source."""
     torch.set_num_threads(1)
-    config = toy_config(out, mode="full", dataset=source, **changes)
+    config = toy_config(out, dataset=source, **changes)
     train(config, dataset=load_dataset(source), model=toy_model())
 
 
-def _rank(rank: int, world: int, port: int, work: Callable[..., None], arguments: tuple) -> None:
-    os.environ |= {
+def _rank(
+    rank: int, world: int, port: int, caches: dict[str, str], work: Callable, arguments: tuple
+) -> None:
+    os.environ |= caches | {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(world),
@@ -62,8 +65,10 @@ def launch(world: int, work: Callable[..., None], *arguments: Any) -> list[BaseP
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    # The fork server has the environment of its own start.
+    caches = {name: os.environ[name] for name in CACHES if name in os.environ}
     processes = [
-        CONTEXT.Process(target=_rank, args=(rank, world, port, work, arguments))
+        CONTEXT.Process(target=_rank, args=(rank, world, port, caches, work, arguments))
         for rank in range(world)
     ]
     for process in processes:

@@ -9,8 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import webdataset
+from safetensors.numpy import load_file
+from typer.testing import CliRunner
 
-from glasskit.data import load_dataset, pack
+from glasskit.cli import app
+from glasskit.data import load_dataset, pack, write_magic
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.pack import DatasetSource
 from glasskit.data.pack import pack as pack_shards
@@ -129,15 +132,18 @@ def test_a_tar_that_is_cut_off_is_named(shards: Path) -> None:
                 read()
 
 
-def test_a_tar_with_damaged_bytes_is_named(shards: Path) -> None:
+def test_a_tar_with_a_damaged_header_is_named(shards: Path) -> None:
+    """Between two samples too, where what comes before it would look whole."""
     tar = shards / "00001.tar"
-    data = bytearray(tar.read_bytes())
-    place = index_shard(str(tar))[3].offset - 512  # a header
-    data[place : place + 200] = bytes(range(200))
-    tar.write_bytes(data)
-    for read in (lambda: list(shard_samples(str(tar))), lambda: load_dataset(shards)):
-        with pytest.raises(InputError, match=r"00001\.tar"):
-            read()
+    whole = tar.read_bytes()
+    place = index_shard(str(tar))[3].offset - 512
+    last = index_shard(str(tar))[2]
+    json_after = last.offset + -(-last.size // 512) * 512
+    for header in (place, json_after):
+        tar.write_bytes(whole[:header] + bytes(range(200)) + whole[header + 200 :])
+        for read in (lambda: list(shard_samples(str(tar))), lambda: load_dataset(shards)):
+            with pytest.raises(InputError, match=r"00001\.tar: damaged or cut off"):
+                read()
 
 
 @pytest.mark.parametrize(
@@ -214,3 +220,20 @@ def test_a_folder_of_other_shards_is_refused(data: GroupedDataset, shards: Path)
     (shards / "pack.json").unlink()
     with pytest.raises(InputError, match="tar files of something else"):
         pack_shards(DatasetSource(data), shards, 20)
+
+
+def test_the_commands_pack_and_embed(data: GroupedDataset, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+    part = data.select(range(0, 66, 22))
+    write_magic(part, tmp_path / "mine.json")
+    images, shards = str(data.images.folder), str(tmp_path / "shards")
+    pack_it = ["data", "pack", str(tmp_path / "mine.json"), "--images", images, "--out", shards]
+    done = CliRunner().invoke(app, [*pack_it, "--shard-size", "2"])
+    assert (done.exit_code, done.output) == (0, f"3 pictures in 2 shards: {shards}\n")
+    arguments = ["embed", "lite0-minilm", shards, "--captions", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    vectors = load_file(tmp_path / "out" / "vectors.safetensors")
+    index = json.loads((tmp_path / "out" / "index.json").read_text())["pictures"]
+    assert [row["key"] for row in index] == [record.key for record in part.records]
+    assert vectors["pictures"].shape == vectors["captions"].shape == (3, 384)
