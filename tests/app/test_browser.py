@@ -200,7 +200,7 @@ def test_groups_change_with_their_members(visit) -> None:
 
 def test_train_a_tiny_run_live_then_report_it(visit) -> None:
     page = visit("?tab=train")
-    page.wait_for_selector(".gk-train[data-ready=form]")
+    page.wait_for_selector(".gk-train[data-ready=form][data-texts]")
     page.fill("input[name=epochs]", "3")
     page.fill("input[name=run]", f"tiny-{time.time_ns()}")
     words = page.evaluate(
@@ -229,7 +229,7 @@ def test_train_a_tiny_run_live_then_report_it(visit) -> None:
 
 def test_stop_a_run_go_on_and_compare_it(visit) -> None:
     page = visit("?tab=train")
-    page.wait_for_selector(".gk-train[data-ready=form]")
+    page.wait_for_selector(".gk-train[data-ready=form][data-texts]")
     name, row = f"stopped-{time.time_ns()}", ".gk-runs tr:has(th:text-is('{}'))"
     page.fill("input[name=epochs]", "60")
     page.fill("input[name=run]", name)
@@ -258,7 +258,7 @@ def test_stop_a_run_go_on_and_compare_it(visit) -> None:
 def test_a_second_run_waits_and_can_be_taken_out(visit) -> None:
     pages = [visit("?tab=train"), visit("?tab=train")]
     for page, epochs in zip(pages, ("150", "2"), strict=True):
-        page.wait_for_selector(".gk-train[data-ready=form]")
+        page.wait_for_selector(".gk-train[data-ready=form][data-texts]")
         page.fill("input[name=epochs]", epochs)
         page.fill("input[name=run]", f"queue-{time.time_ns()}")
         page.click(".gk-start")
