@@ -137,12 +137,14 @@ def _start(section: str, cache: str) -> list[BenchRow]:
             if b"gradio" not in answer.read():
                 raise RuntimeError("the app's page is not there")
         took = app.wait_for_tabs()
+        finished = app.seconds_until(lambda: app.progress().get("unfinished") == [])
         steps = app.progress()["steps"]
     where = ", ".join(f"{step['text']} {step['seconds']:.1f} s" for step in steps)
     return [
         BenchRow(section, "start page", port),
         BenchRow(section, "first page", page, note=where),
         BenchRow(section, "tabs at full speed", took, note="models loaded, one picture passed"),
+        BenchRow(section, "every map drawn", finished, note="behind the open app"),
     ]
 
 
