@@ -35,7 +35,9 @@ class Job:
         settings: fields of TrainConfig.
         status: waiting, training, finished, stopped or failed.
         steps: (step, loss, outer or NaN, inner or NaN) of every step.
-        epochs: (epoch, top-1 share on the validation split) of every epoch, 0 the untrained model.
+        epoch: how many epochs are done.
+        epochs: (epoch, top-1 share on the validation split) of every epoch, 0 the untrained model;
+            none where the data set has no such split.
         frame: words and recognised pictures after the last epoch.
         message: what to say to the visitor.
     """
@@ -46,6 +48,7 @@ class Job:
     key: str = field(default_factory=lambda: token_hex(16))
     status: str = "waiting"
     steps: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
+    epoch: int = 0
     epochs: list[tuple[int, float]] = field(default_factory=list)
     frame: dict[str, Any] = field(default_factory=dict)
     message: str = ""
@@ -58,6 +61,7 @@ class Job:
             "place": place,
             "name": self.name,
             "steps": self.steps[since:],
+            "epoch": self.epoch,
             "epochs": self.epochs,
             "total_epochs": self.settings["epochs"],
             "frame": self.frame,

@@ -237,9 +237,9 @@ def _examples(museum: Museum, name: str) -> str:
         )
     return (
         f'<div class="gk-page"><div class="gk-examples">{"".join(cells)}</div>'
-        '<p class="gk-meta">Pictures that training never saw. Learned: the model names them right '
-        "only after training; known: before and after; missed: it fails, as it does on others."
-        "</p></div>"
+        '<p class="gk-meta">Chosen to show what training does, not how often: after it, '
+        f"{exhibit.sentence('after')}. Learned: right only after training; known: before and "
+        "after; lost: only before; missed: neither.</p></div>"
     )
 
 

@@ -70,7 +70,8 @@ class Trainer:
 
         def on_step(line: dict[str, Any]) -> None:
             job.steps.append((line["step"], round(line["loss"], 5), line["parts"]))
-            # Too few pictures to hold some out: no validation tells that an epoch is over.
+            job.epoch = line["epoch"] - 1
+            # Without a validation split nothing else tells that an epoch is over.
             if not job.epochs and line["epoch"] - 1 > job.frame.get("epoch", 0):
                 look(line["epoch"] - 1)
 
@@ -88,6 +89,7 @@ class Trainer:
             on_epoch=on_epoch,
             stop=job.stop.is_set,
         )
+        job.epoch = result.epoch
         split, chosen = measured(exhibit.dataset)
         best = embed(load_model(str(out)), exhibit.dataset)
         right = int((best.ranks(targets)[chosen] == 1).sum())
@@ -95,6 +97,7 @@ class Trainer:
             "name": job.name,
             "settings": {name: getattr(config, name) for name in SETTINGS},
             "status": result.status,
+            "epoch": job.epoch,
             "epochs": job.epochs,
             "right": right,
             "of": len(chosen),

@@ -1,7 +1,7 @@
 // Line charts as SVG: a few series, their names at the ends of their lines.
 window.GlassKit = window.GlassKit || {};
 
-GlassKit.chart = (svg, series, { low = 0, digits = 2 } = {}) => {
+GlassKit.chart = (svg, series, { low = 0, digits = 2, empty = "nothing trained yet" } = {}) => {
   const node = (tag, attributes, text) => {
     const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
     for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
@@ -11,7 +11,7 @@ GlassKit.chart = (svg, series, { low = 0, digits = 2 } = {}) => {
   const drawn = series.filter((one) => one.points.length);
   svg.replaceChildren();
   if (!drawn.length) {
-    svg.append(node("text", { x: 220, y: 104, class: "gk-tick", "text-anchor": "middle" }, "nothing trained yet"));
+    svg.append(node("text", { x: 220, y: 104, class: "gk-tick", "text-anchor": "middle" }, empty));
     return;
   }
   const all = drawn.flatMap((one) => one.points), left = 38, right = 330, top = 10, bottom = 178;

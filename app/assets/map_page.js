@@ -130,7 +130,8 @@ GlassKit.mapPage = (element, server) => {
     for (let i = 0; i < n; i++) {
       if (views.before.rank[i] === 1 || views.after.rank[i] !== 1) continue;
       gained[concept[i]]++;
-      if (first < 0 && views.before.rank[i] > 5) first = i;
+      const unseen = atlas.data.splits[atlas.data.split[i]] === "test" || !atlas.data.splits.includes("test");
+      if (first < 0 && unseen && views.before.rank[i] > 5) first = i;
     }
     const word = concepts[gained.indexOf(Math.max(...gained))];
     GlassKit.tries(find(".gk-tries"), [

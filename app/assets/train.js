@@ -33,7 +33,8 @@ GlassKit.trainPage = (element, server) => {
     const kept = runs.filter((run) => ticked.has(run.name)).map((run) => ({ name: run.name,
       colour: colourOf(run.name), thin: true, points: run.epochs }));
     GlassKit.chart(find(".gk-top1"), [...kept,
-      ...(live && live.epochs.length ? [{ name: live.name, colour: "#5b9c8c", points: live.epochs }] : [])]);
+      ...(live && live.epochs.length ? [{ name: live.name, colour: "#5b9c8c", points: live.epochs }] : [])],
+    atlas.data && !atlas.data.splits.includes("val") ? { empty: "this data set has no validation split" } : {});
   };
   const colourOf = (name) => GlassKit.runColours[runs.findIndex((run) => run.name === name) % GlassKit.runColours.length];
 
@@ -60,10 +61,9 @@ GlassKit.trainPage = (element, server) => {
       steps.push(...answer.steps);
       live = answer;
       if (answer.frame.epoch !== undefined && answer.frame.epoch !== shown) { shown = answer.frame.epoch; frame(answer.frame); }
-      const epoch = answer.epochs.length ? answer.epochs.at(-1)[0] : 0;
       say({
         waiting: `Waiting: place ${answer.place} in the queue.`,
-        training: steps.length ? `Training: epoch ${epoch} of ${answer.total_epochs} done.` : `Getting ready${answer.message ? `: ${answer.message}` : " ..."}`,
+        training: steps.length ? `Training: epoch ${answer.epoch} of ${answer.total_epochs} done.` : `Getting ready${answer.message ? `: ${answer.message}` : " ..."}`,
         finished: `Finished: ${answer.message}.`,
         stopped: `Stopped${answer.message ? `: ${answer.message}` : ""}.`,
         failed: `This did not work: ${answer.message}`,
@@ -110,7 +110,7 @@ GlassKit.trainPage = (element, server) => {
         onchange: (event) => { ticked[event.target.checked ? "add" : "delete"](run.name); draw(); } })),
       el("th", { scope: "row" }, el("i", { style: `background:${colourOf(run.name)}` }), run.name),
       el("td", {}, run.settings.objective), el("td", {}, run.settings.alpha), el("td", {}, run.settings.temperature),
-      el("td", {}, run.settings.seed), el("td", {}, `${run.epochs.at(-1)?.[0] ?? 0} of ${run.settings.epochs}`),
+      el("td", {}, run.settings.seed), el("td", {}, `${run.epoch ?? run.epochs.at(-1)?.[0] ?? 0} of ${run.settings.epochs}`),
       el("td", {}, `${run.right} of ${run.of} ${run.split}`),
       el("td", {}, run.status === "stopped" ? el("button", { type: "button", onclick: () => start(run.settings, run.name, true) }, "go on") : "",
         el("button", { type: "button", "aria-label": `remove ${run.name}`, onclick: async () => {

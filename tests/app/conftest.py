@@ -21,7 +21,7 @@ from glasskit.data.grouped import GroupedDataset
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "tests" / "artefacts"
 NAME = "pictograms"
-EACH = {"train": 6, "test": 2}
+EACH = {"train": 5, "val": 1, "test": 2}
 CONCEPTS = 8
 
 CHROMIUM_FLAGS = (
@@ -36,7 +36,7 @@ CHROMIUM_FLAGS = (
 
 
 def small_scenes() -> GroupedDataset:
-    """Six pictures to train on and two to test with, of each of eight concepts of scenes."""
+    """Pictures to train on, to choose by and to test with, of each of eight concepts of scenes."""
     scenes = load_dataset("scenes")
     chosen = [concept.name for concept in scenes.concepts[:: len(scenes.concepts) // CONCEPTS]]
     left = {(name, split): n for name in chosen[:CONCEPTS] for split, n in EACH.items()}

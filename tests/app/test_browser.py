@@ -200,7 +200,7 @@ def test_groups_change_with_their_members(visit) -> None:
 
 def test_train_a_tiny_run_live_then_report_it(visit) -> None:
     page = visit("?tab=train")
-    page.wait_for_selector(".gk-train[data-ready=form]")
+    page.wait_for_selector(".gk-train[data-ready=form][data-texts]")
     page.fill("input[name=epochs]", "3")
     page.fill("input[name=run]", f"tiny-{time.time_ns()}")
     words = page.evaluate(
@@ -229,28 +229,32 @@ def test_train_a_tiny_run_live_then_report_it(visit) -> None:
 
 def test_stop_a_run_go_on_and_compare_it(visit) -> None:
     page = visit("?tab=train")
-    page.wait_for_selector(".gk-train[data-ready=form]")
+    page.wait_for_selector(".gk-train[data-ready=form][data-texts]")
     name, row = f"stopped-{time.time_ns()}", ".gk-runs tr:has(th:text-is('{}'))"
-    page.fill("input[name=epochs]", "60")
+    page.fill("input[name=epochs]", "150")
     page.fill("input[name=run]", name)
     page.click(".gk-start")
-    page.wait_for_function("document.querySelectorAll('.gk-top1 path').length > 0")
+    page.wait_for_function(
+        "/epoch [1-9]/.test(document.querySelector('.gk-train .gk-status').textContent)"
+    )
     page.click(".gk-stop")
     page.wait_for_selector(".gk-train[data-status=stopped]")
     kept = page.locator(row.format(name))
     kept.wait_for()
     epochs = int(kept.locator("td").nth(5).inner_text().split(" of ")[0])
-    assert 0 < epochs < 60
+    assert 0 < epochs < 150
 
     kept.get_by_role("button", name="go on").click()
     page.wait_for_selector(".gk-train[data-status=finished]")
-    page.wait_for_selector(f"{row.format(name)} >> text=60 of 60")
+    page.wait_for_selector(f"{row.format(name)} >> text=150 of 150")
     steps = page.evaluate("document.querySelector('.gk-train').glassKitSteps().map((s) => s[0])")
     assert steps == list(range(steps[0], steps[-1] + 1)), "steps were skipped or trained twice"
     assert steps[0] > 1
     kept.locator("input").check()
-    curves = page.locator(".gk-top1 text.gk-name")
-    assert name in " ".join(curves.all_inner_texts())
+    names = page.locator(".gk-top1 text.gk-name")
+    assert name in " ".join(names.all_inner_texts())
+    points = page.locator(".gk-top1 path").first.get_attribute("d")
+    assert points.count("L") > epochs, "the curve lost what came before the stop"
     page.keep("train-resumed")
     assert kept.get_by_role("button", name="go on").count() == 0
 
@@ -258,7 +262,7 @@ def test_stop_a_run_go_on_and_compare_it(visit) -> None:
 def test_a_second_run_waits_and_can_be_taken_out(visit) -> None:
     pages = [visit("?tab=train"), visit("?tab=train")]
     for page, epochs in zip(pages, ("150", "2"), strict=True):
-        page.wait_for_selector(".gk-train[data-ready=form]")
+        page.wait_for_selector(".gk-train[data-ready=form][data-texts]")
         page.fill("input[name=epochs]", epochs)
         page.fill("input[name=run]", f"queue-{time.time_ns()}")
         page.click(".gk-start")
