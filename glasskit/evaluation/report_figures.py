@@ -63,13 +63,15 @@ def trade_figure(table: Table) -> go.Figure | None:
         x = table.cell(name, by_key["image_to_text_r10"])
         y = table.cell(name, by_key["acceptable_top1"])
         colour = SERIES[number % len(SERIES)]
+        # From the ninth model on colours come again, with other shapes than before.
+        shape = SHAPES[(number + number // len(SERIES)) % len(SHAPES)]
         figure.add_trace(
             go.Scatter(
                 x=[100 * x.value],
                 y=[100 * y.value],
                 name=name,
                 mode="markers",
-                marker={"size": 14, "color": colour, "symbol": SHAPES[number % len(SHAPES)]},
+                marker={"size": 14, "color": colour, "symbol": shape},
                 error_x=_whisker(x, colour),
                 error_y=_whisker(y, colour),
                 hovertemplate="%{x:.1f}% captions, %{y:.1f}% concepts",
