@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette: told apart with every common colour blindness, on white and on black.
 BLUE, ORANGE, GREY = "#3b8fd0", "#e08a1e", "#8b929c"
 SERIES = (GREY, BLUE, ORANGE, "#1fa37c", "#c878a6", "#d2601a", "#9b87d6", "#b3a12a")
-SHAPES = ("circle", "square", "diamond", "triangle-up", "cross", "star", "x", "triangle-down")
+SHAPES = {
+    "circle": "●",
+    "square": "■",
+    "diamond": "◆",
+    "triangle-up": "▲",
+    "cross": "✚",
+    "star": "★",
+    "x": "✖",
+    "triangle-down": "▼",
+}
+"""Plotly's symbols, and the letters that look like them."""
 LOOK = {BETTER: (BLUE, "triangle-up"), WORSE: (ORANGE, "triangle-down"), "": (GREY, "circle")}
 
 
@@ -53,6 +63,12 @@ def measure_figure(table: Table, measure: Measure) -> go.Figure:
     return figure
 
 
+def look(number: int) -> tuple[str, str]:
+    """Colour and shape of a model; from the ninth on colours come again with other shapes."""
+    shapes = list(SHAPES)
+    return SERIES[number % len(SERIES)], shapes[(number + number // len(SERIES)) % len(shapes)]
+
+
 def trade_figure(table: Table) -> go.Figure | None:
     """What a model gains on concepts against what it keeps on captions; None without both."""
     by_key = {measure.key: measure for measure in table.measures}
@@ -62,21 +78,21 @@ def trade_figure(table: Table) -> go.Figure | None:
     for number, name in enumerate(table.names):
         x = table.cell(name, by_key["image_to_text_r10"])
         y = table.cell(name, by_key["acceptable_top1"])
-        colour = SERIES[number % len(SERIES)]
+        colour, shape = look(number)
         figure.add_trace(
             go.Scatter(
                 x=[100 * x.value],
                 y=[100 * y.value],
                 name=name,
                 mode="markers",
-                marker={"size": 14, "color": colour, "symbol": SHAPES[number % len(SHAPES)]},
+                marker={"size": 14, "color": colour, "symbol": shape},
                 error_x=_whisker(x, colour),
                 error_y=_whisker(y, colour),
                 hovertemplate="%{x:.1f}% captions, %{y:.1f}% concepts",
             )
         )
     figure.update_layout(
-        height=460,
+        height=420,
         margin={"l": 8, "r": 16, "t": 8, "b": 8},
         xaxis={
             "title": {"text": "Caption R@10"},
@@ -90,7 +106,7 @@ def trade_figure(table: Table) -> go.Figure | None:
             "zeroline": False,
             "automargin": True,
         },
-        legend={"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0},
+        showlegend=False,  # names stand below as text, which wraps on a phone
     )
     return figure
 

@@ -11,8 +11,10 @@ from plotly.offline import get_plotlyjs
 
 from glasskit.evaluation.comparison import Cell, Flip
 from glasskit.evaluation.report_figures import (
+    SHAPES,
     concept_figure,
     figure_json,
+    look,
     measure_figure,
     trade_figure,
 )
@@ -122,10 +124,14 @@ def _trade(report: Report) -> str:
     figure = trade_figure(report.table)
     if figure is None or len(report.table.names) < 2:
         return ""
+    key = ""
+    for number, name in enumerate(report.table.names):
+        colour, shape = look(number)
+        key += f'<li><span style="color:{colour}">{SHAPES[shape]}</span> {escape(name)}</li>'
     return (
         "<section><h2>Concepts against captions</h2>"
         '<p class="note">Up: more concepts recognised. Right: more captions found. Lines are 95% '
-        f"intervals.</p><figure>{_figure(figure)}</figure></section>"
+        f'intervals.</p><figure>{_figure(figure)}<ul class="key">{key}</ul></figure></section>'
     )
 
 

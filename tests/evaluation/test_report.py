@@ -17,6 +17,8 @@ from glasskit.data.images import FolderImages
 from glasskit.errors import InputError
 from glasskit.evaluation import Evaluation, measure_embeddings, report_evaluations
 from glasskit.evaluation.comparison import compare, concept_changes, flips
+from glasskit.evaluation.report import _names
+from glasskit.evaluation.report_figures import trade_figure
 
 DATASET = made_up(each=12)
 NASTY = "<b>run</b> | `x`"
@@ -101,6 +103,22 @@ def test_markdown_and_json_say_the_same(
     assert "\\<b\\>run" in text
     with pytest.raises(InputError, match=r"\.html or \.md or \.json"):
         report.write(tmp_path / "r.txt")
+
+
+def test_many_models_look_different_in_the_trade_figure(
+    both: tuple[Evaluation, Evaluation],
+) -> None:
+    figure = trade_figure(compare([(f"model {i}", both[0]) for i in range(12)]))
+    assert figure is not None
+    looks = {(trace.marker.color, trace.marker.symbol) for trace in figure.data}
+    assert len(looks) == 12
+
+
+def test_a_run_is_shown_by_the_last_part_of_its_path_if_that_tells_it_apart(tmp_path: Path) -> None:
+    for name in ("a/clip", "a/grouped", "b/clip"):
+        (tmp_path / name).mkdir(parents=True)
+    given = ["lite0-minilm", *(str(tmp_path / name) for name in ("a/clip", "a/grouped", "b/clip"))]
+    assert _names(given) == ["lite0-minilm", given[1], "grouped", given[3]]
 
 
 def test_bad_entries(both: tuple[Evaluation, Evaluation]) -> None:
