@@ -6,6 +6,7 @@ is kept on disk, so that only the first fit of an installation waits; ``warm`` d
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
@@ -77,10 +78,11 @@ def fit(
     umap_class = load_umap()
     if near is not None:
         settings["precomputed_knn"] = near
+    told = _Told(progress)
     if progress is not None:
         settings["tqdm_kwds"] = {
             "disable": False,
-            "file": _Told(progress),
+            "file": told,
             "bar_format": "{n_fmt}/{total_fmt}",
             "mininterval": 0.2,
         }
@@ -90,7 +92,12 @@ def fit(
         # And that it takes places to start from as they are, and neighbours without an index.
         warnings.filterwarnings("ignore", category=UserWarning, module="umap")
         init = "spectral" if start is None else np.asarray(start, np.float32)
-        return umap_class(init=init, **settings).fit_transform(vectors)
+        try:
+            return umap_class(init=init, **settings).fit_transform(vectors)
+        except BaseException:
+            if told.stopped:
+                _free_bars()
+            raise
 
 
 def warm() -> None:
@@ -161,16 +168,33 @@ def largest(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.take_along_axis(place, order, axis=1), np.take_along_axis(found, order, axis=1)
 
 
+def _free_bars() -> None:
+    """Release the lock of tqdm's bars, which a bar keeps when what it writes to raises.
+
+    Kept, it would stop the next bar in another thread of this process, whoever draws it.
+    """
+    from tqdm import tqdm
+
+    with contextlib.suppress(
+        RuntimeError, AssertionError
+    ):  # not ours: the bar was closing and released it
+        tqdm.get_lock().release()
+
+
 class _Told:
     """The file that umap-learn's bar is written to: "12/200" becomes a call of progress."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
+        self.stopped = False
 
     def write(self, text: str) -> None:
         found = re.search(r"(\d+)/(\d+)", text)
-        if found:
-            self._progress(int(found[1]), int(found[2]))
+        if not found or self._progress is None or self.stopped:
+            return
+        self.stopped = True  # unless progress returns
+        self._progress(int(found[1]), int(found[2]))
+        self.stopped = False
 
     def flush(self) -> None:
         """Nothing waits here; a bar asks for it."""

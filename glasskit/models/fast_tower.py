@@ -10,6 +10,7 @@ import os
 import warnings
 from pathlib import Path
 from queue import Queue
+from threading import Lock
 from typing import Any
 
 import torch

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from io import StringIO
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 
 import numpy as np
@@ -135,6 +137,22 @@ class CancelledError(Exception):
 
 
 @pytest.mark.slow
+def test_after_a_cancelled_fit_other_bars_can_be_drawn() -> None:
+    from tqdm import tqdm
+
+    def cancel(done: int, total: int) -> None:
+        raise CancelledError
+
+    with pytest.raises(CancelledError):
+        project(clouds(90), progress=cancel)
+    drawn = []
+    bar = Thread(target=lambda: drawn.extend(tqdm(range(3), disable=False, file=StringIO())))
+    bar.daemon = True
+    bar.start()
+    bar.join(20)
+    assert drawn == [0, 1, 2]
+
+
 def test_a_fit_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
     def cancel(done: int, total: int) -> None:
         if done * 4 >= total:

@@ -18,7 +18,7 @@ from glasskit.models.fast_tower import FastImageTower
 signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
 trunk = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
 towers = [FastImageTower(trunk, "toy")]
-assert towers[0].compiled is not None
+assert towers[0].fast
 print(tuple(towers[0](torch.zeros(1, 3, 224, 224)).shape))
 thread = threading.Thread(target=lambda: (towers.clear(), gc.collect()))
 thread.start()
