@@ -146,16 +146,16 @@ def test_only_jpegs_come_smaller_and_they_stand_upright() -> None:
     exif[0x0112] = 6  # turned by a quarter
     file = io.BytesIO()
     noisy(400, 200).save(file, "JPEG", exif=exif)
-    assert decode_image(file.getvalue(), side=16).size == (50, 100)
+    assert decode_image(file.getvalue(), side=8).size == (50, 100)
 
 
 def test_a_smaller_decoding_gives_nearly_the_same_vector(lite0: GlassModel) -> None:
-    data = [as_jpeg(noisy(1400, 1000, seed)) for seed in range(2)]
+    data = [as_jpeg(noisy(2000, 1800, seed)) for seed in range(2)]
     assert lite0.image_side == 224
     small = lite0.image_tower([decode_image(d, side=224) for d in data])
     full = lite0.image_tower([decode_image(d) for d in data])
     cosine = torch.nn.functional.cosine_similarity(small, full)
-    assert 0.99 < float(cosine.min()) < 1
+    assert 0.99 < float(cosine.min()) < 1, "white noise, the worst case"
 
 
 def test_half_precision_is_kept_apart(lite0: GlassModel, monkeypatch: pytest.MonkeyPatch) -> None:
