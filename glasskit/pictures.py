@@ -17,10 +17,11 @@ MAX_PIXELS = 50_000_000
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
 """Endings of the files that are taken for pictures."""
 
-MARGIN = 2
+MARGIN = 4
 """A JPEG is decoded at a half, a quarter or an eighth only where that leaves so many times the
-pixels a side that a model takes: any smaller picture gives the same vector as before, bit for bit,
-and a larger one still gets most of its reduction from the model's own, finer filter."""
+pixels a side that a model takes. At 224 pixels a shorter side below 1792 is read in full and gives
+the same vector as ever, bit for bit. Larger ones, lite0-minilm, cosine to a full decoding: above
+0.9997 on mosaics of photographs (0.997 with 2 in the place of 4, 0.96 with 1); 0.996 on noise."""
 
 
 def open_image(path: str | Path, side: int = 0) -> Image.Image:

@@ -92,7 +92,7 @@ def test_two_processes_have_the_rows_of_one_and_go_on_after_kills(shards: Path, 
     assert not (killed / "vectors.safetensors").exists()
     before = sum(path.stat().st_size for path in (killed / ".parts").glob("*.f32"))
     assert before > 0
-    embed(str(shards), killed)  # one process goes on with what two began
+    finish(*launch(1, embed, str(shards), killed))  # one process goes on with what two began
     same(rows_of(one), rows_of(killed), 1e-6)
 
 

@@ -92,7 +92,7 @@ def test_only_so_much_is_under_way() -> None:
 
 
 def test_who_stops_reading_leaves_no_work_and_no_thread() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     done = []
     for number in ahead(iter(int, 1), done.append, 8):  # endless
         assert number is None
@@ -101,10 +101,9 @@ def test_who_stops_reading_leaves_no_work_and_no_thread() -> None:
     for number in read_ahead(iter(int, 1), 8):
         assert number == 0
         break
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread() and not thread.daemon:
-            thread.join(5)
-    assert threading.active_count() <= before + 1  # the reader ends within its wait
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive()
 
 
 def test_what_a_reader_raises_is_raised_to_its_user() -> None:
@@ -127,7 +126,7 @@ def test_what_a_reader_raises_is_raised_to_its_user() -> None:
         (40, 30, (40, 30)),
         (4 * MARGIN * 16 - 1, 2 * MARGIN * 16 - 1, (4 * MARGIN * 16 - 1, 2 * MARGIN * 16 - 1)),
         (4 * MARGIN * 16, 2 * MARGIN * 16, (2 * MARGIN * 16, MARGIN * 16)),
-        (9 * MARGIN * 16, 8 * MARGIN * 16, (18 * 16 * MARGIN // 16, MARGIN * 16)),
+        (9 * MARGIN * 16, 8 * MARGIN * 16, (9 * MARGIN * 2, MARGIN * 16)),
     ],
 )
 def test_a_jpeg_comes_smaller_only_where_much_is_left(width: int, height: int, size) -> None:
@@ -147,16 +146,16 @@ def test_only_jpegs_come_smaller_and_they_stand_upright() -> None:
     exif[0x0112] = 6  # turned by a quarter
     file = io.BytesIO()
     noisy(400, 200).save(file, "JPEG", exif=exif)
-    assert decode_image(file.getvalue(), side=16).size == (50, 100)
+    assert decode_image(file.getvalue(), side=8).size == (50, 100)
 
 
 def test_a_smaller_decoding_gives_nearly_the_same_vector(lite0: GlassModel) -> None:
-    data = [as_jpeg(noisy(1400, 1000, seed)) for seed in range(2)]
+    data = [as_jpeg(noisy(2000, 1800, seed)) for seed in range(2)]
     assert lite0.image_side == 224
     small = lite0.image_tower([decode_image(d, side=224) for d in data])
     full = lite0.image_tower([decode_image(d) for d in data])
     cosine = torch.nn.functional.cosine_similarity(small, full)
-    assert 0.99 < float(cosine.min()) < 1
+    assert 0.99 < float(cosine.min()) < 1, "white noise, the worst case"
 
 
 def test_half_precision_is_kept_apart(lite0: GlassModel, monkeypatch: pytest.MonkeyPatch) -> None:
