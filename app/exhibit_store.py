@@ -6,10 +6,13 @@ let in after the first, with a sketch in place of the map.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 import numpy as np
@@ -98,17 +101,37 @@ def open_exhibit(
         return done
     place = home(dataset, recipe)
     thumbnails = _thumbnails(dataset, place)
-    with ThreadPoolExecutor(1) as pool:  # small pictures are drawn beside the model's work
-        drawn = None
-        if thumbnails is not None and not thumbnails.complete():
-            report = progress.step(f"{dataset.name}: drawing the pictures", beside=True)
-            drawn = pool.submit(thumbnails.draw, dataset, report)
+    with _drawn_beside(dataset, thumbnails, progress):
         stored = read_arrays(place.views)
         if stored is None:
             stored = _built(dataset, recipe, place, progress, maps)
-        if drawn is not None:
-            drawn.result()
     return _exhibit(dataset, place, stored, thumbnails)
+
+
+@contextmanager
+def _drawn_beside(
+    dataset: GroupedDataset, thumbnails: Thumbnails | None, progress: Progress
+) -> Iterator[None]:
+    """Small pictures are drawn while the body runs, which ends when they are all there.
+
+    By a process of its own: a thread would wait for Python's lock after every step of Pillow.
+    """
+    if thumbnails is None or thumbnails.complete():
+        yield
+        return
+    report = progress.step(f"{dataset.name}: drawing the pictures", beside=True)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        drawn = pool.submit(thumbnails.draw, dataset)
+
+        def watch() -> None:
+            while not drawn.done():
+                report(min(thumbnails.drawn(), thumbnails.count - 1), thumbnails.count)
+                wait([drawn], timeout=0.5)
+
+        Thread(target=watch, name="watch", daemon=True).start()
+        yield
+        drawn.result()
+        report(thumbnails.count, thumbnails.count)
 
 
 def _built(

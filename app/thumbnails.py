@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +44,11 @@ class Thumbnails:
         """Whether they have all been drawn."""
         return (self.folder / "complete").is_file()
 
-    def draw(self, dataset: GroupedDataset, progress: Callable[[int, int], None]) -> None:
+    def drawn(self) -> int:
+        """How many single pictures are there."""
+        return sum(1 for _ in self.folder.glob("[0-9]*.webp"))
+
+    def draw(self, dataset: GroupedDataset) -> None:
         """Draw them all; an interrupted drawing begins again.
 
         Raises:
@@ -65,5 +68,4 @@ class Thumbnails:
                 rows = -(-(place + 1) // COLUMNS)
                 part = sheet.crop((0, 0, COLUMNS * EDGE, rows * EDGE))
                 part.save(self.folder / f"sheet{index // EACH}.webp", quality=84, method=2)
-            progress(index + 1, self.count)
         (self.folder / "complete").touch()
