@@ -26,7 +26,8 @@
 #
 # **Before you start.** Notebooks 1 and 3. A mean and a cosine are all the mathematics.
 #
-# **Running time.** About 45 s on two cores, half of it UMAP compiling itself.
+# **Running time.** About 45 s on two cores, half of it UMAP compiling itself, after notebook 1 has
+# embedded the pictures; else a minute or two more.
 
 # %%
 import tempfile
