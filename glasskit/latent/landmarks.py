@@ -43,7 +43,8 @@ def landmark_fit(
 ) -> np.ndarray:
     """(n, 2) places of (n, L) unit vectors on UMAP's own scale; arguments as of ``fitting.fit``.
 
-    Where ``start`` is given, steps 1 and 2 are left out; ``landmarks`` are ``LANDMARKS`` where None.
+    Where ``start`` is given, steps 1 and 2 are left out. As many as ``LANDMARKS`` are taken where
+    no number is given, and all vectors where there are fewer.
     """
     told = Stages(progress, 3)
     count = min(landmarks or LANDMARKS, len(vectors))
