@@ -35,7 +35,7 @@ def landmark_fit(
     vectors: np.ndarray,
     *,
     start: np.ndarray | None = None,
-    landmarks: int = LANDMARKS,
+    landmarks: int | None = None,
     neighbours: int,
     min_dist: float,
     seed: int,
@@ -43,10 +43,12 @@ def landmark_fit(
 ) -> np.ndarray:
     """(n, 2) places of (n, L) unit vectors on UMAP's own scale; arguments as of ``fitting.fit``.
 
-    Where ``start`` is given, steps 1 and 2 are left out.
+    Where ``start`` is given, steps 1 and 2 are left out. As many as ``LANDMARKS`` are taken where
+    no number is given, and all vectors where there are fewer.
     """
     told = Stages(progress, 3)
-    chosen = np.random.default_rng(seed).choice(len(vectors), landmarks, replace=False)
+    count = min(landmarks or LANDMARKS, len(vectors))
+    chosen = np.random.default_rng(seed).choice(len(vectors), count, replace=False)
     chosen.sort()
     settings = {"neighbours": neighbours, "min_dist": min_dist, "seed": seed}
     if start is None:
