@@ -53,7 +53,7 @@ def image_features(
     side = model.image_side
 
     def compute(rows: Sequence[int]) -> Iterator[Tensor]:
-        size = None if model.device.type == "cuda" else min(BLOCK, 32)
+        size = None if model.device.type == "cuda" else min(BLOCK, 16)
         batches = model.image_batches(rows, lambda i: dataset.image(i, side), size)
         return (features for _, features in batches)
 

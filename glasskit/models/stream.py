@@ -47,9 +47,9 @@ def tower_batches(
         model: whose image tower and preprocessing are used.
         items: what stands for the pictures; read as far as is decoded ahead, so it may be endless.
         load: an item to an RGB picture; called in threads. What it raises is raised here.
-        batch_size: B; 32, or 256 on a GPU.
+        batch_size: B; 16, or 256 on a GPU.
     """
-    size = batch_size or (256 if model.device.type == "cuda" else 32)
+    size = batch_size or (256 if model.device.type == "cuda" else 16)
     prepare = Preparation(model.preprocess)
 
     def one(item: T) -> tuple[T, Tensor]:

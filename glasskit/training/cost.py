@@ -23,9 +23,9 @@ COLLECTIONS = {
 }
 """Pictures of public collections; of those on the web a share can no longer be fetched."""
 
-CPU_RATE = 60.0
-"""Pictures a second through lite0-minilm, end to end from JPEG files, on 2 cores: measured by
-`make bench`, section embedding, whose table also says on which files."""
+CPU_RATE = 39.0
+"""Pictures a second through lite0-minilm, end to end from JPEG files, on 2 cores of a
+shared machine: median of five rounds on JPEGs of 256 to 640 pixels, 79 kB each."""
 
 DECODED = 330.0
 """JPEGs of 500 x 375 pixels that a core decodes in a second, by Pillow: measured."""

@@ -28,7 +28,7 @@ from tests.benchmarks.table import BenchRow, interleaved, markdown, median_ratio
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared/data/coco-concepts/images"
 FILES, READY, SLOW = 192, 128, 16
-BATCH = 32
+BATCH = 16
 ROUNDS = 5
 SIDES = (256, 500, 640, 640)
 
