@@ -1,8 +1,8 @@
 """What the measures cost at 100,000 pictures, and lite0-minilm on HierarCaps and SugarCrepe.
 
-The synthetic pictures are as hard as real ones: the own caption is among the ten nearest of 100,000
-for about one picture in ten. Retrieval drops a query once ten others are ahead, so its time grows
-with R@10; no n x n matrix is held at any R@10.
+The synthetic pictures are hard: the own caption is among the ten nearest of 100,000 for about one
+picture in thirty. Retrieval drops a query once ten others are ahead, so its time grows with R@10;
+no n x n matrix is held at any R@10.
 
 The trained model is lite0-minilm after the grouped objective on coco-concepts (its train split).
 HierarCaps and SugarCrepe are read from ``../shared/data`` and left out where it is missing.

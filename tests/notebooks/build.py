@@ -29,8 +29,8 @@ WIDTH = 960
 SCALE = 1.5
 TIMEOUT = 600
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# No jupytext pairing: JupyterLab would refuse a notebook that is newer than its source.
 METADATA = {
-    "jupytext": {"formats": "ipynb,py:percent"},
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
