@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import evaluation, losses, recognition, training
+from tests.benchmarks import app, embedding, evaluation, losses, maps, recognition, search, training
 from tests.benchmarks.report import Section, disagreements, environment, read, write
 from tests.benchmarks.table import BenchRow
 
@@ -21,6 +21,10 @@ SECTIONS: dict[str, Callable[[], list[BenchRow] | str]] = {
     "losses": losses.run,
     "training": training.run,
     "evaluation": evaluation.run,
+    "embedding": embedding.run,
+    "search": search.run,
+    "maps": maps.run,
+    "app": app.run,
 }
 
 
