@@ -21,7 +21,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import convert_outputs_to_fp32
 from torch import Tensor, nn
-from torch.distributed import all_reduce
+from torch.distributed import all_gather, all_reduce
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
@@ -64,7 +64,17 @@ def local(tensor: Tensor) -> Tensor:
 
 def whole(tensor: Tensor) -> Tensor:
     """All of a tensor; every process has to ask at the same place."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    if not isinstance(tensor, DTensor):
+        return tensor
+    # Rows are dealt in equal parts, the last ones less or none. `DTensor.full_tensor` does the same
+    # by another collective, which was once seen to hang in gloo.
+    group, own = tensor.device_mesh.get_group(), tensor.to_local()
+    rows = -(-tensor.shape[0] // group.size())
+    padded = own.new_zeros(rows, *tensor.shape[1:])
+    padded[: own.shape[0]] = own
+    parts = [torch.empty_like(padded) for _ in range(group.size())]
+    all_gather(parts, padded, group=group)
+    return torch.cat(parts)[: tensor.shape[0]]
 
 
 def part(values: Tensor, like: Tensor) -> Tensor:

@@ -7,15 +7,15 @@ import torch
 
 from glasskit.losses.batch import GroupedBatch
 from tests.benchmarks.training import SUBJECT, PlainClip, Towers, towers
-from tests.training.toys import tiny_open_clip
+from tests.training.toys import register_tiny
 
 
 def test_the_rows_for_a_gpu_come_from_code_that_runs():
-    name = tiny_open_clip().base
-    size = Towers(name, 3, 2, steps=2, precision="fp32", device="cpu", workers=1)
+    register_tiny("small-vit")
+    size = Towers("small-vit/random", 3, 2, steps=2, precision="fp32", device="cpu", workers=1)
     rows = towers(2, size)
     assert [(row.section, row.name) for row in rows] == [
-        (f"toy-vit, 6 pairs, fp32, {pictures}", name)
+        (f"small-vit, 6 pairs, fp32, {pictures}", name)
         for pictures in ("pictures on the device", "JPEG files by 1 workers")
         for name in (SUBJECT, "same loop, open_clip ClipLoss")
     ]

@@ -138,18 +138,26 @@ def toy_model(dropout: float = 0.0) -> GlassModel:
 TINY = {
     "embed_dim": 16,
     "vision_cfg": {"image_size": 16, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
-    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+    "text_cfg": {"context_length": 32, "width": 32, "heads": 2, "layers": 2},
 }
 
 
 def tiny_open_clip() -> GlassModel:
     """A small vision transformer of open_clip, with the same random weights every time."""
-    with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():
-        file = Path(folder) / "toy-vit.json"
-        file.write_text(json.dumps(TINY))
-        open_clip.add_model_config(file)
+    register_tiny("toy-vit", words=256)
+    with torch.random.fork_rng():
         torch.manual_seed(0)
-        return load_model("toy-vit/random", device="cpu")
+        model = load_model("toy-vit/random", device="cpu")
+    model.tokenizer = tokenise  # bytes, for so small a vocabulary
+    return model
+
+
+def register_tiny(name: str, words: int = 49408) -> None:
+    """Tell open_clip of the small architecture, by default with the vocabulary of its tokenizer."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{name}.json"
+        file.write_text(json.dumps(TINY | {"text_cfg": TINY["text_cfg"] | {"vocab_size": words}}))
+        open_clip.add_model_config(file)
 
 
 def toy_features() -> Features:
