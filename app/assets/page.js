@@ -8,15 +8,19 @@ GlassKit.masthead = (element) => {
     GlassKit.remember({ __theme: dark ? "dark" : "light" });
   };
   const wished = new URLSearchParams(location.search).get("tab");
-  // Gradio draws its tabs twice (once to measure them) and listens to them a moment later.
+  // Gradio draws its tabs more than once while it starts, each time with its own choice: ours has
+  // held when it has stood for a while, or when the visitor has chosen another.
+  let chosen = false, held = 0;
+  document.addEventListener("pointerdown", (event) => { chosen = chosen || Boolean(event.target.closest("[role=tab]")); });
   const open = (tries) => {
+    if (chosen || held > 25 || !tries) return;
     const tab = [...document.querySelectorAll("button[role=tab]")].find((button) =>
       button.textContent.trim().toLowerCase() === wished && button.offsetParent);
-    if (tab?.getAttribute("aria-selected") === "true") return;
-    tab?.click();
-    if (tries) setTimeout(open, 80, tries - 1);
+    held = tab?.getAttribute("aria-selected") === "true" ? held + 1 : 0;
+    if (!held) tab?.click();
+    setTimeout(open, 80, tries - 1);
   };
-  if (wished) open(100);
+  if (wished) open(250);
 };
 
 // Runs once the element is on the screen: a tab that nobody opens asks the server for nothing.
