@@ -8,19 +8,21 @@ GlassKit.masthead = (element) => {
     GlassKit.remember({ __theme: dark ? "dark" : "light" });
   };
   const wished = new URLSearchParams(location.search).get("tab");
-  // Gradio draws its tabs more than once while it starts, each time with its own choice: ours has
-  // held when it has stood for a while, or when the visitor has chosen another.
-  let chosen = false, held = 0;
-  document.addEventListener("pointerdown", (event) => { chosen = chosen || Boolean(event.target.closest("[role=tab]")); });
-  const open = (tries) => {
-    if (chosen || held > 25 || !tries) return;
+  // Gradio draws its tabs more than once while it starts, each time with its own choice: ours holds
+  // until the visitor does something.
+  let waiting = 0;
+  const open = () => {
+    waiting = 0;
     const tab = [...document.querySelectorAll("button[role=tab]")].find((button) =>
       button.textContent.trim().toLowerCase() === wished && button.offsetParent);
-    held = tab?.getAttribute("aria-selected") === "true" ? held + 1 : 0;
-    if (!held) tab?.click();
-    setTimeout(open, 80, tries - 1);
+    if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
   };
-  if (wished) open(250);
+  const watch = new MutationObserver(() => { waiting = waiting || setTimeout(open, 100); });
+  const leave = () => { watch.disconnect(); clearTimeout(waiting); };
+  if (!wished) return;
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, leave, { capture: true, once: true });
+  watch.observe(document.body, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
+  open();
 };
 
 // Runs once the element is on the screen: a tab that nobody opens asks the server for nothing.

@@ -107,7 +107,8 @@ def wait_until_ready(address: str, process: subprocess.Popen, log: Path) -> None
                 state = json.load(answer)
         except OSError:
             state = {}
-        if state.get("ready") and not state["unfinished"]:  # no sketch that changes under a test
+        # No sketch that changes under a test, and no models that are still loading beside it.
+        if state.get("ready") and state["warm"] and not state["unfinished"]:
             return
         time.sleep(0.5)
     pytest.fail(f"the app was not ready in nine minutes; it said {state}")
@@ -140,7 +141,7 @@ def visit(chromium, app: str, request: pytest.FixtureRequest) -> Iterator:
         context = chromium.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on(
             "request",

@@ -252,7 +252,7 @@ def test_stop_a_run_go_on_and_compare_it(visit) -> None:
     assert steps[0] > 1
     kept.locator("input").check()
     names = page.locator(".gk-top1 text.gk-name")
-    assert name in " ".join(names.all_inner_texts())
+    assert name in " ".join(names.all_text_contents())
     points = page.locator(".gk-top1 path").first.get_attribute("d")
     assert points.count("L") > epochs, "the curve lost what came before the stop"
     page.keep("train-resumed")

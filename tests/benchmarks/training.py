@@ -46,6 +46,7 @@ from tests.benchmarks.table import (
     markdown,
     median_ratio,
     processor_seconds,
+    ratio_spread,
     wall_seconds,
 )
 
@@ -251,7 +252,8 @@ def _rows(section: str, times: dict[str, list[float]], pairs: int) -> list[Bench
         middle = statistics.median(values)
         note = f"{1 / middle:,.1f} steps/s, {pairs / middle:,.0f} pairs/s"
         ratio = median_ratio(values, times[SUBJECT])
-        rows.append(BenchRow(section, name, middle, (min(values), max(values)), ratio, None, note))
+        spread, range_ = (min(values), max(values)), ratio_spread(values, times[SUBJECT])
+        rows.append(BenchRow(section, name, middle, spread, ratio, range_, note=note))
     return rows
 
 
