@@ -46,7 +46,7 @@ test: export OMP_NUM_THREADS := 1
 test: $(STAMP) chromium
 	$(BIN)/python -m pytest $(PARALLEL) $(filter-out $(HEAVY),$(wildcard tests/*/ tests/test_*.py))
 	$(BIN)/python -m pytest $(PARALLEL) $(HEAVY)
-	$(BIN)/python -m pytest $(PARALLEL) --nbval-lax --nbval-current-env --nbval-cell-timeout=120 \
+	$(BIN)/python -m pytest $(PARALLEL) --nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
 	  --nbval-sanitize-with=tests/notebooks/sanitize.cfg notebooks
 
 lab: $(STAMP)
