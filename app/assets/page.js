@@ -8,20 +8,17 @@ GlassKit.masthead = (element) => {
     GlassKit.remember({ __theme: dark ? "dark" : "light" });
   };
   const wished = new URLSearchParams(location.search).get("tab");
-  // Gradio draws its tabs more than once while it starts, each time with its own choice: ours holds
-  // until the visitor does something.
-  let waiting = 0;
+  if (!wished) return;
+  // Gradio draws its tabs more than once while it starts, each time with its own choice, and takes no
+  // click before it has attached its handlers: ours is asked for until the visitor does something.
   const open = () => {
-    waiting = 0;
     const tab = [...document.querySelectorAll("button[role=tab]")].find((button) =>
       button.textContent.trim().toLowerCase() === wished && button.offsetParent);
     if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
   };
-  const watch = new MutationObserver(() => { waiting = waiting || setTimeout(open, 100); });
-  const leave = () => { watch.disconnect(); clearTimeout(waiting); };
-  if (!wished) return;
-  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, leave, { capture: true, once: true });
-  watch.observe(document.body, { subtree: true, childList: true, attributeFilter: ["aria-selected"] });
+  const asking = setInterval(open, 150);
+  for (const kind of ["pointerdown", "keydown"])
+    addEventListener(kind, () => clearInterval(asking), { capture: true, once: true });
   open();
 };
 
