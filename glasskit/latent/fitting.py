@@ -103,7 +103,8 @@ def fit(
 def warm() -> None:
     """Compile UMAP, or load what was compiled, by a map of 64 points: half a minute or 5 seconds.
 
-    The app calls it in a thread of its own while it reads pictures.
+    For whoever wants the first map of an installation at once. The app does not call it: the
+    process that draws its maps compiles what it needs.
     """
     vectors = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
     fit(vectors, neighbours=5, min_dist=0.1, seed=0, epochs=2)
