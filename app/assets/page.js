@@ -1,25 +1,19 @@
 // Small things that every tab uses.
 window.GlassKit = window.GlassKit || {};
 
-// The button that switches between light and dark, and the tab that the address asks for.
+// The button that switches between light and dark.
 GlassKit.masthead = (element) => {
   element.querySelector(".gk-shade").onclick = () => {
     const dark = document.body.classList.toggle("dark");
     GlassKit.remember({ __theme: dark ? "dark" : "light" });
   };
+};
+
+// What Gradio is to change once it stands: the tab that the address wants. Clicks by a script instead,
+// on tabs that Gradio is still drawing, left all of them dead.
+GlassKit.wishedTab = (known) => {
   const wished = new URLSearchParams(location.search).get("tab");
-  if (!wished) return;
-  // Gradio draws its tabs more than once while it starts, each time with its own choice, and takes no
-  // click before it has attached its handlers: ours is asked for until the visitor does something.
-  const open = () => {
-    const tab = [...document.querySelectorAll("button[role=tab]")].find((button) =>
-      button.textContent.trim().toLowerCase() === wished && button.offsetParent);
-    if (tab && tab.getAttribute("aria-selected") !== "true") tab.click();
-  };
-  const asking = setInterval(open, 150);
-  for (const kind of ["pointerdown", "keydown"])
-    addEventListener(kind, () => clearInterval(asking), { capture: true, once: true });
-  open();
+  return known.includes(wished) ? { selected: wished, __type__: "update" } : { __type__: "update" };
 };
 
 // Runs once the element is on the screen: a tab that nobody opens asks the server for nothing.

@@ -76,6 +76,7 @@ def serve(port: int, points: int) -> None:
     async def run() -> None:
         await entrance.open(rooms)
         progress.finish()
+        progress.warmed()  # its words need no model
         config = uvicorn.Config(entrance, "127.0.0.1", port, log_level="warning", lifespan="on")
         await uvicorn.Server(config).serve()
 
