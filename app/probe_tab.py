@@ -101,9 +101,10 @@ def build(museum: Museum) -> None:
 
     inputs = [picture, name, phrase, sign, candidates]
     quiet = {"api_visibility": "private", "show_progress": "minimal"}
-    gr.on([ask.click, phrase.submit, candidates.submit], respond, inputs, answer, **quiet)
-    picture.upload(respond, inputs, answer, **quiet)
-    examples.pick(picked, [name], [picture, phrase], **quiet).then(respond, inputs, answer, **quiet)
+    # One event for all: what was asked last is what is answered last.
+    asked = [ask.click, phrase.submit, candidates.submit, picture.change]
+    gr.on(asked, respond, inputs, answer, trigger_mode="always_last", **quiet)
+    examples.pick(picked, [name], [picture, phrase], **quiet)
 
     def changed(name: str) -> tuple[str, str]:
         try:
@@ -141,7 +142,7 @@ def _answer(
     elif phrase:
         vectors = comparison.text_vectors(phrase)
     else:
-        raise InputError("give a picture or a phrase: there is nothing to ask about yet")
+        return _empty()
     both = comparison.concepts(vectors, names, k=MAX_CANDIDATES)
     title, searched = "Nearest pictures", vectors
     if picture is not None and phrase:
