@@ -13,11 +13,11 @@ from typing import Protocol
 
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor
 
 from glasskit.models.cache import cache_folder
 from glasskit.models.glass_model import GlassModel, Progress
+from glasskit.models.shipped import TEXTS, shipped_rows
 from glasskit.models.store import FeatureStore
 
 BLOCK = 128
@@ -40,26 +40,26 @@ def image_features(
 ) -> Tensor:
     """(n, F) float32 image-tower features of a data set's pictures, in its order.
 
-    Features that ship with the data set are used when they are of this very tower; else those on
-    disk; the rest are computed and kept.
+    Features that ship with the data set are used when they are of this very tower and of every
+    picture; else those on disk; the rest are computed and kept.
 
     Raises:
         InputError: a picture is missing or broken; the line names it.
     """
-    shipped = _shipped(model, dataset)
-    if shipped is not None:
-        return shipped
-
+    names = [dataset.key(i) for i in range(len(dataset))]
+    shipped = shipped_rows(dataset.features, model.tower_hash, names)
+    if len(shipped) == len(names):  # not one picture need be here
+        return _stacked(shipped, names, model.image_width)
     side = model.image_side
 
     def compute(rows: Sequence[int]) -> Iterator[Tensor]:
-        size = None if model.device.type == "cuda" else min(BLOCK, 16)
-        batches = model.image_batches(rows, lambda i: dataset.image(i, side), size)
+        batches = model.image_batches(rows, lambda i: dataset.image(i, side))
         return (features for _, features in batches)
 
     keys = [dataset.fingerprint(i) for i in range(len(dataset))]
     kind = "images" if model.precision == "fp32" else f"images-{model.precision}"
-    return _cached(_store(model, kind, model.image_width), keys, compute, progress)
+    found = _cached(_store(model, kind, model.image_width), keys, {}, compute, progress)
+    return _stacked(found, keys, model.image_width)
 
 
 def text_features(
@@ -72,9 +72,10 @@ def text_features(
         for block in (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)):
             yield model.text_tower([distinct[i] for i in block])
 
-    features = _cached(_store(model, "texts", model.text_width), distinct, compute, progress)
-    place = {text: i for i, text in enumerate(distinct)}
-    return features[torch.tensor([place[text] for text in texts], dtype=torch.long)]
+    store = _store(model, "texts", model.text_width)
+    found = shipped_rows(TEXTS, model.tower_hash, distinct)
+    found = _cached(store, distinct, found, compute, progress)
+    return _stacked(found, texts, model.text_width)
 
 
 @torch.inference_mode()
@@ -95,45 +96,18 @@ def embed_texts(
     return model.embed_text_features(features.to(model.device)).cpu()
 
 
-def write_features(file: Path, model: GlassModel, keys: Sequence[str], features: Tensor) -> None:
-    """Write features that can ship with a data set: float16, with keys and the tower's hash."""
-    save_file(
-        {"features": features.half().contiguous()},
-        file,
-        metadata={"tower_hash": model.tower_hash, "keys": "\n".join(keys)},
-    )
-
-
-def _shipped(model: GlassModel, dataset: Pictures) -> Tensor | None:
-    """Features from the data set's own file where it is of this tower and has every record."""
-    if dataset.features is None:
-        return None
-    from safetensors import safe_open
-
-    with safe_open(dataset.features, "pt") as file:
-        metadata = file.metadata()
-        if metadata["tower_hash"] != model.tower_hash:
-            return None
-        place = {key: i for i, key in enumerate(metadata["keys"].split("\n"))}
-        rows = [place.get(dataset.key(i)) for i in range(len(dataset))]
-        if None in rows:
-            return None
-        return file.get_tensor("features").float()[torch.tensor(rows, dtype=torch.long)]
-
-
 def _cached(
     store: FeatureStore,
     keys: Sequence[str],
+    shipped: dict[str, Tensor],
     compute: Callable[[Sequence[int]], Iterator[Tensor]],
     progress: Progress | None,
-) -> Tensor:
-    """Rows from the store; those that it lacks are computed and kept, a block at a time.
+) -> dict[str, Tensor]:
+    """Rows by key: shipped or from the store; others are computed and kept, a block at a time.
 
     What was computed when an error or Ctrl-C comes is kept as well.
     """
-    if not keys:
-        return torch.empty(0, store.width)
-    found = store.read(keys)
+    found = shipped | store.read([key for key in keys if key not in shipped])
     missing = [i for i, key in enumerate(keys) if key not in found]
     done = len(keys) - len(missing)
     if progress is not None:
@@ -161,7 +135,12 @@ def _cached(
                 progress(done, len(keys))
     finally:
         keep()
-    return torch.stack([found[key] for key in keys])
+    return found
+
+
+def _stacked(found: dict[str, Tensor], keys: Sequence[str], width: int) -> Tensor:
+    """(n, F) the rows of the keys, in their order."""
+    return torch.stack([found[key] for key in keys]) if keys else torch.empty(0, width)
 
 
 def _store(model: GlassModel, kind: str, width: int) -> FeatureStore:

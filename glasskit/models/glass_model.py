@@ -231,6 +231,7 @@ class GlassModel(nn.Module):
         """Hexadecimal SHA-256 of the towers' weights: what feature caches are keyed by.
 
         It is computed once; full fine-tuning calls ``towers_changed`` when it has moved the towers.
+        A preprocess counts by its repr; one that is a bare function has another in each process.
         """
         if self._tower_hash is None:
             digest = hashlib.sha256(repr(self.preprocess).encode())

@@ -11,9 +11,12 @@ from PIL import Image
 from torch import Tensor
 
 import glasskit
+from glasskit.data.scenes import load_scenes
 from glasskit.errors import InputError
 from glasskit.models import GlassModel, features
 from glasskit.models.prompts import TEMPLATES, concept_vectors, pool_prompts, prompts
+from glasskit.models.shipped import TEXTS, shipped_rows, write_shipped
+from tests.tools.shipped_features import texts
 
 
 class Pictures:
@@ -41,7 +44,7 @@ class Pictures:
 def counted(lite0: GlassModel, tmp_path: Path, monkeypatch) -> list[int]:
     """An empty cache in blocks of 4, and the number of pictures in each call of the tower."""
     calls: list[int] = []
-    tower = GlassModel.tower
+    tower, batches = GlassModel.tower, GlassModel.image_batches
 
     def counting(self: GlassModel, pixels: Tensor) -> Tensor:
         calls.append(len(pixels))
@@ -51,6 +54,9 @@ def counted(lite0: GlassModel, tmp_path: Path, monkeypatch) -> list[int]:
     monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path))
     monkeypatch.setattr(features, "BLOCK", 4)
     monkeypatch.setattr(GlassModel, "tower", counting)
+    monkeypatch.setattr(
+        GlassModel, "image_batches", lambda m, items, load: batches(m, items, load, 4)
+    )
     monkeypatch.setattr(GlassModel, "tower_jobs", 1)  # one batch after the other can be counted
     return calls
 
@@ -117,11 +123,42 @@ def test_shipped_features_are_those_of_the_pictures(lite0: GlassModel, shared: P
     assert float(cosine.min()) > 0.9999, "float16 features of the same tower"
 
 
+def test_shipped_features_are_those_of_the_drawn_pictures(lite0: GlassModel) -> None:
+    data = glasskit.load_dataset("scenes").select(range(0, 1368, 120))
+    fresh = lite0.image_tower([data.image(i) for i in range(len(data))])
+    kept = features.image_features(lite0, data)
+    assert data.features is not None
+    cosine = torch.nn.functional.cosine_similarity(kept, fresh)
+    assert float(cosine.min()) > 0.9999, "the pictures were changed: make the features anew"
+    assert load_scenes(seed=1).features is None
+
+
+@pytest.mark.parametrize("name", ["scenes", "coco-concepts"])
+def test_shipped_texts_are_all_that_a_data_set_needs(lite0: GlassModel, name: str) -> None:
+    wanted = texts(glasskit.load_dataset(name))
+    kept = shipped_rows(TEXTS, lite0.tower_hash, wanted)
+    assert set(kept) == set(wanted)
+    some = wanted[:: len(wanted) // 20]
+    fresh = lite0.text_tower(some)
+    cosine = torch.nn.functional.cosine_similarity(torch.stack([kept[t] for t in some]), fresh)
+    assert float(cosine.min()) > 0.99999
+
+
+def test_shipped_features_are_for_their_own_towers_alone(lite0: GlassModel, tmp_path: Path) -> None:
+    assert shipped_rows(TEXTS, "another tower", ["decay"]) == {}
+    file = tmp_path / "own.safetensors"
+    write_shipped(file, "own", ["a", "b"], torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    rows = shipped_rows(file, "own", ["b", "c", "b"])
+    assert {key: row.tolist() for key, row in rows.items()} == {"b": [3.0, 4.0]}
+
+
 def test_concept_vector_is_the_mean_over_templates(lite0: GlassModel) -> None:
-    assert prompts(["decay", "joy"])[: len(TEMPLATES)] == [t.format("decay") for t in TEMPLATES]
-    one = lite0.encode_texts([template.format("decay") for template in TEMPLATES]).mean(0)
+    assert prompts(["rusting", "joy riding"])[: len(TEMPLATES)] == [
+        t.format("rusting") for t in TEMPLATES
+    ]
+    one = lite0.encode_texts([template.format("rusting") for template in TEMPLATES]).mean(0)
     expected = one / one.norm()
-    got = concept_vectors(lite0, ["decay", "joy"])
+    got = concept_vectors(lite0, ["rusting", "joy riding"])
     torch.testing.assert_close(got[0].detach(), expected, atol=1e-5, rtol=0)
     pooled = pool_prompts(
         torch.tensor([[1.0, 0.0]] * len(TEMPLATES) + [[0.0, 2.0]] * len(TEMPLATES))

@@ -1,0 +1,63 @@
+"""Make the features that ship with the kit: of the built-in model, for its two data sets.
+
+python -m tests.tools.shipped_features [FOLDER]
+
+FOLDER holds the 1,000 photographs of coco-concepts; without it their file stays as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+from tqdm import tqdm
+
+from glasskit import load_dataset, load_model
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.scenes.build import FEATURES as SCENES
+from glasskit.models.glass_model import GlassModel
+from glasskit.models.prompts import prompts
+from glasskit.models.shipped import TEXTS, write_shipped
+
+LEVELS = range(1, 5)
+
+
+def texts(data: GroupedDataset) -> list[str]:
+    """All that training and evaluation on a data set read: captions, negations, prompts."""
+    found = [caption for record in data.records for caption in record.captions]
+    found += [record.negation for record in data.records if record.negation]
+    return found + [text for level in LEVELS for text in prompts(data.labels(level))]
+
+
+def scenes(model: GlassModel, data: GroupedDataset) -> None:
+    """The pictures of scenes, drawn and embedded."""
+    rows = tqdm(range(len(data)), desc="scenes", disable=None)
+    features = model.image_tower([data.image(i) for i in rows])
+    write_shipped(SCENES, model.tower_hash, [record.key for record in data.records], features)
+
+
+def photographs(model: GlassModel, folder: Path) -> None:
+    """Every photograph of the folder, whether it is labelled or not."""
+    paths = sorted(folder.glob("*.jpg"))
+    target = Path(str(files("glasskit.data.coco_concepts"))) / "lite0_features.safetensors"
+    keys = [str(int(path.stem[-12:])) for path in paths]
+    write_shipped(target, model.tower_hash, keys, model.image_tower(paths))
+
+
+def main(folder: Path | None) -> None:
+    """Write the files into the package."""
+    model, sets = load_model("lite0-minilm"), [load_dataset(n) for n in ("scenes", "coco-concepts")]
+    scenes(model, sets[0])
+    if folder is not None:
+        photographs(model, folder)
+    # A line end would end a key in the file.
+    distinct = list(dict.fromkeys(text for data in sets for text in texts(data)))
+    distinct = [text for text in distinct if "\n" not in text]
+    write_shipped(TEXTS, model.tower_hash, distinct, model.text_tower(distinct))
+    for file in (SCENES, TEXTS):
+        print(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
