@@ -27,8 +27,7 @@
 # **Before you start.** You can read Python. No machine learning is needed; the other notebooks
 # build on this one.
 #
-# **Running time.** About 30 s on two cores. The first notebook that runs on a machine also draws
-# and embeds the pictures and embeds their captions, which takes a minute or two.
+# **Running time.** About 35 s on two cores.
 
 # %%
 import tempfile

@@ -26,7 +26,7 @@
 #
 # **Before you start.** Notebook 1.
 #
-# **Running time.** About 15 s on two cores; no model is loaded.
+# **Running time.** About 10 s on two cores; no model is loaded.
 
 # %%
 import json

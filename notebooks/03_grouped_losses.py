@@ -26,7 +26,7 @@
 #
 # **Before you start.** Cosine similarity and the softmax. Notebook 1 says what the loss is for.
 #
-# **Running time.** About 15 s on two cores; nothing is trained but eighteen points.
+# **Running time.** About 20 s on two cores; nothing is trained but eighteen points.
 
 # %%
 import math

@@ -26,8 +26,7 @@
 #
 # **Before you start.** Notebooks 1 and 3.
 #
-# **Running time.** About 50 s on two cores, for ten short runs, after notebook 1 has embedded the
-# pictures; else a minute or two more.
+# **Running time.** About 50 s on two cores, for ten short runs.
 
 # %%
 import tempfile

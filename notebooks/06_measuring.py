@@ -26,8 +26,7 @@
 #
 # **Before you start.** Notebook 1. Notebook 4 explains where the models differ in training.
 #
-# **Running time.** About 40 s on two cores, for five small heads that are trained, after notebook 1
-# has embedded the pictures; else a minute or two more.
+# **Running time.** About 40 s on two cores, for five small heads that are trained.
 
 # %%
 import tempfile

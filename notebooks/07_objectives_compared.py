@@ -26,8 +26,7 @@
 #
 # **Before you start.** Notebooks 3 and 4; notebook 6 for the measures.
 #
-# **Running time.** About 55 s on two cores, for seventeen runs of two epochs, after notebook 1 has
-# embedded the pictures; else a minute or two more.
+# **Running time.** About 40 s on two cores, for seventeen runs of two epochs.
 
 # %%
 import tempfile

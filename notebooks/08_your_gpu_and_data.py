@@ -27,7 +27,7 @@
 #
 # **Before you start.** Notebook 4. For the full form: a CUDA GPU with 16 GB, and COCO val2014.
 #
-# **Running time.** About 40 s on two cores in the tiny form.
+# **Running time.** About 25 s on two cores in the tiny form.
 
 # %%
 import json

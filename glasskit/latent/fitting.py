@@ -1,16 +1,20 @@
 """Fitting one UMAP: by cuML where a GPU has it, else by umap-learn with its compiled code kept.
 
-umap-learn compiles itself at the first fit of a process, about 20 seconds. Here the compiled code
-is kept on disk, so that only the first fit of an installation waits; ``warm`` does it beforehand.
+umap-learn compiles itself at the first fit of a process, which takes half a minute. Here the
+compiled code is kept on disk, so that only the first fit of an installation waits;
+``compile_behind`` begins with it beforehand.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
+import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -34,6 +38,7 @@ EXACT_FROM = 4096
 """UMAP compares all pairs below this; from here on its neighbours are found by our own product."""
 
 _loading = threading.Lock()
+_behind: list[subprocess.Popen] = []  # at most one: the process that compiles
 
 
 def fit(
@@ -75,6 +80,7 @@ def fit(
     logger.info("map of %d points: umap-learn on the CPU", len(vectors))
     if near is None and len(vectors) >= EXACT_FROM:
         near = nearest_rows(vectors, settings["n_neighbors"])
+    _wait_for_compiler(progress, epochs or 1)
     umap_class = load_umap()
     if near is not None:
         settings["precomputed_knn"] = near
@@ -100,14 +106,36 @@ def fit(
             raise
 
 
-def warm() -> None:
-    """Compile UMAP, or load what was compiled, by a map of 64 points: half a minute or 5 seconds.
+def compile_behind() -> bool:
+    """Begin to compile UMAP in a process of its own, and return whether that was still to be done.
 
-    For whoever wants the first map of an installation at once. The app does not call it: the
-    process that draws its maps compiles what it needs.
+    For whoever does something else before drawing a map: the first ``fit`` waits for that process.
     """
+    with _loading:
+        folder = Path(os.environ.get("NUMBA_CACHE_DIR") or compiled_folder())
+        if _behind or next(folder.rglob("*.nbc"), None) is not None:
+            return False
+        code = "from glasskit.latent.fitting import warm; warm()"
+        quiet = subprocess.DEVNULL
+        _behind.append(subprocess.Popen([sys.executable, "-c", code], stdout=quiet, stderr=quiet))
+        return True
+
+
+def warm() -> None:
+    """Compile UMAP, or load what was compiled, by a map of 64 points."""
     vectors = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
     fit(vectors, neighbours=5, min_dist=0.1, seed=0, epochs=2)
+
+
+def _wait_for_compiler(progress: Progress | None, epochs: int) -> None:
+    """Wait for ``compile_behind``; whoever fails in it leaves the compiling to this process."""
+    for process in _behind:
+        if process.poll() is None:
+            logger.info("UMAP is being compiled, once for this installation")
+        while process.poll() is None:
+            if progress is not None:
+                progress(0, epochs)
+            time.sleep(0.1)
 
 
 def gpu_umap() -> Any | None:
