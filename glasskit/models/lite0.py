@@ -7,23 +7,18 @@ all-MiniLM-L6-v2, joined as an open_clip CustomTextCLIP: F = 1280, G = L = 384.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import tempfile
-from collections.abc import Iterator, Sequence
-from importlib.resources import files
+from collections.abc import Iterator
 from pathlib import Path
 
 import open_clip
 import torch
-from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
-from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
-from glasskit.models.cache import cache_folder, write_tensors
+from glasskit.models.bridge import bridge
 from glasskit.models.glass_model import GlassModel
 from glasskit.models.heads import CentredTextMap, ConseHead
 from glasskit.models.weights import IMAGE_TOWER, TEXT_TOWER
@@ -67,7 +62,7 @@ def load_lite0_minilm() -> GlassModel:
     classifier = _fill_image_tower(clip.visual.trunk, image_weights)
     _fill_text_tower(clip.text.transformer, text_weights)
     clip.eval().requires_grad_(False)
-    class_vectors, caption_mean = _bridge(clip.text, tokenizer)
+    class_vectors, caption_mean = bridge(clip.text, tokenizer)
     clip.text.proj = CentredTextMap(caption_mean)
     clip.visual.head = ConseHead(classifier, class_vectors)
     return GlassModel(
@@ -127,37 +122,3 @@ def _fill_text_tower(transformer: nn.Module, weights: Path) -> None:
     tensors = load_file(weights)
     own = transformer.state_dict()
     transformer.load_state_dict({key: tensors[key] for key in own if key in tensors}, strict=True)
-
-
-def _bridge(text_tower: nn.Module, tokenizer: open_clip.HFTokenizer) -> tuple[Tensor, Tensor]:
-    """What ConSE needs of the text tower: (C, L) class-name vectors and the (G,) caption mean.
-
-    Both are fixed by the published weights and the texts, cost seconds, and are kept in the cache.
-    The captions were written for this.
-    """
-    lines = files("glasskit.models").joinpath("everyday_captions.txt").read_text().splitlines()
-    captions = [line for line in lines if line]
-    texts = [*captions, *IMAGENET_CLASSNAMES]
-    key = hashlib.sha256("\0".join([TEXT_TOWER.sha256, *texts]).encode()).hexdigest()
-    file = cache_folder("bridge") / f"{key[:40]}.safetensors"
-    try:
-        features = load_file(file)["features"]
-    except (FileNotFoundError, SafetensorError):
-        features = _text_features(text_tower, tokenizer, texts)
-        write_tensors({"features": features}, file)
-    mean = features[: len(captions)].mean(0)
-    class_vectors = functional.normalize(features[len(captions) :] - mean, dim=-1)
-    return class_vectors, mean
-
-
-@torch.inference_mode()
-def _text_features(
-    text_tower: nn.Module, tokenizer: open_clip.HFTokenizer, texts: Sequence[str]
-) -> Tensor:
-    """(n, G) normalised features; texts of like length share a batch, so that little is padding."""
-    tokens = tokenizer(list(texts))
-    lengths = (tokens != 0).sum(1)
-    features = torch.empty(len(texts), text_tower.output_dim)
-    for rows in lengths.argsort().split(128):
-        features[rows] = text_tower(tokens[rows, : int(lengths[rows].max())])
-    return functional.normalize(features, dim=-1)

@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch.nn import functional
 
 import glasskit
 from glasskit.errors import InputError
-from glasskit.models import GlassModel
+from glasskit.models import GlassModel, bridge
 from glasskit.models.fast_tower import FastImageTower
 from glasskit.models.heads import CentredTextMap, ConseHead
 from glasskit.models.weights import IMAGE_TOWER, TEXT_TOWER, WeightFile
+from tests.tools.shipped_features import bridge_features
 
 
 def pictures(n: int, seed: int = 0) -> list[Image.Image]:
@@ -148,3 +150,9 @@ def test_patch_features_average_to_the_picture_feature(lite0: GlassModel) -> Non
         whole = lite0.image_features(pixels)
     assert patches.shape == (2, 49, 1280)
     torch.testing.assert_close(patches.mean(1), whole, atol=1e-4, rtol=1e-4)
+
+
+def test_the_bridge_that_ships_is_what_the_text_tower_says(lite0: GlassModel) -> None:
+    fresh = bridge_features(lite0)
+    kept = load_file(bridge.SHIPPED)["features"]
+    torch.testing.assert_close(kept, fresh, atol=1e-5, rtol=0)

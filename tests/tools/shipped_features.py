@@ -7,15 +7,18 @@ FOLDER holds the 1,000 photographs of coco-concepts; without it their file stays
 
 from __future__ import annotations
 
+import copy
 import sys
 from importlib.resources import files
 from pathlib import Path
 
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from glasskit import load_dataset, load_model
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.scenes.build import FEATURES as SCENES
+from glasskit.models.bridge import SHIPPED, bridge_texts, normalised_features, write_bridge
 from glasskit.models.glass_model import GlassModel
 from glasskit.models.prompts import prompts
 from glasskit.models.shipped import TEXTS, write_shipped
@@ -28,6 +31,13 @@ def texts(data: GroupedDataset) -> list[str]:
     found = [caption for record in data.records for caption in record.captions]
     found += [record.negation for record in data.records if record.negation]
     return found + [text for level in LEVELS for text in prompts(data.labels(level))]
+
+
+def bridge_features(model: GlassModel) -> Tensor:
+    """What the text tower alone says of the bridge's texts, without the head that needs them."""
+    tower = copy.deepcopy(model.clip.text)
+    tower.proj = nn.Identity()
+    return normalised_features(tower, model.tokenizer, bridge_texts()[1])
 
 
 def scenes(model: GlassModel, data: GroupedDataset) -> None:
@@ -48,6 +58,7 @@ def photographs(model: GlassModel, folder: Path) -> None:
 def main(folder: Path | None) -> None:
     """Write the files into the package."""
     model, sets = load_model("lite0-minilm"), [load_dataset(n) for n in ("scenes", "coco-concepts")]
+    write_bridge(bridge_features(model), bridge_texts()[1])
     scenes(model, sets[0])
     if folder is not None:
         photographs(model, folder)
@@ -55,7 +66,7 @@ def main(folder: Path | None) -> None:
     distinct = list(dict.fromkeys(text for data in sets for text in texts(data)))
     distinct = [text for text in distinct if "\n" not in text]
     write_shipped(TEXTS, model.tower_hash, distinct, model.text_tower(distinct))
-    for file in (SCENES, TEXTS):
+    for file in (SHIPPED, SCENES, TEXTS):
         print(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB")
 
 
