@@ -26,8 +26,8 @@ def place_figure(view: View, vector: np.ndarray) -> str:
     dots = "".join(f"M{a:.2f} {-b:.2f}h0" for a, b in view.picture[::step])
     box = f"{-EDGE} {-EDGE} {2 * EDGE} {2 * EDGE}"
     return (
-        '<figure style="margin:0"><svg role="img" aria-label="the place of this picture on the '
-        f'map" viewBox="{box}" style="width:100%;max-width:260px;display:block">'
+        '<figure class="gk-place"><svg role="img" aria-label="the place of this picture on the '
+        f'map" viewBox="{box}">'
         f'<path d="{dots}" stroke="var(--gk-faint)" stroke-width=".035" stroke-linecap="round"/>'
         f'<circle cx="{x:.3f}" cy="{-y:.3f}" r=".07" fill="var(--gk-warm)"/>'
         f'<circle cx="{x:.3f}" cy="{-y:.3f}" r=".16" fill="none" stroke="var(--gk-warm)" '

@@ -154,12 +154,13 @@ def _answer(
         bars = _bars(getattr(both, side), both, own)
         if names is None:
             bars += _levels(museum, name, side, vectors[("before", "after").index(side)])
+        place = ""
         if picture is not None:
-            bars += place_figure(exhibit.view(side), vectors[("before", "after").index(side)])
+            place = place_figure(exhibit.view(side), vectors[("before", "after").index(side)])
         gallery = _gallery(exhibit, [i for i in getattr(found, side) if i.index != known][:FOUND])
         columns.append(
             f'<section class="gk-{side}-answer"><h3>{TITLES[side]}</h3><h4>Nearest concepts</h4>'
-            f"{bars}<h4>{title}</h4>{gallery}</section>"
+            f"{bars}<h4>{title}</h4>{gallery}{place}</section>"
         )
     if picture is not None:
         why = reasons(museum, name, picture, vectors, both)

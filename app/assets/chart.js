@@ -27,10 +27,17 @@ GlassKit.chart = (svg, series, { low = 0, digits = 2, empty = "nothing trained y
   const ends = drawn.map((one) => py(one.points.at(-1)[1]));
   const order = ends.map((_, i) => i).sort((a, b) => ends[a] - ends[b]);
   order.forEach((i, place) => { if (place) ends[i] = Math.max(ends[i], ends[order[place - 1]] + 14); });
+  // The value is never cut off by a long name, which a pointer shows in full.
+  const named = ({ name, colour, points }, y) => {
+    const short = name.length > 9 ? `${name.slice(0, 8)}…` : name;
+    const text = node("text", { x: right + 6, y, class: "gk-name", fill: colour }, `${points.at(-1)[1].toFixed(digits)} ${short}`);
+    text.append(node("title", {}, name));
+    return text;
+  };
   drawn.forEach((one, i) => {
     const path = one.points.map(([x, y], j) => `${j ? "L" : "M"}${px(x).toFixed(1)} ${py(y).toFixed(1)}`).join("");
     svg.append(node("path", { d: path, fill: "none", stroke: one.colour, "stroke-width": one.thin ? 1.2 : 2.2, "stroke-linejoin": "round" }),
-      node("text", { x: right + 6, y: ends[i] + 4, class: "gk-name", fill: one.colour }, `${one.name} ${one.points.at(-1)[1].toFixed(digits)}`));
+      named(one, ends[i] + 4));
   });
 };
 

@@ -172,6 +172,7 @@ GlassKit.mapPage = (element, server) => {
       for (const option of colour.options) {
         option.hidden = option.value.startsWith("level") && !atlas.data.levels[option.value];
       }
+      find(".gk-show-pictures").closest("label").hidden = !atlas.data.pictures;
       tries();
       if (atlas.data.draft) follow(name);
     } catch (error) {

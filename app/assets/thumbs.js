@@ -63,7 +63,7 @@ GlassKit.Thumbs = class {
 // A picture stands where no other picture and no name does; who comes first is the same each time.
 GlassKit.drawThumbs = (panel, c, ink, taken) => {
   const { atlas } = panel, many = atlas.data.n > GlassKit.MANY;
-  if (many && (panel.inView > GlassKit.FEW || !atlas.data.pictures)) return [];
+  if (!atlas.data.pictures || (many && panel.inView > GlassKit.FEW)) return [];
   const size = Math.round(Math.min(84, Math.max(panel.width < 420 ? 26 : 32, 32 * atlas.view.zoom ** 0.6)));
   const boxes = [], cells = new Map(), key = (x, y) => Math.floor(x / size) * 10000 + Math.floor(y / size);
   for (const i of atlas.thumbOrder()) {
@@ -87,7 +87,7 @@ GlassKit.drawThumbs = (panel, c, ink, taken) => {
   }
   atlas.thumbs.want(boxes.map((box) => box.index));
   c.imageSmoothingQuality = "high";
-  const shown = many ? boxes.filter((box) => atlas.thumbs.source(box.index)) : boxes;
+  const shown = boxes.filter((box) => atlas.thumbs.source(box.index));  // never an empty frame
   for (const box of shown) {
     c.fillStyle = atlas.colour(box.index, panel.side);
     c.fillRect(box.x - 2, box.y - 2, size + 4, size + 4);
