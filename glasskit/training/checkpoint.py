@@ -48,17 +48,39 @@ def save_checkpoint(
 
     Returns:
         The file.
+
+    Raises:
+        InputError: it can't be written, such as on a full disk; those before it are still there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:08d}.safetensors"
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     metadata = {"format": FORMAT, "state": json.dumps(dict(state))}
-    write_atomic(path, lambda scratch: save_file(plain, scratch, metadata=metadata))
+    try:
+        write_atomic(path, lambda scratch: save_file(plain, scratch, metadata=metadata))
+    except (OSError, SafetensorError) as error:
+        _remove_scratch(folder)  # which may be what fills the disk
+        there = checkpoints(folder)
+        kept = f"step {step_of(there[-1])} is kept" if there else "there is none before it"
+        raise InputError(
+            f"{path}: the checkpoint can't be written ({error}); {kept}; make room or choose "
+            "another --out, then go on with --resume"
+        ) from error
     for old in checkpoints(folder)[:-keep]:
         old.unlink()
-    for scratch in folder.glob(".*.tmp"):  # left by a run that was killed while writing
-        scratch.unlink()
+    _remove_scratch(folder)
     return path
+
+
+def _remove_scratch(folder: Path) -> None:
+    """Remove what a run left that was killed, or failed, while writing."""
+    for scratch in folder.glob(".*.tmp"):
+        scratch.unlink()
+
+
+def step_of(path: Path) -> int:
+    """The steps done at a checkpoint, by its name."""
+    return int(path.stem.removeprefix("step-"))
 
 
 def checkpoints(folder: Path) -> list[Path]:

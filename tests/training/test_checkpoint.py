@@ -48,6 +48,20 @@ def test_the_last_are_kept_and_hold_their_state(tmp_path):
     assert state == {"step": 10}
 
 
+def test_a_disk_that_is_full_is_one_line_and_nothing_is_lost(tmp_path):
+    resource = pytest.importorskip("resource", reason="limits of a process are POSIX")
+    save_checkpoint(tmp_path, 1, {"a": torch.ones(2)}, {"step": 1}, keep=1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # no file grows beyond this
+    try:
+        with pytest.raises(InputError, match=r"can't be written .*; step 1 is kept; make room"):
+            save_checkpoint(tmp_path, 2, {"a": torch.ones(5000)}, {"step": 2}, keep=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001.safetensors"]
+    assert read_checkpoint(checkpoints(tmp_path)[0])[1] == {"step": 1}
+
+
 def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     file = tmp_path / "file"
     write_atomic(file, lambda scratch: scratch.write_text("old"))
