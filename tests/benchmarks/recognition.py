@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import glasskit
 from glasskit.study import RECIPES, Outcome, markdown, study
-from tests.conftest import SHARED
 
 SEEDS = (0, 1, 2)
 
@@ -19,11 +18,7 @@ def report(folds: int = 0) -> str:
     """
     scenes = glasskit.load_dataset("scenes")
     parts = [_section("scenes, held-out glyphs, train to test", study(scenes, seeds=SEEDS))]
-    file = SHARED / "data/coco-concepts/annotations.json"
-    if file.is_file():
-        coco = glasskit.load_dataset(file, file.with_name("images"))
-    else:
-        coco = glasskit.load_dataset("coco-concepts")
+    coco = glasskit.load_dataset("coco-concepts")
     parts.append(_section("coco-concepts, train to test", study(coco, seeds=SEEDS)))
     if folds:
         title = f"coco-concepts, {folds}-fold over all {len(coco)} photographs"
