@@ -148,7 +148,7 @@ everywhere = Counter(word for record in train.records for word in words_of(recor
 rows = []
 for name, members in train.groups().items():
     here = Counter(word for row in members for word in words_of(train.records[row]))
-    word, count = max(here.items(), key=lambda item: item[1] ** 2 / everywhere[item[0]])
+    word, count = max(sorted(here.items()), key=lambda item: item[1] ** 2 / everywhere[item[0]])
     rows.append((count / len(members), name, word))
 for share, name, word in sorted(rows, reverse=True)[:4] + sorted(rows)[:2]:
     print(f"{name:<14} {word:<12} in {100 * share:.0f}% of its records")
