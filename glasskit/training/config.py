@@ -100,7 +100,12 @@ class TrainConfig:
     text_lr: float | None = setting(
         None, "peak learning rate of the text side; lr if not given, 1e-3 in mode head", low=0
     )
-    weight_decay: float = setting(0.01, "decay of weight matrices of the image side", low=0)
+    weight_decay: float = setting(
+        0.01,
+        "decay of weight matrices of the image side; 5 in mode head keeps more of what the model "
+        "knew of concepts that it is not trained on",
+        low=0,
+    )
     text_weight_decay: float | None = setting(
         None, "decay of weight matrices of the text side; weight_decay if not given", low=0
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from evaluation_cases import made_up, random_embeddings
+from evaluation_cases import made_up, random_embeddings, unit
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
 from glasskit.evaluation import leave_concepts_out, unseen, unseen_folds
+from glasskit.evaluation.embeddings import Embeddings, sentences_of
+from tests.tools import unseen_concepts
 
 DATASET = made_up()
 
@@ -66,3 +68,28 @@ def test_the_protocol_trains_each_fold_and_measures_the_gain(
     assert gain["difference"] == pytest.approx(1 - out["baseline"]["top1"])
     assert leave_concepts_out(DATASET, train, k=3, draws=100)["gain"] is None
     assert unseen.recognise_level1("trained", DATASET).correct.all()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_pull_to_trained_concepts_is_told_from_a_loss(
+    monkeypatch: pytest.MonkeyPatch, sign: int
+) -> None:
+    """Each picture is 1 of a trained concept, 0.5 of its own, 0.5 of an axis of its caption."""
+    fold = next(unseen_folds(DATASET, k=4))
+    test, labels = fold.test, DATASET.labels(1)
+    place = sentences_of(test)
+    captions = [place[record.literal[0]] for record in test.records]
+    eye = np.eye(len(labels) + len(place), dtype=np.float32)
+    images = np.zeros((len(test), len(eye)), dtype=np.float32)
+    for i, record in enumerate(test.records):
+        taken = {record.concept, *record.also, *fold.held_out}
+        pulled = next(name for name in labels if name not in taken)
+        images[i] = eye[labels.index(pulled)] + eye[labels.index(record.concept)] / 2
+        images[i] += eye[len(labels) + captions[i]] / 2
+    texts = sign * eye[len(labels) :]
+    vectors = Embeddings(unit(images), {1: eye[: len(labels)]}, texts, place)
+    monkeypatch.setattr(unseen_concepts, "embed", lambda model, dataset: vectors)
+    found = unseen_concepts.measured(None, fold)
+    assert not found[unseen_concepts.ALL].any()
+    assert found[unseen_concepts.OWN].all()
+    assert np.all(found[unseen_concepts.CAPTION] == (sign == 1))  # of 18, the own first or last

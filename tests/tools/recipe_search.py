@@ -74,8 +74,11 @@ SPACE: dict[str, tuple[Any, ...]] = {
     "epochs": (10, 20, 30),
 }
 
-TOGETHER: dict[str, dict[str, Any]] = {}
-"""What helped alone, put together."""
+TOGETHER: dict[str, dict[str, Any]] = {
+    "grouped, weight_decay 5": {"objective": "grouped", "weight_decay": 5.0},
+    "joint, weight_decay 5": {"objective": "joint", "weight_decay": 5.0},
+}
+"""What helped concepts that are left out whole (`tests.tools.unseen_concepts`)."""
 
 
 def recipes(draws: int) -> dict[str, dict[str, Any]]:
