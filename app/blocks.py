@@ -8,7 +8,7 @@ from app import api, groups_tab, map_tab, probe_tab, report_tab, train_tab
 from app.jobs import Workshop
 from app.museum import Museum
 from app.report_tab import Reports
-from app.scripts import at_start, on_load
+from app.scripts import on_load
 
 TABS = {
     "map": "Map",
@@ -17,6 +17,8 @@ TABS = {
     "train": "Train",
     "report": "Report",
 }
+FIRST = "map"
+"""The tab that is open unless the address asks for another (app/first_tab.py)."""
 
 MASTHEAD = """
 <header class="gk-masthead"><h1>Glass Kit</h1>
@@ -73,13 +75,12 @@ def build_blocks(museum: Museum, workshop: Workshop, reports: Reports) -> gr.Blo
     }
     with gr.Blocks(title="Glass Kit", delete_cache=(3600, 3600), analytics_enabled=False) as blocks:
         gr.HTML(MASTHEAD, js_on_load=on_load("GlassKit.masthead(element)"))
-        with gr.Tabs(selected="map") as tabs:
+        with gr.Tabs(selected=FIRST):
             for name, title in TABS.items():
                 with gr.Tab(title, id=name) as tab:
                     rooms[name]()
                 tab.select(fn=None, js=f"() => GlassKit.remember({{ tab: '{name}' }})")
         gr.HTML(CREDITS)
-        blocks.load(fn=None, outputs=tabs, js=at_start(f"GlassKit.wishedTab({list(TABS)})"))
         api.build(museum)
     blocks.queue(max_size=64, default_concurrency_limit=2)
     return blocks

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import gradio as gr
 from fastapi import FastAPI
 
-from app.blocks import build_blocks, theme
+from app.blocks import FIRST, TABS, build_blocks, theme
 from app.exhibit import Exhibit
 from app.exhibit_store import open_exhibit, stored_exhibit
 from app.finish import Pending
+from app.first_tab import FirstTab
 from app.jobs import Job, Workshop
 from app.museum import Museum
 from app.picture_input import MAX_BYTES
@@ -98,6 +99,7 @@ def open_rooms(
         css_paths=[ASSETS / "kit.css"],
         head=head(),
     )
+    app.add_middleware(FirstTab, usual=FIRST, known=tuple(TABS))
     return Rooms(app, museum, reports, list(pending))
 
 

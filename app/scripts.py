@@ -58,15 +58,6 @@ def on_load(call: str) -> str:
     )
 
 
-def at_start(call: str) -> str:
-    """A load event's ``js`` that answers with ``call`` once scripts are there."""
-    return (
-        "async () => {\n"
-        "  while (!window.GlassKit?.complete) await new Promise((done) => setTimeout(done, 20));\n"
-        f"  return {call};\n}}"
-    )
-
-
 def room(
     template: str,
     call: str,

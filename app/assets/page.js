@@ -9,13 +9,6 @@ GlassKit.masthead = (element) => {
   };
 };
 
-// What Gradio is to change once it stands: the tab that the address wants. Clicks by a script instead,
-// on tabs that Gradio is still drawing, left all of them dead.
-GlassKit.wishedTab = (known) => {
-  const wished = new URLSearchParams(location.search).get("tab");
-  return known.includes(wished) ? { selected: wished, __type__: "update" } : { __type__: "update" };
-};
-
 // Runs once the element is on the screen: a tab that nobody opens asks the server for nothing.
 GlassKit.whenSeen = (element, call) => {
   const watch = new IntersectionObserver((entries) => {
