@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 _STARTING = Lock()
 
+SIDE = 224
+"""Pixels of a side of what the tower takes."""
+
 
 class FastImageTower:
     """(n, H, W, 3) uint8 -> (n, F) without gradient, by OpenVINO where it works, else by PyTorch.
@@ -46,8 +49,8 @@ class FastImageTower:
             if os.environ.get("GLASSKIT_RUNTIME", "openvino") != "torch":
                 file = cache_folder("towers") / f"{tower_hash[:32]}-uint8.xml"
                 compiled = _compile(trunk, prepare.normalise, file)
-                for _ in range(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")):
-                    self.requests.put(compiled.create_infer_request())
+                for request in _started(compiled):
+                    self.requests.put(request)
         except (ImportError, RuntimeError, OSError) as error:
             logger.warning("pictures are embedded by PyTorch, more slowly: OpenVINO says %s", error)
         self.fast = not self.requests.empty()
@@ -65,7 +68,7 @@ class FastImageTower:
             return self.trunk(self.prepare.batch(pictures, pictures.device))
         request = self.requests.get()
         try:
-            return torch.from_numpy(request.infer(pictures.numpy())[0].copy())
+            return _answer(request, pictures)
         finally:
             self.requests.put(request)
 
@@ -89,15 +92,32 @@ def _compile(trunk: nn.Module, normalise: Normalize, file: Path) -> Any:
     with _STARTING:
         core = _core()
     if not file.is_file():
-        pixels = torch.zeros(2, 3, 224, 224)
+        pixels = torch.zeros(2, 3, SIDE, SIDE)
         # The converter prints and warns about tracing, which is no news to a user.
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
-            model = openvino.convert_model(trunk, example_input=pixels, input=[-1, 3, 224, 224])
+            model = openvino.convert_model(trunk, example_input=pixels, input=[-1, 3, SIDE, SIDE])
         _save(openvino, _with_normalising(openvino, model, normalise), file)
     # A batch a core at once does more than all cores on one batch, and leaves room for decoding.
     hints = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}
     return core.compile_model(file, "CPU", hints)
+
+
+def _started(compiled: Any) -> list[Any]:
+    """What computes a batch each; one of them has done so.
+
+    Two threads that use OpenVINO for the first time at once can stop Python for good: the binding
+    to it sets itself up under a lock of C++ and lets go of Python's in between.
+    """
+    count = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+    requests = [compiled.create_infer_request() for _ in range(count)]
+    with _STARTING:
+        _answer(requests[0], torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8))
+    return requests
+
+
+def _answer(request: Any, pictures: Tensor) -> Tensor:
+    return torch.from_numpy(request.infer(pictures.numpy())[0].copy())
 
 
 def _with_normalising(openvino: Any, model: Any, normalise: Normalize) -> Any:
