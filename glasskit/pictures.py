@@ -68,10 +68,10 @@ def _decode(file: BinaryIO, name: str, side: int) -> Image.Image:
                 if side:  # a picture that is no JPEG takes no notice
                     picture.draft(None, (MARGIN * side, MARGIN * side))
                 # A camera held upright says so beside the pixels; what is clear lies on white.
-                upright = ImageOps.exif_transpose(picture)
-                if not upright.has_transparency_data:
-                    return upright.convert("RGB")
-                clear = upright.convert("RGBA")
+                ImageOps.exif_transpose(picture, in_place=True)
+                if not picture.has_transparency_data:
+                    return picture.convert("RGB")
+                clear = picture.convert("RGBA")
                 white = Image.new("RGBA", clear.size, "white")
                 return Image.alpha_composite(white, clear).convert("RGB")
     except InputError:

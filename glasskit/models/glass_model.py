@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from glasskit.errors import InputError
 from glasskit.models.fast_tower import FastImageTower
+from glasskit.models.preparation import Preparation
 from glasskit.models.stream import tower_batches
 from glasskit.pictures import open_image
 
@@ -279,14 +280,20 @@ class GlassModel(nn.Module):
         return getattr(self.clip.visual, "head", None) is self.image_head
 
     @torch.inference_mode()
-    def tower(self, pixels: Tensor) -> Tensor:
-        """(n, 3, H, W) -> (n, F) without gradient, on the fastest runtime that is here."""
+    def tower(self, pictures: Tensor) -> Tensor:
+        """Pictures as ``preparation.one`` gives them, stacked -> (n, F) without gradient, on the
+        fastest runtime that is here."""
         fast = self._fast_tower()
         if fast is not None:
-            return fast(pixels)
+            return fast(pictures)
         half = self.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            return self.image_features(pixels)
+            return self.image_features(self.preparation.batch(pictures, self.device))
+
+    @property
+    def preparation(self) -> Preparation:
+        """The preprocess, as streams of pictures use it."""
+        return Preparation(self.preprocess)
 
     @property
     def tower_jobs(self) -> int:
@@ -298,10 +305,11 @@ class GlassModel(nn.Module):
         return 1 if fast is None else fast.jobs
 
     def _fast_tower(self) -> FastImageTower | None:
-        if not self._heads_inside or self.device.type != "cpu":
+        prepare = self.preparation
+        if not self._heads_inside or self.device.type != "cpu" or prepare.normalise is None:
             return None
         if self._fast is None:
-            self._fast = FastImageTower(self.clip.visual.trunk, self.tower_hash)
+            self._fast = FastImageTower(self.clip.visual.trunk, prepare, self.tower_hash)
         return self._fast
 
     @property

@@ -17,11 +17,9 @@ from queue import Full, Queue
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms import Normalize, ToTensor
 
 if TYPE_CHECKING:
     from glasskit.models.glass_model import GlassModel
@@ -50,7 +48,7 @@ def tower_batches(
         batch_size: B; 16, or 256 on a GPU.
     """
     size = batch_size or (256 if model.device.type == "cuda" else 16)
-    prepare = Preparation(model.preprocess)
+    prepare = model.preparation
 
     def one(item: T) -> tuple[T, Tensor]:
         return item, prepare.one(load(item))
@@ -58,7 +56,7 @@ def tower_batches(
     def compute(batch: list[tuple[T, Tensor]]) -> tuple[tuple[T, ...], Tensor]:
         names, pictures = zip(*batch, strict=True)
         with torch.inference_mode():
-            return names, model.tower(prepare.batch(pictures, model.device)).float().cpu()
+            return names, model.tower(torch.stack(pictures)).float().cpu()
 
     batches = _in_batches(ahead(items, one, size * 2), size)
     jobs = model.tower_jobs
@@ -70,43 +68,6 @@ def _in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     walk = iter(items)
     while batch := list(islice(walk, size)):
         yield batch
-
-
-class Preparation:
-    """A preprocess in two parts: what threads do to a picture, and what is done to a whole batch.
-
-    A preprocess that ends in torchvision's ToTensor and Normalize, as open_clip's do, is cut before
-    them: pictures wait and travel as uint8, a quarter of the bytes, and are normalised together
-    where the tower is. The result is the same, bit for bit on the CPU. Any other is left whole.
-    """
-
-    def __init__(self, preprocess: Callable[[Image.Image], Tensor]) -> None:
-        self.whole = preprocess
-        steps = list(getattr(preprocess, "transforms", []))
-        ends = tuple(map(type, steps[-2:]))
-        self.cut = (
-            len(ends) == 2 and issubclass(ends[0], ToTensor) and issubclass(ends[1], Normalize)
-        )
-        self.steps = steps[:-2]
-        self.normalise = steps[-1] if self.cut else None
-
-    def one(self, picture: Image.Image) -> Tensor:
-        """(H, W, 3) uint8, or (3, H, W) float32 where the preprocess could not be cut."""
-        if not self.cut:
-            return self.whole(picture)
-        for step in self.steps:
-            picture = step(picture)
-        return torch.from_numpy(np.array(picture))
-
-    def batch(self, pictures: Iterable[Tensor], device: torch.device) -> Tensor:
-        """(B, 3, H, W) float32 on the device, channels last."""
-        pixels = torch.stack(tuple(pictures))
-        if device.type == "cuda":
-            pixels = pixels.pin_memory().to(device, non_blocking=True)
-        if self.normalise is not None:
-            # (B, H, W, 3) seen as (B, 3, H, W): the layout that convolutions are fastest on.
-            pixels = self.normalise(pixels.permute(0, 3, 1, 2).float().div_(255))
-        return pixels.to(device, memory_format=torch.channels_last)
 
 
 def ahead(

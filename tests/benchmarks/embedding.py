@@ -1,9 +1,13 @@
 """Pictures and captions through the towers of lite0-minilm, on a CPU; ViT-B-32 on a GPU.
 
-The subject is OpenVINO on tensors that are ready: what end to end from JPEG files could reach if
+The subject is OpenVINO on pictures that are ready: what end to end from JPEG files could reach if
 decoding cost nothing. Every candidate's time is that of one picture (or caption), so that slow ones
-are measured on fewer. The files are JPEGs of 256, 500 and 640 pixels (long side), with the grain of
-a sensor: real photographs enlarged where ``../shared`` has them, else drawn scenes.
+are measured on fewer; its ratio says how many times as fast the subject is, its note the same as a
+share of the subject's rate. PyTorch is measured in batches of one, as a loop over files has them,
+and in the batches of the kit.
+
+The files are JPEGs of 256, 500 and 640 pixels (long side), with the grain of a sensor: real
+photographs enlarged where ``../shared`` has them, else drawn scenes.
 
 Run: python -m tests.benchmarks.embedding
 """
@@ -22,15 +26,23 @@ from PIL import Image
 
 from glasskit.data import load_dataset
 from glasskit.models import GlassModel, load_model
-from glasskit.models.stream import Preparation, ahead, threads
+from glasskit.models.stream import ahead, threads
 from glasskit.pictures import open_image
-from tests.benchmarks.table import BenchRow, interleaved, markdown, median_ratio, wall_seconds
+from tests.benchmarks.table import (
+    BenchRow,
+    interleaved,
+    markdown,
+    median_ratio,
+    ratio_spread,
+    wall_seconds,
+)
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared/data/coco-concepts/images"
 FILES, READY, SLOW = 192, 128, 16
 BATCH = 16
 ROUNDS = 5
 SIDES = (256, 500, 640, 640)
+SUBJECT = "OpenVINO, pictures that are ready"
 
 
 class Work(NamedTuple):
@@ -64,47 +76,56 @@ def write_jpegs(folder: Path, count: int = FILES) -> list[Path]:
 
 
 def rows_of(section: str, works: Mapping[str, Work], subject: str, unit: str) -> list[BenchRow]:
-    """One row a candidate: time an item, and its ratio to the subject's."""
+    """One row a candidate: time an item, its ratio to the subject's, and rates."""
     times = interleaved(works, ROUNDS, lambda work: wall_seconds(work) / work.items)
-    return [
-        BenchRow(
+
+    def row(name: str, taken: Sequence[float]) -> BenchRow:
+        seconds, ratio = statistics.median(taken), median_ratio(taken, times[subject])
+        return BenchRow(
             section,
             name,
-            seconds=statistics.median(taken),
+            seconds=seconds,
             spread=(min(taken), max(taken)),
-            ratio=median_ratio(taken, times[subject]),
-            note=f"{1 / statistics.median(taken):.1f} {unit} a second",
+            ratio=ratio,
+            ratio_spread=ratio_spread(taken, times[subject]),
+            note=f"{1 / seconds:.1f} {unit} a second, {1 / ratio:.2f} of the subject's rate",
         )
-        for name, taken in times.items()
-    ]
+
+    return [row(name, taken) for name, taken in times.items()]
 
 
-def in_batches(run: Callable[[torch.Tensor], object], pixels: torch.Tensor) -> Callable[[], object]:
+def in_batches(
+    run: Callable[[torch.Tensor], object], pixels: torch.Tensor, size: int = BATCH
+) -> Callable[[], object]:
     """``run`` on each batch of ready tensors."""
 
     def call() -> None:
         with torch.inference_mode():
-            for batch in pixels.split(BATCH):
+            for batch in pixels.split(size):
                 run(batch)
 
     return call
 
 
-def on_cpu(model: GlassModel, files: Sequence[Path], pixels: torch.Tensor) -> list[BenchRow]:
+def on_cpu(model: GlassModel, files: Sequence[Path]) -> list[BenchRow]:
     """Image tower: eager, channels last, OpenVINO, and from files."""
     trunk = model.clip.visual.trunk
-    flat = pixels.contiguous()
-    last = pixels.contiguous(memory_format=torch.channels_last)
-    prepare = Preparation(model.preprocess)
+    prepare = model.preparation
 
     def read(path: Path) -> torch.Tensor:
         return prepare.one(model.load_picture(path))
 
+    ready = torch.stack([read(path) for path in files[:READY]])
+    last = prepare.batch(ready[:SLOW], torch.device("cpu"))
+    flat = last.contiguous()
     works = {
-        "PyTorch eager, ready tensors": Work(in_batches(trunk, flat[:SLOW]), SLOW),
-        "PyTorch channels_last, ready tensors": Work(in_batches(trunk, last[:SLOW]), SLOW),
-        "OpenVINO, ready tensors": Work(
-            lambda: list(ahead(flat.split(BATCH), model.tower, model.tower_jobs, model.tower_jobs)),
+        "PyTorch eager, batches of 1, ready tensors": Work(in_batches(trunk, flat, 1), SLOW),
+        f"PyTorch eager, batches of {BATCH}, ready tensors": Work(in_batches(trunk, flat), SLOW),
+        f"PyTorch channels_last, batches of {BATCH}": Work(in_batches(trunk, last), SLOW),
+        SUBJECT: Work(
+            lambda: list(
+                ahead(ready.split(BATCH), model.tower, model.tower_jobs, model.tower_jobs)
+            ),
             READY,
         ),
         "from JPEG files, end to end": Work(lambda: model.image_tower(files), len(files)),
@@ -114,7 +135,7 @@ def on_cpu(model: GlassModel, files: Sequence[Path], pixels: torch.Tensor) -> li
     }
     kilobytes = sum(path.stat().st_size for path in files) / len(files) / 1024
     section = f"image tower, CPU, {threads()} threads that decode, files of {kilobytes:.0f} kB"
-    return rows_of(section, works, "OpenVINO, ready tensors", "pictures")
+    return rows_of(section, works, SUBJECT, "pictures")
 
 
 def captions(model: GlassModel, count: int = 192) -> list[BenchRow]:
@@ -153,10 +174,7 @@ def run() -> list[BenchRow]:
     model = load_model("lite0-minilm", device="cpu")
     with tempfile.TemporaryDirectory() as folder:
         files = write_jpegs(Path(folder))
-        prepare = Preparation(model.preprocess)
-        ready = [prepare.one(open_image(path)) for path in files[:READY]]
-        pixels = prepare.batch(ready, torch.device("cpu"))
-        rows = on_cpu(model, files, pixels) + captions(model)
+        rows = on_cpu(model, files) + captions(model)
         if torch.cuda.is_available():
             rows += on_gpu(files)
     return rows

@@ -1,4 +1,4 @@
-"""The built-in model: real weights, ConSE by hand, the fast runtime equal to PyTorch."""
+"""The built-in model: real weights, ConSE by hand, vectors of the stated kind."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from torch.nn import functional
 
 import glasskit
 from glasskit.errors import InputError
 from glasskit.models import GlassModel, bridge
-from glasskit.models.fast_tower import FastImageTower
 from glasskit.models.heads import CentredTextMap, ConseHead
 from glasskit.models.weights import IMAGE_TOWER, TEXT_TOWER, WeightFile
 from tests.tools.shipped_features import bridge_features
@@ -92,26 +90,6 @@ def test_open_clips_own_methods_give_the_same(lite0: GlassModel) -> None:
         text = lite0.clip.encode_text(lite0.tokenizer(["a red boat"]), normalize=True)
     torch.testing.assert_close(own, lite0.encode_images(images), atol=1e-5, rtol=0)
     torch.testing.assert_close(text, lite0.encode_texts(["a red boat"]), atol=1e-5, rtol=0)
-
-
-def test_fast_runtime_equals_pytorch(lite0: GlassModel) -> None:
-    pixels = lite0.pixels(pictures(5))
-    fast = FastImageTower(lite0.clip.visual.trunk, lite0.tower_hash)
-    assert fast.fast, "OpenVINO is installed, so it must be used"
-    with torch.inference_mode():
-        eager = lite0.image_features(pixels)
-    cosine = functional.cosine_similarity(fast(pixels), eager)
-    assert float(cosine.min()) > 0.99999
-
-
-def test_without_the_fast_runtime_pytorch_does_the_work(lite0, monkeypatch, caplog) -> None:
-    monkeypatch.setitem(sys.modules, "openvino", None)
-    slow = FastImageTower(lite0.clip.visual.trunk, lite0.tower_hash)
-    assert not slow.fast
-    assert "OpenVINO" in caplog.text
-    pixels = lite0.pixels(pictures(1))
-    with torch.inference_mode():
-        torch.testing.assert_close(slow(pixels), lite0.image_features(pixels), atol=1e-4, rtol=1e-4)
 
 
 def test_conse_by_hand() -> None:

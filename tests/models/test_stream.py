@@ -13,8 +13,8 @@ from PIL import Image
 
 from glasskit.errors import InputError
 from glasskit.models import GlassModel
-from glasskit.models.stream import Preparation, ahead, read_ahead
-from glasskit.pictures import MARGIN, decode_image, open_image
+from glasskit.models.stream import ahead, read_ahead
+from glasskit.pictures import MARGIN, decode_image
 
 
 def noisy(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -37,23 +37,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i in range(7):
         noisy(240 + 40 * i, 260, i).save(folder / f"{i}.jpg")
     return folder
-
-
-def test_a_batch_is_what_the_preprocess_makes_of_each(lite0: GlassModel, folder: Path) -> None:
-    pictures = [open_image(path) for path in sorted(folder.iterdir())]
-    prepare = Preparation(lite0.preprocess)
-    assert prepare.cut
-    ones = [prepare.one(picture) for picture in pictures]
-    assert ones[0].dtype == torch.uint8
-    expected = torch.stack([lite0.preprocess(picture) for picture in pictures])
-    assert torch.equal(prepare.batch(ones, torch.device("cpu")), expected)
-
-
-def test_a_preprocess_of_another_kind_is_used_as_it_is() -> None:
-    prepare = Preparation(lambda picture: torch.full((3, 2, 2), float(picture.width)))
-    assert not prepare.cut
-    ones = [prepare.one(Image.new("RGB", (n, 1))) for n in (3, 4)]
-    assert prepare.batch(ones, torch.device("cpu"))[:, 0, 0, 0].tolist() == [3, 4]
 
 
 def test_a_stream_gives_the_features_of_each_picture_in_order(lite0, folder: Path) -> None:
