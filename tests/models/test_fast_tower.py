@@ -77,7 +77,7 @@ def test_a_tower_dropped_in_another_thread_leaves_signals_working(tmp_path: Path
 
 
 def test_two_threads_may_be_the_first_to_use_it(tmp_path: Path) -> None:
-    """Without a first picture before them they froze each other in more than half of all runs."""
+    """Without a picture before them they froze each other in a third of all runs."""
     assert [ran(FIRST_USED_BY_TWO_THREADS, tmp_path) for _ in range(3)] == ["both done\n"] * 3
 
 
