@@ -99,8 +99,9 @@ def test_probe_names_concepts(glass, trained: Path, small: Path) -> None:
 
 def test_embed_writes_vectors_and_their_index(glass, trained: Path, small: Path) -> None:
     out = trained.parent / "vectors"
-    assert glass("embed", trained, small, "--out", out)[0] == 0
+    assert glass("embed", trained, small, "--out", out, "--dtype", "float32")[0] == 0
     vectors = load_file(out / "vectors.safetensors")["pictures"]
+    assert vectors.dtype == np.float32
     index = json.loads((out / "index.json").read_text())["pictures"]
     assert len(vectors) == len(index) == 45
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
@@ -143,6 +144,7 @@ def test_export_writes_a_checkpoint_with_tokenizer_and_card(glass, trained: Path
         (("evaluate", "lite0-minilm", "no-such-data"), "no data set"),
         (("probe", "lite0-minilm", "missing.jpg"), "missing.jpg"),
         (("embed", "lite0-minilm", "no-such-folder", "--out", "x"), "no data set"),
+        (("embed", "lite0-minilm", ".", "--out", "x", "--dtype", "int8"), "float32 or float16"),
         (("search", "no-such-folder", "a dog"), "no vectors.safetensors with index.json"),
     ],
 )

@@ -95,22 +95,28 @@ class Part:
         os.truncate(self.rows, kept * 4 * self.width)
 
 
-def merge(parts: Sequence[Part], names: Sequence[str], file: Path) -> int:
+def merge(parts: Sequence[Part], names: Sequence[str], file: Path, dtype: str = "float32") -> int:
     """Join the rows of parts into one safetensors file, never holding more than one block.
 
     Args:
         parts: finished parts, in order.
         names: of the tensors that a row is made of, side by side and equally wide.
         file: written whole or not at all.
+        dtype: float32 or float16, of the file; parts are float32.
 
     Returns:
-        the number of rows n; each tensor is (n, width / len(names)) float32.
+        the number of rows n; each tensor is (n, width / len(names)).
     """
     count = sum(part.done for part in parts)
     width = parts[0].width // len(names)
-    span = 4 * count * width
+    kind = np.dtype(dtype).newbyteorder("<")
+    span = kind.itemsize * count * width
     header = {
-        name: {"dtype": "F32", "shape": [count, width], "data_offsets": [i * span, (i + 1) * span]}
+        name: {
+            "dtype": {"float32": "F32", "float16": "F16"}[dtype],
+            "shape": [count, width],
+            "data_offsets": [i * span, (i + 1) * span],
+        }
         for i, name in enumerate(names)
     }
     # The format: 8 bytes with the length of the header, the header as JSON, then the data.
@@ -122,7 +128,7 @@ def merge(parts: Sequence[Part], names: Sequence[str], file: Path) -> int:
         for i in range(len(names)):
             for part in parts:
                 for block in _blocks(part):
-                    out.write(np.ascontiguousarray(block[:, i * width : (i + 1) * width]).tobytes())
+                    out.write(block[:, i * width : (i + 1) * width].astype(kind).tobytes())
     replace_file(scratch, file)
     return count
 

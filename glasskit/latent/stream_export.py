@@ -25,6 +25,7 @@ from glasskit.data.hub import HubStream, Placed, is_hub
 from glasskit.data.shards import WEB, Sample, shard_names, shard_samples
 from glasskit.errors import InputError
 from glasskit.latent.parts import Part, merge
+from glasskit.models.store import checked_dtype
 from glasskit.models.stream import read_ahead
 from glasskit.pictures import decode_image
 from glasskit.places import replace_file
@@ -72,6 +73,7 @@ def embed_stream(
     out: str | Path,
     *,
     captions: bool = False,
+    dtype: str = "float16",
     progress: Progress | None = None,
 ) -> int:
     """Embed the pictures of shards or of a hub data set into ``out``; how many there are.
@@ -86,12 +88,14 @@ def embed_stream(
         source: what ``shard_names`` takes, or ``hf:OWNER/NAME``.
         out: directory to write to.
         captions: also embed the first caption of each picture.
+        dtype: float16 or float32, as ``embed_source`` has it; parts are float32 in any case.
         progress: called with (done, total) pictures of this process, total estimated, or 0.
 
     Raises:
-        InputError: a shard, record or picture is damaged or missing, or ``out`` holds the parts of
-            another model or source.
+        InputError: another dtype, a shard, record or picture is damaged or missing, or ``out``
+            holds the parts of another model or source.
     """
+    checked_dtype(dtype)
     ranks = _ranks(model)
     folder = Path(out) / PARTS
     width = model.embed_dim * (2 if captions else 1)
@@ -116,7 +120,9 @@ def embed_stream(
                 _embed(model, unit, part, captions, meter)
             meter.leave(unit)
         ranks.wait()
-        count = _finish(model, source, Path(out), units, width, captions) if not ranks.rank else 0
+        count = 0
+        if not ranks.rank:
+            count = _finish(model, source, Path(out), units, width, captions, dtype)
         ranks.wait()
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror})") from error
@@ -198,14 +204,19 @@ def _caption(sample: Sample) -> str:
 
 
 def _finish(
-    model: GlassModel, source: Any, out: Path, units: Sequence[Unit], width: int, captions: bool
+    model: GlassModel,
+    source: Any,
+    out: Path,
+    units: Sequence[Unit],
+    width: int,
+    captions: bool,
+    dtype: str,
 ) -> int:
     """Merge the parts and take them away."""
     folder = out / PARTS
     parts = [Part(folder, unit.name, width, unit.identity, marked=unit.marked) for unit in units]
-    count = merge(
-        parts, ["pictures", "captions"] if captions else ["pictures"], out / "vectors.safetensors"
-    )
+    names = ["pictures", "captions"] if captions else ["pictures"]
+    count = merge(parts, names, out / "vectors.safetensors", dtype)
     named = source if isinstance(source, (str, Path)) else ",".join(map(str, source))
     hashes = {"tower_hash": model.tower_hash, "model_hash": model.model_hash}
     head = {"model": model.name, **hashes, "source": str(named)}

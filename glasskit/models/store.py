@@ -24,6 +24,17 @@ WAIT = 60.0
 DTYPES = ("float32", "float16")
 
 
+def checked_dtype(dtype: str) -> str:
+    """The name of a number type in which rows are kept.
+
+    Raises:
+        InputError: it is none of ``DTYPES``.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"dtype {dtype!r}: choose {' or '.join(DTYPES)}")
+    return dtype
+
+
 class FeatureStore:
     """Rows of one width by key.
 
@@ -40,10 +51,8 @@ class FeatureStore:
     """
 
     def __init__(self, folder: Path, width: int, dtype: str = "float32") -> None:
-        if dtype not in DTYPES:
-            raise InputError(f"dtype {dtype!r}: choose {' or '.join(DTYPES)}")
         self.folder, self.width = Path(folder), width
-        self._files = Files.of(self.folder, width, dtype)
+        self._files = Files.of(self.folder, width, checked_dtype(dtype))
         self._entries = np.empty(0, dtype=ENTRY)
         self._order = np.empty(0, dtype=np.int64)
         self._high = np.empty(0, dtype=np.uint64)

@@ -37,7 +37,9 @@ def embed(source: str, out: Path, kill_after: int = 0) -> None:
     model = toy_model()
     batches = model.image_batches
     model.image_batches = lambda items, load: batches(items, load, 4)
-    stream_export.embed_stream(model, source, out, captions=True, progress=progress)
+    stream_export.embed_stream(
+        model, source, out, captions=True, dtype="float32", progress=progress
+    )
 
 
 def train_on(source: str, out: Path, changes: dict[str, Any]) -> None:

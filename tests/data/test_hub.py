@@ -99,7 +99,7 @@ def test_a_stream_can_be_trained_on(data: GroupedDataset, hub: str) -> None:
 
 
 def test_processes_embed_a_stream_and_go_on_after_kills(hub: str, tmp_path: Path) -> None:
-    embed_stream(toy_model(), hub, tmp_path / "one")
+    embed_stream(toy_model(), hub, tmp_path / "one", dtype="float32")
     for process in launch(2, embed, hub, tmp_path / "two", 5):
         process.join(60)
         assert process.exitcode == -9

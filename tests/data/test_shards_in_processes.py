@@ -62,9 +62,9 @@ def same(some: Rows, others: Rows, atol: float) -> None:
 
 def test_one_process_embeds_what_the_data_set_holds(shards: Path, place: Path, tmp_path) -> None:
     model = toy_model()
-    written = embed_source(model, shards, tmp_path / "shards", captions=True)
+    written = embed_source(model, shards, tmp_path / "shards", captions=True, dtype="float32")
     assert written == (66, 66)
-    embed_source(model, place / "toy.json", tmp_path / "folder")
+    embed_source(model, place / "toy.json", tmp_path / "folder", dtype="float32")
     streamed, folder = (
         load_file(tmp_path / n / "vectors.safetensors") for n in ("shards", "folder")
     )
@@ -78,6 +78,18 @@ def test_one_process_embeds_what_the_data_set_holds(shards: Path, place: Path, t
         "index.json",
         "vectors.safetensors",
     ]
+
+
+def test_half_precision_rounds_the_same_vectors(shards: Path, tmp_path: Path) -> None:
+    files = {}
+    for dtype in ("float32", "float16"):
+        embed_source(toy_model(), shards, tmp_path / dtype, captions=True, dtype=dtype)
+        files[dtype] = load_file(tmp_path / dtype / "vectors.safetensors")
+    for name, rows in files["float32"].items():
+        np.testing.assert_array_equal(files["float16"][name], rows.astype(np.float16))
+    with pytest.raises(InputError, match="'float64': choose float32 or float16"):
+        embed_stream(toy_model(), shards, tmp_path / "other", dtype="float64")
+    assert not (tmp_path / "other").exists()
 
 
 def test_two_processes_have_the_rows_of_one_and_go_on_after_kills(shards: Path, tmp_path) -> None:

@@ -47,7 +47,9 @@ def test_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for i, record in enumerate(data.records):
         data.image(i).save(tmp_path / "images" / f"{record.key}.png")
     write_magic(data, tmp_path / "colours.json")
-    written = embed_source(ColourModel(), tmp_path / "colours.json", tmp_path / "out")
+    written = embed_source(
+        ColourModel(), tmp_path / "colours.json", tmp_path / "out", dtype="float32"
+    )
     assert written == (12, 15)
     vectors = load_file(tmp_path / "out" / "vectors.safetensors")
     assert {name: rows.shape for name, rows in vectors.items()} == {
@@ -65,3 +67,9 @@ def test_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_empty_folder_says_what_is_looked_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no \.jpg, \.jpeg, \.png, \.webp files"):
         embed_source(ColourModel(), tmp_path, tmp_path / "out")
+
+
+def test_another_number_type_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'int8': choose float32 or float16"):
+        embed_source(ColourModel(), tmp_path, tmp_path / "out", dtype="int8")
+    assert not (tmp_path / "out").exists()

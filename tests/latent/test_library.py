@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from glasskit.errors import InputError
 from glasskit.latent.approximate import ApproximateLibrary
@@ -20,13 +20,13 @@ from tests.latent.test_export import FileModel
 
 @pytest.fixture
 def embedded(tmp_path: Path) -> Path:
-    """Thirty one-coloured pictures, embedded."""
+    """Thirty one-coloured pictures, embedded in float32."""
     folder = tmp_path / "in"
     folder.mkdir()
     for i in range(30):
         colour = [(8 * i, 30, 200 - 6 * i), (20, 8 * i, 40), (90, 3 * i, 8 * i)][i % 3]
         Image.new("RGB", (8, 8), colour).save(folder / f"größe {i:02}.png")
-    embed_source(FileModel(), folder, tmp_path / "out")
+    embed_source(FileModel(), folder, tmp_path / "out", dtype="float32")
     return tmp_path / "out"
 
 
@@ -79,14 +79,15 @@ def test_a_damaged_vector_file_is_refused(embedded: Path) -> None:
         mapped_tensor(file, "captions")
 
 
-def test_half_precision_vectors_are_searched_too(embedded: Path) -> None:
-    file = embedded / "vectors.safetensors"
-    vectors = load_file(file)["pictures"]
-    expected = [hit.name for hit in Library(embedded).nearest(np.array([1.0, 0.2, 0.1]), 5)]
-    save_file({"pictures": vectors.astype(np.float16)}, file)
-    assert Library(embedded).vectors.dtype == np.float16
-    found = [hit.name for hit in Library(embedded).nearest(np.array([1.0, 0.2, 0.1]), 5)]
-    assert found == expected
+def test_half_precision_is_the_default_and_finds_the_same(embedded: Path, tmp_path: Path) -> None:
+    embed_source(FileModel(), tmp_path / "in", tmp_path / "half")
+    half, full = Library(tmp_path / "half"), Library(embedded)
+    assert (half.vectors.dtype, full.vectors.dtype) == (np.float16, np.float32)
+    np.testing.assert_array_equal(half.vectors, full.vectors.astype(np.float16))
+    query = np.array([1.0, 0.2, 0.1])
+    found, expected = half.nearest(query, 5), full.nearest(query, 5)
+    assert [hit.name for hit in found] == [hit.name for hit in expected]
+    assert [hit.score for hit in found] == pytest.approx([hit.score for hit in expected], abs=5e-4)
 
 
 def test_a_graph_finds_the_same_and_is_kept(embedded: Path) -> None:
