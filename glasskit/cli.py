@@ -128,10 +128,10 @@ def embed(
     dtype: Annotated[
         str,
         typer.Option(
-            help="of the vectors: float16 halves the file and is searched faster, with cosines "
-            "equal to four digits; float32 for arithmetic of your own"
+            help="of the vectors: float32 as they are; float16 halves the file and is searched "
+            "faster, with cosines equal to four digits: for many thousands"
         ),
-    ] = "float16",
+    ] = "float32",
 ) -> None:
     """Write vectors of pictures, captions and concepts as one safetensors file with its index.
 

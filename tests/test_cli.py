@@ -99,7 +99,7 @@ def test_probe_names_concepts(glass, trained: Path, small: Path) -> None:
 
 def test_embed_writes_vectors_and_their_index(glass, trained: Path, small: Path) -> None:
     out = trained.parent / "vectors"
-    assert glass("embed", trained, small, "--out", out, "--dtype", "float32")[0] == 0
+    assert glass("embed", trained, small, "--out", out)[0] == 0
     vectors = load_file(out / "vectors.safetensors")["pictures"]
     assert vectors.dtype == np.float32
     index = json.loads((out / "index.json").read_text())["pictures"]

@@ -51,7 +51,7 @@ def embed_source(
     *,
     images: str | Path | None = None,
     captions: bool = False,
-    dtype: str = "float16",
+    dtype: str = "float32",
     progress: Progress | None = None,
 ) -> Written:
     """Embed pictures into ``vectors.safetensors`` and ``index.json``.
@@ -66,9 +66,9 @@ def embed_source(
         out: directory to write to; files of an earlier call are replaced.
         images: folder of a data set's pictures.
         captions: of shards and hub data sets, embed the first captions as well.
-        dtype: float16 halves the file and what a search must read, and moves a cosine by about
-            1e-5, less than a search prints; float32 is for arithmetic of your own, since numpy is
-            slow with float16.
+        dtype: float32, or float16, which halves the file and what a search must read and moves a
+            cosine by about 1e-5, less than a search prints. For arithmetic of your own float32 is
+            the better one: numpy is slow with float16.
         progress: called with (done, total) pictures.
 
     Raises:

@@ -73,7 +73,7 @@ def embed_stream(
     out: str | Path,
     *,
     captions: bool = False,
-    dtype: str = "float16",
+    dtype: str = "float32",
     progress: Progress | None = None,
 ) -> int:
     """Embed the pictures of shards or of a hub data set into ``out``; how many there are.

@@ -79,8 +79,8 @@ def test_a_damaged_vector_file_is_refused(embedded: Path) -> None:
         mapped_tensor(file, "captions")
 
 
-def test_half_precision_is_the_default_and_finds_the_same(embedded: Path, tmp_path: Path) -> None:
-    embed_source(FileModel(), tmp_path / "in", tmp_path / "half")
+def test_half_precision_finds_the_same(embedded: Path, tmp_path: Path) -> None:
+    embed_source(FileModel(), tmp_path / "in", tmp_path / "half", dtype="float16")
     half, full = Library(tmp_path / "half"), Library(embedded)
     assert (half.vectors.dtype, full.vectors.dtype) == (np.float16, np.float32)
     np.testing.assert_array_equal(half.vectors, full.vectors.astype(np.float16))
