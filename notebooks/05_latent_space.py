@@ -26,7 +26,7 @@
 #
 # **Before you start.** Notebooks 1 and 3. A mean and a cosine are all the mathematics.
 #
-# **Running time.** About 30 s on two cores, the first time a minute: UMAP compiles itself.
+# **Running time.** About 30 s on two cores, the first time up to two minutes: UMAP compiles.
 
 # %%
 import tempfile
