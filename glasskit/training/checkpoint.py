@@ -63,8 +63,8 @@ def save_checkpoint(
         there = checkpoints(folder)
         kept = f"step {step_of(there[-1])} is kept" if there else "there is none before it"
         raise InputError(
-            f"{path}: the checkpoint can't be written ({error}); {kept}; make room or choose "
-            "another --out, then go on with --resume"
+            f"{path}: the checkpoint can't be written ({error}); {kept}; make room, "
+            "then go on with --resume"
         ) from error
     for old in checkpoints(folder)[:-keep]:
         old.unlink()

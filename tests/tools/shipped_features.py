@@ -62,9 +62,7 @@ def main(folder: Path | None) -> None:
     scenes(model, sets[0])
     if folder is not None:
         photographs(model, folder)
-    # A line end would end a key in the file.
     distinct = list(dict.fromkeys(text for data in sets for text in texts(data)))
-    distinct = [text for text in distinct if "\n" not in text]
     write_shipped(TEXTS, model.tower_hash, distinct, model.text_tower(distinct))
     for file in (SHIPPED, SCENES, TEXTS):
         print(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB")

@@ -28,15 +28,10 @@ from glasskit.evaluation.unseen import Fold, unseen_folds
 from glasskit.models import GlassModel, load_model
 from glasskit.study import RECIPES
 from glasskit.training import TrainConfig, train
+from tests.tools.recipe_search import TOGETHER
 
 ALL, OWN, CAPTION = "among all concepts", "among the fold's concepts", "caption R@10"
 """Acceptable top-1 twice, and the own literal caption among those of the fold's pictures."""
-
-HELD: dict[str, dict[str, Any]] = {
-    "grouped, weight_decay 5": {"objective": "grouped", "weight_decay": 5.0},
-    "joint, weight_decay 5": {"objective": "joint", "weight_decay": 5.0},
-}
-"""Recipes that hold the heads nearer to where they start than the default's decay of 0.01."""
 
 
 def measured(model: GlassModel, fold: Fold) -> dict[str, np.ndarray]:
@@ -105,7 +100,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     start, data = load_model("lite0-minilm", device="cpu"), load_dataset(given.dataset)
-    recipes: dict[str, dict[str, Any]] = RECIPES | HELD
+    recipes: dict[str, dict[str, Any]] = RECIPES | TOGETHER
     parts: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in ("untrained", *recipes)}
     for fold in unseen_folds(data if given.split is None else data.split(given.split), given.folds):
         parts["untrained"].append(measured(start, fold))
