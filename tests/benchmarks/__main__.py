@@ -1,5 +1,9 @@
 """`make bench`: quality and speed, measured in one run; kept as JSON and as Markdown.
 
+Sections that are measured in turns are visited several times, before and after each of those that
+are measured once: their rounds lie minutes apart, and their spreads hold what this machine does in
+a quarter of an hour.
+
 python -m tests.benchmarks [SECTION ...] [--out FILE.json] [--against FILE.json]
 """
 
@@ -7,54 +11,84 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.benchmarks import app, embedding, evaluation, losses, maps, recognition, search, training
-from tests.benchmarks.report import Section, disagreements, environment, read, write
+from tests.benchmarks.report import (
+    Section,
+    agreement_table,
+    agreements,
+    environment,
+    read,
+    write,
+)
 from tests.benchmarks.table import BenchRow
 
 REPORT = Path(__file__).parent / "results" / "report.json"
 
-SECTIONS: dict[str, Callable[[], list[BenchRow] | str]] = {
+ONCE: dict[str, Callable[[], list[BenchRow] | str]] = {
     "recognition": recognition.report,
-    "losses": losses.run,
-    "training": training.run,
     "evaluation": evaluation.run,
-    "embedding": embedding.run,
-    "search": search.run,
-    "maps": maps.run,
     "app": app.run,
 }
+TURNS: dict[str, Callable[[], Iterator[list[BenchRow]]]] = {
+    "losses": losses.visits,
+    "training": training.visits,
+    "embedding": embedding.visits,
+    "search": search.visits,
+    "maps": maps.visits,
+}
+ORDER = ("recognition", "losses", "training", "evaluation", "embedding", "search", "maps", "app")
 
 
 def main() -> None:
     """Run the sections that are named, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("section", nargs="*", help=", ".join(SECTIONS))
+    parser.add_argument("section", nargs="*", help=", ".join(ORDER))
     parser.add_argument("--out", type=Path, default=REPORT, help="JSON to add to; .md lies beside")
-    parser.add_argument("--against", type=Path, help="JSON of another run: which ratios differ?")
+    parser.add_argument("--against", type=Path, help="JSON of another run: do the ratios agree?")
     given = parser.parse_args()
-    unknown = [name for name in given.section if name not in SECTIONS]
+    unknown = [name for name in given.section if name not in ORDER]
     if unknown:
-        parser.error(f"no section {unknown[0]!r}; choose among {', '.join(SECTIONS)}")
-    measured = {name: measure(name, given.out) for name in given.section or SECTIONS}
+        parser.error(f"no section {unknown[0]!r}; choose among {', '.join(ORDER)}")
+    if given.against is not None and not given.against.is_file():
+        parser.error(f"no file {given.against}; --against takes the JSON of an earlier run")
+    measured: dict[str, Section] = {}
+    for name, visit in _visits(given.section or ORDER):
+        measured[name] = measured[name].extended(visit) if name in measured else visit
+        kept = read(given.out) | {name: measured[name]}
+        write({key: kept[key] for key in ORDER if key in kept}, given.out)
+        print(visit.markdown(name), flush=True)
     if given.against is not None:
-        shared, lines = disagreements(read(given.against), measured)
-        print(f"{shared - len(lines)} of {shared} ratios agree with {given.against.name}")
-        print("\n".join(lines))
+        found = agreements(read(given.against), measured)
+        table = agreement_table(found, given.against.name, given.out.name)
+        (given.out.parent / "agreement.md").write_text(table, encoding="utf-8")
+        print(table)
 
 
-def measure(name: str, out: Path) -> Section:
-    """Measure one section and keep it at once: a run that is stopped loses only the next."""
-    start, where = time.perf_counter(), environment()
-    result = SECTIONS[name]()
-    rows, text = ((), result) if isinstance(result, str) else (tuple(result), "")
-    section = Section(where, (time.perf_counter() - start) / 60, rows, text)
-    kept = read(out) | {name: section}
-    write({key: kept[key] for key in SECTIONS if key in kept}, out)
-    print(section.markdown(name), flush=True)
-    return section
+def _visits(names: list[str] | tuple[str, ...]) -> Iterator[tuple[str, Section]]:
+    """Every visit of every section, those in turns around each of the others."""
+    opened = {name: TURNS[name]() for name in names if name in TURNS}
+    once = [name for name in names if name in ONCE]
+    while opened or once:
+        for name, visits in list(opened.items()):
+            where, start = environment(), time.perf_counter()
+            rows = next(visits, None)
+            if rows is None:
+                del opened[name]
+            else:
+                yield name, Section(where, _minutes_since(start), tuple(rows))
+        if once:
+            name = once.pop(0)
+            where, start = environment(), time.perf_counter()
+            result = ONCE[name]()
+            rows, text = ((), result) if isinstance(result, str) else (tuple(result), "")
+            yield name, Section(where, _minutes_since(start), rows, text)
+
+
+def _minutes_since(start: float) -> float:
+    return (time.perf_counter() - start) / 60
 
 
 if __name__ == "__main__":

@@ -1,45 +1,51 @@
 """The app as a visitor waits for it: starts, probes through the API, and a map of 100,000 points.
 
 Every server is a process of its own, started as `glasskit app` starts it. The first start is
-measured into an empty cache; all else with the cache that this one leaves.
+measured into an empty cache; all else with the cache that this one leaves. A start from the cache
+is compared with the import of Gradio and torch alone, a probe with the image tower alone, and the
+map's dots drawn as pixels with the same dots as shapes, each in turns.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
 
 from PIL import Image
 
-from tests.benchmarks.table import BenchRow, wall_seconds
+from tests.benchmarks.own_process import ROOT, standing
+from tests.benchmarks.table import BenchRow, ratios, wall_seconds
 
-ROOT = Path(__file__).resolve().parents[2]
 DATASET = "scenes"
+FROM_CACHE = "app, start from the cache"
+FULL, FULL_NOTE = "tabs at full speed", "models loaded, one picture passed"
 CLIENTS = 8
 ROUNDS = 7
+STARTS = 3
 
 
 def run() -> list[BenchRow]:
     """All rows; takes about four minutes on two cores."""
     before = _ticks()
-    rows = [_import()]
+    rows = _import()
     with tempfile.TemporaryDirectory() as cache:
-        rows += _start("app, first start into an empty cache", cache)
-        for _ in range(2):  # the first of them also meets cold file caches
-            rows += _start("app, start from the cache", cache)
+        rows += _first_start(cache)
+        rows += _starts(cache)
         with served(["-m", "glasskit.cli", "app", "--port"], cache) as app:
-            app.wait_for_tabs()
+            rows.append(BenchRow(FROM_CACHE, FULL, (app.wait_for_tabs(),), note=FULL_NOTE))
             rows += _probes(app.address, cache)
     rows += _many()
     spent = [b - a for a, b in zip(before, _ticks(), strict=True)]
@@ -113,47 +119,76 @@ def served(command: list[str], cache: str) -> Iterator[Served]:
         process.wait(60)
 
 
-def _import() -> BenchRow:
-    def once(code: str) -> float:
-        return wall_seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True))
-
-    pairs = [(once("import glasskit"), once("pass")) for _ in range(ROUNDS)]
-    seconds = [full - bare for full, bare in pairs]
-    return BenchRow(
-        "import",
-        "import glasskit",
-        max(statistics.median(seconds), 0.0),
-        (max(min(seconds), 0.0), max(seconds)),
-        note="beyond `python -c pass`, in turns with it",
-    )
+def _import() -> list[BenchRow]:
+    """The package against Python itself, fresh processes in turns."""
+    section = "import"
+    codes = {"python -c pass": "pass", "import glasskit": "import glasskit"}
+    times = {name: [] for name in codes}
+    for _ in range(2 * ROUNDS):
+        for name, code in codes.items():
+            times[name].append(_python(code))
+    return _compared(section, times, "python -c pass")
 
 
-def _start(section: str, cache: str) -> list[BenchRow]:
+def _python(code: str) -> float:
+    return wall_seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT))
+
+
+def _compared(section: str, times: Mapping[str, Sequence[float]], subject: str) -> list[BenchRow]:
+    return [
+        BenchRow(section, name, tuple(taken), ratios(taken, times[subject]))
+        for name, taken in times.items()
+    ]
+
+
+def _first_start(cache: str) -> list[BenchRow]:
     """Seconds from the command to a listening port, to the page, and to tabs at full speed."""
+    section = "app, first start into an empty cache"
     with served(["-m", "glasskit.cli", "app", "--port"], cache) as app:
         port = app.seconds_until(app.progress)
-        page = app.seconds_until(lambda: app.progress().get("ready"))
-        with urlopen(app.address) as answer:
-            if b"gradio" not in answer.read():
-                raise RuntimeError("the app's page is not there")
+        page = _page(app)
         took = app.wait_for_tabs()
         finished = app.seconds_until(lambda: app.progress().get("unfinished") == [])
         steps = app.progress()["steps"]
     where = ", ".join(f"{step['text']} {step['seconds']:.1f} s" for step in steps)
     return [
-        BenchRow(section, "start page", port),
-        BenchRow(section, "first page", page, note=where),
-        BenchRow(section, "tabs at full speed", took, note="models loaded, one picture passed"),
-        BenchRow(section, "every map drawn", finished, note="behind the open app"),
+        BenchRow(section, "start page", (port,)),
+        BenchRow(section, "first page", (page,), note=where),
+        BenchRow(section, FULL, (took,), note=FULL_NOTE),
+        BenchRow(section, "every map drawn", (finished,), note="behind the open app"),
     ]
+
+
+def _starts(cache: str) -> list[BenchRow]:
+    """Starts to the page, in turns with the import of what no Gradio app with a model can spare."""
+    bare = "importing gradio and torch alone"
+    times = {name: [] for name in (bare, "start page", "first page")}
+    for _ in range(STARTS):
+        times[bare].append(_python("import gradio, torch"))
+        with served(["-m", "glasskit.cli", "app", "--port"], cache) as app:
+            times["start page"].append(app.seconds_until(app.progress))
+            times["first page"].append(_page(app))
+    return _compared(FROM_CACHE, times, bare)
+
+
+def _page(app: Served) -> float:
+    seconds = app.seconds_until(lambda: app.progress().get("ready"))
+    with urlopen(app.address) as answer:
+        if b"gradio" not in answer.read():
+            raise RuntimeError("the app's page is not there")
+    return seconds
 
 
 def _probes(address: str, cache: str) -> list[BenchRow]:
     """One picture through the named endpoint, by one client and by eight at once."""
     from gradio_client import Client, handle_file
 
-    section = "app, one picture through /probe"
-    with tempfile.TemporaryDirectory() as folder:
+    alone, one, several = "the tower alone", "one client", f"{CLIENTS} clients at once"
+    times: dict[str, list[float]] = {alone: [], one: [], several: []}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ThreadPoolExecutor(CLIENTS) as pool,
+    ):
         path = Path(folder) / "mine.png"
         Image.radial_gradient("L").convert("RGB").resize((500, 375)).save(path)
         # Without this the client reads the machine's certificates anew for each of its requests.
@@ -165,28 +200,25 @@ def _probes(address: str, cache: str) -> list[BenchRow]:
 
         for client in clients:
             ask(client)
-        one = [ask(clients[0]) for _ in range(3 * ROUNDS)]
-        many: list[float] = []
-        with ThreadPoolExecutor(CLIENTS) as pool:
-            for _ in range(ROUNDS):
-                many += pool.map(ask, clients)
         sent = [wall_seconds(lambda: _upload(address, path)) for _ in range(2 * ROUNDS)]
-        tower = _tower(path, cache)
-    bare, upload = statistics.median(tower), statistics.median(sent)
-    rest = statistics.median(one) - bare - upload
-    where = (
-        f"of one client: upload {upload * 1e3:.0f} ms, tower {bare * 1e3:.0f} ms, queue, event "
-        f"stream, heads and the client itself {rest * 1e3:.0f} ms"
-    )
-    rows = []
-    for name, times in (("one client", one), (f"{CLIENTS} clients at once", many)):
-        middle = statistics.median(times)
-        rows.append(
-            BenchRow(section, name, middle, (min(times), max(times)), middle / bare, note=where)
-        )
-    spread = (min(tower), max(tower))
-    note = "decode, preprocess and the image tower, no server"
-    return [*rows, BenchRow(section, "the tower alone", bare, spread, 1.0, note=note)]
+        where = {"GLASSKIT_CACHE": cache}
+        with standing(__name__, "tower", str(path), environment=where) as tower_alone:
+            for _ in range(3 * ROUNDS):
+                times[alone].append(tower_alone())
+                times[one].append(ask(clients[0]))
+                times[several].append(statistics.median(pool.map(ask, clients)))
+    upload, bare = (statistics.median(taken) for taken in (sent, times[alone]))
+    rest = statistics.median(times[one]) - bare - upload
+    notes = {
+        alone: "decode, preprocess and the image tower, in a process without a server",
+        one: (
+            f"upload {upload * 1e3:.0f} ms, tower {bare * 1e3:.0f} ms, queue, event stream, heads "
+            f"and the client itself {rest * 1e3:.0f} ms"
+        ),
+        several: "a round: the median of its clients",
+    }
+    rows = _compared("app, one picture through /probe", times, alone)
+    return [replace(row, note=notes[row.name]) for row in rows]
 
 
 def _upload(address: str, path: Path) -> None:
@@ -198,35 +230,30 @@ def _upload(address: str, path: Path) -> None:
         ).raise_for_status()
 
 
-def _tower(path: Path, cache: str) -> list[float]:
-    """Seconds of the image tower on the same picture, in a process of its own."""
-    code = (
-        "import json, sys, time\n"
-        "from glasskit import load_model\n"
-        f"model, times = load_model('lite0-minilm'), []\n"
-        f"for _ in range({3 * ROUNDS + 3}):\n"
-        "    start = time.perf_counter()\n"
-        f"    model.encode_images([{str(path)!r}])\n"
-        "    times.append(time.perf_counter() - start)\n"
-        "print(json.dumps(times[3:]))\n"
-    )
-    env = os.environ | {"GLASSKIT_CACHE": cache}
-    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True)
-    return json.loads(done.stdout.splitlines()[-1])
+def tower(picture: str) -> Callable[[], object]:
+    """The image tower on a picture's file, as the app's model runs it."""
+    from glasskit import load_model
+
+    model = load_model("lite0-minilm")
+    return lambda: model.encode_images([picture])
 
 
-MEASURES = {
-    "dots of one map, as pixels": """() => {
+DRAWN = {
+    "as pixels": """() => {
       const { atlas } = GlassKit, panel = atlas.panels.after, c = panel.context;
       const start = performance.now(); GlassKit.drawMany(panel, c, atlas.ink());
       c.getImageData(0, 0, 1, 1); return performance.now() - start; }""",
-    "dots of one map, as shapes": """() => {
+    "as shapes": """() => {
       const { atlas } = GlassKit, panel = atlas.panels.after, c = panel.context;
       const start = performance.now();
       panel.each("picture", (i, x, y) => {
         c.fillStyle = atlas.colour(i, "after"); c.fillRect(x - 1, y - 1, 2, 2);
       });
       c.getImageData(0, 0, 1, 1); return performance.now() - start; }""",
+}
+"""Two ways to draw the dots of a map, in milliseconds."""
+
+MEASURES = {
     "draw both maps": """() => {
       const { panels, view } = GlassKit.atlas; view.panX += 0.003;
       const start = performance.now(); panels.before.draw(); panels.after.draw();
@@ -247,13 +274,11 @@ MEASURES = {
       const start = performance.now(); await GlassKit.atlas.search("concept 7");
       return performance.now() - start; }""",
 }
-"""What is timed in the page, in milliseconds."""
+"""What else is timed in the page, in milliseconds."""
 
 
 def _many(points: int = 100_000) -> list[BenchRow]:
     """The map of made-up points in headless Chromium without a graphics card."""
-    import shutil
-
     from playwright.sync_api import sync_playwright
 
     section = f"app, a map of {points:,} points in Chromium without a graphics card"
@@ -282,13 +307,17 @@ def _many(points: int = 100_000) -> list[BenchRow]:
         whole = time.perf_counter() - start
         map_alone = page.evaluate("GlassKit.atlas.data.milliseconds") / 1e3
         note = f"{size / 1e6:.1f} MB packed; the map's download and unpacking {map_alone:.2f} s"
-        rows.append(BenchRow(section, "open the page to the first map", whole, note=note))
+        rows.append(BenchRow(section, "open the page to the first map", (whole,), note=note))
         page.wait_for_selector(".gk-map[data-texts='many']")
-        subject = 0.0
-        for name, script in MEASURES.items():
-            times = [page.evaluate(script) / 1e3 for _ in range(ROUNDS)]
-            middle = statistics.median(times)
-            subject = subject or middle
-            rows.append(BenchRow(section, name, middle, (min(times), max(times)), middle / subject))
+        times = {
+            name: tuple(page.evaluate(script) / 1e3 for _ in range(ROUNDS))
+            for name, script in MEASURES.items()
+        }
+        rows += [BenchRow(section, name, taken) for name, taken in times.items()]
+        turns: dict[str, list[float]] = {name: [] for name in DRAWN}
+        for _ in range(3 * ROUNDS):
+            for name, script in DRAWN.items():
+                turns[name].append(page.evaluate(script) / 1e3)
+        rows += _compared(f"{section}, its dots", turns, next(iter(DRAWN)))
         chromium.close()
     return rows

@@ -2,45 +2,47 @@
 
 The subject is OpenVINO on pictures that are ready: what end to end from JPEG files could reach if
 decoding cost nothing. Every candidate's time is that of one picture (or caption), so that slow ones
-are measured on fewer; its ratio says how many times as fast the subject is, its note the same as a
-share of the subject's rate. PyTorch is measured in batches of one, as a loop over files has them,
-and in the batches of the kit.
+are measured on fewer.
+
+PyTorch eager is measured in batches of one, as a loop over files has them, in the batches of the
+kit, and in batches of 64, which is what CLIP benchmark takes unless told otherwise; each in a
+process of its own, as a user has it. The bare limit
+is the machine's own: as many multiplications as the tower has, in float32, as products of square
+matrices of 1024 (one of the fastest things that a processor can be asked for). No runtime that
+computes in float32 passes it.
 
 The files are JPEGs of 256, 500 and 640 pixels (long side), with the grain of a sensor: real
 photographs enlarged where ``../shared`` has them, else drawn scenes.
 
-Run: python -m tests.benchmarks.embedding
+Run: python -m tests.benchmarks embedding
 """
 
 from __future__ import annotations
 
-import statistics
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from glasskit.data import load_dataset
 from glasskit.models import GlassModel, load_model
 from glasskit.models.stream import ahead, threads
 from glasskit.pictures import open_image
-from tests.benchmarks.table import (
-    BenchRow,
-    interleaved,
-    markdown,
-    median_ratio,
-    ratio_spread,
-    wall_seconds,
-)
+from tests.benchmarks.own_process import standing
+from tests.benchmarks.table import VISITS, BenchRow, rows_in_turns
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared/data/coco-concepts/images"
-FILES, READY, SLOW = 192, 128, 16
-BATCH = 16
-ROUNDS = 5
+FILES, READY, SLOW = 128, 128, 16
+BATCH, LARGE_BATCH = 16, 64
+PRODUCTS, SIDE = 16, 1024
+ROUNDS = 2
 SIDES = (256, 500, 640, 640)
 SUBJECT = "OpenVINO, pictures that are ready"
 
@@ -49,7 +51,7 @@ class Work(NamedTuple):
     """A call and how many pictures or captions it does."""
 
     call: Callable[[], object]
-    items: int
+    items: float
 
     def __call__(self) -> None:
         self.call()
@@ -76,57 +78,66 @@ def write_jpegs(folder: Path, count: int = FILES) -> list[Path]:
 
 
 def rows_of(section: str, works: Mapping[str, Work], subject: str, unit: str) -> list[BenchRow]:
-    """One row a candidate: time an item, its ratio to the subject's, and rates."""
-    times = interleaved(works, ROUNDS, lambda work: wall_seconds(work) / work.items)
-
-    def row(name: str, taken: Sequence[float]) -> BenchRow:
-        seconds, ratio = statistics.median(taken), median_ratio(taken, times[subject])
-        return BenchRow(
-            section,
-            name,
-            seconds=seconds,
-            spread=(min(taken), max(taken)),
-            ratio=ratio,
-            ratio_spread=ratio_spread(taken, times[subject]),
-            note=f"{1 / seconds:.1f} {unit} a second, {1 / ratio:.2f} of the subject's rate",
-        )
-
-    return [row(name, taken) for name, taken in times.items()]
+    """One row a candidate: the time of one picture or caption."""
+    items = {name: work.items for name, work in works.items()}
+    return rows_in_turns(section, works, ROUNDS, subject, items=items, unit=unit)
 
 
-def in_batches(
-    run: Callable[[torch.Tensor], object], pixels: torch.Tensor, size: int = BATCH
-) -> Callable[[], object]:
-    """``run`` on each batch of ready tensors."""
+def eager(size: int, count: int, layout: str) -> Callable[[], None]:
+    """The image tower in PyTorch on ready tensors, ``count`` pictures in batches of ``size``."""
+    tower = load_model("lite0-minilm", device="cpu").clip.visual.trunk
+    pixels = torch.randn(count, 3, 224, 224).to(memory_format=getattr(torch, layout))
 
     def call() -> None:
         with torch.inference_mode():
             for batch in pixels.split(size):
-                run(batch)
+                tower(batch)
 
     return call
 
 
-def on_cpu(model: GlassModel, files: Sequence[Path]) -> list[BenchRow]:
-    """Image tower: eager, channels last, OpenVINO, and from files."""
-    trunk = model.clip.visual.trunk
+def bare_limit(tower: nn.Module, picture: torch.Tensor) -> Work:
+    """Square float32 products, and for how many pictures' multiplications they stand."""
+    with FlopCounterMode(display=False) as counted, torch.inference_mode():
+        tower(picture)
+    left, right = torch.rand(2, SIDE, SIDE)
+    out = torch.empty(SIDE, SIDE)
+
+    def call() -> None:
+        for _ in range(PRODUCTS):
+            torch.mm(left, right, out=out)
+
+    return Work(call, PRODUCTS * 2 * SIDE**3 / counted.get_total_flops())
+
+
+def on_cpu(
+    model: GlassModel, files: Sequence[Path], opened: ExitStack
+) -> Callable[[], list[BenchRow]]:
+    """Image tower: eager, channels last, OpenVINO, from files, and the machine's limit."""
     prepare = model.preparation
 
     def read(path: Path) -> torch.Tensor:
         return prepare.one(model.load_picture(path))
 
     ready = torch.stack([read(path) for path in files[:READY]])
-    last = prepare.batch(ready[:SLOW], torch.device("cpu"))
-    flat = last.contiguous()
-    works = {
-        "PyTorch eager, batches of 1, ready tensors": Work(in_batches(trunk, flat, 1), SLOW),
-        f"PyTorch eager, batches of {BATCH}, ready tensors": Work(in_batches(trunk, flat), SLOW),
-        f"PyTorch channels_last, batches of {BATCH}": Work(in_batches(trunk, last), SLOW),
+    peers = {}
+    for name, size, count, layout in (
+        ("PyTorch eager, batches of 1", 1, SLOW, "contiguous_format"),
+        (f"PyTorch eager, batches of {BATCH}", BATCH, 2 * SLOW, "contiguous_format"),
+        (f"PyTorch eager, batches of {LARGE_BATCH}", LARGE_BATCH, LARGE_BATCH, "contiguous_format"),
+        (f"PyTorch channels_last, batches of {BATCH}", BATCH, 2 * SLOW, "channels_last"),
+    ):
+        asked = opened.enter_context(standing(__name__, "eager", size, count, layout))
+        peers[name] = Work(asked, count)
+    works = peers | {
         SUBJECT: Work(
             lambda: list(
                 ahead(ready.split(BATCH), model.tower, model.tower_jobs, model.tower_jobs)
             ),
             READY,
+        ),
+        "bare limit: its multiplications as square products": bare_limit(
+            model.clip.visual.trunk, prepare.batch(ready[:1], torch.device("cpu"))
         ),
         "from JPEG files, end to end": Work(lambda: model.image_tower(files), len(files)),
         "decoding and resizing alone": Work(
@@ -135,17 +146,26 @@ def on_cpu(model: GlassModel, files: Sequence[Path]) -> list[BenchRow]:
     }
     kilobytes = sum(path.stat().st_size for path in files) / len(files) / 1024
     section = f"image tower, CPU, {threads()} threads that decode, files of {kilobytes:.0f} kB"
-    return rows_of(section, works, SUBJECT, "pictures")
+    return lambda: rows_of(section, works, SUBJECT, "pictures")
 
 
-def captions(model: GlassModel, count: int = 192) -> list[BenchRow]:
-    """Text tower on captions of scenes, in batches of like length."""
+def captions(model: GlassModel, count: int = 192) -> Callable[[], list[BenchRow]]:
+    """Text tower on captions of scenes, in batches of like length, against one after the other."""
     texts = [record.captions[0] for record in load_dataset("scenes").records[:count]]
-    works = {"PyTorch": Work(lambda: model.text_tower(texts), len(texts))}
-    return rows_of("text tower, CPU", works, "PyTorch", "captions")
+
+    def singly() -> None:
+        for text in texts[:SLOW]:
+            model.text_tower([text])
+
+    subject = "PyTorch, batches of like length"
+    works = {
+        subject: Work(lambda: model.text_tower(texts), len(texts)),
+        "PyTorch, one after the other": Work(singly, SLOW),
+    }
+    return lambda: rows_of("text tower, CPU", works, subject, "captions")
 
 
-def on_gpu(files: Sequence[Path]) -> list[BenchRow]:
+def on_gpu(files: Sequence[Path]) -> Callable[[], list[BenchRow]]:
     """ViT-B-32 from random weights: float32 and bf16 on tensors that are there, and from files."""
     model = load_model("ViT-B-32/random", device="cuda")
     pixels = torch.randn(1024, 3, 224, 224, device="cuda")
@@ -166,21 +186,16 @@ def on_gpu(files: Sequence[Path]) -> list[BenchRow]:
         "bf16, from JPEG files": Work(lambda: model.image_tower(many), len(many)),
     }
     section = f"image tower ViT-B-32, {torch.cuda.get_device_name()}"
-    return rows_of(section, works, "bf16, ready tensors", "pictures")
+    return lambda: rows_of(section, works, "bf16, ready tensors", "pictures")
 
 
-def run() -> list[BenchRow]:
-    """All rows of this section."""
+def visits() -> Iterator[list[BenchRow]]:
+    """All rows of this section, a visit at a time."""
     model = load_model("lite0-minilm", device="cpu")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
         files = write_jpegs(Path(folder))
-        rows = on_cpu(model, files) + captions(model)
+        parts = [on_cpu(model, files, opened), captions(model)]
         if torch.cuda.is_available():
-            rows += on_gpu(files)
-    return rows
-
-
-if __name__ == "__main__":
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads on the CPU\n")
-    print(markdown(run()))
-    print("ratio: time of the candidate / time of the subject, an item each, taken in turns.")
+            parts.append(on_gpu(files))
+        for _ in range(VISITS):
+            yield [row for part in parts for row in part()]

@@ -7,13 +7,11 @@ no n x n matrix is held at any R@10.
 The trained model is lite0-minilm after the grouped objective on coco-concepts (its train split).
 HierarCaps and SugarCrepe are read from ``../shared/data`` and left out where it is missing.
 
-Run: python -m tests.benchmarks.evaluation [--pictures N] [--no-models]
+Run: python -m tests.benchmarks evaluation
 """
 
 from __future__ import annotations
 
-import argparse
-import resource
 import tempfile
 import time
 from pathlib import Path
@@ -25,10 +23,11 @@ from glasskit.data.images import MissingImages
 from glasskit.data.schema import Concept, Record
 from glasskit.evaluation import measure_embeddings
 from glasskit.evaluation.embeddings import Embeddings
-from tests.benchmarks.table import BenchRow, markdown
+from tests.benchmarks.own_process import asked, peak_memory
+from tests.benchmarks.table import BenchRow
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-WIDTH, CONCEPTS = 384, 200
+PICTURES, WIDTH, CONCEPTS = 100_000, 384, 200
 NOISE_TEXT, NOISE_IMAGE = 0.05, 0.5
 
 
@@ -67,21 +66,30 @@ def synthetic(n: int, seed: int = 0) -> tuple[GroupedDataset, Embeddings]:
     return dataset, Embeddings(images, labels, texts, place)
 
 
-def scale_row(n: int) -> BenchRow:
+def scale(n: int) -> dict[str, float]:
     """Every measure of ``evaluate``, intervals included, from vectors that are there."""
     dataset, vectors = synthetic(n)
     wall, processor = time.perf_counter(), time.process_time()
     out = measure_embeddings(vectors, dataset).as_dict()
-    wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {
+        "wall": time.perf_counter() - wall,
+        "processor": time.process_time() - processor,
+        "memory": peak_memory(),
+        "r10": out["retrieval"]["image_to_text_r10"],
+    }
+
+
+def scale_row(n: int) -> BenchRow:
+    """``scale`` in a process of its own."""
+    seen = asked(__name__, "scale", n)
     return BenchRow(
         f"evaluate, {n:,} pictures, width {WIDTH}, cpu",
         "all measures",
-        seconds=wall,
-        memory=peak,
+        (seen["wall"],),
+        memory=seen["memory"],
         note=(
-            f"processor time {processor:.0f} s; memory is the whole process; "
-            f"caption R@10 {out['retrieval']['image_to_text_r10']:.3f}"
+            f"processor time {seen['processor']:.0f} s; memory is the whole process; "
+            f"caption R@10 {seen['r10']:.3f}"
         ),
     )
 
@@ -139,9 +147,9 @@ def model_rows() -> list[BenchRow]:
     return rows
 
 
-def run(pictures: int = 100_000, *, models: bool = True) -> list[BenchRow]:
+def run() -> list[BenchRow]:
     """All rows."""
-    return [scale_row(pictures), *(model_rows() if models else [])]
+    return [scale_row(PICTURES), *model_rows()]
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
@@ -151,16 +159,3 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 
 def _noisy(rows: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
     return _unit(rows + scale * rng.standard_normal(rows.shape, dtype=np.float32))
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=100_000)
-    parser.add_argument("--no-models", action="store_true")
-    arguments = parser.parse_args()
-    print(markdown(run(arguments.pictures, models=not arguments.no_models)))
-
-
-if __name__ == "__main__":
-    main()

@@ -7,21 +7,18 @@ Candidates, each on the same M N pairs and each normalising its inputs:
 - vectorised N^2 L: dense outer loss, all in-group products and their similarities held
 - open_clip ClipLoss: the ungrouped loss, for scale
 
-Time: candidates take turns, medians of wall clock (CPU) or CUDA events; on a machine that other
-work shares, `--one-thread` takes processor time on one thread instead, since threads that wait
-for each other there measure the other work. Memory on a CPU: the
-largest sum of live allocations beyond the inputs that torch's own profiler reports in a call of
-its own; it counts every tensor and no allocator slack, and does not depend on the machine's
-load. Memory on a GPU: torch.cuda.max_memory_allocated beyond what was there before.
+Time: candidates take turns, by wall clock (CPU) or CUDA events. Memory on a CPU: the largest sum of
+live allocations beyond the inputs that torch's own profiler reports in a call of its own; it counts
+every tensor and no allocator slack, and does not depend on the machine's load. Memory on a GPU:
+torch.cuda.max_memory_allocated beyond what was there before.
 
-Run: python -m tests.benchmarks.losses [--quick] [--one-thread]
+Run: python -m tests.benchmarks losses
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from open_clip.loss import ClipLoss
@@ -30,17 +27,10 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from glasskit.losses import GroupedContrastiveLoss
-from tests.benchmarks.table import (
-    BenchRow,
-    interleaved,
-    markdown,
-    median_ratio,
-    processor_seconds,
-    ratio_spread,
-    wall_seconds,
-)
+from tests.benchmarks.table import VISITS, BenchRow, rows_in_turns, wall_seconds
 
-SHAPES = ((2, 10, 512), (16, 10, 512), (64, 16, 512), (256, 16, 512))
+SHAPES = {(2, 10, 512): 12, (16, 10, 512): 6, (64, 16, 512): 2, (256, 16, 512): 2}
+"""Rounds of a visit by M x N x L."""
 LITERAL_PAIRS = 1024  # above this the loops take minutes
 TAU = 0.1
 ALPHA = 0.7
@@ -149,9 +139,9 @@ def peak_memory(call: Callable[[], object], device: torch.device) -> int:
 
 
 def measure(
-    shape: tuple[int, int, int], device: torch.device, rounds: int, one_thread: bool = False
+    shape: tuple[int, int, int], device: torch.device, rounds: int, *, memory: bool = True
 ) -> list[BenchRow]:
-    """One row a candidate at one shape; `one_thread` counts processor time (see above)."""
+    """One row a candidate at one shape; ``memory`` too takes one more call of each."""
     image, text = inputs(shape, device)
     pairs = shape[0] * shape[1]
     section = f"losses, forward + backward, {' x '.join(map(str, shape))}, {device.type}"
@@ -165,55 +155,22 @@ def measure(
         del calls["literal loops"]
         note = f"not run: minutes for {pairs:,} pairs"
         skipped = [BenchRow(section, "literal loops", note=note)]
-    clock = processor_seconds if one_thread else wall_seconds
-    if device.type == "cuda":
-        clock = cuda_seconds
-    slow = {name: calls.pop(name) for name in ("literal loops",) if name in calls}
-    times = interleaved(calls, rounds, clock)
-    if slow:
-        # Slow and quick take turns too, in fewer rounds.
-        fewer = interleaved({SUBJECT: calls[SUBJECT], **slow}, max(3, rounds // 4), clock)
-        times |= {name: fewer[name] for name in slow}
-    rows = []
-    for name, taken in times.items():
-        subject = fewer[SUBJECT] if name in slow else times[SUBJECT]
-        rows.append(
-            BenchRow(
-                section,
-                name,
-                seconds=statistics.median(taken),
-                spread=(min(taken), max(taken)),
-                ratio=median_ratio(taken, subject),
-                ratio_spread=ratio_spread(taken, subject),
-                memory=peak_memory((calls | slow)[name], device),
-                note=f"{len(taken)} rounds",
-            )
-        )
+    clock = cuda_seconds if device.type == "cuda" else wall_seconds
+    rows = rows_in_turns(section, calls, rounds, SUBJECT, clock=clock)
+    if memory:
+        rows = [replace(row, memory=peak_memory(calls[row.name], device)) for row in rows]
     return rows + skipped
 
 
-def run(quick: bool = False, one_thread: bool = False) -> list[BenchRow]:
-    """All rows of this section: every shape on the CPU, and on a GPU where there is one."""
+def visits() -> Iterator[list[BenchRow]]:
+    """All rows, a visit at a time: every shape on the CPU, and on a GPU where there is one."""
     devices = [torch.device("cpu")]
     if torch.cuda.is_available():
         devices.append(torch.device("cuda"))
-    threads = torch.get_num_threads()
-    if one_thread:
-        torch.set_num_threads(1)
-    rows = []
-    for device in devices:
-        for shape in SHAPES[:3] if quick else SHAPES:
-            rows += measure(shape, device, 5 if quick else 15, one_thread)
-    torch.set_num_threads(threads)
-    return rows
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Time and memory of the grouped loss.")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, no 256 x 16")
-    parser.add_argument("--one-thread", action="store_true", help="processor time on one thread")
-    given = parser.parse_args()
-    threads = 1 if given.one_thread else torch.get_num_threads()
-    print(f"torch {torch.__version__}, {threads} threads on the CPU\n")
-    print(markdown(run(given.quick, given.one_thread)))
-    print("ratio: time of the candidate / time of glasskit, taken in turns.")
+    for visit in range(VISITS):
+        yield [
+            row
+            for device in devices
+            for shape, rounds in SHAPES.items()
+            for row in measure(shape, device, rounds, memory=visit == 0)
+        ]

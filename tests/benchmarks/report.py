@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
-from tests.benchmarks.table import BenchRow, markdown
+from tests.benchmarks.table import BenchRow, joined, markdown, with_spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,21 @@ class Section:
     rows: tuple[BenchRow, ...] = ()
     text: str = ""
 
+    def extended(self, later: Section) -> Section:
+        """This section with the rounds of a later visit."""
+        rows = joined(self.rows, later.rows)
+        return Section(self.environment, self.minutes + later.minutes, rows, self.text)
+
     def markdown(self, name: str) -> str:
         """The section under its heading."""
         body = self.text or markdown(self.rows)
         return (
             f"## {name}\n\n{self.environment}; took {self.minutes:.1f} minutes.\n\n{body.strip()}\n"
         )
+
+
+Run = Mapping[str, Section]
+"""What one run measured: section by name."""
 
 
 def environment() -> str:
@@ -60,7 +71,7 @@ def read(file: Path) -> dict[str, Section]:
     return {name: _section(value) for name, value in found.items()}
 
 
-def write(sections: dict[str, Section], file: Path) -> None:
+def write(sections: Run, file: Path) -> None:
     """Write ``file`` (JSON) and the Markdown beside it."""
     file.parent.mkdir(parents=True, exist_ok=True)
     value = {name: asdict(section) for name, section in sections.items()}
@@ -68,35 +79,63 @@ def write(sections: dict[str, Section], file: Path) -> None:
     minutes = sum(section.minutes for section in sections.values())
     head = (
         f"# What `make bench` measured\n\n{len(sections)} sections, {minutes:.1f} minutes. Times "
-        "are medians with the smallest and largest round; a ratio is the candidate's time over the "
-        "time of its table's subject (the row with ratio 1), taken in turns in one run.\n"
+        "and ratios are medians, with the smallest and the largest round in brackets; a ratio is "
+        "the candidate's time over the time of its table's subject (the row with ratio 1), taken "
+        "in turns. The rounds of a section lie minutes apart: the run comes back to it.\n"
     )
     parts = [section.markdown(name) for name, section in sections.items()]
     file.with_suffix(".md").write_text("\n".join([head, *parts]), encoding="utf-8")
 
 
-def disagreements(first: dict[str, Section], second: dict[str, Section]) -> tuple[int, list[str]]:
-    """How many ratios two runs share, and those whose spreads do not meet, a line each."""
+class Agreement(NamedTuple):
+    """One ratio in two runs, round by round."""
+
+    section: str
+    name: str
+    first: tuple[float, ...]
+    second: tuple[float, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the median of each run lies within the spread of the other."""
+        return all(
+            min(there) <= statistics.median(here) <= max(there)
+            for here, there in ((self.first, self.second), (self.second, self.first))
+        )
+
+
+def agreements(first: Run, second: Run) -> list[Agreement]:
+    """The ratios that both runs took in several rounds, the subjects' own left out."""
     ours, theirs = (_ratios(run) for run in (first, second))
-    shared = [key for key in ours if key in theirs]
-    lines = []
-    for key in shared:
-        a, b = ours[key], theirs[key]
-        if a[0] > b[1] or b[0] > a[1]:
-            lines.append(
-                f"{': '.join(key)}: {a[0]:.2f} to {a[1]:.2f}, then {b[0]:.2f} to {b[1]:.2f}"
-            )
-    return len(shared), lines
+    return [Agreement(*key, ours[key], theirs[key]) for key in ours if key in theirs]
 
 
-def _ratios(run: dict[str, Section]) -> dict[tuple[str, str], tuple[float, float]]:
-    rows: Sequence[BenchRow] = [row for section in run.values() for row in section.rows]
-    return {(r.section, r.name): r.ratio_spread for r in rows if r.ratio_spread is not None}
+def agreement_table(found: list[Agreement], first: str, second: str) -> str:
+    """The ratios of two runs side by side, as Markdown."""
+    held = sum(one.holds for one in found)
+    lines = [
+        f"# {held} of {len(found)} ratios of {first} and {second} agree",
+        "",
+        "They agree where the median of each run lies within the spread of the other.",
+        "",
+        f"| measured | candidate | {first} | {second} | agree |",
+        "| --- | --- | ---: | ---: | --- |",
+    ]
+    for one in found:
+        both = (with_spread(values, "{:.2f}".format) for values in (one.first, one.second))
+        cells = (one.section, one.name, *both, "yes" if one.holds else "**no**")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _ratios(run: Run) -> dict[tuple[str, str], tuple[float, ...]]:
+    rows = [row for section in run.values() for row in section.rows]
+    return {(r.section, r.name): r.ratios for r in rows if len(set(r.ratios)) > 1}
 
 
 def _section(value: dict) -> Section:
-    rows = []
-    for row in value.pop("rows"):
-        pairs = {key: tuple(row[key]) for key in ("spread", "ratio_spread") if row[key]}
-        rows.append(BenchRow(**(row | pairs)))
+    rows = [
+        BenchRow(**(row | {key: tuple(row[key]) for key in ("times", "ratios")}))
+        for row in value.pop("rows")
+    ]
     return Section(**value, rows=tuple(rows))

@@ -8,12 +8,9 @@ mapped pages included, of which torch and numpy alone are a few hundred MiB.
 
 from __future__ import annotations
 
-import json
-import statistics
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,30 +19,38 @@ import torch
 from glasskit.latent.mapped import nearest_mapped
 from glasskit.latent.neighbours import best, unit
 from glasskit.models.store import DTYPES, FeatureStore
-from tests.benchmarks.table import BenchRow, interleaved, median_ratio
+from tests.benchmarks.own_process import asked, peak_memory
+from tests.benchmarks.table import VISITS, BenchRow, in_turns, ratios
 
 COUNT, WIDTH, K = 1_000_000, 512, 12
 BLOCK = 50_000
-ROUNDS = 9
+ROUNDS = 3
 
 
-def run() -> list[BenchRow]:
-    """All rows of this section."""
+def visits() -> Iterator[list[BenchRow]]:
+    """All rows of this section, a visit at a time."""
     section = f"search, {COUNT:,} x {WIDTH}, exact, one query"
     with tempfile.TemporaryDirectory() as folder:
         fill(Path(folder))
-        rows = []
-        for dtype in DTYPES:
-            seen = _ask("opened", folder, dtype)
-            rows.append(_row(section, f"open the store, {dtype}", [seen["open"]], seen["memory"]))
-            rows.append(_row(section, f"search it, {dtype}", seen["search"], seen["memory"]))
-        seen = _ask("turns", folder)
-    limit = seen["numpy in memory"]
-    section = f"{section}, in turns in one process"
-    for name, times in seen.items():
-        row = _row(section, name, times, None, median_ratio(times, limit))
-        rows.append(row)
-    return rows
+        for _ in range(VISITS):
+            rows = []
+            for dtype in DTYPES:
+                seen = asked(__name__, "opened", folder, dtype)
+                for name, key in (("open the store", "open"), ("search it", "search")):
+                    times = tuple(seen[key])
+                    name = f"{name}, {dtype}"
+                    rows.append(BenchRow(section, name, times, memory=seen["memory"]))
+            seen = asked(__name__, "turns", folder)
+            rows += [
+                BenchRow(
+                    f"{section}, in turns in one process",
+                    name,
+                    tuple(times),
+                    ratios(times, seen["numpy in memory"]),
+                )
+                for name, times in seen.items()
+            ]
+            yield rows
 
 
 def fill(folder: Path) -> None:
@@ -72,7 +77,7 @@ def opened(folder: str, dtype: str) -> dict[str, object]:
         found = nearest_mapped(query, bank, K)
         assert store.sound(found.index[0]).all()
         times.append(time.perf_counter() - start)
-    return {"open": opening, "search": times, "memory": _peak()}
+    return {"open": [opening], "search": times, "memory": peak_memory()}
 
 
 def turns(folder: str) -> dict[str, list[float]]:
@@ -89,38 +94,8 @@ def turns(folder: str) -> dict[str, list[float]]:
     calls = {"numpy in memory": plain}
     for dtype, bank in banks.items():
         calls[f"mapped {dtype}"] = lambda bank=bank: nearest_mapped(query, bank, K)
-    return interleaved(calls, ROUNDS)
+    return in_turns(calls, ROUNDS)
 
 
 def _queries() -> np.ndarray:
     return np.random.default_rng(1).normal(size=(ROUNDS, WIDTH)).astype(np.float32)
-
-
-def _peak() -> int:
-    text = Path("/proc/self/status").read_text()
-    return int(text.split("VmHWM:", 1)[1].split()[0]) * 1024
-
-
-def _ask(name: str, *arguments: str) -> dict[str, object]:
-    code = (
-        "import json, sys; from tests.benchmarks import search; "
-        f"print(json.dumps(search.{name}(*sys.argv[1:])))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True
-    )
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def _row(
-    section: str, name: str, times: list[float], memory: int | None, ratio: float | None = None
-) -> BenchRow:
-    return BenchRow(
-        section,
-        name,
-        seconds=statistics.median(times),
-        spread=(min(times), max(times)),
-        ratio=ratio,
-        memory=memory,
-        note=f"{len(times)} times, {torch.get_num_threads()} threads",
-    )

@@ -1,44 +1,91 @@
 """Rows of a benchmark and the Markdown table that shows them; ratios come from one run.
 
 A machine that other work shares gives other times every minute, so that only times taken in
-turns are compared: `interleaved` runs every candidate once a round, and a ratio is the median
-of the ratios of the rounds.
+turns are compared: `in_turns` runs every candidate once a round, and a ratio is the median of the
+ratios of the rounds. What differs from one minute to the next, and no round sees, is met by
+visiting a section several times in a run (see `tests.benchmarks.__main__`); `joined` puts its
+visits together.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+VISITS = 4
+"""How often a run comes back to a section that is measured in turns."""
 
 
 @dataclass(frozen=True, slots=True)
 class BenchRow:
-    """One measured candidate; None where a number was not taken.
+    """One measured candidate; empty where a number was not taken.
 
     Attributes:
         section: what is measured, for instance "losses, 64 x 16 x 512, cpu".
         name: the candidate.
-        seconds: median time of one call.
-        spread: (smallest, largest) time of a call, seconds.
-        ratio: median over the rounds of this candidate's time / the subject's time.
-        ratio_spread: (smallest, largest) such ratio of a round.
+        times: seconds of every round.
+        ratios: this candidate's time / the subject's, of every round that both have.
+        unit: what is done once in such a time, for instance "pictures"; "" where a rate says
+            nothing.
         memory: peak bytes beyond what was there before the call.
         note: conditions, or why a number is missing.
     """
 
     section: str
     name: str
-    seconds: float | None = None
-    spread: tuple[float, float] | None = None
-    ratio: float | None = None
-    ratio_spread: tuple[float, float] | None = None
+    times: tuple[float, ...] = ()
+    ratios: tuple[float, ...] = ()
+    unit: str = ""
     memory: int | None = None
     note: str = ""
 
+    @property
+    def seconds(self) -> float | None:
+        """Median time."""
+        return statistics.median(self.times) if self.times else None
 
-def interleaved(
+    @property
+    def ratio(self) -> float | None:
+        """Median ratio."""
+        return statistics.median(self.ratios) if self.ratios else None
+
+
+def rows_in_turns(
+    section: str,
+    calls: Mapping[str, Callable[[], object]],
+    rounds: int,
+    subject: str,
+    *,
+    items: Mapping[str, float] | None = None,
+    unit: str = "",
+    clock: Callable[[Callable[[], object]], float] | None = None,
+) -> list[BenchRow]:
+    """One row a candidate, measured in turns.
+
+    Args:
+        section: of the rows.
+        calls: candidate by name.
+        rounds: how many rounds.
+        subject: name of the candidate that the others are compared with.
+        items: how many of ``unit`` a call of each does, 1 where None; times are those of one, so
+            that slow candidates may be measured on fewer.
+        unit: what is counted.
+        clock: seconds of one call; wall clock where None.
+    """
+    counts = items or dict.fromkeys(calls, 1.0)
+    times = {
+        name: [seconds / counts[name] for seconds in taken]
+        for name, taken in in_turns(calls, rounds, clock).items()
+    }
+    return [
+        BenchRow(section, name, tuple(taken), ratios(taken, times[subject]), unit)
+        for name, taken in times.items()
+    ]
+
+
+def in_turns(
     calls: Mapping[str, Callable[[], object]],
     rounds: int,
     clock: Callable[[Callable[[], object]], float] | None = None,
@@ -60,6 +107,15 @@ def interleaved(
     return times
 
 
+def ratios(times: Sequence[float], subject: Sequence[float]) -> tuple[float, ...]:
+    """times / subject, round by round.
+
+    Raises:
+        ValueError: one of them has more rounds.
+    """
+    return tuple(a / b for a, b in zip(times, subject, strict=True))
+
+
 def wall_seconds(call: Callable[[], object]) -> float:
     """Wall time of one call."""
     start = time.perf_counter()
@@ -67,22 +123,18 @@ def wall_seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def processor_seconds(call: Callable[[], object]) -> float:
-    """Processor time of one call, all threads: a busy machine disturbs it least on one thread."""
-    start = time.process_time()
-    call()
-    return time.process_time() - start
-
-
-def median_ratio(times: Sequence[float], subject: Sequence[float]) -> float:
-    """Median over the rounds of times / subject; rounds that only one of them has are left out."""
-    return statistics.median(a / b for a, b in zip(times, subject, strict=False))
-
-
-def ratio_spread(times: Sequence[float], subject: Sequence[float]) -> tuple[float, float]:
-    """Smallest and largest times / subject of a round."""
-    ratios = [a / b for a, b in zip(times, subject, strict=False)]
-    return min(ratios), max(ratios)
+def joined(earlier: Iterable[BenchRow], later: Iterable[BenchRow]) -> tuple[BenchRow, ...]:
+    """The rows of two visits, with the rounds of both; what is not timed stays as it was."""
+    rows = {(row.section, row.name): row for row in earlier}
+    for row in later:
+        key = (row.section, row.name)
+        if key in rows:
+            known = rows[key]
+            both = {"times": known.times + row.times, "ratios": known.ratios + row.ratios}
+            rows[key] = replace(known, **both)
+        else:
+            rows[key] = row
+    return tuple(rows.values())
 
 
 def markdown(rows: Sequence[BenchRow]) -> str:
@@ -93,14 +145,14 @@ def markdown(rows: Sequence[BenchRow]) -> str:
         if row.section != section:
             section = row.section
             lines += ["", f"### {section}", ""]
-            lines += ["| candidate | time | spread | ratio | peak memory | note |"]
-            lines += ["| --- | ---: | ---: | ---: | ---: | --- |"]
-        spread = "" if row.spread is None else f"{_time(row.spread[0])} to {_time(row.spread[1])}"
+            lines += ["| candidate | rounds | time | ratio | a second | peak memory | note |"]
+            lines += ["| --- | ---: | ---: | ---: | ---: | ---: | --- |"]
         cells = [
             row.name,
-            "" if row.seconds is None else _time(row.seconds),
-            spread,
-            _ratio(row),
+            str(len(row.times) or ""),
+            with_spread(row.times, _time),
+            with_spread(row.ratios, "{:.2f}".format),
+            f"{1 / row.seconds:,.1f} {row.unit}" if row.unit and row.seconds else "",
             "" if row.memory is None else f"{row.memory / 2**20:.1f} MiB",
             row.note,
         ]
@@ -108,12 +160,12 @@ def markdown(rows: Sequence[BenchRow]) -> str:
     return "\n".join(lines).strip() + "\n"
 
 
-def _ratio(row: BenchRow) -> str:
-    if row.ratio is None:
+def with_spread(values: Sequence[float], shown: Callable[[float], str]) -> str:
+    """The median, and the smallest and the largest where there are several."""
+    if not values:
         return ""
-    if row.ratio_spread is None:
-        return f"{row.ratio:.2f}"
-    return f"{row.ratio:.2f} ({row.ratio_spread[0]:.2f} to {row.ratio_spread[1]:.2f})"
+    middle, low, high = (shown(of(values)) for of in (statistics.median, min, max))
+    return middle if len(values) == 1 else f"{middle} ({low} to {high})"
 
 
 def _time(seconds: float) -> str:

@@ -9,14 +9,12 @@ against the same trainer with open_clip's ClipLoss, on pictures that are on the 
 on pictures that are loaded from JPEG files by worker processes, an epoch of ten steps at a time
 with the start of the workers in it.
 
-Run: python -m tests.benchmarks.training [--quick] [--one-thread] [--workers N]
+Run: python -m tests.benchmarks training
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import statistics
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -40,17 +38,10 @@ from glasskit.training.batches import grouped
 from glasskit.training.feeds import Features, Step
 from glasskit.training.run import build_trainer
 from glasskit.training.trainer import Trainer
-from tests.benchmarks.table import (
-    BenchRow,
-    interleaved,
-    markdown,
-    median_ratio,
-    processor_seconds,
-    ratio_spread,
-    wall_seconds,
-)
+from tests.benchmarks.table import VISITS, BenchRow, rows_in_turns
 
 SHAPES = ((8, 5), (16, 10), (32, 16))
+ROUNDS, TOWER_ROUNDS = 10, 5
 SUBJECT = "glasskit trainer"
 CONCEPTS, EACH = 64, 16
 
@@ -145,10 +136,8 @@ def loss_only(trainer: Trainer, step: Step) -> Callable[[], None]:
     return run
 
 
-def heads(rounds: int, one_thread: bool) -> list[BenchRow]:
+def heads(model: GlassModel, rounds: int = ROUNDS) -> list[BenchRow]:
     """Steps of mode head against their products."""
-    clock = processor_seconds if one_thread else wall_seconds
-    model = load_model("lite0-minilm", device="cpu")
     rows = []
     for groups, members in SHAPES:
         with (
@@ -163,8 +152,9 @@ def heads(rounds: int, one_thread: bool) -> list[BenchRow]:
                 "heads and loss, forward and backward": loss_only(trainer, next(steps)),
                 "matrix products only": products_only(trainer, groups * members),
             }
-            times = interleaved(calls, rounds, clock)
-        rows += _rows(f"head training, {groups} groups of {members}, cpu", times, groups * members)
+            section = f"head training, {groups} groups of {members}, cpu"
+            unit = f"steps of {groups * members} pairs"
+            rows += rows_in_turns(section, calls, rounds, SUBJECT, unit=unit)
     return rows
 
 
@@ -188,7 +178,7 @@ class Towers:
 
 def towers(rounds: int, size: Towers) -> list[BenchRow]:
     """Steps with towers: grouped loss against ClipLoss, without and with loading."""
-    pairs, rows = size.groups * size.members, []
+    rows = []
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         data = synthetic(folder, 2 * size.groups, size.steps * size.members // 2)
@@ -223,9 +213,14 @@ def towers(rounds: int, size: Towers) -> list[BenchRow]:
                 loss: lambda t=trainer, s=steps: _synchronised(t, s(t))
                 for loss, trainer in trainers.items()
             }
-            times = interleaved(calls, count)
-            times = {name: [t / size.steps for t in values] for name, values in times.items()}
-            rows += _rows(size.title(pictures), times, pairs)
+            rows += rows_in_turns(
+                size.title(pictures),
+                calls,
+                count,
+                SUBJECT,
+                items=dict.fromkeys(calls, float(size.steps)),
+                unit=f"steps of {size.groups * size.members} pairs",
+            )
     return rows
 
 
@@ -246,34 +241,11 @@ def _pictures(data: GroupedDataset, folder: Path) -> None:
         picture.save(folder / f"{record.key}.jpg")
 
 
-def _rows(section: str, times: dict[str, list[float]], pairs: int) -> list[BenchRow]:
-    rows = []
-    for name, values in times.items():
-        middle = statistics.median(values)
-        note = f"{1 / middle:,.1f} steps/s, {pairs / middle:,.0f} pairs/s"
-        ratio = median_ratio(values, times[SUBJECT])
-        spread, range_ = (min(values), max(values)), ratio_spread(values, times[SUBJECT])
-        rows.append(BenchRow(section, name, middle, spread, ratio, range_, note=note))
-    return rows
-
-
-def run(quick: bool = False, one_thread: bool = False, workers: int = 8) -> list[BenchRow]:
-    """All rows; the towers only where there is a GPU."""
-    threads = torch.get_num_threads()
-    if one_thread:
-        torch.set_num_threads(1)
-    rows = heads(10 if quick else 40, one_thread)
-    torch.set_num_threads(threads)
-    if torch.cuda.is_available():
-        rows += towers(5 if quick else 20, Towers(workers=workers))
-    return rows
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Cost of a training step.")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--one-thread", action="store_true", help="processor time on one thread")
-    parser.add_argument("--workers", type=int, default=min(os.cpu_count() or 1, 16))
-    given = parser.parse_args()
-    print(markdown(run(given.quick, given.one_thread, given.workers)))
-    print("ratio: time of the candidate / time of the trainer, taken in turns.")
+def visits() -> Iterator[list[BenchRow]]:
+    """All rows, a visit at a time; the towers only where there is a GPU."""
+    model = load_model("lite0-minilm", device="cpu")
+    for _ in range(VISITS):
+        rows = heads(model)
+        if torch.cuda.is_available():
+            rows += towers(TOWER_ROUNDS, Towers(workers=min(os.cpu_count() or 1, 16)))
+        yield rows
