@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-VISITS = 4
+VISITS = 3
 """How often a run comes back to a section that is measured in turns."""
 
 
