@@ -18,7 +18,8 @@ Run: python -m tests.benchmarks losses
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import torch
 from open_clip.loss import ClipLoss
@@ -27,6 +28,7 @@ from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 
 from glasskit.losses import GroupedContrastiveLoss
+from tests.benchmarks.own_process import asked
 from tests.benchmarks.table import VISITS, BenchRow, rows_in_turns, wall_seconds
 
 SHAPES = {(2, 10, 512): 12, (16, 10, 512): 6, (64, 16, 512): 2, (256, 16, 512): 2}
@@ -162,15 +164,24 @@ def measure(
     return rows + skipped
 
 
-def visits() -> Iterator[list[BenchRow]]:
-    """All rows, a visit at a time: every shape on the CPU, and on a GPU where there is one."""
+def all_shapes(memory: bool) -> list[dict[str, Any]]:
+    """Fields of all rows: every shape on the CPU, and on a GPU where there is one."""
     devices = [torch.device("cpu")]
     if torch.cuda.is_available():
         devices.append(torch.device("cuda"))
+    return [
+        asdict(row)
+        for device in devices
+        for shape, rounds in SHAPES.items()
+        for row in measure(shape, device, rounds, memory=memory)
+    ]
+
+
+def visits() -> Iterator[list[BenchRow]]:
+    """All rows, a visit at a time, each in a process of its own.
+
+    In one that had trained models before, PyTorch's large tensors came twice as fast: that would
+    tell more of the visits before than of the losses.
+    """
     for visit in range(VISITS):
-        yield [
-            row
-            for device in devices
-            for shape, rounds in SHAPES.items()
-            for row in measure(shape, device, rounds, memory=visit == 0)
-        ]
+        yield [BenchRow.of(row) for row in asked(__name__, "all_shapes", visit == 0)]

@@ -134,8 +134,5 @@ def _ratios(run: Run) -> dict[tuple[str, str], tuple[float, ...]]:
 
 
 def _section(value: dict) -> Section:
-    rows = [
-        BenchRow(**(row | {key: tuple(row[key]) for key in ("times", "ratios")}))
-        for row in value.pop("rows")
-    ]
-    return Section(**value, rows=tuple(rows))
+    rows = tuple(map(BenchRow.of, value.pop("rows")))
+    return Section(**value, rows=rows)

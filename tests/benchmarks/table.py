@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 VISITS = 3
 """How often a run comes back to a section that is measured in turns."""
@@ -40,6 +41,12 @@ class BenchRow:
     unit: str = ""
     memory: int | None = None
     note: str = ""
+
+    @classmethod
+    def of(cls, value: dict[str, Any]) -> BenchRow:
+        """The row whose fields came through JSON."""
+        several = {key: tuple(value[key]) for key in ("times", "ratios")}
+        return cls(**(value | several))
 
     @property
     def seconds(self) -> float | None:
