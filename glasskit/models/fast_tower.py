@@ -11,11 +11,13 @@ import functools
 import io
 import logging
 import os
+import platform
 import warnings
 from pathlib import Path
 from queue import Queue
 from threading import Lock
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import torch
@@ -29,12 +31,20 @@ logger = logging.getLogger(__name__)
 
 _STARTING = Lock()
 
+FORMAT = "uint8-2"
+"""In the name of a converted tower's file; another one for each change in how it is converted."""
+
 SIDE = 224
 """Pixels of a side of what the tower takes."""
 
 AT_ONCE = 2
 """Pictures of a batch that a core computes together: of two, most layers stay in its cache. That is
 1.09 times as fast as sixteen at once, and 1.03 times as fast as one after the other."""
+
+PREFERRED = "cpu:jit_avx512_1x1,cpu:jit_avx512_dw,cpu:jit_avx512"
+"""How convolutions are to be computed: on blocks of 16 channels, by oneDNN's own code for each
+kind. That is 1.13 times as fast as what OpenVINO takes of itself, and 1.15 times on a processor
+without AVX-512, which then finds the same for AVX2. Where it can't be had, nothing changes."""
 
 
 class FastImageTower:
@@ -56,7 +66,7 @@ class FastImageTower:
         self.requests: Queue[Any] = Queue()
         try:
             if os.environ.get("GLASSKIT_RUNTIME", "openvino") != "torch":
-                file = cache_folder("towers") / f"{tower_hash[:32]}-uint8.xml"
+                file = cache_folder("towers") / f"{tower_hash[:32]}-{FORMAT}.xml"
                 compiled = _compile(trunk, prepare.normalise, file)
                 for request in _started(compiled):
                     self.requests.put(request)
@@ -147,5 +157,19 @@ def _save(openvino: Any, model: Any, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     scratch = file.with_name(f"{file.stem}.{os.getpid()}.xml")
     openvino.save_model(model, scratch, compress_to_fp16=False)
+    if platform.machine() in ("x86_64", "AMD64"):
+        _prefer(scratch)
     replace_file(scratch.with_suffix(".bin"), file.with_suffix(".bin"))
     replace_file(scratch, file)
+
+
+def _prefer(file: Path) -> None:
+    """Write ``PREFERRED`` at every convolution of a saved model, where OpenVINO looks for it."""
+    tree = ElementTree.parse(file)
+    for layer in tree.iter("layer"):
+        if layer.get("type") in ("Convolution", "GroupConvolution"):
+            notes = layer.find("rt_info")
+            notes = ElementTree.SubElement(layer, "rt_info") if notes is None else notes
+            wish = {"name": "primitives_priority", "version": "0", "value": PREFERRED}
+            ElementTree.SubElement(notes, "attribute", wish)
+    tree.write(file, encoding="utf-8", xml_declaration=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,23 @@ def eager(model: GlassModel, images: list[Image.Image]) -> Tensor:
     """(n, F) by the model's own preprocess and PyTorch in float32."""
     with torch.inference_mode():
         return model.image_features(model.pixels(images))
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors, other code")
+def test_its_convolutions_are_computed_as_preferred(lite0: GlassModel) -> None:
+    """A version of OpenVINO that no longer reads the wish would be a seventh slower, unnoticed."""
+    fast = FastImageTower(lite0.clip.visual.trunk, lite0.preparation, lite0.tower_hash)
+    request = fast.requests.get()
+    fast.requests.put(request)
+    layers = request.get_compiled_model().get_runtime_model().get_ops()
+    notes = [layer.get_rt_info() for layer in layers]
+    kinds = Counter(
+        note["primitiveType"].astype(str)
+        for note in notes
+        if note["layerType"].astype(str) == "Convolution"
+    )
+    assert kinds.total() == 49
+    assert not [kind for kind in kinds if "brgconv" in kind], kinds
 
 
 @pytest.mark.parametrize("n", [1, 5, 16])
