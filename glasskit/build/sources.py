@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from glasskit.errors import InputError
+from glasskit.json_files import read_json
 from glasskit.pictures import EXTENSIONS
 
 COCO_NAME = re.compile(r"(?:COCO_(?:val|train)2014_)?(\d{12})\.jpg")
@@ -61,7 +61,7 @@ def read_captions(source: Path) -> list[Photo]:
 
 
 def _coco(file: Path) -> list[Photo]:
-    value = _json(file)
+    value = read_json(file)
     if not isinstance(value, dict) or not isinstance(value.get("annotations"), list):
         raise InputError(f"{file}: not COCO captions; there is no list 'annotations'")
     pictures = value.get("images", [])
@@ -130,13 +130,6 @@ def _gather(rows: Iterable[tuple[str, str, str | None]], source: Path) -> list[P
             raise InputError(f"{source}: image {key!r} has two concepts, {known!r} and {label!r}")
         labels[key] = known or label
     return [Photo(key, tuple(texts), labels[key]) for key, texts in captions.items()]
-
-
-def _json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, OSError) as error:
-        raise InputError(f"{file}: not readable JSON ({error})") from error
 
 
 def _id(entry: Any, key: str, where: str) -> int:

@@ -7,7 +7,6 @@ plain .txt with a name a line, whose higher levels are then unknown.
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 from glasskit.data.schema import LEVELS, Concept
 from glasskit.errors import InputError
+from glasskit.json_files import parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,7 @@ def _table(value: Any, where: str) -> Iterable[tuple[str, Any]]:
 
 
 def _json(text: str, path: Path) -> Iterator[Concept]:
-    try:
-        entries = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not readable JSON ({error})") from error
+    entries = parse_json(text, str(path))
     if not isinstance(entries, list):
         raise InputError(f"{path}: the top of the file must be a list of concepts")
     for number, entry in enumerate(entries):

@@ -26,6 +26,7 @@ from glasskit.data.magic_record import (
 )
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.errors import InputError
+from glasskit.json_files import read_json
 
 
 def read_magic(
@@ -130,12 +131,7 @@ def read_taxonomy(file: Path) -> dict[str, Concept]:
 
 
 def _json_list(file: Path) -> list[Any]:
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{file}: there is no such file") from None
-    except (ValueError, RecursionError, OSError) as error:
-        raise InputError(f"{file}: not readable JSON ({error})") from error
+    value = read_json(file)
     if not isinstance(value, list):
         raise InputError(f"{file}: the top of the file must be a list of concepts")
     return value

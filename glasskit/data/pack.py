@@ -23,6 +23,7 @@ from glasskit.data.magic_record import record_as_json
 from glasskit.data.shard_dataset import TAXONOMY
 from glasskit.data.shards import END
 from glasskit.errors import InputError
+from glasskit.json_files import read_json
 from glasskit.pictures import EXTENSIONS
 from glasskit.places import replace_file
 
@@ -174,10 +175,7 @@ def _begin(folder: Path, plan: dict[str, Any]) -> Packed | None:
             raise InputError(f"{folder}: holds tar files of something else; choose another folder")
         _write_text(file, plan)
         return None
-    try:
-        known = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{file}: not readable JSON; choose another folder") from error
+    known = read_json(file)
     if not isinstance(known, dict) or any(known.get(key) != plan[key] for key in plan):
         raise InputError(
             f"{folder}: holds shards of another data set or size; choose another folder"

@@ -48,7 +48,7 @@ def read_shards(
             record, own = _record(place, shard, where)
             merge_levels(levels, own, where)
             records.append(record)
-            places.append((number, place))
+            places.append((number, place._replace(notes={})))
     concepts = tuple(
         Concept(own, known[name].guide, known[name].hard_negatives)
         if name in known

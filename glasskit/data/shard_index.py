@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -44,12 +44,12 @@ class Place(NamedTuple):
 
 def index_shards(
     shards: Sequence[str], progress: Progress | None = None
-) -> list[tuple[str, list[Place]]]:
-    """(shard, its samples in order) of each shard, in order.
+) -> Iterator[tuple[str, list[Place]]]:
+    """(shard, its samples in order) of each shard, in order, one in memory at a time.
 
     Args:
         shards: local tar files.
-        progress: called with (done, total) shards while some are read.
+        progress: called with (done, total) shards before the first is given, while they are read.
 
     Raises:
         InputError: a shard is an address, is damaged, or has a sample without a picture or with a
@@ -61,21 +61,19 @@ def index_shards(
                 f"{shard}: pictures of groups are read in any order, which an address does not "
                 "allow; copy the shards to a disk (glasskit embed reads addresses)"
             )
-    found: dict[str, list[Place]] = {}
     first = len(shards) * int(os.environ.get("RANK", 0)) // int(os.environ.get("WORLD_SIZE", 1))
-    for shard in (*shards[first:], *shards[:first]):
-        found[shard] = index_shard(shard)
+    for done, shard in enumerate((*shards[first:], *shards[:first]), start=1):
+        if not _kept(shard).is_file():
+            index_shard(shard)
         if progress is not None:
-            progress(len(found), len(shards))
-    return [(shard, found[shard]) for shard in shards]
+            progress(done, len(shards))
+    for shard in shards:
+        yield shard, index_shard(shard)
 
 
 def index_shard(shard: str) -> list[Place]:
     """The samples of one tar in order, from the cache or by a pass over it."""
-    path = Path(shard)
-    stat = path.stat()
-    identity = f"{FORMAT}:{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
-    file = cache_folder("shards") / f"{hashlib.sha256(identity.encode()).hexdigest()[:40]}.json"
+    file = _kept(shard)
     try:
         return [Place(*row) for row in json.loads(file.read_bytes())]
     except (OSError, ValueError, TypeError):  # not there yet, or not whole: it can be made again
@@ -92,6 +90,14 @@ def index_shard(shard: str) -> list[Place]:
             "set GLASSKIT_CACHE to a folder that can be written"
         ) from error
     return places
+
+
+def _kept(shard: str) -> Path:
+    """The file of the cache in which a shard's index is kept."""
+    path = Path(shard)
+    stat = path.stat()
+    identity = f"{FORMAT}:{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+    return cache_folder("shards") / f"{hashlib.sha256(identity.encode()).hexdigest()[:40]}.json"
 
 
 def _read(shard: str) -> list[Place]:

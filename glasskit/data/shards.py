@@ -8,13 +8,13 @@ two more keys, ``concept`` and ``split``. Reading in order is the webdataset pac
 
 from __future__ import annotations
 
-import json
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from glasskit.errors import InputError
+from glasskit.json_files import parse_json
 from glasskit.pictures import EXTENSIONS
 
 END = ".tar"
@@ -138,10 +138,7 @@ def headers(shard: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
 
 def parse_notes(data: bytes, where: str) -> dict[str, Any]:
     """The object in the bytes of a json member; InputError where there is none."""
-    try:
-        notes = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not readable JSON ({error})") from error
+    notes = parse_json(data, where)
     if not isinstance(notes, dict):
         raise InputError(f"{where}: must be a JSON object, not {type(notes).__name__}")
     return notes

@@ -9,7 +9,6 @@ subclass was trained on; the benchmark's source and target halves matter only to
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from glasskit.errors import InputError
 from glasskit.evaluation.intervals import DRAWS
 from glasskit.evaluation.pictures import Progress
 from glasskit.evaluation.zero_shot import FolderTree, classify_tree, read_folder_tree
+from glasskit.json_files import parse_json
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -117,9 +117,10 @@ def read_breeds(folder: str | Path) -> Hierarchy:
         lines[name] = path.read_text(encoding="utf-8")
     edges = _fields(folder, "class_hierarchy.txt", lines, None)
     names = _fields(folder, "node_names.txt", lines, "\t")
+    classes = parse_json(lines["dataset_class_info.json"], str(folder / "dataset_class_info.json"))
     try:
-        leaves = {str(row[1]): str(row[2]) for row in json.loads(lines["dataset_class_info.json"])}
-    except (ValueError, LookupError, TypeError) as error:
+        leaves = {str(row[1]): str(row[2]) for row in classes}
+    except (LookupError, TypeError) as error:
         raise InputError(
             f"{folder / 'dataset_class_info.json'}: expected a list of [number, id, name]"
         ) from error

@@ -7,7 +7,6 @@ picture is not in the folder is an error, unless the file holds only the items o
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -18,6 +17,7 @@ from glasskit.errors import InputError
 from glasskit.evaluation.intervals import Resampling
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
 from glasskit.evaluation.pictures import Progress, coco_key, embed_pictures
+from glasskit.json_files import read_json
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -55,10 +55,9 @@ def read_sugarcrepe(folder: str | Path) -> list[Item]:
         path = Path(folder) / f"{kind}.json"
         if not path.is_file():
             continue
-        try:
-            rows = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise InputError(f"{path}: not readable JSON ({error})") from error
+        rows = read_json(path)
+        if not isinstance(rows, (dict, list)):
+            raise InputError(f"{path}: the top of the file must be an object or a list of items")
         for number, row in enumerate(rows.values() if isinstance(rows, dict) else rows):
             if not isinstance(row, dict) or any(
                 not isinstance(row.get(field), str) for field in _FIELDS

@@ -7,7 +7,6 @@ Class vectors are the kit's prompt ensemble (``glasskit.models.prompts``).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from glasskit.errors import InputError
 from glasskit.evaluation.concepts import Recognition, recognise
 from glasskit.evaluation.intervals import DRAWS
 from glasskit.evaluation.pictures import Progress, embed_pictures
+from glasskit.json_files import read_json
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -105,10 +105,7 @@ def classify_folder(
 def _names(names: Mapping[str, str] | str | Path | None) -> Mapping[str, str] | None:
     if names is None or isinstance(names, Mapping):
         return names
-    try:
-        mapping = json.loads(Path(names).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{names}: no readable JSON of class names ({error})") from error
+    mapping = read_json(Path(names))
     if not isinstance(mapping, dict) or not all(isinstance(v, str) for v in mapping.values()):
         raise InputError(f"{names}: expected a JSON object of folder to class name")
     return mapping

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from glasskit.errors import InputError
+from glasskit.json_files import read_json
 from glasskit.models.cache import replace_file
 from glasskit.models.glass_model import GlassModel
 from glasskit.models.heads import ResidualMap
@@ -131,12 +132,9 @@ def _load_run(folder: Path) -> GlassModel:
 def read_config(folder: Path) -> dict[str, Any]:
     """The config.json of a saved model; InputError where it is missing or not ours."""
     file = folder / CONFIG
-    try:
-        config = json.loads(file.read_text())
-    except FileNotFoundError:
-        raise InputError(f"{folder}: no {CONFIG}, so this is not a trained run") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: not readable JSON ({error})") from error
+    if not file.is_file():
+        raise InputError(f"{folder}: no {CONFIG}, so this is not a trained run")
+    config = read_json(file)
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise InputError(f"{file}: not the config of a Glass Kit model ({FORMAT})")
     return config

@@ -17,7 +17,7 @@ from glasskit.data import load_dataset, pack, write_magic
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.pack import DatasetSource
 from glasskit.data.pack import pack as pack_shards
-from glasskit.data.shard_index import index_shard
+from glasskit.data.shard_index import Place, index_shard, index_shards
 from glasskit.data.shards import is_shards, shard_names, shard_samples
 from glasskit.errors import InputError
 from tests.data.shard_toys import magic_folder, rewritten, shards_of
@@ -87,6 +87,24 @@ def test_an_index_is_made_once_and_again_when_the_shard_changes(shards: Path) ->
     assert index_shard(name) == first
     rewritten(Path(name), lambda member, data: data if "000065" not in member else None)
     assert index_shard(name) == first[:5]
+
+
+def test_one_index_at_a_time_is_in_memory(shards: Path, monkeypatch) -> None:
+    names = shard_names(shards)
+    told: list[tuple[int, int]] = []
+    first = dict(index_shards(names, lambda *done: told.append(done)))
+    assert list(first) == names
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    asked: list[str] = []
+
+    def counted(shard: str) -> list[Place]:
+        asked.append(shard)
+        return index_shard(shard)
+
+    monkeypatch.setattr("glasskit.data.shard_index.index_shard", counted)
+    for number, (shard, found) in enumerate(index_shards(names), start=1):
+        assert asked == names[:number]
+        assert found == first[shard]
 
 
 # --- which files are meant

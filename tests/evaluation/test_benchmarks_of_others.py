@@ -39,7 +39,12 @@ def test_sugarcrepe_by_type() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "not readable JSON"), ('[{"caption": 1}]', "item 0 needs the texts"), ("[]", "none of")],
+    [
+        ("{", "not readable JSON"),
+        ("7", "must be an object or a list"),
+        ('[{"caption": 1}]', "item 0 needs the texts"),
+        ("[]", "none of"),
+    ],
 )
 def test_sugarcrepe_bad_files(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "add_att.json").write_text(text)
