@@ -164,8 +164,9 @@ if not FULL:
 #
 # Two things take time: arithmetic and reading JPEGs. A pair costs a ViT-B-32 about 14.8 GFLOP
 # forward (open_clip's own count) and twice that backward. We assume that a third of a GPU's nominal
-# speed is reached, and that a CPU core decodes 330 photographs a second (Pillow, 500 x 375 pixels).
-# `glasskit plan --pictures 12M` does the same for any collection, with hours of embedding and disk.
+# speed is reached. That a CPU core decodes and resizes 170 photographs a second is measured: JPEGs
+# of 80 kB, by Pillow. `glasskit plan --pictures 12M` does the same for any collection, with hours
+# of embedding, disk and memory.
 
 # %%
 # NBVAL_CHECK_OUTPUT

@@ -23,12 +23,16 @@ COLLECTIONS = {
 }
 """Pictures of public collections; of those on the web a share can no longer be fetched."""
 
-CPU_RATE = 39.0
-"""Pictures a second through lite0-minilm, end to end from JPEG files, on 2 cores of a
-shared machine: median of five rounds on JPEGs of 256 to 640 pixels, 79 kB each."""
+CPU_RATE = 110.0
+"""Pictures a second through lite0-minilm, end to end from JPEG files, on 2 cores of a shared
+machine: what `make bench` measured on JPEGs of 256 to 640 pixels, 80 kB each."""
 
-DECODED = 330.0
-"""JPEGs of 500 x 375 pixels that a core decodes in a second, by Pillow: measured."""
+READ_RATE = 170.0
+"""Such JPEGs that one core decodes and resizes to 224 pixels in a second: measured there too."""
+
+RECORD_BYTES = 3000
+"""Memory that a process which trains on shards needs for a record: its texts, its place, and the
+tokens of four captions; measured."""
 
 PAIR_FLOPS = 14.8e9
 """ViT-B-32 forward, a picture and a caption: open_clip's own count."""
@@ -52,8 +56,8 @@ def arithmetic_seconds(pairs: float, gpu: str, share: float = REACHED) -> float:
     return pairs * PAIR_FLOPS * 3 / (NOMINAL[gpu] * share)
 
 
-def reading_seconds(pictures: float, cores: int, rate: float = DECODED) -> float:
-    """Seconds that so many cores decode JPEGs for it."""
+def reading_seconds(pictures: float, cores: int, rate: float = READ_RATE) -> float:
+    """Seconds that so many cores decode and resize JPEGs for it."""
     return pictures / (rate * cores)
 
 
@@ -97,6 +101,7 @@ class Plan(NamedTuple):
         features, vectors, shards: bytes of n x F and n x L float32, and of the pictures in tars.
         tars: how many.
         train_hours: arithmetic of ``epochs`` on all GPUs, an assumption.
+        memory: bytes of records that each process holds which trains on shards; embedding streams.
     """
 
     name: str
@@ -108,6 +113,7 @@ class Plan(NamedTuple):
     shards: int
     tars: int
     train_hours: float
+    memory: int
 
 
 def plan(name: str, pictures: int, setting: Setting) -> Plan:
@@ -124,6 +130,7 @@ def plan(name: str, pictures: int, setting: Setting) -> Plan:
         round(pictures * setting.kilobytes * 1000),
         -(-pictures // setting.shard_size),
         trained / 3600,
+        pictures * RECORD_BYTES,
     )
 
 
@@ -151,6 +158,7 @@ def lines(plans: Sequence[Plan]) -> list[tuple[str, ...]]:
             amount(p.shards),
             f"{p.tars:,}",
             duration(p.train_hours),
+            amount(p.memory),
         )
         for p in plans
     ]
@@ -163,6 +171,7 @@ def lines(plans: Sequence[Plan]) -> list[tuple[str, ...]]:
         "shards",
         "tars",
         "training takes",
+        "memory to train",
     )
     return list(zip(names, *columns, strict=True))
 
@@ -178,6 +187,8 @@ def notes(setting: Setting) -> list[str]:
         f"training: {setting.epochs} epochs of a whole ViT-B-32 on {setting.gpus} x {setting.gpu}, "
         f"arithmetic at a third of its nominal speed: an assumption, not measured; "
         "reading may take longer",
+        f"memory to train: {RECORD_BYTES / 1000:g} kB a record, in each process, measured on "
+        "records with four captions; embedding streams, and takes as much for any number",
     ]
 
 

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from glasskit.cli import app
 from glasskit.errors import InputError
 from glasskit.training import cost
+from tests.benchmarks.__main__ import REPORT
+from tests.benchmarks.report import read
 
 
 def test_a_plan_is_what_the_rates_say() -> None:
@@ -21,15 +23,25 @@ def test_a_plan_is_what_the_rates_say() -> None:
     assert got.hours == pytest.approx(got.machine_hours / 4)
     assert (got.features, got.vectors) == (3_600_001 * 5120, 3_600_001 * 1536)
     assert (got.shards, got.tars) == (3_600_001 * 50_000, 3601)
+    assert got.memory == 3_600_001 * cost.RECORD_BYTES
     # 10 epochs x 14.8 GFLOP x 3, at 104 TFLOP a second on each of 8
     assert got.train_hours == pytest.approx(36_000_010 * 44.4e9 / 104e12 / 8 / 3600)
 
 
 def test_the_two_halves_of_an_epoch() -> None:
-    assert cost.reading_seconds(6600, cores=2) == pytest.approx(10)
+    assert cost.reading_seconds(6600, cores=2, rate=330) == pytest.approx(10)
     assert cost.arithmetic_seconds(1e6, "T4") == pytest.approx(1e6 * 44.4e9 * 3 / 65e12)
     with pytest.raises(InputError, match="GPU 'B9': choose one of T4, L4, A100, H100"):
         cost.arithmetic_seconds(1, "B9")
+
+
+def test_the_rates_are_those_that_the_kept_report_measured() -> None:
+    """Within a third: machines differ from minute to minute, a rate from an older kit by more."""
+    rows = {row.name: row for row in read(REPORT)["embedding"].rows}
+    measured = {name: 1 / row.seconds for name, row in rows.items()}
+    assert measured["from JPEG files, end to end"] == pytest.approx(cost.CPU_RATE, rel=1 / 3)
+    both_cores = measured["decoding and resizing alone"]
+    assert both_cores / 2 == pytest.approx(cost.READ_RATE, rel=1 / 3)
 
 
 @pytest.mark.parametrize(
