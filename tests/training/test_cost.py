@@ -36,12 +36,12 @@ def test_the_two_halves_of_an_epoch() -> None:
 
 
 def test_the_rates_are_those_that_the_kept_report_measured() -> None:
-    """Within a third: machines differ from minute to minute, a rate from an older kit by more."""
+    """Within a half: the two kept runs lie that far apart, a rate from an older kit farther."""
     rows = {row.name: row for row in read(REPORT)["embedding"].rows}
     measured = {name: 1 / row.seconds for name, row in rows.items()}
-    assert measured["from JPEG files, end to end"] == pytest.approx(cost.CPU_RATE, rel=1 / 3)
+    assert measured["from JPEG files, end to end"] == pytest.approx(cost.CPU_RATE, rel=1 / 2)
     both_cores = measured["decoding and resizing alone"]
-    assert both_cores / 2 == pytest.approx(cost.READ_RATE, rel=1 / 3)
+    assert both_cores / 2 == pytest.approx(cost.READ_RATE, rel=1 / 2)
 
 
 @pytest.mark.parametrize(
