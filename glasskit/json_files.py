@@ -20,7 +20,7 @@ def read_json(file: Path) -> Any:
     except FileNotFoundError:
         raise InputError(f"{file}: there is no such file") from None
     except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror})") from error
+        raise InputError(f"{file}: not readable JSON ({error.strerror})") from error
     return parse_json(data, str(file))
 
 

@@ -37,5 +37,5 @@ def test_what_is_no_json_is_named(tmp_path: Path, data: bytes, said: str) -> Non
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.json: there is no such file"):
         read_json(tmp_path / "none.json")
-    with pytest.raises(InputError, match=r"cannot be read \(Is a directory\)"):
+    with pytest.raises(InputError, match=r"not readable JSON \(Is a directory\)"):
         read_json(tmp_path)

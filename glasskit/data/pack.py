@@ -175,7 +175,10 @@ def _begin(folder: Path, plan: dict[str, Any]) -> Packed | None:
             raise InputError(f"{folder}: holds tar files of something else; choose another folder")
         _write_text(file, plan)
         return None
-    known = read_json(file)
+    try:
+        known = read_json(file)
+    except InputError as error:
+        raise InputError(f"{error}; choose another folder") from error
     if not isinstance(known, dict) or any(known.get(key) != plan[key] for key in plan):
         raise InputError(
             f"{folder}: holds shards of another data set or size; choose another folder"

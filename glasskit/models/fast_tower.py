@@ -41,6 +41,8 @@ AT_ONCE = 2
 """Pictures of a batch that a core computes together: of two, most layers stay in its cache. That is
 1.09 times as fast as sixteen at once, and 1.03 times as fast as one after the other."""
 
+X86 = platform.machine() in ("x86_64", "AMD64")
+
 PREFERRED = "cpu:jit_avx512_1x1,cpu:jit_avx512_dw,cpu:jit_avx512"
 """How convolutions are to be computed: on blocks of 16 channels, by oneDNN's own code for each
 kind. That is 1.13 times as fast as what OpenVINO takes of itself, and 1.15 times on a processor
@@ -157,7 +159,7 @@ def _save(openvino: Any, model: Any, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     scratch = file.with_name(f"{file.stem}.{os.getpid()}.xml")
     openvino.save_model(model, scratch, compress_to_fp16=False)
-    if platform.machine() in ("x86_64", "AMD64"):
+    if X86:
         _prefer(scratch)
     replace_file(scratch.with_suffix(".bin"), file.with_suffix(".bin"))
     replace_file(scratch, file)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,7 +27,7 @@ from urllib.request import urlopen
 from PIL import Image
 
 from tests.benchmarks.own_process import ROOT, standing
-from tests.benchmarks.table import BenchRow, ratios, wall_seconds
+from tests.benchmarks.table import BenchRow, compared, wall_seconds
 
 DATASET = "scenes"
 FROM_CACHE = "app, start from the cache"
@@ -127,18 +127,11 @@ def _import() -> list[BenchRow]:
     for _ in range(2 * ROUNDS):
         for name, code in codes.items():
             times[name].append(_python(code))
-    return _compared(section, times, "python -c pass")
+    return compared(section, times, "python -c pass")
 
 
 def _python(code: str) -> float:
     return wall_seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT))
-
-
-def _compared(section: str, times: Mapping[str, Sequence[float]], subject: str) -> list[BenchRow]:
-    return [
-        BenchRow(section, name, tuple(taken), ratios(taken, times[subject]))
-        for name, taken in times.items()
-    ]
 
 
 def _first_start(cache: str) -> list[BenchRow]:
@@ -168,7 +161,7 @@ def _starts(cache: str) -> list[BenchRow]:
         with served(["-m", "glasskit.cli", "app", "--port"], cache) as app:
             times["start page"].append(app.seconds_until(app.progress))
             times["first page"].append(_page(app))
-    return _compared(FROM_CACHE, times, bare)
+    return compared(FROM_CACHE, times, bare)
 
 
 def _page(app: Served) -> float:
@@ -217,7 +210,7 @@ def _probes(address: str, cache: str) -> list[BenchRow]:
         ),
         several: "a round: the median of its clients",
     }
-    rows = _compared("app, one picture through /probe", times, alone)
+    rows = compared("app, one picture through /probe", times, alone)
     return [replace(row, note=notes[row.name]) for row in rows]
 
 
@@ -318,6 +311,6 @@ def _many(points: int = 100_000) -> list[BenchRow]:
         for _ in range(3 * ROUNDS):
             for name, script in DRAWN.items():
                 turns[name].append(page.evaluate(script) / 1e3)
-        rows += _compared(f"{section}, its dots", turns, next(iter(DRAWN)))
+        rows += compared(f"{section}, its dots", turns, next(iter(DRAWN)))
         chromium.close()
     return rows

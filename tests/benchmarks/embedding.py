@@ -6,10 +6,9 @@ are measured on fewer.
 
 PyTorch eager is measured in batches of one, as a loop over files has them, in the batches of the
 kit, and in batches of 64, which is what CLIP benchmark takes unless told otherwise; each in a
-process of its own, as a user has it. The bare limit
-is the machine's own: as many multiplications as the tower has, in float32, as products of square
-matrices of 1024 (one of the fastest things that a processor can be asked for). No runtime that
-computes in float32 passes it.
+process of its own, as a user has it. The bare limit is the machine's own: as many multiplications
+as the tower has, in float32, as products of square matrices of 1024, one of the fastest things that
+a processor can be asked for.
 
 The files are JPEGs of 256, 500 and 640 pixels (long side), with the grain of a sensor: real
 photographs enlarged where ``../shared`` has them, else drawn scenes.
@@ -39,7 +38,7 @@ from tests.benchmarks.own_process import standing
 from tests.benchmarks.table import VISITS, BenchRow, rows_in_turns
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared/data/coco-concepts/images"
-FILES, READY, SLOW = 96, 96, 16
+FILES, SLOW = 96, 16
 BATCH, LARGE_BATCH = 16, 64
 PRODUCTS, SIDE = 16, 1024
 ROUNDS = 2
@@ -119,7 +118,7 @@ def on_cpu(
     def read(path: Path) -> torch.Tensor:
         return prepare.one(model.load_picture(path))
 
-    ready = torch.stack([read(path) for path in files[:READY]])
+    ready = torch.stack([read(path) for path in files])
     peers = {}
     for size, count in ((1, SLOW), (BATCH, 2 * SLOW), (LARGE_BATCH, LARGE_BATCH)):
         asked = opened.enter_context(standing(__name__, "eager", size, count))
@@ -129,7 +128,7 @@ def on_cpu(
             lambda: list(
                 ahead(ready.split(BATCH), model.tower, model.tower_jobs, model.tower_jobs)
             ),
-            READY,
+            len(ready),
         ),
         "bare limit: its multiplications as square products": bare_limit(
             model.clip.visual.trunk, prepare.batch(ready[:1], torch.device("cpu"))

@@ -20,7 +20,7 @@ from glasskit.latent.mapped import nearest_mapped
 from glasskit.latent.neighbours import best, unit
 from glasskit.models.store import DTYPES, FeatureStore
 from tests.benchmarks.own_process import asked, peak_memory
-from tests.benchmarks.table import VISITS, BenchRow, in_turns, ratios
+from tests.benchmarks.table import VISITS, BenchRow, compared, in_turns
 
 COUNT, WIDTH, K = 1_000_000, 512, 12
 BLOCK = 50_000
@@ -42,16 +42,7 @@ def visits() -> Iterator[list[BenchRow]]:
                     for name, times in seen.items()
                 ]
             seen = asked(__name__, "turns", folder)
-            rows += [
-                BenchRow(
-                    f"{section}, in turns in one process",
-                    name,
-                    tuple(times),
-                    ratios(times, seen["numpy in memory"]),
-                )
-                for name, times in seen.items()
-            ]
-            yield rows
+            yield rows + compared(f"{section}, in turns in one process", seen, "numpy in memory")
 
 
 def fill(folder: Path) -> None:

@@ -27,7 +27,7 @@ class BenchRow:
         section: what is measured, for instance "losses, 64 x 16 x 512, cpu".
         name: the candidate.
         times: seconds of every round.
-        ratios: this candidate's time / the subject's, of every round that both have.
+        ratios: this candidate's time / the subject's, of every round.
         unit: what is done once in such a time, for instance "pictures"; "" where a rate says
             nothing.
         memory: peak bytes beyond what was there before the call.
@@ -86,6 +86,13 @@ def rows_in_turns(
         name: [seconds / counts[name] for seconds in taken]
         for name, taken in in_turns(calls, rounds, clock).items()
     }
+    return compared(section, times, subject, unit)
+
+
+def compared(
+    section: str, times: Mapping[str, Sequence[float]], subject: str, unit: str = ""
+) -> list[BenchRow]:
+    """One row a candidate from the times of its rounds, ``subject`` among them."""
     return [
         BenchRow(section, name, tuple(taken), ratios(taken, times[subject]), unit)
         for name, taken in times.items()

@@ -214,7 +214,7 @@ def test_a_file_that_is_not_utf8_or_not_there(tmp_path: Path) -> None:
         read_magic(tmp_path / "none.json", NONE)
     with pytest.raises(InputError, match="give scenes, coco-concepts, or a JSON file"):
         load_dataset(tmp_path / "none.json")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="not readable JSON"):
         read_magic(tmp_path, NONE)
 
 

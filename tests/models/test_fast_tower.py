@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
 from collections import Counter
@@ -17,7 +16,7 @@ from torch.nn import functional
 from torchvision.transforms import Compose, Normalize, ToTensor
 
 from glasskit.models import GlassModel
-from glasskit.models.fast_tower import FastImageTower
+from glasskit.models.fast_tower import X86, FastImageTower
 from glasskit.models.preparation import Preparation
 from tests.models.test_lite0 import pictures
 
@@ -89,7 +88,7 @@ def eager(model: GlassModel, images: list[Image.Image]) -> Tensor:
         return model.image_features(model.pixels(images))
 
 
-@pytest.mark.skipif(platform.machine() != "x86_64", reason="other processors, other code")
+@pytest.mark.skipif(not X86, reason="other processors, other code")
 def test_its_convolutions_are_computed_as_preferred(lite0: GlassModel) -> None:
     """A version of OpenVINO that no longer reads the wish would be a seventh slower, unnoticed."""
     fast = FastImageTower(lite0.clip.visual.trunk, lite0.preparation, lite0.tower_hash)

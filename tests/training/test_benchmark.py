@@ -21,6 +21,7 @@ def test_the_rows_for_a_gpu_come_from_code_that_runs():
     ]
     assert {row.unit for row in rows} == {"steps of 6 pairs"}
     assert all(len(row.times) == len(row.ratios) == 2 for row in rows)
+    assert all(row.seconds > 0 for row in rows)
     assert [set(row.ratios) for row in rows[::2]] == [{1.0}, {1.0}]
 
 
