@@ -7,19 +7,18 @@ let in after the first, with a sketch in place of the map.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
-from multiprocessing import get_context
 from pathlib import Path
-from threading import Thread
+from threading import Event
 from typing import NamedTuple
 
 import numpy as np
 
 from app.exhibit import MODEL, SIDES, Exhibit, View
 from app.progress import Progress
-from app.thumbnails import Thumbnails
+from app.thumbnails import DRAWERS, Thumbnails
 from glasskit import __version__
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
@@ -68,13 +67,23 @@ def data_key(dataset: GroupedDataset) -> str:
     return content_key(VERSION, dataset.name, records, dataset.concepts, prints)[:16]
 
 
-def stored_exhibit(dataset: GroupedDataset, recipe: dict[str, object]) -> Exhibit | None:
-    """A finished exhibit from the cache, or None."""
+def stored_exhibit(
+    dataset: GroupedDataset, recipe: dict[str, object], *, draft: bool = False
+) -> Exhibit | None:
+    """An exhibit from the cache, or None.
+
+    Args:
+        dataset: what it shows.
+        recipe: settings of its training run.
+        draft: one that lacks nothing but its maps will do, and comes with a sketch.
+    """
     place = home(dataset, recipe)
     thumbnails = _thumbnails(dataset, place)
     if thumbnails is not None and not thumbnails.complete():
         return None
     stored = read_arrays(place.views)
+    if stored is None and draft and (vectors := read_arrays(place.vectors)) is not None:
+        stored = vectors | draw_maps(vectors, sketch)
     return None if stored is None else _exhibit(dataset, place, stored, thumbnails)
 
 
@@ -101,47 +110,50 @@ def open_exhibit(
         return done
     place = home(dataset, recipe)
     thumbnails = _thumbnails(dataset, place)
-    with _drawn_beside(dataset, thumbnails, progress):
+    with _drawn_beside(dataset, thumbnails, progress) as drawers:
         stored = read_arrays(place.views)
         if stored is None:
-            stored = _built(dataset, recipe, place, progress, maps)
+            stored = _built(dataset, recipe, place, progress, maps, drawers)
     return _exhibit(dataset, place, stored, thumbnails)
 
 
 @contextmanager
 def _drawn_beside(
     dataset: GroupedDataset, thumbnails: Thumbnails | None, progress: Progress
-) -> Iterator[None]:
-    """Small pictures are drawn while the body runs, which ends when they are all there.
+) -> Iterator[int]:
+    """The map's pictures are drawn while the body runs, which ends when they are all there.
 
-    By a process of its own: a thread would wait for Python's lock after every step of Pillow.
+    Yields:
+        Processes that draw meanwhile.
     """
     if thumbnails is None or thumbnails.complete():
-        yield
+        yield 0
         return
     report = progress.step(f"{dataset.name}: drawing the pictures", beside=True)
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        drawn = pool.submit(thumbnails.draw, dataset)
-
-        def watch() -> None:
-            while not drawn.done():
-                report(min(thumbnails.drawn(), thumbnails.count - 1), thumbnails.count)
-                wait([drawn], timeout=0.5)
-
-        Thread(target=watch, name="watch", daemon=True).start()
-        yield
-        drawn.result()
-        report(thumbnails.count, thumbnails.count)
+    wanted = Event()
+    wanted.set()
+    with ThreadPoolExecutor(1, "drawing") as pool:
+        drawn = pool.submit(thumbnails.draw, dataset, report, wanted)
+        try:
+            yield DRAWERS
+            drawn.result()
+        finally:
+            wanted.clear()
 
 
 def _built(
-    dataset: GroupedDataset, recipe: dict[str, object], place: Home, progress: Progress, maps: bool
+    dataset: GroupedDataset,
+    recipe: dict[str, object],
+    place: Home,
+    progress: Progress,
+    maps: bool,
+    drawers: int,
 ) -> Arrays:
     vectors = read_arrays(place.vectors)
     if vectors is None:
         from app.build import build_vectors  # brings torch, which reading does without
 
-        vectors = build_vectors(dataset, recipe, place.made / "run", progress)
+        vectors = build_vectors(dataset, recipe, place.made / "run", progress, busy=drawers)
         write_arrays(place.vectors, vectors)
     if not maps:
         return vectors | draw_maps(vectors, sketch)

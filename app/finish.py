@@ -1,15 +1,18 @@
 """What a first start leaves for later: real maps for sketches, and the data sets after the first.
 
-Each is built by a process of its own, so that the app answers meanwhile, and then put in its place.
+They are built by a process of its own, so that the app answers meanwhile, and put in their places
+as they come: a sketch as soon as a model has been trained, then the map.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from app.exhibit_store import stored_exhibit
 from app.museum import Museum
@@ -17,46 +20,67 @@ from app.progress import Progress
 from glasskit.data.grouped import GroupedDataset
 
 
-class Pending:
+class Pending(NamedTuple):
     """One exhibit that has to be built or finished.
 
-    Args:
+    Attributes:
         dataset: what it shows.
         source: the name or path that it was loaded by.
         images: folder of its photographs, or None.
-        recipe: settings of its training run.
     """
 
-    def __init__(
-        self, dataset: GroupedDataset, source: str, images: Path | None, recipe: dict[str, object]
-    ) -> None:
-        self.dataset = dataset
-        self.source = source
-        self.images = images
-        self.recipe = recipe
-
-    def command(self) -> list[str]:
-        """The process that builds it."""
-        parts = [sys.executable, "-m", "app.build", self.source, json.dumps(self.recipe)]
-        return [*parts, str(self.images)] if self.images else parts
+    dataset: GroupedDataset
+    source: str
+    images: Path | None
 
 
-def finish(museum: Museum, pending: Sequence[Pending], progress: Progress) -> None:
-    """Build what is pending, one after the other; what can't be built says why on its map.
+def build_command(pending: Sequence[Pending], recipe: dict[str, object]) -> list[str]:
+    """The process that builds them: see app/build.py."""
+    sources = [json.dumps([one.source, str(one.images) if one.images else None]) for one in pending]
+    return [sys.executable, "-m", "app.build", json.dumps(recipe), *sources]
+
+
+def finish(
+    museum: Museum,
+    pending: Sequence[Pending],
+    recipe: dict[str, object],
+    progress: Progress,
+    command: Callable[[Sequence[Pending], dict[str, object]], list[str]] = build_command,
+) -> None:
+    """Build what is pending; what can't be built says why on its map.
 
     Args:
-        museum: where finished exhibits are put.
+        museum: where exhibits are put.
         pending: in this order.
-        progress: told what is being done.
+        recipe: settings of their training runs.
+        progress: told of every exhibit that is there.
+        command: the process that does it.
     """
-    for one in pending:
-        name = one.dataset.name
-        progress.step(f"{name}: drawing what is missing, behind the open app")
-        done = subprocess.run(one.command(), stdout=subprocess.PIPE, text=True, check=False)
-        exhibit = stored_exhibit(one.dataset, one.recipe)
-        if done.returncode == 0 and exhibit is not None:
-            museum.put(exhibit)
-        else:
-            lines = done.stdout.strip().splitlines()
-            museum.fail(name, lines[-1] if lines else "it stopped; the terminal says why")
+    names = ", ".join(one.dataset.name for one in pending)
+    report = progress.step(f"{names}: drawing what is missing, behind the open app")
+    waiting = dict(enumerate(pending))
+    # One core stays free for visitors, and for UMAP, which is compiled beside the training.
+    cores = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) - 1))}
+    with subprocess.Popen(
+        command(pending, recipe), stdout=subprocess.PIPE, text=True, env=cores | os.environ
+    ) as process:
+        for line in process.stdout:
+            try:
+                number, what, *why = json.loads(line)
+            except ValueError:  # a library that prints
+                print(line, end="", file=sys.stderr)
+                continue
+            one = pending[number]
+            if what == "failed":
+                museum.fail(one.dataset.name, why[0])
+                del waiting[number]
+                continue
+            exhibit = stored_exhibit(one.dataset, recipe, draft=True)
+            if exhibit is not None:
+                museum.put(exhibit)
+                if not exhibit.draft:
+                    del waiting[number]
+            report(len(pending) - len(waiting), len(pending))
+    for one in waiting.values():
+        museum.fail(one.dataset.name, "it stopped; the terminal says why")
     progress.finish()

@@ -34,12 +34,14 @@ class Rooms(NamedTuple):
         museum: what is shown.
         reports: where reports are made and kept.
         pending: what is still to be built or finished (see app/finish.py).
+        recipe: how models are trained.
     """
 
     app: FastAPI
     museum: Museum
     reports: Reports
     pending: list[Pending]
+    recipe: dict[str, object]
 
 
 def build_app(
@@ -59,19 +61,23 @@ def build_app(
     for source in datasets:
         folder = None if source == "scenes" else images
         data = load_dataset(source, images=folder)
-        exhibit = stored_exhibit(data, chosen)
+        exhibit = stored_exhibit(data, chosen, draft=True)
         if exhibit is None and not exhibits:
             exhibit = open_exhibit(data, chosen, progress, maps=False)
         if exhibit is not None:
             exhibits.append(exhibit)
         if exhibit is None or exhibit.draft:
-            pending.append(Pending(data, str(source), folder, chosen))
+            pending.append(Pending(data, str(source), folder))
     progress.step("opening the rooms")
-    return open_rooms(exhibits, host, port, pending)
+    return open_rooms(exhibits, host, port, pending, chosen)
 
 
 def open_rooms(
-    exhibits: list[Exhibit], host: str, port: int, pending: Sequence[Pending] = ()
+    exhibits: list[Exhibit],
+    host: str,
+    port: int,
+    pending: Sequence[Pending] = (),
+    recipe: dict[str, object] = RECIPE,
 ) -> Rooms:
     """Mount the page of exhibits that can be shown, with room for those that are pending."""
     there = {exhibit.name for exhibit in exhibits}
@@ -100,7 +106,7 @@ def open_rooms(
         head=head(),
     )
     app.add_middleware(FirstTab, usual=FIRST, known=tuple(TABS))
-    return Rooms(app, museum, reports, list(pending))
+    return Rooms(app, museum, reports, list(pending), recipe)
 
 
 def _work(museum: Museum) -> Callable[[Job, Path], None]:

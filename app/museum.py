@@ -43,8 +43,8 @@ class Museum:
             raise InputError(f"{name} could not be built: {self._failed[name]}")
         if name not in self.exhibits:
             raise InputError(
-                f"{name} is still being built, which a first start does one data set after the "
-                "other; look again in a minute"
+                f"{name} is still being built, which a first start does behind the open app; "
+                "look again in a minute"
             )
         return self.exhibits[name]
 

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from app.report_tab import Reports
 
 
+KEPT = {"Cache-Control": "max-age=600"}
+"""Pictures and who is near whom: a browser may keep them for a while."""
+
+
 class Entrance:
     """The ASGI app: /kit/ at once, a start page until ``open`` was called, then the inner app."""
 
@@ -112,22 +116,26 @@ class Entrance:
             found = await asyncio.to_thread(near, exhibit, request.path_params["index"])
         except InputError as error:
             return _missing(str(error))
-        return JSONResponse(found, headers={"Cache-Control": "max-age=600"})
+        return JSONResponse(found, headers=KEPT)
 
     async def _picture(self, request: Request) -> Response:
-        return self._small(request, "{}.webp")
+        exhibit, number = self._exhibit(request), request.path_params["number"]
+        if exhibit is None or exhibit.thumbnails is None or number >= len(exhibit.dataset):
+            return _missing("no such picture is shown here")
+        try:
+            path = await asyncio.to_thread(exhibit.thumbnails.single, exhibit.dataset, number)
+        except InputError as error:
+            return _missing(str(error))
+        return FileResponse(path, headers=KEPT)
 
     async def _sheet(self, request: Request) -> Response:
-        return self._small(request, "sheet{}.webp")
-
-    def _small(self, request: Request, pattern: str) -> Response:
         exhibit = self._exhibit(request)
         if exhibit is None or exhibit.thumbnails is None:
             return _missing("no such picture is shown here")
-        path = exhibit.thumbnails.folder / pattern.format(request.path_params["number"])
+        path = exhibit.thumbnails.folder / f"sheet{request.path_params['number']}.webp"
         if not path.is_file():
             return _missing("no such picture is shown here")
-        return FileResponse(path, headers={"Cache-Control": "max-age=600"})
+        return FileResponse(path, headers=KEPT)
 
     async def _report(self, request: Request) -> Response:
         if self.reports is None:
@@ -207,7 +215,7 @@ def serve(
                 print(f"Open {address} (ready after {seconds} s)", file=sys.stderr, flush=True)
                 behind = threading.Thread(
                     target=finish,
-                    args=(rooms.museum, rooms.pending, progress),
+                    args=(rooms.museum, rooms.pending, rooms.recipe, progress),
                     name="finish",
                     daemon=True,
                 )

@@ -1,13 +1,23 @@
-"""Small copies of a data set's pictures: one sheet for the map, one file each for the wall."""
+"""Small copies of pictures: sheets for the map, and one larger file each when it is asked for.
+
+Sheets are drawn before a visitor comes in, a row of pictures at a time, by processes beside the one
+that answers. The larger ones are drawn when a page first shows them: most never are.
+"""
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
 from glasskit.data.grouped import GroupedDataset
+from glasskit.places import replace_file
 
 EDGE = 96
 """Pixels of a side in the sheet: sharp up to 48 px on a screen of double density."""
@@ -22,13 +32,16 @@ EACH = COLUMNS * COLUMNS
 MOST = 4 * EACH
 """Above this the map shows dots only and loads a picture when it is pointed at."""
 
+DRAWERS = max(1, min(4, (os.cpu_count() or 1) // 2))
+"""Processes that draw sheets; the other cores are for what goes on beside them."""
+
 
 @dataclass(frozen=True)
 class Thumbnails:
     """Where the small copies of one data set lie.
 
     Attributes:
-        folder: holds ``{index}.webp`` and ``sheet{s}.webp``.
+        folder: holds ``sheet{s}.webp``, and ``{index}.webp`` of those that were shown.
         count: pictures.
     """
 
@@ -41,31 +54,72 @@ class Thumbnails:
         return -(-self.count // EACH) if self.count <= MOST else 0
 
     def complete(self) -> bool:
-        """Whether they have all been drawn."""
+        """Whether every sheet has been drawn."""
         return (self.folder / "complete").is_file()
 
-    def drawn(self) -> int:
-        """How many single pictures are there."""
-        return sum(1 for _ in self.folder.glob("[0-9]*.webp"))
+    def draw(
+        self, dataset: GroupedDataset, report: Callable[[int, int], None], wanted: threading.Event
+    ) -> None:
+        """Draw the sheets; an interrupted drawing begins again.
 
-    def draw(self, dataset: GroupedDataset) -> None:
-        """Draw them all; an interrupted drawing begins again.
+        Args:
+            dataset: whose pictures they are.
+            report: called with (done, total) pictures.
+            wanted: once it is cleared, nothing further is begun, and nothing is complete.
 
         Raises:
             InputError: a picture is missing or broken.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        sheet = Image.new("RGB", (COLUMNS * EDGE, COLUMNS * EDGE), "white")
-        for index in range(self.count):
-            picture = dataset.image(index)
-            large = picture.copy()
-            large.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)  # never made larger
-            large.save(self.folder / f"{index}.webp", quality=86, method=2)
-            place = index % EACH
-            corner = (place % COLUMNS * EDGE, place // COLUMNS * EDGE)
-            sheet.paste(ImageOps.fit(large, (EDGE, EDGE), Image.Resampling.LANCZOS), corner)
-            if (place == EACH - 1 or index == self.count - 1) and self.sheets:
-                rows = -(-(place + 1) // COLUMNS)
-                part = sheet.crop((0, 0, COLUMNS * EDGE, rows * EDGE))
-                part.save(self.folder / f"sheet{index // EACH}.webp", quality=84, method=2)
+        rows = -(-self.count // COLUMNS) if self.sheets else 0
+        per_sheet = EACH // COLUMNS
+        # Processes: a thread would wait for Python's lock after every step of Pillow.
+        with ProcessPoolExecutor(DRAWERS, get_context("spawn"), _open, (dataset,)) as pool:
+            drawn = pool.map(_row, range(rows))
+            for sheet in range(self.sheets):
+                first, last = sheet * per_sheet, min((sheet + 1) * per_sheet, rows)
+                whole = Image.new("RGB", (COLUMNS * EDGE, (last - first) * EDGE), "white")
+                for row in range(first, last):
+                    if not wanted.is_set():
+                        pool.shutdown(cancel_futures=True)
+                        return
+                    whole.paste(next(drawn), (0, (row - first) * EDGE))
+                    report(min((row + 1) * COLUMNS, self.count - 1), self.count)
+                whole.save(self.folder / f"sheet{sheet}.webp", quality=84, method=2)
         (self.folder / "complete").touch()
+        report(self.count, self.count)
+
+    def single(self, dataset: GroupedDataset, index: int) -> Path:
+        """The file of one picture, at most ``LARGE`` pixels a side, drawn where it is not there.
+
+        Raises:
+            InputError: the picture is missing or broken.
+        """
+        file = self.folder / f"{index}.webp"
+        if not file.is_file():
+            picture = dataset.image(index, LARGE).copy()
+            picture.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)  # never made larger
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # Two visitors may ask at once, and a kill must not leave half a picture.
+            scratch = file.with_name(f"{index}.{os.getpid()}.{threading.get_ident()}.tmp")
+            picture.save(scratch, "webp", quality=86, method=2)
+            replace_file(scratch, file)
+        return file
+
+
+_opened: list[GroupedDataset] = []  # in a process that draws: what it draws
+
+
+def _open(dataset: GroupedDataset) -> None:
+    _opened.append(dataset)
+
+
+def _row(row: int) -> Image.Image:
+    """A row of a sheet: pictures row * COLUMNS and on, cut to squares."""
+    (dataset,) = _opened
+    strip = Image.new("RGB", (COLUMNS * EDGE, EDGE), "white")
+    first = row * COLUMNS
+    for index in range(first, min(first + COLUMNS, len(dataset))):
+        small = ImageOps.fit(dataset.image(index, EDGE), (EDGE, EDGE), Image.Resampling.LANCZOS)
+        strip.paste(small, ((index - first) * EDGE, 0))
+    return strip

@@ -1,8 +1,11 @@
 """Fitting one UMAP: by cuML where a GPU has it, else by umap-learn with its compiled code kept.
 
-umap-learn compiles itself at the first fit of a process, which takes half a minute. Here the
-compiled code is kept on disk, so that only the first fit of an installation waits;
-``compile_behind`` begins with it beforehand.
+umap-learn compiles itself at the first fit of a process. Here it leaves out what our maps do not
+call (see ``light_umap``) and the compiled code is kept on disk, so that only the first fit of an
+installation waits, for about a quarter of a minute; ``compile_behind`` begins with it beforehand.
+
+UMAP is always handed its neighbours, which are exact: its own way to compare all pairs of few
+vectors calls Python once a pair, which took most of the time of a map of 4,000.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from glasskit.latent.light_umap import import_umap
 from glasskit.places import cache_folder
 
 logger = logging.getLogger(__name__)
@@ -33,9 +37,6 @@ Progress = Callable[[int, int], None]
 
 REPULSION = 0.4
 """Below 1, so that a group unlike all others is not pushed so far away that the rest shrinks."""
-
-EXACT_FROM = 4096
-"""UMAP compares all pairs below this; from here on its neighbours are found by our own product."""
 
 _loading = threading.Lock()
 _behind: list[subprocess.Popen] = []  # at most one: the process that compiles
@@ -78,12 +79,11 @@ def fit(
         logger.info("map of %d points: cuML on the GPU", len(vectors))
         return np.asarray(on_gpu(**settings).fit_transform(vectors), dtype=np.float32)
     logger.info("map of %d points: umap-learn on the CPU", len(vectors))
-    if near is None and len(vectors) >= EXACT_FROM:
+    if near is None:
         near = nearest_rows(vectors, settings["n_neighbors"])
+    settings |= {"precomputed_knn": near, "force_approximation_algorithm": True}
     _wait_for_compiler(progress, epochs or 1)
     umap_class = load_umap()
-    if near is not None:
-        settings["precomputed_knn"] = near
     told = _Told(progress)
     if progress is not None:
         settings["tqdm_kwds"] = {
@@ -158,20 +158,20 @@ def load_umap() -> Any:
         if not numba.config.CACHE_DIR:
             numba.config.CACHE_DIR = str(compiled_folder())
         from numba.core.dispatcher import Dispatcher
-        from umap import UMAP
 
+        umap = import_umap()
         for name, module in list(sys.modules.items()):
-            if name.startswith(("umap.", "pynndescent.")):
+            if name.startswith("umap."):
                 for value in list(vars(module).values()):
                     if isinstance(value, Dispatcher):
                         value.enable_caching()
-        return UMAP
+        return umap.UMAP
 
 
 def compiled_folder() -> Path:
     """Where compiled code is kept unless NUMBA_CACHE_DIR says otherwise."""
-    # Compiled code takes in that of other packages, whose change numba does not see.
-    made_by = "-".join(version(name) for name in ("umap-learn", "pynndescent", "numba"))
+    # Compiled code takes in that of numba itself, whose change it does not see.
+    made_by = "-".join(version(name) for name in ("umap-learn", "numba"))
     return cache_folder("numba", made_by)
 
 

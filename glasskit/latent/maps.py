@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from glasskit.latent import landmarks
-from glasskit.latent.fitting import EXACT_FROM, Progress, fit, gpu_umap
+from glasskit.latent.fitting import Progress, fit, gpu_umap
 from glasskit.latent.neighbours import nearest, unit
 from glasskit.latent.store import cached_arrays, content_key
 
@@ -28,7 +28,7 @@ LARGE = 20_000
 SAME = 0.99999
 """Cosine from which a new picture is one of the map's own."""
 
-VERSION = 3
+VERSION = 4
 """Part of every cache key: raise it when the way in which maps are computed changes."""
 
 
@@ -49,7 +49,7 @@ def project(
 ) -> np.ndarray:
     """A flat map of the vectors by UMAP on cosine similarity, computed once per content.
 
-    The first call of an installation compiles UMAP, about 20 seconds; `fitting.warm` does it
+    The first call of an installation compiles UMAP, about 15 seconds; `fitting.warm` does it
     beforehand. Which of GPU and CPU did the work stands in the log.
 
     Args:
@@ -67,9 +67,7 @@ def project(
     """
     vectors = np.asarray(vectors, dtype=np.float32)
     basis = np.zeros((0, 2), np.float32) if start is None else np.asarray(start, np.float32)
-    # Small maps are made as they were before there were large ones, and are found again.
-    way = "umap" if len(vectors) < EXACT_FROM else "umap, large"
-    key = content_key(way, VERSION, vectors, basis, neighbours, min_dist, seed)
+    key = content_key("umap", VERSION, vectors, basis, neighbours, min_dist, seed)
 
     def compute() -> dict[str, np.ndarray]:
         return {"place": _umap(vectors, start, neighbours, min_dist, seed, progress)}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +21,7 @@ from glasskit.errors import InputError
 from tests.benchmarks.many import NAME, exhibit
 
 RECIPE: dict[str, object] = {"seed": 0}
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ def trainings(shown: Exhibit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """Every training that was asked for; the cache is empty and UMAP is stood in for."""
     asked: list[Path] = []
 
-    def build_vectors(dataset, recipe, out: Path, progress) -> dict[str, np.ndarray]:
+    def build_vectors(dataset, recipe, out: Path, progress, *, busy: int) -> dict[str, np.ndarray]:
         asked.append(out)
         return {
             f"{side}_{kind}vectors": getattr(shown.view(side).embedding, name)
@@ -73,15 +77,29 @@ def test_another_recipe_is_another_exhibit(shown: Exhibit, trainings: list[Path]
     assert len(set(trainings)) == 2
 
 
-class Told(finish.Pending):
-    """Builds by a process that says something and ends with a code."""
+def told(*lines: str, code: int = 0):
+    """A command whose process says these lines and ends with a code."""
 
-    def __init__(self, shown: Exhibit, says: str, code: int) -> None:
-        super().__init__(shown.dataset, NAME, None, RECIPE)
-        self.line = f"import sys; print({says!r}); sys.exit({code})"
+    def command(pending, recipe) -> list[str]:
+        program = f"import sys; print({chr(10).join(lines)!r}); sys.exit({code})"
+        return [sys.executable, "-S", "-c", program]
 
-    def command(self) -> list[str]:
-        return [sys.executable, "-S", "-c", self.line]
+    return command
+
+
+def pending(shown: Exhibit) -> list[finish.Pending]:
+    return [finish.Pending(shown.dataset, NAME, None)]
+
+
+def test_a_stored_sketch_is_shown_at_the_next_start(shown: Exhibit, trainings: list[Path]) -> None:
+    data = shown.dataset
+    assert exhibit_store.stored_exhibit(data, RECIPE, draft=True) is None
+    first = exhibit_store.open_exhibit(data, RECIPE, Progress(), maps=False)
+    again = exhibit_store.stored_exhibit(data, RECIPE, draft=True)
+    assert again is not None
+    assert again.draft
+    assert (again.after.picture == first.after.picture).all()
+    assert len(trainings) == 1
 
 
 def test_what_is_coming_says_so_until_it_is_there(
@@ -93,36 +111,86 @@ def test_what_is_coming_says_so_until_it_is_there(
         museum.exhibit(NAME)
     with pytest.raises(InputError, match="choose many"):
         museum.exhibit("other")
-    monkeypatch.setattr(finish, "stored_exhibit", lambda data, recipe: shown)
-    finish.finish(museum, [Told(shown, "", 0)], Progress())
+    stages = [replace(shown, draft=True), shown]
+    seen = []
+
+    def stored(data, recipe, draft: bool) -> Exhibit:
+        assert draft
+        seen.append(museum.unfinished())
+        return stages[len(seen) - 1]
+
+    monkeypatch.setattr(finish, "stored_exhibit", stored)
+    command = told('[0, "sketched"]', "a library prints", '[0, "drawn"]')
+    finish.finish(museum, pending(shown), RECIPE, Progress(), command)
     assert museum.exhibit(NAME) is shown
+    assert seen == [[NAME], [NAME]]
     assert museum.unfinished() == []
 
 
-def test_what_cannot_be_built_says_why(shown: Exhibit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_built_says_why(shown: Exhibit) -> None:
     museum, progress = Museum([], coming=[NAME]), Progress()
-    monkeypatch.setattr(finish, "stored_exhibit", lambda data, recipe: None)
-    finish.finish(museum, [Told(shown, "picture 7 is broken", 2)], progress)
+    command = told('[0, "failed", "picture 7 is broken"]', code=2)
+    finish.finish(museum, pending(shown), RECIPE, progress, command)
     with pytest.raises(InputError, match="could not be built: picture 7 is broken"):
         museum.exhibit(NAME)
     assert museum.unfinished() == []
     assert all(step["finished"] for step in progress.state()["steps"])
 
 
-def test_a_sketch_stays_where_the_map_fails(
-    shown: Exhibit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_that_stops_is_told(shown: Exhibit) -> None:
+    museum = Museum([], coming=[NAME])
+    finish.finish(museum, pending(shown), RECIPE, Progress(), told(code=1))
+    with pytest.raises(InputError, match="could not be built: it stopped"):
+        museum.exhibit(NAME)
+
+
+def test_a_sketch_stays_where_the_map_fails(shown: Exhibit) -> None:
     sketched = replace(shown, draft=True)
     museum = Museum([sketched])
     assert museum.unfinished() == [NAME]
-    monkeypatch.setattr(finish, "stored_exhibit", lambda data, recipe: None)
-    finish.finish(museum, [Told(shown, "no room on the disk", 2)], Progress())
+    command = told('[0, "failed", "no room on the disk"]', code=2)
+    finish.finish(museum, pending(shown), RECIPE, Progress(), command)
     assert museum.exhibit(NAME) is sketched
 
 
-def test_a_process_says_what_is_wrong_in_its_last_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert app.build.main("no-such-set", "{}") == 2
-    assert "no-such-set" in capsys.readouterr().out.splitlines()[-1]
+def test_the_process_goes_on_where_one_cannot_be_built(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = []
+    monkeypatch.setattr(app.build, "compile_behind", lambda: False)
+    monkeypatch.setattr(
+        app.build, "open_exhibit", lambda data, recipe, told, maps: opened.append((data.name, maps))
+    )
+    assert app.build.main("{}", '["no-such-set", null]', '["scenes", null]') == 2
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert said[0][:2] == [0, "failed"]
+    assert "no-such-set" in said[0][2]
+    assert said[1:] == [[1, "sketched"], [1, "drawn"]]
+    assert opened == [("scenes", False), ("scenes", True)]
+
+
+PARENT = """
+import subprocess, sys
+child = "import os, app.build; print(os.getpid(), flush=True); app.build._end_with(os.getppid())"
+subprocess.Popen([sys.executable, "-c", child])
+sys.stdin.read()
+"""
+
+
+def test_nobody_works_for_an_app_that_was_killed() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        child = int(parent.stdout.readline())
+        os.kill(child, 0)  # it is there
+        parent.kill()
+        parent.wait()
+        # The pipe ends once the child, who holds its other end, has gone.
+        assert parent.stdout.read() == ""
 
 
 def test_steps_beside_others_end_by_their_own_count() -> None:
