@@ -100,7 +100,7 @@ def main(recipe: str, *sources: str) -> int:
     """
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     settings, left = json.loads(recipe), dict(enumerate(json.loads(one) for one in sources))
-    compile_behind()  # half a minute on one core, while models are trained
+    compile_behind()  # on one core, while models are trained on the other
     for maps in (False, True):
         for number, (name, images) in list(left.items()):
             try:

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.benchmarks import __main__ as bench
 from tests.benchmarks.own_process import asked
-from tests.benchmarks.report import Section, agreement_table, agreements, read, write
+from tests.benchmarks.report import (
+    ENOUGH,
+    Agreement,
+    Section,
+    agreement_table,
+    agreements,
+    read,
+    write,
+)
 from tests.benchmarks.table import BenchRow, joined, ratios, rows_in_turns
 
 
@@ -38,17 +47,36 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
 
 def test_runs_agree_where_each_median_lies_within_the_spread_of_the_other() -> None:
-    first = {"losses": section(1.0, 1.1, 2.0), "maps": section(1.0, 2.0, name="maps")}
-    held = agreements(first, {"losses": section(0.9, 1.2, 3.0)})
+    first = {"losses": section(*[1.0] * 3, *[1.1] * 5, 2.0)}
+    held = agreements(first, {"losses": section(0.9, *[1.2] * 8, 3.0), "new": section(1, 2)})
     assert [(one.name, one.holds) for one in held] == [("ours", True)]
     # The spreads meet and the second median lies in the first; the first median is outside.
-    outside = agreements(first, {"losses": section(1.2, 1.5, 3.0), "new": section(1, 2, name="n")})
+    outside = agreements(first, {"losses": section(1.2, *[1.5] * 7, 3.0)})
     assert [(one.name, one.holds) for one in outside] == [("ours", False)]
     table = agreement_table(held + outside, "a.json", "b.json")
     assert table.startswith("# 1 of 2 ratios of a.json and b.json agree\n")
     assert (
-        "| products, 2 x 2 | ours | 1.10 (1.00 to 2.00) | 1.50 (1.20 to 3.00) | **no** |" in table
+        "| products, 2 x 2 | ours | 9 | 1.10 (1.00 to 2.00) | 1.50 (1.20 to 3.00) | **no** |"
+        in table
     )
+
+
+def test_few_rounds_agree_where_their_spreads_meet() -> None:
+    first = {"losses": section(1.0, 1.1, 2.0)}
+    for taken, holds in [((1.9, 2.5, 3.0), True), ((0.1, 0.2, 1.0), True), ((2.1, 3.0), False)]:
+        (one,) = agreements(first, {"losses": section(*taken)})
+        assert one.holds is holds, taken
+
+
+def test_the_share_of_like_runs_that_the_rule_would_fail_is_as_stated() -> None:
+    draws = np.random.default_rng(0)
+
+    def failing(rounds: int, pairs: int = 4000) -> float:
+        runs = draws.normal(size=(pairs, 2, rounds)).tolist()
+        return sum(not Agreement("s", "n", *map(tuple, run)).holds for run in runs) / pairs
+
+    assert failing(ENOUGH) == pytest.approx(1 / 13, abs=0.02)
+    assert failing(3) == pytest.approx(1 / 10, abs=0.02)
 
 
 def test_the_subject_of_a_table_is_not_counted_as_a_ratio_that_agrees() -> None:

@@ -30,7 +30,6 @@ REPORT = Path(__file__).parent / "results" / "report.json"
 ONCE: dict[str, Callable[[], list[BenchRow] | str]] = {
     "recognition": recognition.report,
     "evaluation": evaluation.run,
-    "app": app.run,
 }
 TURNS: dict[str, Callable[[], Iterator[list[BenchRow]]]] = {
     "losses": losses.visits,
@@ -38,6 +37,7 @@ TURNS: dict[str, Callable[[], Iterator[list[BenchRow]]]] = {
     "embedding": embedding.visits,
     "search": search.visits,
     "maps": maps.visits,
+    "app": app.visits,
 }
 ORDER = ("recognition", "losses", "training", "evaluation", "embedding", "search", "maps", "app")
 
@@ -73,22 +73,24 @@ def _visits(names: list[str] | tuple[str, ...]) -> Iterator[tuple[str, Section]]
     once = [name for name in names if name in ONCE]
     while opened or once:
         for name, visits in list(opened.items()):
-            where, start = environment(), time.perf_counter()
-            rows = next(visits, None)
-            if rows is None:
+            visit = _timed(lambda visits=visits: next(visits, None))
+            if visit is None:
                 del opened[name]
             else:
-                yield name, Section(where, _minutes_since(start), tuple(rows))
+                yield name, visit
         if once:
             name = once.pop(0)
-            where, start = environment(), time.perf_counter()
-            result = ONCE[name]()
-            rows, text = ((), result) if isinstance(result, str) else (tuple(result), "")
-            yield name, Section(where, _minutes_since(start), rows, text)
+            yield name, _timed(ONCE[name])
 
 
-def _minutes_since(start: float) -> float:
-    return (time.perf_counter() - start) / 60
+def _timed(measure: Callable[[], list[BenchRow] | str | None]) -> Section | None:
+    """What a call measured, with where and how long; None where it had nothing more."""
+    where, start = environment(), time.perf_counter()
+    result = measure()
+    if result is None:
+        return None
+    rows, text = ((), result) if isinstance(result, str) else (tuple(result), "")
+    return Section(where, (time.perf_counter() - start) / 60, rows, text)
 
 
 if __name__ == "__main__":

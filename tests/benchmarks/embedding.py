@@ -41,7 +41,7 @@ PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared/data/coco-concepts/i
 FILES, SLOW = 96, 16
 BATCH, LARGE_BATCH = 16, 64
 PRODUCTS, SIDE = 16, 1024
-ROUNDS = 2
+ROUNDS = 3
 SIDES = (256, 500, 640, 640)
 SUBJECT = "OpenVINO, pictures that are ready"
 
