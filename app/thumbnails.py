@@ -17,6 +17,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from glasskit.data.grouped import GroupedDataset
+from glasskit.errors import InputError
 from glasskit.places import replace_file
 
 EDGE = 96
@@ -93,17 +94,24 @@ class Thumbnails:
         """The file of one picture, at most ``LARGE`` pixels a side, drawn where it is not there.
 
         Raises:
-            InputError: the picture is missing or broken.
+            InputError: the picture is missing or broken, or the cache folder can't be written.
         """
         file = self.folder / f"{index}.webp"
-        if not file.is_file():
-            picture = dataset.image(index, LARGE).copy()
-            picture.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)  # never made larger
+        if file.is_file():
+            return file
+        picture = dataset.image(index, LARGE).copy()
+        picture.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)  # never made larger
+        # Two visitors may ask at once, and a kill must not leave half a picture.
+        scratch = file.with_name(f"{index}.{os.getpid()}.{threading.get_ident()}.tmp")
+        try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # Two visitors may ask at once, and a kill must not leave half a picture.
-            scratch = file.with_name(f"{index}.{os.getpid()}.{threading.get_ident()}.tmp")
             picture.save(scratch, "webp", quality=86, method=2)
             replace_file(scratch, file)
+        except OSError as error:
+            raise InputError(
+                f"{self.folder}: nothing can be kept there ({error.strerror}); "
+                "set GLASSKIT_CACHE to a folder that can be written"
+            ) from error
         return file
 
 

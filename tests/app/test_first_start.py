@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import app.build
 from app import exhibit_store, finish
@@ -69,6 +70,28 @@ def test_a_sketch_first_and_the_map_without_a_second_training(
     stored = exhibit_store.stored_exhibit(data, RECIPE)
     assert stored is not None
     assert (stored.after.picture == second.after.picture).all()
+
+
+def test_training_leaves_cores_to_those_who_draw(
+    shown: Exhibit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def stops(*arguments: object) -> None:
+        seen.append(torch.get_num_threads())
+        raise InputError("picture 7 is broken")
+
+    monkeypatch.setattr(app.build, "_vectors", stops)
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        for busy in (0, 1, 9):
+            with pytest.raises(InputError, match="picture 7"):
+                app.build.build_vectors(shown.dataset, RECIPE, tmp_path, Progress(), busy=busy)
+            assert torch.get_num_threads() == 4, "as it was, for whoever comes next"
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [4, 3, 1]
 
 
 def test_another_recipe_is_another_exhibit(shown: Exhibit, trainings: list[Path]) -> None:

@@ -101,6 +101,12 @@ def test_a_single_picture_is_drawn_once(pictures: GroupedDataset, kept: Thumbnai
     assert [one.name for one in kept.folder.iterdir()] == ["7.webp"]
 
 
+def test_a_folder_that_cannot_be_written_is_named(pictures: GroupedDataset, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match=r"file/kept: nothing can be kept there .*GLASSKIT_CACHE"):
+        Thumbnails(tmp_path / "file" / "kept", COUNT).single(pictures, 1)
+
+
 def test_the_server_draws_what_is_asked_for(
     pictures: GroupedDataset, kept: Thumbnails, tmp_path: Path
 ) -> None:

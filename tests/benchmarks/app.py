@@ -34,7 +34,7 @@ FROM_CACHE = "app, start from the cache"
 FULL, FULL_NOTE = "tabs at full speed", "models loaded, one picture passed"
 CLIENTS = 8
 ROUNDS = 7
-STARTS = 2
+STARTS = 3
 
 
 def visits() -> Iterator[list[BenchRow]]:
@@ -45,11 +45,8 @@ def visits() -> Iterator[list[BenchRow]]:
             rows = _import()
             if not visit:
                 rows += _first_start(cache)
-            rows += _starts(cache)
+            rows += _starts(cache, probes=not visit)
             if not visit:
-                with served(["-m", "glasskit.cli", "app", "--port"], cache) as app:
-                    full = BenchRow(FROM_CACHE, FULL, (app.wait_for_tabs(),), note=FULL_NOTE)
-                    rows += [full, *_probes(app.address, cache)]
                 rows += _many()
                 rows += _taken(before)
             yield rows
@@ -161,16 +158,25 @@ def _first_start(cache: str) -> list[BenchRow]:
     ]
 
 
-def _starts(cache: str) -> list[BenchRow]:
-    """Starts to the page, in turns with the import of what no Gradio app with a model can spare."""
+def _starts(cache: str, *, probes: bool) -> list[BenchRow]:
+    """Starts to the page, in turns with the import of what no Gradio app with a model can spare.
+
+    Args:
+        cache: of a first start.
+        probes: also probe the app that was started last.
+    """
     bare = "importing gradio and torch alone"
     times = {name: [] for name in (bare, "start page", "first page")}
-    for _ in range(STARTS):
+    further = []
+    for start in range(STARTS):
         times[bare].append(_python("import gradio, torch"))
         with served(["-m", "glasskit.cli", "app", "--port"], cache) as app:
             times["start page"].append(app.seconds_until(app.progress))
             times["first page"].append(_page(app))
-    return compared(FROM_CACHE, times, bare)
+            if probes and start == STARTS - 1:
+                further.append(BenchRow(FROM_CACHE, FULL, (app.wait_for_tabs(),), note=FULL_NOTE))
+                further += _probes(app.address, cache)
+    return compared(FROM_CACHE, times, bare) + further
 
 
 def _page(app: Served) -> float:

@@ -41,7 +41,7 @@ PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared/data/coco-concepts/i
 FILES, SLOW = 96, 16
 BATCH, LARGE_BATCH = 16, 64
 PRODUCTS, SIDE = 16, 1024
-ROUNDS = 3
+ROUNDS = 4
 SIDES = (256, 500, 640, 640)
 SUBJECT = "OpenVINO, pictures that are ready"
 
@@ -76,10 +76,14 @@ def write_jpegs(folder: Path, count: int = FILES) -> list[Path]:
     return files
 
 
-def rows_of(section: str, works: Mapping[str, Work], subject: str, unit: str) -> list[BenchRow]:
-    """One row a candidate: the time of one picture or caption."""
+def rows_of(
+    section: str, works: Mapping[str, Work], subject: str, unit: str
+) -> Callable[[bool], list[BenchRow]]:
+    """What measures one row a candidate, the time of one picture or caption; takes ``warm``."""
     items = {name: work.items for name, work in works.items()}
-    return rows_in_turns(section, works, ROUNDS, subject, items=items, unit=unit)
+    return lambda warm: rows_in_turns(
+        section, works, ROUNDS, subject, items=items, unit=unit, warm=warm
+    )
 
 
 def eager(size: int, count: int) -> Callable[[], None]:
@@ -111,7 +115,7 @@ def bare_limit(tower: nn.Module, picture: torch.Tensor) -> Work:
 
 def on_cpu(
     model: GlassModel, files: Sequence[Path], opened: ExitStack
-) -> Callable[[], list[BenchRow]]:
+) -> Callable[[bool], list[BenchRow]]:
     """Image tower: PyTorch eager, OpenVINO, from files, and the machine's limit."""
     prepare = model.preparation
 
@@ -140,10 +144,10 @@ def on_cpu(
     }
     kilobytes = sum(path.stat().st_size for path in files) / len(files) / 1024
     section = f"image tower, CPU, {threads()} threads that decode, files of {kilobytes:.0f} kB"
-    return lambda: rows_of(section, works, SUBJECT, "pictures")
+    return rows_of(section, works, SUBJECT, "pictures")
 
 
-def captions(model: GlassModel, count: int = 192) -> Callable[[], list[BenchRow]]:
+def captions(model: GlassModel, count: int = 192) -> Callable[[bool], list[BenchRow]]:
     """Text tower on captions of scenes, in batches of like length, against one after the other."""
     texts = [record.captions[0] for record in load_dataset("scenes").records[:count]]
 
@@ -156,10 +160,10 @@ def captions(model: GlassModel, count: int = 192) -> Callable[[], list[BenchRow]
         subject: Work(lambda: model.text_tower(texts), len(texts)),
         "PyTorch, one after the other": Work(singly, SLOW),
     }
-    return lambda: rows_of("text tower, CPU", works, subject, "captions")
+    return rows_of("text tower, CPU", works, subject, "captions")
 
 
-def on_gpu(files: Sequence[Path]) -> Callable[[], list[BenchRow]]:
+def on_gpu(files: Sequence[Path]) -> Callable[[bool], list[BenchRow]]:
     """ViT-B-32 from random weights: float32 and bf16 on tensors that are there, and from files."""
     model = load_model("ViT-B-32/random", device="cuda")
     pixels = torch.randn(1024, 3, 224, 224, device="cuda")
@@ -180,7 +184,7 @@ def on_gpu(files: Sequence[Path]) -> Callable[[], list[BenchRow]]:
         "bf16, from JPEG files": Work(lambda: model.image_tower(many), len(many)),
     }
     section = f"image tower ViT-B-32, {torch.cuda.get_device_name()}"
-    return lambda: rows_of(section, works, "bf16, ready tensors", "pictures")
+    return rows_of(section, works, "bf16, ready tensors", "pictures")
 
 
 def visits() -> Iterator[list[BenchRow]]:
@@ -191,5 +195,5 @@ def visits() -> Iterator[list[BenchRow]]:
         parts = [on_cpu(model, files, opened), captions(model)]
         if torch.cuda.is_available():
             parts.append(on_gpu(files))
-        for _ in range(VISITS):
-            yield [row for part in parts for row in part()]
+        for visit in range(VISITS):
+            yield [row for part in parts for row in part(visit == 0)]

@@ -31,7 +31,7 @@ from glasskit.losses import GroupedContrastiveLoss
 from tests.benchmarks.own_process import asked
 from tests.benchmarks.table import VISITS, BenchRow, rows_in_turns, wall_seconds
 
-SHAPES = {(2, 10, 512): 12, (16, 10, 512): 6, (64, 16, 512): 3, (256, 16, 512): 2}
+SHAPES = {(2, 10, 512): 12, (16, 10, 512): 8, (64, 16, 512): 4, (256, 16, 512): 2}
 """Rounds of a visit by M x N x L."""
 LITERAL_PAIRS = 1024  # above this the loops take minutes
 TAU = 0.1

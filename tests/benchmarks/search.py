@@ -24,7 +24,7 @@ from tests.benchmarks.table import VISITS, BenchRow, compared, in_turns
 
 COUNT, WIDTH, K = 1_000_000, 512, 12
 BLOCK = 50_000
-ROUNDS = 4
+ROUNDS = 5
 
 
 def visits() -> Iterator[list[BenchRow]]:

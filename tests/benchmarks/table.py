@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-VISITS = 3
+VISITS = 2
 """How often a run comes back to a section that is measured in turns."""
 
 
@@ -68,6 +68,7 @@ def rows_in_turns(
     items: Mapping[str, float] | None = None,
     unit: str = "",
     clock: Callable[[Callable[[], object]], float] | None = None,
+    warm: bool = True,
 ) -> list[BenchRow]:
     """One row a candidate, measured in turns.
 
@@ -80,11 +81,12 @@ def rows_in_turns(
             that slow candidates may be measured on fewer.
         unit: what is counted.
         clock: seconds of one call; wall clock where None.
+        warm: call each once before, which is not counted.
     """
     counts = items or dict.fromkeys(calls, 1.0)
     times = {
         name: [seconds / counts[name] for seconds in taken]
-        for name, taken in in_turns(calls, rounds, clock).items()
+        for name, taken in in_turns(calls, rounds, clock, warm=warm).items()
     }
     return compared(section, times, subject, unit)
 
@@ -103,17 +105,21 @@ def in_turns(
     calls: Mapping[str, Callable[[], object]],
     rounds: int,
     clock: Callable[[Callable[[], object]], float] | None = None,
+    *,
+    warm: bool = True,
 ) -> dict[str, list[float]]:
     """Seconds of every candidate in every round; one round runs each of them once.
 
     Args:
-        calls: candidate by name; each is warmed up by one call that is not counted.
+        calls: candidate by name.
         rounds: how many rounds.
         clock: seconds of one call; wall clock where None.
+        warm: call each once before, which is not counted.
     """
     clock = clock or wall_seconds
-    for call in calls.values():
-        call()
+    if warm:
+        for call in calls.values():
+            call()
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():

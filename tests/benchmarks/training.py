@@ -41,7 +41,7 @@ from glasskit.training.trainer import Trainer
 from tests.benchmarks.table import VISITS, BenchRow, rows_in_turns
 
 SHAPES = ((8, 5), (16, 10), (32, 16))
-ROUNDS, TOWER_ROUNDS = 10, 5
+ROUNDS, TOWER_ROUNDS = 15, 5
 SUBJECT = "glasskit trainer"
 CONCEPTS, EACH = 64, 16
 
