@@ -24,6 +24,9 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
 from glasskit.latent.fitting import compile_behind
 
+SAID = "exhibit: "
+"""Begins what `main` says: libraries print too."""
+
 
 def build_vectors(
     dataset: GroupedDataset,
@@ -91,8 +94,8 @@ def _vectors(
 def main(recipe: str, *sources: str) -> int:
     """Build exhibits into the cache: first the vectors of each, then the maps, one by one.
 
-    Each line of stdout is a JSON list: the number of the source, and "sketched", "drawn", or
-    "failed" with the reason.
+    It says on stdout what it did, in lines that begin with ``SAID`` and go on with a JSON list: the
+    number of the source, and "sketched", "drawn", or "failed" with the reason.
 
     Args:
         recipe: settings of the training runs, as JSON.
@@ -115,7 +118,7 @@ def main(recipe: str, *sources: str) -> int:
 
 
 def _say(*what: object) -> None:
-    print(json.dumps(what), flush=True)
+    print(SAID + json.dumps(what), flush=True)
 
 
 def _end_with(parent: int) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from app.build import SAID
 from app.exhibit_store import stored_exhibit
 from app.museum import Museum
 from app.progress import Progress
@@ -65,11 +66,10 @@ def finish(
         command(pending, recipe), stdout=subprocess.PIPE, text=True, env=cores | os.environ
     ) as process:
         for line in process.stdout:
-            try:
-                number, what, *why = json.loads(line)
-            except ValueError:  # a library that prints
+            if not line.startswith(SAID):  # a library that prints
                 print(line, end="", file=sys.stderr)
                 continue
+            number, what, *why = json.loads(line.removeprefix(SAID))
             one = pending[number]
             if what == "failed":
                 museum.fail(one.dataset.name, why[0])

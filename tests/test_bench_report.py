@@ -113,6 +113,14 @@ def test_candidates_take_turns_after_a_call_that_is_not_counted() -> None:
     ]
 
 
+def test_what_was_called_before_needs_no_other_call() -> None:
+    called: list[str] = []
+    calls = {name: lambda name=name: called.append(name) for name in ("ours", "peer")}
+    rows = rows_in_turns("s", calls, 2, "ours", warm=False)
+    assert called == ["ours", "peer"] * 2
+    assert [len(row.times) for row in rows] == [2, 2]
+
+
 def test_a_later_visit_adds_rounds_and_leaves_the_rest() -> None:
     first = BenchRow("s", "ours", (1.0,), (2.0,), memory=7, note="first")
     later = BenchRow("s", "ours", (3.0,), (4.0,), note="later")

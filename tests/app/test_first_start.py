@@ -15,6 +15,7 @@ import torch
 
 import app.build
 from app import exhibit_store, finish
+from app.build import SAID
 from app.exhibit import Exhibit
 from app.museum import Museum
 from app.progress import Progress
@@ -143,7 +144,7 @@ def test_what_is_coming_says_so_until_it_is_there(
         return stages[len(seen) - 1]
 
     monkeypatch.setattr(finish, "stored_exhibit", stored)
-    command = told('[0, "sketched"]', "a library prints", '[0, "drawn"]')
+    command = told(f'{SAID}[0, "sketched"]', "[1, 2]", f'{SAID}[0, "drawn"]')
     finish.finish(museum, pending(shown), RECIPE, Progress(), command)
     assert museum.exhibit(NAME) is shown
     assert seen == [[NAME], [NAME]]
@@ -152,7 +153,7 @@ def test_what_is_coming_says_so_until_it_is_there(
 
 def test_what_cannot_be_built_says_why(shown: Exhibit) -> None:
     museum, progress = Museum([], coming=[NAME]), Progress()
-    command = told('[0, "failed", "picture 7 is broken"]', code=2)
+    command = told(f'{SAID}[0, "failed", "picture 7 is broken"]', code=2)
     finish.finish(museum, pending(shown), RECIPE, progress, command)
     with pytest.raises(InputError, match="could not be built: picture 7 is broken"):
         museum.exhibit(NAME)
@@ -171,7 +172,7 @@ def test_a_sketch_stays_where_the_map_fails(shown: Exhibit) -> None:
     sketched = replace(shown, draft=True)
     museum = Museum([sketched])
     assert museum.unfinished() == [NAME]
-    command = told('[0, "failed", "no room on the disk"]', code=2)
+    command = told(f'{SAID}[0, "failed", "no room on the disk"]', code=2)
     finish.finish(museum, pending(shown), RECIPE, Progress(), command)
     assert museum.exhibit(NAME) is sketched
 
@@ -185,7 +186,8 @@ def test_the_process_goes_on_where_one_cannot_be_built(
         app.build, "open_exhibit", lambda data, recipe, told, maps: opened.append((data.name, maps))
     )
     assert app.build.main("{}", '["no-such-set", null]', '["scenes", null]') == 2
-    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = capsys.readouterr().out.splitlines()
+    said = [json.loads(line.removeprefix(SAID)) for line in lines]
     assert said[0][:2] == [0, "failed"]
     assert "no-such-set" in said[0][2]
     assert said[1:] == [[1, "sketched"], [1, "drawn"]]
