@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.benchmarks.report import (
     ENOUGH,
     Agreement,
     Section,
+    Watch,
     agreement_table,
     agreements,
     read,
@@ -35,6 +37,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     }
     write(sections, file)
     assert read(file) == sections
+    assert "2 sections, 3.5 minutes. Times" in file.with_suffix(".md").read_text()
     text = file.with_suffix(".md").read_text(encoding="utf-8")
     assert "## losses\n\ntwo cores; took 1.5 minutes." in text
     assert (
@@ -44,6 +47,21 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert "| peer |  |  |  |  |  | not run |" in text
     assert "| a |" in text
     assert read(tmp_path / "none.json") == {}
+
+
+def test_what_the_host_took_is_told_by_the_minutes() -> None:
+    first = Section("two cores", 3.0, text="| a |", taken=0.1)
+    both = first.extended(Section("two cores", 1.0, taken=0.5))
+    assert both.taken == pytest.approx(0.2)
+    assert "took 4.0 minutes; the host took 20% of the processors' time.\n" in both.markdown("x")
+    assert first.extended(Section("elsewhere", 1.0)).taken == pytest.approx(0.1)
+
+
+def test_a_watch_tells_the_time_and_no_more_than_all_of_the_processors() -> None:
+    watch = Watch()
+    time.sleep(0.05)
+    assert 0.05 <= 60 * watch.minutes < 5
+    assert watch.taken is None or 0 <= watch.taken <= 1
 
 
 def test_runs_agree_where_each_median_lies_within_the_spread_of_the_other() -> None:

@@ -10,13 +10,13 @@ python -m tests.benchmarks [SECTION ...] [--out FILE.json] [--against FILE.json]
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.benchmarks import app, embedding, evaluation, losses, maps, recognition, search, training
 from tests.benchmarks.report import (
     Section,
+    Watch,
     agreement_table,
     agreements,
     environment,
@@ -85,12 +85,12 @@ def _visits(names: list[str] | tuple[str, ...]) -> Iterator[tuple[str, Section]]
 
 def _timed(measure: Callable[[], list[BenchRow] | str | None]) -> Section | None:
     """What a call measured, with where and how long; None where it had nothing more."""
-    where, start = environment(), time.perf_counter()
+    where, watch = environment(), Watch()
     result = measure()
     if result is None:
         return None
     rows, text = ((), result) if isinstance(result, str) else (tuple(result), "")
-    return Section(where, (time.perf_counter() - start) / 60, rows, text)
+    return Section(where, watch.minutes, rows, text, watch.taken)
 
 
 if __name__ == "__main__":

@@ -41,32 +41,13 @@ def visits() -> Iterator[list[BenchRow]]:
     """All rows of this section, a visit at a time; starts from the cache and imports at each."""
     with tempfile.TemporaryDirectory() as cache:
         for visit in range(VISITS):
-            before = _ticks()
             rows = _import()
             if not visit:
                 rows += _first_start(cache)
             rows += _starts(cache, probes=not visit)
             if not visit:
                 rows += _many()
-                rows += _taken(before)
             yield rows
-
-
-def _taken(before: list[int]) -> list[BenchRow]:
-    """A row that says how much of the processors' time the host took since these ticks."""
-    spent = [b - a for a, b in zip(before, _ticks(), strict=True)]
-    if not any(spent):
-        return []
-    note = f"the host took back {100 * spent[7] / sum(spent):.0f}% of the processors' time"
-    return [BenchRow("app, conditions", "while all this ran", note=note)]
-
-
-def _ticks() -> list[int]:
-    """The machine's processor time by kind, the eighth what its host took; [] where not told."""
-    told = Path("/proc/stat")
-    if not told.is_file():
-        return []
-    return [int(part) for part in told.read_text().split("\n", 1)[0].split()[1:9]]
 
 
 class Served:

@@ -10,7 +10,8 @@ import json
 import os
 import platform
 import statistics
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -29,24 +30,31 @@ class Section:
         minutes: how long that took.
         rows: what was measured.
         text: Markdown of a section that is no table of rows.
+        taken: share of the processors' time that the host of a virtual machine took meanwhile,
+            or None where the system does not say.
     """
 
     environment: str
     minutes: float
     rows: tuple[BenchRow, ...] = ()
     text: str = ""
+    taken: float | None = None
 
     def extended(self, later: Section) -> Section:
         """This section with the rounds of a later visit."""
-        rows = joined(self.rows, later.rows)
-        return Section(self.environment, self.minutes + later.minutes, rows, self.text)
+        return Section(
+            self.environment,
+            self.minutes + later.minutes,
+            joined(self.rows, later.rows),
+            self.text,
+            mean_taken((self, later)),
+        )
 
     def markdown(self, name: str) -> str:
         """The section under its heading."""
         body = self.text or markdown(self.rows)
-        return (
-            f"## {name}\n\n{self.environment}; took {self.minutes:.1f} minutes.\n\n{body.strip()}\n"
-        )
+        took = f"took {self.minutes:.1f} minutes{_while_taken(self.taken)}"
+        return f"## {name}\n\n{self.environment}; {took}.\n\n{body.strip()}\n"
 
 
 Run = Mapping[str, Section]
@@ -63,6 +71,43 @@ def environment() -> str:
     )
 
 
+def mean_taken(sections: Iterable[Section]) -> float | None:
+    """The share of time that the host took during sections, by their minutes."""
+    known = [(one.minutes, one.taken) for one in sections if one.taken is not None]
+    whole = sum(minutes for minutes, _ in known)
+    return sum(minutes * taken for minutes, taken in known) / whole if whole else None
+
+
+def _while_taken(taken: float | None) -> str:
+    return "" if taken is None else f"; the host took {100 * taken:.0f}% of the processors' time"
+
+
+class Watch:
+    """How long something takes, and what the host of a virtual machine takes meanwhile."""
+
+    def __init__(self) -> None:
+        self._start, self._ticks = time.perf_counter(), self._processors()
+
+    @property
+    def minutes(self) -> float:
+        """Since the watch was made."""
+        return (time.perf_counter() - self._start) / 60
+
+    @property
+    def taken(self) -> float | None:
+        """Share of the processors' time that the host took; None where the system doesn't say."""
+        spent = [now - then for then, now in zip(self._ticks, self._processors(), strict=True)]
+        return spent[7] / sum(spent) if any(spent) else None
+
+    @staticmethod
+    def _processors() -> list[int]:
+        """Time of the processors by kind since the start, the eighth what the host took."""
+        told = Path("/proc/stat")
+        if not told.is_file():
+            return []
+        return [int(part) for part in told.read_text().split("\n", 1)[0].split()[1:9]]
+
+
 def read(file: Path) -> dict[str, Section]:
     """The sections of a JSON file, or none where there is no file."""
     if not file.is_file():
@@ -77,11 +122,12 @@ def write(sections: Run, file: Path) -> None:
     value = {name: asdict(section) for name, section in sections.items()}
     file.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
     minutes = sum(section.minutes for section in sections.values())
+    taken = _while_taken(mean_taken(sections.values()))
     head = (
-        f"# What `make bench` measured\n\n{len(sections)} sections, {minutes:.1f} minutes. Times "
-        "and ratios are medians, with the smallest and the largest round in brackets; a ratio is "
-        "the candidate's time over the time of its table's subject (the row with ratio 1), taken "
-        "in turns. The rounds of a section lie minutes apart: the run comes back to it.\n"
+        f"# What `make bench` measured\n\n{len(sections)} sections, {minutes:.1f} minutes{taken}. "
+        "Times and ratios are medians, with the smallest and the largest round in brackets; a "
+        "ratio is the candidate's time over the time of its table's subject (the row with ratio "
+        "1), taken in turns. The rounds of a section lie minutes apart: the run comes back to it.\n"
     )
     parts = [section.markdown(name) for name, section in sections.items()]
     file.with_suffix(".md").write_text("\n".join([head, *parts]), encoding="utf-8")
