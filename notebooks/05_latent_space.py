@@ -26,7 +26,7 @@
 #
 # **Before you start.** Notebooks 1 and 3. A mean and a cosine are all the mathematics.
 #
-# **Running time.** About 30 s on two cores. The first time UMAP compiles, which takes up to half a minute more.
+# **Running time.** About 30 s on two cores, the first time up to a minute: UMAP compiles.
 
 # %%
 import tempfile
