@@ -17,8 +17,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from glasskit.data.grouped import GroupedDataset
-from glasskit.errors import InputError
-from glasskit.places import replace_file
+from glasskit.places import keeping_in, replace_file
 
 EDGE = 96
 """Pixels of a side in the sheet: sharp up to 48 px on a screen of double density."""
@@ -103,15 +102,9 @@ class Thumbnails:
         picture.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)  # never made larger
         # Two visitors may ask at once, and a kill must not leave half a picture.
         scratch = file.with_name(f"{index}.{os.getpid()}.{threading.get_ident()}.tmp")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+        with keeping_in(self.folder):
             picture.save(scratch, "webp", quality=86, method=2)
             replace_file(scratch, file)
-        except OSError as error:
-            raise InputError(
-                f"{self.folder}: nothing can be kept there ({error.strerror}); "
-                "set GLASSKIT_CACHE to a folder that can be written"
-            ) from error
         return file
 
 

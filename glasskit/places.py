@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from glasskit.errors import InputError
 
 
 def cache_folder(*parts: str) -> Path:
@@ -16,6 +20,23 @@ def cache_folder(*parts: str) -> Path:
         return Path(chosen, *parts)
     base = os.environ.get("XDG_CACHE_HOME")
     return Path(base if base else Path.home() / ".cache", "glasskit", *parts)
+
+
+@contextmanager
+def keeping_in(folder: Path) -> Iterator[None]:
+    """Make a folder of the cache where it is missing; what then fails to be written is one line.
+
+    Raises:
+        InputError: the folder cannot be made, or something in it not written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{folder}: nothing can be kept there ({error.strerror}); "
+            "set GLASSKIT_CACHE to a folder that can be written"
+        ) from error
 
 
 def replace_file(scratch: Path, file: Path) -> None:

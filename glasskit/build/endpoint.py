@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from glasskit.errors import InputError
-from glasskit.models.cache import replace_file
-from glasskit.places import cache_folder
+from glasskit.places import cache_folder, keeping_in, replace_file
 from glasskit.web import WebError, check_address, fetch
 
 KEYS = ("GLASSKIT_API_KEY", "OPENAI_API_KEY")
@@ -112,15 +111,9 @@ class Endpoint:
     def _keep(self, system: str, user: str, answer: str) -> None:
         file = self._file(system, user)
         scratch = file.with_name(f"{file.stem}.{os.getpid()}.{threading.get_ident()}.tmp")
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+        with keeping_in(self._folder):
             scratch.write_text(json.dumps(answer), encoding="utf-8")
             replace_file(scratch, file)
-        except OSError as error:
-            raise InputError(
-                f"{self._folder}: nothing can be kept there ({error.strerror}); "
-                "set GLASSKIT_CACHE to a folder that can be written"
-            ) from error
 
 
 def _messages(system: str, user: str) -> list[dict[str, str]]:

@@ -170,8 +170,8 @@ def load_umap() -> Any:
 
 def compiled_folder() -> Path:
     """Where compiled code is kept unless NUMBA_CACHE_DIR says otherwise."""
-    # Compiled code takes in that of numba itself, whose change it does not see.
-    made_by = "-".join(version(name) for name in ("umap-learn", "numba"))
+    # Compiled code takes in that of other packages, whose change numba does not see.
+    made_by = "-".join(version(name) for name in ("umap-learn", "pynndescent", "numba"))
     return cache_folder("numba", made_by)
 
 

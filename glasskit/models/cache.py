@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glasskit.errors import InputError
-from glasskit.places import cache_folder, replace_file
+from glasskit.places import cache_folder, keeping_in, replace_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,13 +23,7 @@ def write_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:
     """
     from safetensors.torch import save_file  # brings torch, which asking for a folder does without
 
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    with keeping_in(file.parent):
         scratch = file.with_name(f"{file.stem}.{os.getpid()}.tmp")
         save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, scratch)
         replace_file(scratch, file)
-    except OSError as error:
-        raise InputError(
-            f"{file.parent}: nothing can be kept there ({error.strerror}); "
-            "set GLASSKIT_CACHE to a folder that can be written"
-        ) from error

@@ -25,11 +25,12 @@ COLLECTIONS = {
 
 CPU_RATE = 95.0
 """Pictures a second through lite0-minilm, end to end from JPEG files, on 2 cores of a shared
-machine: between the 117 and 70 of the two kept runs of `make bench`, on JPEGs of 256 to 640
-pixels, 80 kB each."""
+machine: what `make bench` measured, 70 to 117 as busy as the machine was (91 and 82 in the two
+kept runs), on JPEGs of 256 to 640 pixels, 80 kB each."""
 
 READ_RATE = 170.0
-"""Such JPEGs that one core decodes and resizes to 224 pixels in a second: measured there too."""
+"""Such JPEGs that one core decodes and resizes to 224 pixels in a second: measured there too, when
+the machine was at rest (113 and 119 in the two kept runs, with both cores at it)."""
 
 RECORD_BYTES = 3800
 """Memory that a process which trains whole towers on shards needs for a record: 1.5 kB for its

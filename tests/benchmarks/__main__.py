@@ -1,7 +1,7 @@
 """`make bench`: quality and speed, measured in one run; kept as JSON and as Markdown.
 
-Sections that are measured in turns are visited several times, before and after each of those that
-are measured once: their rounds lie minutes apart, and their spreads hold what this machine does in
+Sections that are measured in turns are visited several times, with those that are measured once
+between the visits: their rounds lie minutes apart, and their spreads hold what this machine does in
 a quarter of an hour.
 
 python -m tests.benchmarks [SECTION ...] [--out FILE.json] [--against FILE.json]

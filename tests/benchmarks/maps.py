@@ -20,7 +20,7 @@ import glasskit
 from glasskit.latent import fitting, maps
 from glasskit.latent.landmarks import landmark_fit
 from glasskit.latent.neighbours import nearest, unit
-from tests.benchmarks.table import VISITS, BenchRow, compared, joined
+from tests.benchmarks.table import VISITS, BenchRow, compared
 
 SMALL, LARGE = 10_000, 100_000
 NEIGHBOURS = 15
@@ -40,17 +40,16 @@ def visits() -> Iterator[list[BenchRow]]:
         "1000 landmarks": lambda: landmark_fit(vectors, landmarks=1000, **SETTINGS),
     }
     for visit in range(VISITS):
-        rows: tuple[BenchRow, ...] = ()
-        for round_ in range(ROUNDS[visit]):
-            times, notes = {}, {}
+        times: dict[str, list[float]] = {name: [] for name in calls}
+        notes = dict.fromkeys(calls, "")
+        for _ in range(ROUNDS[visit]):
             for name, call in calls.items():
                 places, taken = _timed(call)
-                times[name] = [taken]
-                if not (visit or round_):
+                times[name].append(taken)
+                if not visit:
                     notes[name] = f"trustworthiness {trustworthiness(vectors, places):.4f}"
-            found = compared(section, times, SUBJECT)
-            rows = joined(rows, [replace(row, note=notes.get(row.name, "")) for row in found])
-        yield [*rows] if visit else [*rows, _large()]
+        rows = [replace(row, note=notes[row.name]) for row in compared(section, times, SUBJECT)]
+        yield rows if visit else [*rows, _large()]
 
 
 def _large() -> BenchRow:
