@@ -5,6 +5,7 @@ python -m app.build RECIPE SOURCE [SOURCE ...] builds what is missing of exhibit
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -65,12 +66,12 @@ def _vectors(
     dataset: GroupedDataset, recipe: dict[str, object], out: Path, progress: Progress
 ) -> dict[str, np.ndarray]:
     from glasskit.latent.embedding import embed
-    from glasskit.models import load_model
+    from glasskit.models.loading import load_model, trained_copy
     from glasskit.training import TrainConfig, train
 
     name = dataset.name
-    model = load_model(MODEL)
-    before = embed(model, dataset, progress.step(f"{name}: looking at every picture"))
+    start = load_model(MODEL)
+    before = embed(start, dataset, progress.step(f"{name}: looking at every picture"))
     told = progress.step(f"{name}: training on groups")
     # An interrupted first start leaves a run without vectors: it is begun anew.
     shutil.rmtree(out, ignore_errors=True)
@@ -79,8 +80,8 @@ def _vectors(
     def on_epoch(line: dict[str, Any]) -> None:
         told(line["epoch"], config.epochs)
 
-    train(config, dataset=dataset, model=model, on_epoch=on_epoch)
-    after = embed(load_model(str(out)), dataset)
+    train(config, dataset=dataset, model=copy.deepcopy(start), on_epoch=on_epoch)
+    after = embed(trained_copy(start, out), dataset)
     arrays = {}
     for side, seen in zip(SIDES, (before, after), strict=True):
         arrays |= {

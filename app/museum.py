@@ -14,6 +14,7 @@ from glasskit.errors import InputError
 
 if TYPE_CHECKING:
     from glasskit.latent.compare import Comparison
+    from glasskit.models import GlassModel
 
 
 class Museum:
@@ -29,7 +30,8 @@ class Museum:
         self.names = [*self.exhibits, *coming]
         self._failed: dict[str, str] = {}
         self._comparisons: dict[str, Comparison] = {}
-        self._lock = threading.Lock()
+        self._start: GlassModel | None = None
+        self._lock = threading.RLock()
 
     def exhibit(self, name: object) -> Exhibit:
         """The exhibit of a data set.
@@ -88,15 +90,24 @@ class Museum:
             comparison.concepts(Image.new("RGB", (64, 64)))
             comparison.text_vectors("a picture")
 
-    def _compare(self, exhibit: Exhibit) -> Comparison:
+    def start(self) -> GlassModel:
+        """The model that every run begins with, loaded once; copy it to change it."""
         from glasskit import load_model
+
+        with self._lock:
+            if self._start is None:
+                self._start = load_model(MODEL)
+            return self._start
+
+    def _compare(self, exhibit: Exhibit) -> Comparison:
         from glasskit.latent.compare import Comparison
         from glasskit.latent.probe import Probe
+        from glasskit.models.loading import trained_copy
 
+        start = self.start()
         probes = []
-        for side, source in zip(SIDES, (MODEL, str(exhibit.run)), strict=True):
+        for side, model in zip(SIDES, (start, trained_copy(start, exhibit.run)), strict=True):
             seen = exhibit.view(side).embedding
-            model = load_model(source)
             probe = Probe(model, exhibit.dataset, concepts=seen.concept, pictures=seen.picture)
             probes.append(probe)
         return Comparison(*probes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from app.jobs import FINISHED, Job
 from app.museum import Museum
 from glasskit.latent.embedding import embed
 from glasskit.latent.maps import place_words
-from glasskit.models import load_model
+from glasskit.models.loading import trained_copy
 from glasskit.training import TrainConfig, train
 from glasskit.training.checkpoint import write_atomic
 
@@ -53,7 +54,8 @@ class Trainer:
         config = TrainConfig.load(model=MODEL, out=str(out), tracker="none", **job.settings)
         earlier = _epochs_before(out) if config.resume else []
         job.epochs.extend(earlier)
-        model = load_model(MODEL)
+        start = self.museum.start()
+        model = copy.deepcopy(start)
         targets = exhibit.dataset.targets(1)
 
         def getting_ready(done: int, total: int) -> None:
@@ -91,7 +93,7 @@ class Trainer:
         )
         job.epoch = result.epoch
         split, chosen = measured(exhibit.dataset)
-        best = embed(load_model(str(out)), exhibit.dataset)
+        best = embed(trained_copy(start, out), exhibit.dataset)
         right = int((best.ranks(targets)[chosen] == 1).sum())
         summary = {
             "name": job.name,

@@ -23,6 +23,7 @@ from glasskit.evaluation.evaluate import Evaluation, measure
 from glasskit.evaluation.intervals import Difference, interval, paired_difference
 from glasskit.models import GlassModel, load_model
 from glasskit.models.glass_model import Progress
+from glasskit.models.loading import trained_copy
 from glasskit.training import TrainConfig, train
 
 MEASURES = ("top-1", "acceptable top-1", "top-5", "caption R@10", "caption > negation")
@@ -136,7 +137,7 @@ def _train(
         out = place or Path(folder) / "run"
         config = TrainConfig.load(None, **changes, out=str(out), tracker="none", overwrite=True)
         train(config, dataset=part, model=copy.deepcopy(start))
-        return load_model(out)
+        return trained_copy(start, out)  # the best epoch; what was trained ends with the last
 
 
 def _values(result: Evaluation) -> dict[str, np.ndarray]:

@@ -42,6 +42,11 @@ class GlassModel(nn.Module):
         image_head: (..., F) to (..., L), not normalised.
         text_head: (..., G) to (..., L), not normalised.
         image_width: F.
+
+    Attributes:
+        base: the name that the model began with, before any run.
+        own_towers: whether the towers' weights are none that ``load_model(base)`` would bring back:
+            they were tuned or drawn at random. A run then keeps them, whatever it trains.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class GlassModel(nn.Module):
         self.image_head = image_head
         self.text_head = text_head
         self.image_width = image_width
+        self.own_towers = False
         self._tower_hash: str | None = None
         self._fast: FastImageTower | None = None
 
@@ -253,7 +259,8 @@ class GlassModel(nn.Module):
         return digest.hexdigest()
 
     def towers_changed(self) -> None:
-        """Forget what was derived from the towers' weights."""
+        """Say that the towers' weights are no longer those of ``base``: forget what they gave."""
+        self.own_towers = True
         self._tower_hash = None
         self._fast = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from pathlib import Path
@@ -44,18 +45,20 @@ def load_model(name_or_path: str | Path, device: str | torch.device | None = Non
 
 
 def save_model(
-    model: GlassModel, directory: str | Path, *, towers: bool = False, **notes: Any
+    model: GlassModel, directory: str | Path, *, towers: bool | None = None, **notes: Any
 ) -> None:
     """Write ``model.safetensors`` and a readable ``config.json``, each whole or not at all.
 
     Args:
         model: what to save.
         directory: made where it is missing.
-        towers: also save the towers' weights, as full fine-tuning needs.
+        towers: also save the towers' weights; by default where the model's name would not bring
+            them back (``GlassModel.own_towers``).
         notes: JSON values to keep in config.json, such as the training settings.
     """
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
+    towers = model.own_towers if towers is None else towers
     tensors = dict(model.head_state())
     if towers:
         tensors |= {f"clip.{key}": tensor for key, tensor in model.tower_state().items()}
@@ -102,7 +105,7 @@ def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
         size = clip.visual.image_size
         height, width = (size, size) if isinstance(size, int) else size
         embed_dim = clip.encode_image(torch.zeros(1, 3, height, width)).shape[-1]
-    return GlassModel(
+    model = GlassModel(
         name=name,
         clip=clip,
         preprocess=preprocess,
@@ -111,12 +114,40 @@ def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
         text_head=ResidualMap(embed_dim),
         image_width=embed_dim,
     )
+    model.own_towers = tag == "random"
+    return model
 
 
 def _load_run(folder: Path) -> GlassModel:
+    model = _load_base(read_config(folder)["base"])
+    _fill(model, folder)
+    return model
+
+
+def trained_copy(start: GlassModel, directory: str | Path) -> GlassModel:
+    """The model of a run, as `load_model` gives it, from the one in memory that it began with.
+
+    Nothing of the base is read and hashed again, which takes longer than to copy it.
+
+    Args:
+        start: the model before the run; it stays as it is.
+        directory: of the run.
+
+    Raises:
+        InputError: the run began with another model, or its files are damaged.
+    """
+    folder = Path(directory)
+    base = read_config(folder)["base"]
+    if base != start.base:
+        raise InputError(f"{folder}: a run of {base}, not of {start.base}")
+    model = copy.deepcopy(start)
+    _fill(model, folder)
+    return model.eval()
+
+
+def _fill(model: GlassModel, folder: Path) -> None:
+    """Give a model the weights and the name of a run."""
     config = read_config(folder)
-    model = _load_base(config["base"])
-    model.name = str(folder)
     tensors = read_tensors(folder / WEIGHTS)
     expected = dict(model.head_state())
     if config["towers"]:
@@ -125,8 +156,9 @@ def _load_run(folder: Path) -> GlassModel:
     with torch.no_grad():
         for key, tensor in tensors.items():
             expected[key].copy_(tensor)
-    model.towers_changed()
-    return model
+    model.name = str(folder)
+    if config["towers"]:
+        model.towers_changed()
 
 
 def read_config(folder: Path) -> dict[str, Any]:

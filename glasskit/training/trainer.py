@@ -193,8 +193,7 @@ class Trainer:
                 self.model.towers_changed()
             best = self.state.scores()
             settings = self.config.kept()
-            towers = self.config.mode != "head"
-            save_model(self.model, self.out, towers=towers, training=settings, best=best)
+            save_model(self.model, self.out, training=settings, best=best)
 
     def due(self, every: int) -> bool:
         """Whether the steps done are a multiple; never for 0."""

@@ -18,7 +18,7 @@ import glasskit
 from glasskit.errors import InputError
 from glasskit.models import GlassModel
 from glasskit.models.export import export_open_clip
-from glasskit.models.loading import CONFIG, WEIGHTS
+from glasskit.models.loading import CONFIG, WEIGHTS, trained_copy
 from tests.models.test_lite0 import pictures
 
 TEXTS = ["a dog in the snow", "a quiet harbour"]
@@ -61,6 +61,29 @@ def test_open_clip_model_begins_as_itself_and_round_trips(tiny_name: str, tmp_pa
     again = glasskit.load_model(tmp_path / "run", device="cpu")
     assert torch.equal(again.encode_texts(TEXTS), model.encode_texts(TEXTS))
     assert again.tower_hash == model.tower_hash
+
+
+def test_towers_that_a_name_does_not_bring_back_are_saved(tiny_name: str, tmp_path: Path) -> None:
+    model = glasskit.load_model(tiny_name, device="cpu")  # random: another one at every call
+    glasskit.save_model(model, tmp_path / "random")
+    again = glasskit.load_model(tmp_path / "random", device="cpu")
+    assert again.tower_hash == model.tower_hash
+    glasskit.save_model(again, tmp_path / "heads on top")
+    assert glasskit.load_model(tmp_path / "heads on top").tower_hash == model.tower_hash
+    assert json.loads((tmp_path / "heads on top" / CONFIG).read_text())["base"] == tiny_name
+
+
+def test_a_trained_copy_is_what_load_model_gives(run: Path, lite0: GlassModel) -> None:
+    before, loaded = lite0.model_hash, glasskit.load_model(run)
+    model = trained_copy(lite0, run)
+    assert (model.name, model.model_hash) == (loaded.name, loaded.model_hash)
+    assert lite0.model_hash == before != model.model_hash
+
+
+def test_a_copy_of_another_model_is_refused(run: Path, tiny_name: str) -> None:
+    model = glasskit.load_model(tiny_name, device="cpu")
+    with pytest.raises(InputError, match="a run of lite0-minilm, not of tiny-test-vit/random"):
+        trained_copy(model, run)
 
 
 def test_export_loads_in_plain_open_clip_with_equal_embeddings(tiny_name, tmp_path: Path) -> None:
