@@ -34,7 +34,7 @@ FROM_CACHE = "app, start from the cache"
 FULL, FULL_NOTE = "tabs at full speed", "models loaded, one picture passed"
 CLIENTS = 8
 ROUNDS = 7
-STARTS = 3
+STARTS = 2
 
 
 def visits() -> Iterator[list[BenchRow]]:

@@ -63,7 +63,8 @@ def standing(
 ) -> Iterator[Callable[[], float]]:
     """A process that calls what ``function`` returned whenever it is asked; gives its seconds.
 
-    One call is made, and not counted, before the first that is asked for.
+    One call is made, and not counted, before the first that is asked for. The process starts beside
+    whatever follows here; the first that is asked for waits until it is ready.
 
     Args:
         module: dotted name.
@@ -90,13 +91,16 @@ def standing(
                 raise RuntimeError(f"{module}.{function} ended with {process.wait()}")
             return line
 
+        ready = False
+
         def seconds() -> float:
+            nonlocal ready
+            while not ready:  # libraries may print when they start
+                ready = read() == "ready\n"
             process.stdin.write("next\n")
             process.stdin.flush()
             return float(read())
 
-        while read() != "ready\n":  # libraries may print when they start
-            pass
         yield seconds
         process.stdin.close()
 
