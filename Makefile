@@ -50,7 +50,8 @@ test: $(STAMP) chromium
 	  --nbval-sanitize-with=tests/notebooks/sanitize.cfg notebooks
 
 lab: $(STAMP)
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab notebooks --LabApp.news_url=None \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -105,11 +105,14 @@ def main(recipe: str, *sources: str) -> int:
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     settings, left = json.loads(recipe), dict(enumerate(json.loads(one) for one in sources))
     compile_behind()  # on one core, while models are trained on the other
+    datasets: dict[int, GroupedDataset] = {}
     for maps in (False, True):
         for number, (name, images) in list(left.items()):
             try:
-                dataset = load_dataset(name, images=Path(images) if images else None)
-                open_exhibit(dataset, settings, Progress(), maps=maps)
+                if number not in datasets:
+                    folder = Path(images) if images else None
+                    datasets[number] = load_dataset(name, images=folder)
+                open_exhibit(datasets[number], settings, Progress(), maps=maps)
             except InputError as error:
                 del left[number]
                 _say(number, "failed", str(error))

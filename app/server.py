@@ -22,6 +22,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.light_gradio import import_gradio
 from app.map_data import near
 from app.progress import Progress
 from app.scripts import ASSETS, bundle
@@ -205,8 +206,9 @@ def serve(
 
         def prepare() -> None:
             try:
+                import_gradio()  # takes seconds: the page is up
                 from app.finish import finish
-                from app.main import build_app  # Gradio takes seconds to import: the page is up
+                from app.main import build_app
 
                 rooms = build_app(datasets, images, recipe or {}, progress, host, port)
                 asyncio.run_coroutine_threadsafe(entrance.open(rooms), loop).result()

@@ -41,7 +41,7 @@ PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared/data/coco-concepts/i
 FILES, SLOW = 96, 16
 BATCH, LARGE_BATCH = 16, 64
 PRODUCTS, SIDE = 16, 1024
-ROUNDS = 4
+ROUNDS, TEXT_ROUNDS = 5, 8
 SIDES = (256, 500, 640, 640)
 SUBJECT = "OpenVINO, pictures that are ready"
 
@@ -77,12 +77,12 @@ def write_jpegs(folder: Path, count: int = FILES) -> list[Path]:
 
 
 def rows_of(
-    section: str, works: Mapping[str, Work], subject: str, unit: str
+    section: str, works: Mapping[str, Work], subject: str, unit: str, rounds: int = ROUNDS
 ) -> Callable[[bool], list[BenchRow]]:
     """What measures one row a candidate, the time of one picture or caption; takes ``warm``."""
     items = {name: work.items for name, work in works.items()}
     return lambda warm: rows_in_turns(
-        section, works, ROUNDS, subject, items=items, unit=unit, warm=warm
+        section, works, rounds, subject, items=items, unit=unit, warm=warm
     )
 
 
@@ -160,7 +160,7 @@ def captions(model: GlassModel, count: int = 192) -> Callable[[bool], list[Bench
         subject: Work(lambda: model.text_tower(texts), len(texts)),
         "PyTorch, one after the other": Work(singly, SLOW),
     }
-    return rows_of("text tower, CPU", works, subject, "captions")
+    return rows_of("text tower, CPU", works, subject, "captions", TEXT_ROUNDS)
 
 
 def on_gpu(files: Sequence[Path]) -> Callable[[bool], list[BenchRow]]:
