@@ -30,7 +30,7 @@ def load_model(name_or_path: str | Path, device: str | torch.device | None = Non
     Args:
         name_or_path: ``lite0-minilm`` (built in, offline); the directory of a run; or an open_clip
             ``ARCH/TAG`` such as ``ViT-B-32/openai``, where TAG is a pretrained tag, the path of a
-            checkpoint, or ``random`` for untrained weights.
+            checkpoint, or ``random`` for untrained weights, the same ones at every call.
         device: by default the CPU for the built-in model, for others CUDA where there is any.
 
     Raises:
@@ -94,9 +94,12 @@ def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
             f"{', '.join(tags) or 'random'}, or give the path of a checkpoint"
         )
     try:
-        clip, _, preprocess = open_clip.create_model_and_transforms(
-            architecture, pretrained=None if tag == "random" else tag, device="cpu"
-        )
+        # A run that goes on, and the processes of one run, need the same random towers.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            clip, _, preprocess = open_clip.create_model_and_transforms(
+                architecture, pretrained=None if tag == "random" else tag, device="cpu"
+            )
     except (OSError, RuntimeError) as error:
         first = str(error).strip().splitlines()[0]
         raise InputError(f"model {name!r} could not be loaded: {first}") from error

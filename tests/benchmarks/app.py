@@ -19,9 +19,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 from PIL import Image
@@ -29,25 +30,31 @@ from PIL import Image
 from tests.benchmarks.own_process import ROOT, standing
 from tests.benchmarks.table import VISITS, BenchRow, compared, wall_seconds
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
 DATASET = "scenes"
 FROM_CACHE = "app, start from the cache"
 FULL, FULL_NOTE = "tabs at full speed", "models loaded, one picture passed"
+MANY = "app, a map of 100,000 points in Chromium without a graphics card"
 CLIENTS = 8
-ROUNDS = 7
+ROUNDS, PROBES = 7, 12
 STARTS = 2
 
 
 def visits() -> Iterator[list[BenchRow]]:
-    """All rows of this section, a visit at a time; starts from the cache and imports at each."""
-    with tempfile.TemporaryDirectory() as cache:
+    """All rows of this section, a visit at a time; all that is compared with a peer at each."""
+    with tempfile.TemporaryDirectory() as cache, ExitStack() as opened:
+        page = None
         for visit in range(VISITS):
             rows = _import()
             if not visit:
                 rows += _first_start(cache)
-            rows += _starts(cache, probes=not visit)
+            rows += _starts(cache)
             if not visit:
-                rows += _many()
-            yield rows
+                page, found = _many(opened)
+                rows += found
+            yield rows + (_dots(page) if page else [])
 
 
 class Served:
@@ -139,12 +146,10 @@ def _first_start(cache: str) -> list[BenchRow]:
     ]
 
 
-def _starts(cache: str, *, probes: bool) -> list[BenchRow]:
+def _starts(cache: str) -> list[BenchRow]:
     """Starts to the page, in turns with the import of what no Gradio app with a model can spare.
 
-    Args:
-        cache: of a first start.
-        probes: also probe the app that was started last.
+    The app that is started last is probed.
     """
     bare = "importing gradio and torch alone"
     times = {name: [] for name in (bare, "start page", "first page")}
@@ -154,7 +159,7 @@ def _starts(cache: str, *, probes: bool) -> list[BenchRow]:
         with served(["-m", "glasskit.cli", "app", "--port"], cache) as app:
             times["start page"].append(app.seconds_until(app.progress))
             times["first page"].append(_page(app))
-            if probes and start == STARTS - 1:
+            if start == STARTS - 1:
                 further.append(BenchRow(FROM_CACHE, FULL, (app.wait_for_tabs(),), note=FULL_NOTE))
                 further += _probes(app.address, cache)
     return compared(FROM_CACHE, times, bare) + further
@@ -192,7 +197,7 @@ def _probes(address: str, cache: str) -> list[BenchRow]:
         sent = [wall_seconds(lambda: _upload(address, path)) for _ in range(2 * ROUNDS)]
         where = {"GLASSKIT_CACHE": cache}
         with standing(__name__, "tower", str(path), environment=where) as tower_alone:
-            for _ in range(3 * ROUNDS):
+            for _ in range(PROBES):
                 times[alone].append(tower_alone())
                 times[one].append(ask(clients[0]))
                 times[several].append(statistics.median(pool.map(ask, clients)))
@@ -266,47 +271,49 @@ MEASURES = {
 """What else is timed in the page, in milliseconds."""
 
 
-def _many(points: int = 100_000) -> list[BenchRow]:
-    """The map of made-up points in headless Chromium without a graphics card."""
+def _many(opened: ExitStack) -> tuple[Page | None, list[BenchRow]]:
+    """The map of made-up points in headless Chromium without a graphics card.
+
+    Returns:
+        the page, which stays open until ``opened`` closes, and what it took.
+    """
     from playwright.sync_api import sync_playwright
 
-    section = f"app, a map of {points:,} points in Chromium without a graphics card"
     names = ("chromium", "chromium-browser", "google-chrome")
     browser = next((found for name in names if (found := shutil.which(name))), None)
     if browser is None:
-        return [BenchRow(section, "not measured", note="no Chromium here")]
-    rows = []
-    with (
-        tempfile.TemporaryDirectory() as cache,
-        sync_playwright() as playwright,
-        served(["-m", "tests.benchmarks.many"], cache) as app,
-    ):
-        app.seconds_until(lambda: app.progress().get("ready"))
-        size = 0
-        for part in ("map/many.bin", "texts/many.json"):
-            with urlopen(f"{app.address}/kit/{part}") as answer:
-                size += len(answer.read())
-        chromium = playwright.chromium.launch(
-            executable_path=browser, args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = chromium.new_page(viewport={"width": 1366, "height": 850})
-        start = time.perf_counter()
-        page.goto(app.address)
-        page.wait_for_selector(".gk-map[data-ready='many']", timeout=120_000)
-        whole = time.perf_counter() - start
-        map_alone = page.evaluate("GlassKit.atlas.data.milliseconds") / 1e3
-        note = f"{size / 1e6:.1f} MB packed; the map's download and unpacking {map_alone:.2f} s"
-        rows.append(BenchRow(section, "open the page to the first map", (whole,), note=note))
-        page.wait_for_selector(".gk-map[data-texts='many']")
-        times = {
-            name: tuple(page.evaluate(script) / 1e3 for _ in range(ROUNDS))
-            for name, script in MEASURES.items()
-        }
-        rows += [BenchRow(section, name, taken) for name, taken in times.items()]
-        turns: dict[str, list[float]] = {name: [] for name in DRAWN}
-        for _ in range(3 * ROUNDS):
-            for name, script in DRAWN.items():
-                turns[name].append(page.evaluate(script) / 1e3)
-        rows += compared(f"{section}, its dots", turns, next(iter(DRAWN)))
-        chromium.close()
-    return rows
+        return None, [BenchRow(MANY, "not measured", note="no Chromium here")]
+    cache = opened.enter_context(tempfile.TemporaryDirectory())
+    app = opened.enter_context(served(["-m", "tests.benchmarks.many"], cache))
+    app.seconds_until(lambda: app.progress().get("ready"))
+    size = 0
+    for part in ("map/many.bin", "texts/many.json"):
+        with urlopen(f"{app.address}/kit/{part}") as answer:
+            size += len(answer.read())
+    playwright = opened.enter_context(sync_playwright())
+    chromium = playwright.chromium.launch(
+        executable_path=browser, args=["--no-sandbox", "--disable-gpu"]
+    )
+    opened.callback(chromium.close)
+    page = chromium.new_page(viewport={"width": 1366, "height": 850})
+    start = time.perf_counter()
+    page.goto(app.address)
+    page.wait_for_selector(".gk-map[data-ready='many']", timeout=120_000)
+    whole = time.perf_counter() - start
+    map_alone = page.evaluate("GlassKit.atlas.data.milliseconds") / 1e3
+    note = f"{size / 1e6:.1f} MB packed; the map's download and unpacking {map_alone:.2f} s"
+    rows = [BenchRow(MANY, "open the page to the first map", (whole,), note=note)]
+    page.wait_for_selector(".gk-map[data-texts='many']")
+    for name, script in MEASURES.items():
+        taken = tuple(page.evaluate(script) / 1e3 for _ in range(ROUNDS))
+        rows.append(BenchRow(MANY, name, taken))
+    return page, rows
+
+
+def _dots(page: Page) -> list[BenchRow]:
+    """Ways to draw the dots, in turns."""
+    turns: dict[str, list[float]] = {name: [] for name in DRAWN}
+    for _ in range(PROBES):
+        for name, script in DRAWN.items():
+            turns[name].append(page.evaluate(script) / 1e3)
+    return compared(f"{MANY}, its dots", turns, next(iter(DRAWN)))

@@ -64,13 +64,27 @@ def test_open_clip_model_begins_as_itself_and_round_trips(tiny_name: str, tmp_pa
 
 
 def test_towers_that_a_name_does_not_bring_back_are_saved(tiny_name: str, tmp_path: Path) -> None:
-    model = glasskit.load_model(tiny_name, device="cpu")  # random: another one at every call
-    glasskit.save_model(model, tmp_path / "random")
-    again = glasskit.load_model(tmp_path / "random", device="cpu")
-    assert again.tower_hash == model.tower_hash
+    model = glasskit.load_model(tiny_name, device="cpu")
+    drawn = model.tower_hash
+    with torch.no_grad():
+        model.clip.visual.conv1.weight.add_(0.1)
+    model.towers_changed()
+    glasskit.save_model(model, tmp_path / "tuned")
+    again = glasskit.load_model(tmp_path / "tuned", device="cpu")
+    assert again.tower_hash == model.tower_hash != drawn
     glasskit.save_model(again, tmp_path / "heads on top")
     assert glasskit.load_model(tmp_path / "heads on top").tower_hash == model.tower_hash
     assert json.loads((tmp_path / "heads on top" / CONFIG).read_text())["base"] == tiny_name
+
+
+def test_random_towers_are_drawn_alike_and_apart_from_other_draws(tiny_name: str) -> None:
+    torch.manual_seed(1)
+    first = glasskit.load_model(tiny_name, device="cpu").tower_hash
+    drawn = torch.rand(1)
+    second = glasskit.load_model(tiny_name, device="cpu").tower_hash
+    assert first == second
+    torch.manual_seed(1)
+    assert torch.rand(1) == drawn
 
 
 def test_a_trained_copy_is_what_load_model_gives(run: Path, lite0: GlassModel) -> None:
