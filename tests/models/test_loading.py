@@ -77,14 +77,12 @@ def test_towers_that_a_name_does_not_bring_back_are_saved(tiny_name: str, tmp_pa
     assert json.loads((tmp_path / "heads on top" / CONFIG).read_text())["base"] == tiny_name
 
 
-def test_random_towers_are_drawn_alike_and_apart_from_other_draws(tiny_name: str) -> None:
-    torch.manual_seed(1)
-    first = glasskit.load_model(tiny_name, device="cpu").tower_hash
-    drawn = torch.rand(1)
-    second = glasskit.load_model(tiny_name, device="cpu").tower_hash
-    assert first == second
-    torch.manual_seed(1)
-    assert torch.rand(1) == drawn
+def test_random_towers_are_the_same_at_every_call(tiny_name: str) -> None:
+    hashes = set()
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        hashes.add(glasskit.load_model(tiny_name, device="cpu").tower_hash)
+    assert len(hashes) == 1
 
 
 def test_a_trained_copy_is_what_load_model_gives(run: Path, lite0: GlassModel) -> None:
