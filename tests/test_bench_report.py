@@ -73,6 +73,7 @@ def test_runs_agree_where_each_median_lies_within_the_spread_of_the_other() -> N
     assert [(one.name, one.holds) for one in outside] == [("ours", False)]
     table = agreement_table(held + outside, "a.json", "b.json")
     assert table.startswith("# 1 of 2 ratios of a.json and b.json agree\n")
+    assert "The spreads of 2 of the 2 meet." in table
     assert (
         "| products, 2 x 2 | ours | 9 | 1.10 (1.00 to 2.00) | 1.50 (1.20 to 3.00) | **no** |"
         in table

@@ -25,12 +25,12 @@ COLLECTIONS = {
 
 CPU_RATE = 95.0
 """Pictures a second through lite0-minilm, end to end from JPEG files, on 2 cores of a shared
-machine: what `make bench` measured, 70 to 117 as busy as the machine was (91 and 82 in the two
+machine: what `make bench` measured, 70 to 117 as busy as the machine was (91 and 74 in the two
 kept runs), on JPEGs of 256 to 640 pixels, 80 kB each."""
 
 READ_RATE = 170.0
 """Such JPEGs that one core decodes and resizes to 224 pixels in a second: measured there too, when
-the machine was at rest (113 and 119 in the two kept runs, with both cores at it)."""
+the machine was at rest (129 and 116 in the two kept runs, with both cores at it)."""
 
 RECORD_BYTES = 3800
 """Memory that a process which trains whole towers on shards needs for a record: 1.5 kB for its

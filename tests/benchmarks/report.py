@@ -151,13 +151,18 @@ class Agreement(NamedTuple):
     second: tuple[float, ...]
 
     @property
+    def meets(self) -> bool:
+        """Whether the spreads of the two runs have anything in common."""
+        return max(map(min, self[2:])) <= min(map(max, self[2:]))
+
+    @property
     def holds(self) -> bool:
         """Whether the median of each run lies within the spread of the other.
 
         With fewer than ``ENOUGH`` rounds: whether the spreads meet.
         """
         if min(len(self.first), len(self.second)) < ENOUGH:
-            return max(map(min, self[2:])) <= min(map(max, self[2:]))
+            return self.meets
         return all(
             min(there) <= statistics.median(here) <= max(there)
             for here, there in ((self.first, self.second), (self.second, self.first))
@@ -172,13 +177,14 @@ def agreements(first: Run, second: Run) -> list[Agreement]:
 
 def agreement_table(found: list[Agreement], first: str, second: str) -> str:
     """The ratios of two runs side by side, as Markdown."""
-    held = sum(one.holds for one in found)
+    held, met = (sum(getattr(one, rule) for one in found) for rule in ("holds", "meets"))
     lines = [
         f"# {held} of {len(found)} ratios of {first} and {second} agree",
         "",
         "They agree where the median of each run lies within the spread of the other. Rows of "
         f"fewer than {ENOUGH} rounds, too few for that (two runs of the very same thing would "
-        "fail in six pairs of ten at three rounds), agree where the spreads meet.",
+        "fail in six pairs of ten at three rounds), agree where the spreads meet. The spreads of "
+        f"{met} of the {len(found)} meet.",
         "",
         f"| measured | candidate | rounds | {first} | {second} | agree |",
         "| --- | --- | ---: | ---: | ---: | --- |",
