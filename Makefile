@@ -49,9 +49,10 @@ test: $(STAMP) chromium
 	$(BIN)/python -m pytest $(PARALLEL) --nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
 	  --nbval-sanitize-with=tests/notebooks/sanitize.cfg notebooks
 
+# JupyterLab would ask about its news and look for its updates on the network.
+lab: export JUPYTER_CONFIG_PATH := $(CURDIR)/.jupyter
 lab: $(STAMP)
-	$(BIN)/jupyter lab notebooks --LabApp.news_url=None \
-	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+	$(BIN)/jupyter lab notebooks
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
