@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from glasskit.models import load_model
 from glasskit.training import DivergedError, read_log, train
 from glasskit.training.checkpoint import checkpoints, read_checkpoint
-from tests.training.toys import toy_config, toy_dataset, toy_features, toy_model
+from tests.training.toys import tiny_open_clip, toy_config, toy_dataset, toy_features, toy_model
 
 
 def toy_run(out: Path, model=None, **more):
@@ -156,3 +157,15 @@ def test_the_kept_model_is_the_best_by_validation(tmp_path):
     tensors, state = read_checkpoint(checkpoints(tmp_path / "checkpoints")[-1])
     assert state["best"] == result.best
     assert torch.equal(tensors["weight.model.image_head.map.weight"], kept[6])
+
+
+def test_heads_trained_on_tuned_towers_keep_them(tmp_path: Path) -> None:
+    model = tiny_open_clip()
+    with torch.no_grad():
+        model.clip.visual.conv1.weight.mul_(1.5)
+    model.towers_changed()
+    train(toy_config(tmp_path, epochs=1), dataset=toy_dataset(), model=model)
+    kept = load_model(tmp_path, device="cpu")
+    weight = kept.clip.visual.conv1.weight
+    assert torch.equal(weight, model.clip.visual.conv1.weight)
+    assert not torch.equal(weight, tiny_open_clip().clip.visual.conv1.weight)
