@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 
 help:
 	@echo "make app    set up, build what is missing, open the app on 127.0.0.1:$(PORT)"
-	@echo "make test   set up, run everything that CI runs"
+	@echo "make test   set up, run the tests that CI runs"
 	@echo "make lab    open the notebooks in JupyterLab"
 	@echo "make bench  measure quality and speed"
 	@echo "make lint   ruff check and format"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from importlib.abc import Loader, MetaPathFinder
+from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
@@ -30,42 +30,32 @@ def import_gradio() -> ModuleType:
         return importlib.import_module("gradio")
     finally:
         sys.meta_path.remove(finder)
-        finder.give_back()
+        if finder.writer is not None:  # for components that others define later
+            setattr(sys.modules[MODULE], WRITER, finder.writer)
 
 
 class _Finder(MetaPathFinder):
-    """Finds one module as Python does, and has it loaded by a `_Loader`."""
+    """Finds one module as Python does; once loaded, a writer that writes nothing stands in it.
+
+    Attributes:
+        writer: the module's own, from then on.
+    """
 
     def __init__(self) -> None:
-        self.loader: _Loader | None = None
+        self.writer: Any = None
 
-    def find_spec(self, name: str, path: Any, target: ModuleType | None = None) -> Any:
-        if name != MODULE:
-            return None
-        spec = PathFinder.find_spec(name, path, target)
-        if spec is not None and spec.loader is not None:
-            spec.loader = self.loader = _Loader(spec.loader)
+    def find_spec(
+        self, name: str, path: Any, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target) if name == MODULE else None
+        if spec is not None:
+            load = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                load(module)
+                self.writer = getattr(module, WRITER, None)
+                if self.writer is not None:
+                    setattr(module, WRITER, lambda *arguments: None)
+
+            spec.loader.exec_module = exec_module
         return spec
-
-    def give_back(self) -> None:
-        """Put the real writer in its place: for components that others define later."""
-        if self.loader is not None and self.loader.real is not None:
-            setattr(sys.modules[MODULE], WRITER, self.loader.real)
-
-
-class _Loader(Loader):
-    """Loads a module and puts a writer that writes nothing in the place of its own."""
-
-    def __init__(self, own: Any) -> None:
-        self.own = own
-        self.real: Any = None
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self.own.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        module.__spec__.loader = module.__loader__ = self.own
-        self.own.exec_module(module)
-        self.real = getattr(module, WRITER, None)
-        if self.real is not None:
-            setattr(module, WRITER, lambda *arguments: None)

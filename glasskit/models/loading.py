@@ -122,15 +122,16 @@ def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
 
 
 def _load_run(folder: Path) -> GlassModel:
-    model = _load_base(read_config(folder)["base"])
-    _fill(model, folder)
+    config = read_config(folder)
+    model = _load_base(config["base"])
+    _fill(model, folder, config)
     return model
 
 
 def trained_copy(start: GlassModel, directory: str | Path) -> GlassModel:
     """The model of a run, as `load_model` gives it, from the one in memory that it began with.
 
-    Nothing of the base is read and hashed again, which takes longer than to copy it.
+    The base is not read again, nor hashed where that is done, which takes longer than to copy it.
 
     Args:
         start: the model before the run; it stays as it is.
@@ -140,17 +141,16 @@ def trained_copy(start: GlassModel, directory: str | Path) -> GlassModel:
         InputError: the run began with another model, or its files are damaged.
     """
     folder = Path(directory)
-    base = read_config(folder)["base"]
-    if base != start.base:
-        raise InputError(f"{folder}: a run of {base}, not of {start.base}")
+    config = read_config(folder)
+    if config["base"] != start.base:
+        raise InputError(f"{folder}: a run of {config['base']}, not of {start.base}")
     model = copy.deepcopy(start)
-    _fill(model, folder)
+    _fill(model, folder, config)
     return model.eval()
 
 
-def _fill(model: GlassModel, folder: Path) -> None:
-    """Give a model the weights and the name of a run."""
-    config = read_config(folder)
+def _fill(model: GlassModel, folder: Path, config: dict[str, Any]) -> None:
+    """Give a model the weights and the name of a run with this config."""
     tensors = read_tensors(folder / WEIGHTS)
     expected = dict(model.head_state())
     if config["towers"]:

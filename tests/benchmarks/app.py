@@ -38,7 +38,7 @@ FROM_CACHE = "app, start from the cache"
 FULL, FULL_NOTE = "tabs at full speed", "models loaded, one picture passed"
 MANY = "app, a map of 100,000 points in Chromium without a graphics card"
 CLIENTS = 8
-ROUNDS, PROBES = 7, 12
+ROUNDS, TURNS = 7, 12
 STARTS = 2
 
 
@@ -197,7 +197,7 @@ def _probes(address: str, cache: str) -> list[BenchRow]:
         sent = [wall_seconds(lambda: _upload(address, path)) for _ in range(2 * ROUNDS)]
         where = {"GLASSKIT_CACHE": cache}
         with standing(__name__, "tower", str(path), environment=where) as tower_alone:
-            for _ in range(PROBES):
+            for _ in range(TURNS):
                 times[alone].append(tower_alone())
                 times[one].append(ask(clients[0]))
                 times[several].append(statistics.median(pool.map(ask, clients)))
@@ -313,7 +313,7 @@ def _many(opened: ExitStack) -> tuple[Page | None, list[BenchRow]]:
 def _dots(page: Page) -> list[BenchRow]:
     """Ways to draw the dots, in turns."""
     turns: dict[str, list[float]] = {name: [] for name in DRAWN}
-    for _ in range(PROBES):
+    for _ in range(TURNS):
         for name, script in DRAWN.items():
             turns[name].append(page.evaluate(script) / 1e3)
     return compared(f"{MANY}, its dots", turns, next(iter(DRAWN)))

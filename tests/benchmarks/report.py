@@ -177,7 +177,8 @@ def agreements(first: Run, second: Run) -> list[Agreement]:
 
 def agreement_table(found: list[Agreement], first: str, second: str) -> str:
     """The ratios of two runs side by side, as Markdown."""
-    held, met = (sum(getattr(one, rule) for one in found) for rule in ("holds", "meets"))
+    held = sum(one.holds for one in found)
+    met = sum(one.meets for one in found)
     lines = [
         f"# {held} of {len(found)} ratios of {first} and {second} agree",
         "",
