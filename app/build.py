@@ -28,6 +28,9 @@ from glasskit.latent.fitting import compile_behind
 SAID = "exhibit: "
 """Begins what `main` says: libraries print too."""
 
+PARENT = "GLASSKIT_BUILDS_FOR"
+"""The variable with the number of the process that this one ends with; the parent sets it."""
+
 
 def build_vectors(
     dataset: GroupedDataset,
@@ -102,7 +105,9 @@ def main(recipe: str, *sources: str) -> int:
         recipe: settings of the training runs, as JSON.
         sources: JSON lists of a data set's name or path, and its folder of pictures or null.
     """
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    # Asked only now, an app that was killed while this process started would not be the parent.
+    parent = int(os.environ.get(PARENT, os.getppid()))
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     settings, left = json.loads(recipe), dict(enumerate(json.loads(one) for one in sources))
     compile_behind()  # on one core, while models are trained on the other
     datasets: dict[int, GroupedDataset] = {}

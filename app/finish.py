@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from app.build import SAID
+from app.build import PARENT, SAID
 from app.exhibit_store import stored_exhibit
 from app.museum import Museum
 from app.progress import Progress
@@ -62,8 +62,9 @@ def finish(
     waiting = dict(enumerate(pending))
     # One core stays free for visitors, and for UMAP, which is compiled beside the training.
     cores = {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) - 1))}
+    own = {PARENT: str(os.getpid())}
     with subprocess.Popen(
-        command(pending, recipe), stdout=subprocess.PIPE, text=True, env=cores | os.environ
+        command(pending, recipe), stdout=subprocess.PIPE, text=True, env=cores | os.environ | own
     ) as process:
         for line in process.stdout:
             if not line.startswith(SAID):  # a library that prints

@@ -195,9 +195,12 @@ def test_the_process_goes_on_where_one_cannot_be_built(
 
 
 PARENT = """
-import subprocess, sys
-child = "import os, app.build; print(os.getpid(), flush=True); app.build._end_with(os.getppid())"
-subprocess.Popen([sys.executable, "-c", child])
+import os, subprocess, sys
+child = (
+    "import os, sys, app.build; print(os.getpid(), flush=True); "
+    "app.build._end_with(int(sys.argv[1]))"
+)
+subprocess.Popen([sys.executable, "-c", child, str(os.getpid())])
 sys.stdin.read()
 """
 
