@@ -27,7 +27,9 @@ def launch(
     Raises:
         InputError: the port is taken, or a data set can't be read.
     """
-    from app.server import serve  # loaded only here, so that importing the package costs nothing
+    from glasskit_app.server import (
+        serve,  # loaded only here, so that importing the package costs nothing
+    )
 
     serve(
         port, host=host, datasets=datasets, images=images, recipe=recipe, open_browser=open_browser

@@ -5,11 +5,11 @@ from __future__ import annotations
 import gradio as gr
 from PIL import Image
 
-from app.map_data import map_answer
-from app.museum import Museum
-from app.picture_input import picture_input
-from app.probe_tab import split_names
 from glasskit.errors import InputError
+from glasskit_app.map_data import map_answer
+from glasskit_app.museum import Museum
+from glasskit_app.picture_input import picture_input
+from glasskit_app.probe_tab import split_names
 
 MOST = 100
 """Largest k that is answered."""

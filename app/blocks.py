@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gradio as gr
 
-from app import api, groups_tab, map_tab, probe_tab, report_tab, train_tab
-from app.jobs import Workshop
-from app.museum import Museum
-from app.report_tab import Reports
-from app.scripts import on_load
+from glasskit_app import api, groups_tab, map_tab, probe_tab, report_tab, train_tab
+from glasskit_app.jobs import Workshop
+from glasskit_app.museum import Museum
+from glasskit_app.report_tab import Reports
+from glasskit_app.scripts import on_load
 
 TABS = {
     "map": "Map",

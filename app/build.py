@@ -1,6 +1,6 @@
 """The long work of a first start: read the pictures, train on them; also as a process of its own.
 
-python -m app.build RECIPE SOURCE [SOURCE ...] builds what is missing of exhibits, maps and all.
+python -m glasskit_app.build RECIPE SOURCE ... builds what is missing of exhibits, maps and all.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from app.exhibit import MODEL, SIDES
-from app.exhibit_store import open_exhibit
-from app.progress import Progress
 from glasskit.data import load_dataset
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
 from glasskit.latent.fitting import compile_behind
+from glasskit_app.exhibit import MODEL, SIDES
+from glasskit_app.exhibit_store import open_exhibit
+from glasskit_app.progress import Progress
 
 SAID = "exhibit: "
 """Begins what `main` says: libraries print too."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.exhibit import Exhibit, measured
+from glasskit_app.exhibit import Exhibit, measured
 
 MOST = 12
 SHARES = {"learned": 7, "known": 2, "lost": 1, "missed": 2}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from app import map_data
-from app.thumbnails import Thumbnails
 from glasskit.data.grouped import GroupedDataset
 from glasskit.latent.embedding import Embedding, Recognised
+from glasskit_app import map_data
+from glasskit_app.thumbnails import Thumbnails
 
 SIDES = ("before", "after")
 MODEL = "lite0-minilm"

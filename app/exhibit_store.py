@@ -16,9 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.exhibit import MODEL, SIDES, Exhibit, View
-from app.progress import Progress
-from app.thumbnails import DRAWERS, Thumbnails
 from glasskit import __version__
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
@@ -28,6 +25,9 @@ from glasskit.latent.maps import place_words, project
 from glasskit.latent.sketch import sketch
 from glasskit.latent.store import content_key, read_arrays, write_arrays
 from glasskit.models.cache import cache_folder
+from glasskit_app.exhibit import MODEL, SIDES, Exhibit, View
+from glasskit_app.progress import Progress
+from glasskit_app.thumbnails import DRAWERS, Thumbnails
 
 VERSION = 1
 """Raise it when what is stored changes."""
@@ -151,7 +151,7 @@ def _built(
 ) -> Arrays:
     vectors = read_arrays(place.vectors)
     if vectors is None:
-        from app.build import build_vectors  # brings torch, which reading does without
+        from glasskit_app.build import build_vectors  # brings torch, which reading does without
 
         vectors = build_vectors(dataset, recipe, place.made / "run", progress, busy=drawers)
         write_arrays(place.vectors, vectors)

@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from app.build import PARENT, SAID
-from app.exhibit_store import stored_exhibit
-from app.museum import Museum
-from app.progress import Progress
 from glasskit.data.grouped import GroupedDataset
+from glasskit_app.build import PARENT, SAID
+from glasskit_app.exhibit_store import stored_exhibit
+from glasskit_app.museum import Museum
+from glasskit_app.progress import Progress
 
 
 class Pending(NamedTuple):
@@ -38,7 +38,7 @@ class Pending(NamedTuple):
 def build_command(pending: Sequence[Pending], recipe: dict[str, object]) -> list[str]:
     """The process that builds them: see app/build.py."""
     sources = [json.dumps([one.source, str(one.images) if one.images else None]) for one in pending]
-    return [sys.executable, "-m", "app.build", json.dumps(recipe), *sources]
+    return [sys.executable, "-m", "glasskit_app.build", json.dumps(recipe), *sources]
 
 
 def finish(

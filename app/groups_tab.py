@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.exhibit import SIDES, Exhibit
-from app.museum import Museum
-from app.scripts import answered, room
 from glasskit.errors import InputError
+from glasskit_app.exhibit import SIDES, Exhibit
+from glasskit_app.museum import Museum
+from glasskit_app.scripts import answered, room
 
 SHOWN = 24
 """Members that a group is shown with at first."""

@@ -9,18 +9,18 @@ from typing import NamedTuple
 import gradio as gr
 from fastapi import FastAPI
 
-from app.blocks import FIRST, TABS, build_blocks, theme
-from app.exhibit import Exhibit
-from app.exhibit_store import open_exhibit, stored_exhibit
-from app.finish import Pending
-from app.first_tab import FirstTab
-from app.jobs import Job, Workshop
-from app.museum import Museum
-from app.picture_input import MAX_BYTES
-from app.progress import Progress
-from app.report_tab import Reports
-from app.scripts import ASSETS, head
 from glasskit.data import load_dataset
+from glasskit_app.blocks import FIRST, TABS, build_blocks, theme
+from glasskit_app.exhibit import Exhibit
+from glasskit_app.exhibit_store import open_exhibit, stored_exhibit
+from glasskit_app.finish import Pending
+from glasskit_app.first_tab import FirstTab
+from glasskit_app.jobs import Job, Workshop
+from glasskit_app.museum import Museum
+from glasskit_app.picture_input import MAX_BYTES
+from glasskit_app.progress import Progress
+from glasskit_app.report_tab import Reports
+from glasskit_app.scripts import ASSETS, head
 
 RECIPE: dict[str, object] = {"objective": "grouped", "seed": 0}
 """How the model on the right-hand side is trained; all else as TrainConfig has it."""
@@ -111,7 +111,7 @@ def open_rooms(
 
 def _work(museum: Museum) -> Callable[[Job, Path], None]:
     def work(job: Job, out: Path) -> None:
-        from app.training import Trainer  # torch comes in with the first run
+        from glasskit_app.training import Trainer  # torch comes in with the first run
 
         Trainer(museum)(job, out)
 

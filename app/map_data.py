@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.thumbnails import COLUMNS, EACH, EDGE
 from glasskit.data.schema import LEVELS, SPLITS
 from glasskit.errors import InputError
 from glasskit.latent.neighbours import nearest
 from glasskit.latent.palette import family_level, level_colours
+from glasskit_app.thumbnails import COLUMNS, EACH, EDGE
 
 if TYPE_CHECKING:
-    from app.exhibit import Exhibit
+    from glasskit_app.exhibit import Exhibit
 
 TIES = 6
 """Neighbours that a picture is joined to on the map."""

@@ -7,11 +7,11 @@ from collections import Counter
 
 import numpy as np
 
-from app.museum import Museum
-from app.scripts import answered, room
 from glasskit.errors import InputError
 from glasskit.latent.neighbours import nearest, nearness
 from glasskit.latent.selection import inside, shared_concepts
+from glasskit_app.museum import Museum
+from glasskit_app.scripts import answered, room
 
 MAX_CORNERS = 400
 SHOWN = 9

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from app.exhibit import MODEL, SIDES, Exhibit, View
 from glasskit.errors import InputError
+from glasskit_app.exhibit import MODEL, SIDES, Exhibit, View
 
 if TYPE_CHECKING:
     from glasskit.latent.compare import Comparison

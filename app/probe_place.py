@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.exhibit import View
 from glasskit.latent.maps import place_new
+from glasskit_app.exhibit import View
 
 DOTS = 1500
 """Most pictures of the map that are drawn; beyond that an even share of them."""

@@ -8,13 +8,13 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from app.examples import SAID, teaching
-from app.museum import Museum
-from app.picture_input import picture_input
-from app.probe_place import place_figure
-from app.probe_why import reasons
 from glasskit.errors import InputError
 from glasskit.latent.probe import MAX_CANDIDATES, MAX_TEXT
+from glasskit_app.examples import SAID, teaching
+from glasskit_app.museum import Museum
+from glasskit_app.picture_input import picture_input
+from glasskit_app.probe_place import place_figure
+from glasskit_app.probe_why import reasons
 
 BARS = 8
 FOUND = 8

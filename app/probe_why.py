@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from app.museum import Museum
 from glasskit.errors import InputError
+from glasskit_app.museum import Museum
 
 if TYPE_CHECKING:
     import torch

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from app.exhibit import MODEL, Exhibit
-from app.jobs import Workshop
-from app.museum import Museum
-from app.scripts import answered, room
 from glasskit.errors import InputError
 from glasskit.latent.store import content_key
 from glasskit.models.cache import cache_folder, replace_file
+from glasskit_app.exhibit import MODEL, Exhibit
+from glasskit_app.jobs import Workshop
+from glasskit_app.museum import Museum
+from glasskit_app.scripts import answered, room
 
 MOST_RUNS = 4
 VERSION = 1

@@ -22,17 +22,17 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.light_gradio import import_gradio
-from app.map_data import near
-from app.progress import Progress
-from app.scripts import ASSETS, bundle
 from glasskit.errors import InputError
+from glasskit_app.light_gradio import import_gradio
+from glasskit_app.map_data import near
+from glasskit_app.progress import Progress
+from glasskit_app.scripts import ASSETS, bundle
 
 if TYPE_CHECKING:
-    from app.exhibit import Exhibit
-    from app.main import Rooms
-    from app.museum import Museum
-    from app.report_tab import Reports
+    from glasskit_app.exhibit import Exhibit
+    from glasskit_app.main import Rooms
+    from glasskit_app.museum import Museum
+    from glasskit_app.report_tab import Reports
 
 
 KEPT = {"Cache-Control": "max-age=600"}
@@ -207,8 +207,8 @@ def serve(
         def prepare() -> None:
             try:
                 import_gradio()  # takes seconds: the page is up
-                from app.finish import finish
-                from app.main import build_app
+                from glasskit_app.finish import finish
+                from glasskit_app.main import build_app
 
                 rooms = build_app(datasets, images, recipe or {}, progress, host, port)
                 asyncio.run_coroutine_threadsafe(entrance.open(rooms), loop).result()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.jobs import Workshop
-from app.museum import Museum
-from app.scripts import answered, room
 from glasskit.errors import InputError
+from glasskit_app.jobs import Workshop
+from glasskit_app.museum import Museum
+from glasskit_app.scripts import answered, room
 
 LABELS = {
     "alpha": "weight of the outer loss",
@@ -76,8 +76,11 @@ def build(museum: Museum, workshop: Workshop) -> None:
 def _start(
     museum: Museum, workshop: Workshop, name: object, run: object, settings: object, resume: object
 ) -> dict[str, Any]:
-    from app.training import MOST_EPOCHS, SETTINGS  # torch comes in only where it is needed
     from glasskit.training import TrainConfig
+    from glasskit_app.training import (  # torch comes in only where it is needed
+        MOST_EPOCHS,
+        SETTINGS,
+    )
 
     exhibit = museum.exhibit(name)
     if not isinstance(settings, dict) or not set(settings) <= set(SETTINGS):

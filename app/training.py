@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from app.exhibit import MODEL, measured
-from app.jobs import FINISHED, Job
-from app.museum import Museum
 from glasskit.latent.embedding import embed
 from glasskit.latent.maps import place_words
 from glasskit.models.loading import trained_copy
 from glasskit.training import TrainConfig, train
 from glasskit.training.checkpoint import write_atomic
+from glasskit_app.exhibit import MODEL, measured
+from glasskit_app.jobs import FINISHED, Job
+from glasskit_app.museum import Museum
 
 SETTINGS = (
     "objective",

@@ -255,7 +255,7 @@ def serve(
     open_browser: Annotated[bool, typer.Option(help="open the page in a browser")] = False,
 ) -> None:
     """Open the app: maps of the latent space, and pictures against concepts."""
-    from app import launch
+    from glasskit_app import launch
 
     launch(port, host=host, images=images, open_browser=open_browser)
 

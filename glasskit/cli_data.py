@@ -12,7 +12,7 @@ from glasskit.errors import InputError
 from glasskit.progress import bar
 
 if TYPE_CHECKING:
-    from glasskit.build.themes import Estimate
+    from glasskit.grouping.themes import Estimate
 
 out = Console(highlight=False, soft_wrap=True)
 data = typer.Typer(no_args_is_help=True, help="Data sets of the kit.")
@@ -64,8 +64,8 @@ def build(
 
     The key of an endpoint is read from GLASSKIT_API_KEY or OPENAI_API_KEY.
     """
-    from glasskit.build import BuildSettings, Endpoint, build_dataset
-    from glasskit.build.report import to_json
+    from glasskit.grouping import BuildSettings, Endpoint, build_dataset
+    from glasskit.grouping.report import to_json
     from glasskit.models import load_model
 
     if (endpoint is None) != (llm_model is None):

@@ -74,7 +74,7 @@ def app(pictograms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     port = free_port()
     cache = os.environ.get("GLASSKIT_TEST_CACHE") or str(tmp_path_factory.mktemp("cache"))
     code = (
-        "from app import launch; "
+        "from glasskit_app import launch; "
         f"launch({port}, datasets=({str(pictograms)!r},), recipe={{'epochs': 4, 'seed': 0}})"
     )
     log = tmp_path_factory.mktemp("log") / "app.txt"

@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-import app.build
-from app import exhibit_store, finish
-from app.build import SAID
-from app.exhibit import Exhibit
-from app.museum import Museum
-from app.progress import Progress
 from glasskit.errors import InputError
+from glasskit_app import build, exhibit_store, finish
+from glasskit_app.build import SAID
+from glasskit_app.exhibit import Exhibit
+from glasskit_app.museum import Museum
+from glasskit_app.progress import Progress
 from tests.benchmarks.many import NAME, exhibit
 
 RECIPE: dict[str, object] = {"seed": 0}
@@ -45,7 +44,7 @@ def trainings(shown: Exhibit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         }
 
     monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path))
-    monkeypatch.setattr(app.build, "build_vectors", build_vectors)
+    monkeypatch.setattr(build, "build_vectors", build_vectors)
     monkeypatch.setattr(
         exhibit_store, "project", lambda rows, start=None: np.tile(rows[:, :1], (1, 2))
     )
@@ -82,13 +81,13 @@ def test_training_leaves_cores_to_those_who_draw(
         seen.append(torch.get_num_threads())
         raise InputError("picture 7 is broken")
 
-    monkeypatch.setattr(app.build, "_vectors", stops)
+    monkeypatch.setattr(build, "_vectors", stops)
     before = torch.get_num_threads()
     torch.set_num_threads(4)
     try:
         for busy in (0, 1, 9):
             with pytest.raises(InputError, match="picture 7"):
-                app.build.build_vectors(shown.dataset, RECIPE, tmp_path, Progress(), busy=busy)
+                build.build_vectors(shown.dataset, RECIPE, tmp_path, Progress(), busy=busy)
             assert torch.get_num_threads() == 4, "as it was, for whoever comes next"
     finally:
         torch.set_num_threads(before)
@@ -181,11 +180,13 @@ def test_the_process_goes_on_where_one_cannot_be_built(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened = []
-    monkeypatch.setattr(app.build, "compile_behind", lambda: False)
+    monkeypatch.setattr(build, "compile_behind", lambda: False)
     monkeypatch.setattr(
-        app.build, "open_exhibit", lambda data, recipe, told, maps: opened.append((data.name, maps))
+        build,
+        "open_exhibit",
+        lambda data, recipe, told, maps: opened.append((data.name, maps)),
     )
-    assert app.build.main("{}", '["no-such-set", null]', '["scenes", null]') == 2
+    assert build.main("{}", '["no-such-set", null]', '["scenes", null]') == 2
     lines = capsys.readouterr().out.splitlines()
     said = [json.loads(line.removeprefix(SAID)) for line in lines]
     assert said[0][:2] == [0, "failed"]
@@ -197,8 +198,8 @@ def test_the_process_goes_on_where_one_cannot_be_built(
 PARENT = """
 import os, subprocess, sys
 child = (
-    "import os, sys, app.build; print(os.getpid(), flush=True); "
-    "app.build._end_with(int(sys.argv[1]))"
+    "import os, sys; from glasskit_app import build; print(os.getpid(), flush=True); "
+    "build._end_with(int(sys.argv[1]))"
 )
 subprocess.Popen([sys.executable, "-c", child, str(os.getpid())])
 sys.stdin.read()

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from app.first_tab import SETTING, FirstTab
+from glasskit_app.first_tab import SETTING, FirstTab
 
 
 @pytest.fixture(scope="module")

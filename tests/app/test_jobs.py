@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.jobs import FINISHED, MOST_WAITING, Job, Workshop
 from glasskit.errors import InputError
+from glasskit_app.jobs import FINISHED, MOST_WAITING, Job, Workshop
 
 SETTINGS = {"epochs": 3}
 

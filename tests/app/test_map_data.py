@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app import map_data
-from app.examples import teaching
-from app.exhibit import Exhibit
 from glasskit.errors import InputError
 from glasskit.latent import embedding
+from glasskit_app import map_data
+from glasskit_app.examples import teaching
+from glasskit_app.exhibit import Exhibit
 from tests.benchmarks.many import exhibit
 
 N = 3000

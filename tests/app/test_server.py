@@ -7,9 +7,9 @@ import socket
 import pytest
 from starlette.testclient import TestClient
 
-from app.progress import Progress
-from app.server import Entrance, check_port
 from glasskit.errors import InputError
+from glasskit_app.progress import Progress
+from glasskit_app.server import Entrance, check_port
 
 
 @pytest.fixture

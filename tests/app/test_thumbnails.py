@@ -11,15 +11,15 @@ import pytest
 from PIL import Image, ImageOps
 from starlette.testclient import TestClient
 
-from app import thumbnails
-from app.museum import Museum
-from app.progress import Progress
-from app.server import Entrance
-from app.thumbnails import COLUMNS, EDGE, Thumbnails
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages
 from glasskit.data.schema import Concept, Record
 from glasskit.errors import InputError
+from glasskit_app import thumbnails
+from glasskit_app.museum import Museum
+from glasskit_app.progress import Progress
+from glasskit_app.server import Entrance
+from glasskit_app.thumbnails import COLUMNS, EDGE, Thumbnails
 from tests.benchmarks.many import exhibit
 
 COUNT = 40  # two rows of a sheet, the second not full

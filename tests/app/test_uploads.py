@@ -15,8 +15,8 @@ import pytest
 from gradio.data_classes import ImageData
 from PIL import Image
 
-from app.picture_input import MAX_BYTES, MAX_SIDE, read_upload
 from glasskit.errors import InputError
+from glasskit_app.picture_input import MAX_BYTES, MAX_SIDE, read_upload
 
 
 def encoded(form: str, size: tuple[int, int] = (60, 40)) -> bytes:

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import uvicorn
 
-from app.exhibit import Exhibit, View
-from app.main import open_rooms
-from app.progress import Progress
-from app.server import Entrance
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
 from glasskit.data.schema import Concept, Record
 from glasskit.latent.embedding import Embedding
 from glasskit.latent.neighbours import unit
+from glasskit_app.exhibit import Exhibit, View
+from glasskit_app.main import open_rooms
+from glasskit_app.progress import Progress
+from glasskit_app.server import Entrance
 
 NAME = "many"
 CONCEPTS = 60

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from glasskit.build.leaks import SMALL, leaked_words
 from glasskit.data import load_dataset
 from glasskit.data.coco_concepts import DERIVED
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
+from glasskit.grouping.leaks import SMALL, leaked_words
 
 DATA = load_dataset("coco-concepts")
 PACKAGE = Path(str(files("glasskit.data.coco_concepts")))

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from glasskit.build.endpoint import Endpoint
-from glasskit.build.themes import estimate, write_levels, write_themes
 from glasskit.data.schema import Concept, Record
 from glasskit.errors import InputError
+from glasskit.grouping.endpoint import Endpoint
+from glasskit.grouping.themes import estimate, write_levels, write_themes
 from tests.web_stand_in import Answer, Asked, serve
 
 FEAST = Concept(("feast", "party", "doing", "life"))

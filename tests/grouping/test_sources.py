@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from glasskit.build.sources import Photo, read_captions
 from glasskit.errors import InputError
+from glasskit.grouping.sources import Photo, read_captions
 
 
 def _coco(file: Path, value: Any) -> Path:

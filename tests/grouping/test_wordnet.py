@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from glasskit.build import wordnet
-from glasskit.build.wordnet import WordNet, find_wordnet
 from glasskit.data.schema import Concept
 from glasskit.errors import InputError
+from glasskit.grouping import wordnet
+from glasskit.grouping.wordnet import WordNet, find_wordnet
 
 CHAIN = ("entity", "abstraction", "attribute", "state", "feeling", "emotion", "grief")
 """From the top down; each is a kind of the one before it."""

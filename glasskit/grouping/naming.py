@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from glasskit.build.clusters import Vectors, unit
 from glasskit.errors import InputError
+from glasskit.grouping.clusters import Vectors, unit
 
 
 def name_scores(means: Vectors, names: Vectors) -> NDArray[np.float32]:

@@ -10,33 +10,33 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from glasskit.build.assemble import (
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.images import FolderImages, ImageSource, MissingImages
+from glasskit.data.magic import write_magic
+from glasskit.errors import InputError
+from glasskit.grouping.assemble import (
     make_records,
     still_used,
     with_hard_negatives,
     with_wordnet_levels,
 )
-from glasskit.build.clusters import (
+from glasskit.grouping.clusters import (
     Vectors,
     cluster,
     default_groups,
     group_means,
     photo_vectors,
 )
-from glasskit.build.endpoint import Endpoint
-from glasskit.build.naming import assign_names, name_scores
-from glasskit.build.quality import agreement, tightness
-from glasskit.build.report import BuildReport, Group, to_json
-from glasskit.build.report_markdown import to_markdown
-from glasskit.build.settings import FILES, BuildSettings
-from glasskit.build.sources import Photo, read_captions
-from glasskit.build.splits import split_records
-from glasskit.build.themes import Estimate, estimate, write_levels, write_themes
-from glasskit.build.vocabulary import read_vocabulary
-from glasskit.data.grouped import GroupedDataset
-from glasskit.data.images import FolderImages, ImageSource, MissingImages
-from glasskit.data.magic import write_magic
-from glasskit.errors import InputError
+from glasskit.grouping.endpoint import Endpoint
+from glasskit.grouping.naming import assign_names, name_scores
+from glasskit.grouping.quality import agreement, tightness
+from glasskit.grouping.report import BuildReport, Group, to_json
+from glasskit.grouping.report_markdown import to_markdown
+from glasskit.grouping.settings import FILES, BuildSettings
+from glasskit.grouping.sources import Photo, read_captions
+from glasskit.grouping.splits import split_records
+from glasskit.grouping.themes import Estimate, estimate, write_levels, write_themes
+from glasskit.grouping.vocabulary import read_vocabulary
 from glasskit.models.features import embed_texts
 from glasskit.models.glass_model import GlassModel, Progress
 from glasskit.models.prompts import concept_vectors

@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glasskit.build import clusters
-from glasskit.build.clusters import cluster, default_groups, photo_vectors, unit
-from glasskit.build.leaks import leaked_words
-from glasskit.build.naming import assign_names, hard_negatives, name_scores
-from glasskit.build.quality import agreement, tightness
-from glasskit.build.splits import split_records
-from glasskit.build.vocabulary import read_vocabulary
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
+from glasskit.grouping import clusters
+from glasskit.grouping.clusters import cluster, default_groups, photo_vectors, unit
+from glasskit.grouping.leaks import leaked_words
+from glasskit.grouping.naming import assign_names, hard_negatives, name_scores
+from glasskit.grouping.quality import agreement, tightness
+from glasskit.grouping.splits import split_records
+from glasskit.grouping.vocabulary import read_vocabulary
 
 
 def _blobs(sizes: list[int], width: int = 16, noise: float = 0.05) -> tuple[np.ndarray, np.ndarray]:

@@ -14,14 +14,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import glasskit.models
-from glasskit.build import BuildSettings, Endpoint, build_dataset
-from glasskit.build.leaks import leaked_words
-from glasskit.build.themes import Estimate
 from glasskit.cli import app
 from glasskit.data import load_dataset
 from glasskit.errors import InputError
-from tests.build.test_endpoint import chat, question
-from tests.build.toys import SUBJECTS, SubjectModel, captions, write_csv, write_vocabulary
+from glasskit.grouping import BuildSettings, Endpoint, build_dataset
+from glasskit.grouping.leaks import leaked_words
+from glasskit.grouping.themes import Estimate
+from tests.grouping.test_endpoint import chat, question
+from tests.grouping.toys import SUBJECTS, SubjectModel, captions, write_csv, write_vocabulary
 from tests.web_stand_in import Answer, Asked, StandIn, serve
 
 MODEL: Any = SubjectModel()
@@ -223,7 +223,7 @@ def test_nothing_is_asked_or_written_by_one_who_says_no(settings: BuildSettings)
 def test_without_levels_in_the_vocabulary_there_are_none(
     settings: BuildSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glasskit.build.assemble.find_wordnet", lambda: None)
+    monkeypatch.setattr("glasskit.grouping.assemble.find_wordnet", lambda: None)
     names = tmp_path / "names.txt"
     names.write_text("\n".join(SUBJECTS))
     built = build_dataset(replace(settings, vocabulary=names), MODEL)

@@ -7,9 +7,9 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from glasskit.build.quality import Agreement, Tightness
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import SPLITS
+from glasskit.grouping.quality import Agreement, Tightness
 
 
 @dataclass(frozen=True, slots=True)

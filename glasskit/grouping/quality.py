@@ -16,7 +16,7 @@ from sklearn.metrics import (
     silhouette_score,
 )
 
-from glasskit.build.clusters import Vectors
+from glasskit.grouping.clusters import Vectors
 
 SAMPLE = 2_000
 """Photographs that the silhouette is computed on, drawn by seed; it needs every pair of them."""

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Event
 
-from glasskit.build.endpoint import Endpoint
-from glasskit.build.leaks import leaked_words
 from glasskit.data.schema import Concept, Record
 from glasskit.errors import InputError
+from glasskit.grouping.endpoint import Endpoint
+from glasskit.grouping.leaks import leaked_words
 
 WORKERS = 4
 """Questions under way at a time."""

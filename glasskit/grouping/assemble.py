@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from glasskit.build.clusters import Vectors, unit
-from glasskit.build.leaks import leaked_words
-from glasskit.build.naming import hard_negatives
-from glasskit.build.report import Leak
-from glasskit.build.sources import Photo
-from glasskit.build.wordnet import WordNet, find_wordnet
 from glasskit.data.schema import Concept, Record
 from glasskit.errors import InputError
+from glasskit.grouping.clusters import Vectors, unit
+from glasskit.grouping.leaks import leaked_words
+from glasskit.grouping.naming import hard_negatives
+from glasskit.grouping.report import Leak
+from glasskit.grouping.sources import Photo
+from glasskit.grouping.wordnet import WordNet, find_wordnet
 
 
 def with_hard_negatives(

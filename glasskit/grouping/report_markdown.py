@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from glasskit.build.report import BuildReport
+from glasskit.grouping.report import BuildReport
 
 SHOWN = 20
 """Leaks that the Markdown shows; the JSON has all."""
