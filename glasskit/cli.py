@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from glasskit.cli_data import register
-from glasskit.cli_plan import plan
 from glasskit.errors import InputError
 from glasskit.flags import settings_of, with_settings
 from glasskit.progress import bar
@@ -261,7 +260,6 @@ def serve(
 
 
 register(app)
-app.command()(plan)
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ from glasskit.latent.figures_pictures import sheet_figure
 from glasskit.latent.figures_style import SERIES, calm
 from glasskit.latent.live import LiveCurves
 from glasskit.models.export import export_open_clip
-from glasskit.training import TrainConfig, cost, read_log, train
+from glasskit.training import TrainConfig, read_log, train
 
 SEED = 0
 FULL = False  # True: ViT-B-32 on COCO photographs, on a GPU
@@ -165,14 +165,14 @@ if not FULL:
 # Two things take time: arithmetic and reading JPEGs. A pair costs a ViT-B-32 about 14.8 GFLOP
 # forward (open_clip's own count) and twice that backward. We assume that a third of a GPU's nominal
 # speed is reached. That a CPU core decodes and resizes 170 photographs a second is measured: JPEGs
-# of 80 kB, by Pillow. `glasskit plan --pictures 12M` does the same for any collection, with hours
-# of embedding, disk and memory.
+# of 80 kB, by Pillow. Put in your own numbers.
 
 # %%
 # NBVAL_CHECK_OUTPUT
-pairs, epochs = cost.COLLECTIONS["COCO train2017"], 10
-minutes = {gpu: cost.arithmetic_seconds(pairs * epochs, gpu) / 60 for gpu in cost.NOMINAL}
-reading = {cores: cost.reading_seconds(pairs * epochs, cores) / 60 for cores in (2, 8, 32)}
+pairs, epochs = 118_287, 10  # COCO train2017
+nominal = {"T4": 65e12, "L4": 121e12, "A100": 312e12, "H100": 989e12}  # operations a second
+minutes = {gpu: pairs * epochs * 14.8e9 * 3 / (speed / 3) / 60 for gpu, speed in nominal.items()}
+reading = {cores: pairs * epochs / (170 * cores) / 60 for cores in (2, 8, 32)}
 for name, value in minutes.items():
     print(f"arithmetic on one {name:<5} {value:5.1f} minutes")
 for cores, value in reading.items():

@@ -1,4 +1,4 @@
-"""SugarCrepe, HierarCaps, zero-shot trees, BREEDS and HL: readers and measures by hand."""
+"""SugarCrepe and HierarCaps: readers and measures by hand."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from evaluation_cases import unit
-from PIL import Image
 from scipy.stats import kendalltau
 
 from glasskit.errors import InputError
-from glasskit.evaluation.breeds import Task, breeds_tree, read_breeds
 from glasskit.evaluation.hierarcaps import read_hierarcaps, score_chains
-from glasskit.evaluation.hl import read_hl
 from glasskit.evaluation.sugarcrepe import read_sugarcrepe, score_items
-from glasskit.evaluation.zero_shot import read_folder_tree
 
 
 def test_sugarcrepe_reads_the_official_layouts(tmp_path: Path) -> None:
@@ -130,79 +126,3 @@ def test_hierarcaps_bad_files(tmp_path: Path, text: str, message: str) -> None:
     path.write_text(text)
     with pytest.raises(InputError, match=message):
         read_hierarcaps(path)
-
-
-def picture(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (4, 4)).save(path)
-
-
-def test_zero_shot_tree(tmp_path: Path) -> None:
-    for name in ("n01/a.jpg", "n01/deep/b.JPEG", "n02/c.png", "empty_class/readme.txt"):
-        path = tmp_path / name
-        picture(path) if path.suffix != ".txt" else (path.parent.mkdir(), path.write_text(""))
-    tree = read_folder_tree(tmp_path)
-    assert tree.labels == ("n01", "n02")
-    assert tree.target.tolist() == [0, 0, 1]
-    names = {"n01": "bird", "n02": "boat", "empty_class": "none"}
-    assert read_folder_tree(tmp_path, names).labels == ("bird", "boat")
-    (tmp_path / "names.json").write_text(json.dumps(names))
-    assert read_folder_tree(tmp_path, tmp_path / "names.json").labels == ("bird", "boat")
-    with pytest.raises(InputError, match="say nothing about"):
-        read_folder_tree(tmp_path, {"n01": "bird"})
-    with pytest.raises(InputError, match="no such folder"):
-        read_folder_tree(tmp_path / "nowhere")
-    (tmp_path / "n02/c.png").unlink()
-    with pytest.raises(InputError, match="found 1 classes"):
-        read_folder_tree(tmp_path)
-
-
-def breeds_files(folder: Path, edges: str) -> None:
-    (folder / "class_hierarchy.txt").write_text(edges)
-    (folder / "node_names.txt").write_text("n00001740\tentity\nnA\tanimal, beast\nnB\tboat\n")
-    leaves = [[0, "n1", "cat"], [1, "n2", "dog"], [2, "n3", "canoe"], [3, "n4", "ferry"]]
-    (folder / "dataset_class_info.json").write_text(json.dumps(leaves))
-
-
-def test_breeds(tmp_path: Path) -> None:
-    edges = "n00001740 nA\nn00001740 nB\nnA n1\nnA nC\nnC n2\nnB n3\nnB n4\nn00001740 nOther\n"
-    breeds_files(tmp_path, edges)
-    hierarchy = read_breeds(tmp_path)
-    assert hierarchy.depths()["n2"] == 3
-    assert "nOther" not in hierarchy.depths()  # it leads to no ImageNet class
-    task = Task(1, "n00001740", 2)
-    assert hierarchy.superclasses(task) == {"nA": ["n1", "n2"], "nB": ["n3", "n4"]}
-    for leaf in ("n1", "n2", "n3", "n4", "n9"):
-        picture(tmp_path / "val" / leaf / "a.jpg")
-    tree = breeds_tree(hierarchy, task, tmp_path / "val")
-    assert tree.labels == ("animal", "boat")
-    assert tree.target.tolist() == [0, 0, 1, 1]
-    (tmp_path / "val/n3/a.jpg").unlink()
-    with pytest.raises(InputError, match="no pictures of n3"):
-        breeds_tree(hierarchy, task, tmp_path / "val")
-    with pytest.raises(InputError, match="no node n9"):
-        hierarchy.superclasses(Task(1, "n9", 1))
-    breeds_files(tmp_path, edges + "nC nA\n")
-    with pytest.raises(InputError, match="cycle"):
-        read_breeds(tmp_path).depths()
-    (tmp_path / "node_names.txt").unlink()
-    with pytest.raises(InputError, match=r"node_names\.txt: missing"):
-        read_breeds(tmp_path)
-
-
-def test_hl(tmp_path: Path) -> None:
-    path = tmp_path / "test.jsonl"
-    nested = {"file_name": "a.jpg", "captions": {"scene": ["a park"], "rationale": ["fun"]}}
-    flat = {"file_name": "b.jpg", "scene": ["a room"], "action": ["sitting", "reading"]}
-    path.write_text(json.dumps(nested) + "\n\n" + json.dumps(flat) + "\n")
-    first, second = read_hl(path)
-    assert first.captions == {"scene": ("a park",), "rationale": ("fun",)}
-    assert second.captions["action"] == ("sitting", "reading")
-    for line, message in (
-        ("{", "line 1 is not"),
-        ('{"file_name": "a"}', "line 1 needs"),
-        ("", "no pic"),
-    ):
-        path.write_text(line)
-        with pytest.raises(InputError, match=message):
-            read_hl(path)
