@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -23,16 +22,6 @@ ARTEFACTS = ROOT / "tests" / "artefacts"
 NAME = "pictograms"
 EACH = {"train": 5, "val": 1, "test": 2}
 CONCEPTS = 8
-
-CHROMIUM_FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 def small_scenes() -> GroupedDataset:
@@ -112,24 +101,6 @@ def wait_until_ready(address: str, process: subprocess.Popen, log: Path) -> None
             return
         time.sleep(0.5)
     pytest.fail(f"the app was not ready in nine minutes; it said {state}")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[object]:
-    """A headless browser."""
-    from playwright.sync_api import sync_playwright
-
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = next((found for name in names if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.fail(
-            "the browser test needs Chromium; install it: sudo apt-get install chromium",
-            pytrace=False,
-        )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import io
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -23,12 +22,12 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
 
+from tests.browser import get_browser
 from tests.notebooks.sources import PLOTLY, WIDGET, built_path, cells, read_source, sources
 
 WIDTH = 960
 SCALE = 1.5
 TIMEOUT = 600
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # No jupytext pairing: JupyterLab would refuse a notebook that is newer than its source.
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -97,15 +96,9 @@ def main(names: list[str]) -> int:
     if not chosen:
         print(f"no notebook begins with {' or '.join(names)}", file=sys.stderr)
         return 2
-    browser = os.environ.get("BROWSER_PATH") or next(
-        filter(None, map(shutil.which, BROWSERS)), None
-    )
+    browser = get_browser()
     if browser is None:
-        print(
-            "Pictures beside the figures are drawn by Chromium, which was not found. Install it "
-            "(sudo apt-get install chromium) or say where it is: BROWSER_PATH=...",
-            file=sys.stderr,
-        )
+        print("figures are drawn by Chromium: install it, or set BROWSER_PATH", file=sys.stderr)
         return 2
     os.environ["BROWSER_PATH"] = browser
     kaleido.start_sync_server(n=1)
