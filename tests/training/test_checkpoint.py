@@ -148,7 +148,7 @@ def test_a_pickle_is_refused_and_never_loaded(finished, tmp_path):
 def test_another_architecture_is_refused(finished, tmp_path):
     file = copy(finished, tmp_path)
     tensors, state = read_checkpoint(file)
-    metadata = {"format": "glasskit-checkpoint/1", "state": json.dumps(state)}
+    metadata = {"format": "glasskit-checkpoint/2", "state": json.dumps(state)}
     name = "weight.model.image_head.map.weight"
     save_file(tensors | {name: torch.ones(3, 4)}, file, metadata=metadata)
     assert f"tensor {name!r} has shape (3, 4), here it is (12, 12)" in refused(tmp_path)
@@ -163,7 +163,7 @@ def test_other_settings_or_data_are_refused_and_other_paths_are_not(finished, tm
     copy(finished, tmp_path)
     assert "another lr: it was 0.01, now 0.02" in refused(tmp_path, lr=0.02)
     run(tmp_path, resume=True, keep_last=5, log_every=3)
-    with pytest.raises(InputError, match="the data set has changed"):
+    with pytest.raises(InputError, match="has changed since: records, captions, negations"):
         train(
             toy_config(tmp_path, epochs=2, resume=True),
             dataset=toy_dataset(train=9),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import multiprocessing
 import os
 import socket
@@ -16,9 +15,6 @@ import torch
 from safetensors.torch import load_file
 
 from glasskit.training import train
-from glasskit.training.run import build_trainer
-from glasskit.training.sharding import local, whole
-from glasskit.training.stopping import StopRequest
 from tests.training.toys import (
     tiny_open_clip,
     toy_config,
@@ -39,23 +35,6 @@ def run_toy(out: Path, *, tiny: bool = False, **changes: Any) -> None:
     model = tiny_open_clip() if tiny else toy_model()
     train(config, dataset=toy_dataset(), model=model, features=toy_features())
     torch.set_num_threads(threads)
-
-
-def run_and_count(out: Path, **changes: Any) -> None:
-    """A run of the tiny model that writes to heldRANK.json how many numbers this process keeps."""
-    torch.set_num_threads(1)
-    model = tiny_open_clip()
-    trainer = build_trainer(toy_config(out, **changes), toy_dataset(), model)
-    with StopRequest() as stop:
-        trainer.fit(stop)
-    moments = [trainer.optimizer.state[p]["exp_avg"] for p in trainer.optimizer.state]
-    held = {
-        "weights": sum(local(p).numel() for p in trainer.encoder.parameters()),
-        "moments": sum(local(moment).numel() for moment in moments),
-        "model": [float(p.detach().double().sum()) for p in model.parameters()],
-        "trained": [float(whole(p.detach()).double().sum()) for p in trainer.encoder.parameters()],
-    }
-    (out / f"held{trainer.accelerator.process_index}.json").write_text(json.dumps(held))
 
 
 def start(out: Path, **changes: Any) -> BaseProcess:
