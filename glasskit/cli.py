@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +33,9 @@ RECIPE_NAMES = (
 MODEL = "lite0-minilm, the directory of a run, or ARCH/TAG of open_clip"
 IN_PROCESSES = ("train", "embed")
 """Commands that several processes share under torchrun or accelerate launch."""
+
+PATIENCE = 20.0
+"""Seconds in which the first of several processes tells what is wrong in all of them."""
 
 Images = Annotated[Path | None, typer.Option(help="folder with the pictures of the data set")]
 Json = Annotated[Path | None, typer.Option("--json", help="also write the result to this file")]
@@ -287,8 +291,9 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        if first_process() or not _told_by_first(error):
-            print(f"glasskit: {error}", file=sys.stderr)
+        if not first_process() and _told_by_first(error):
+            time.sleep(PATIENCE)  # the launcher ends this process once the first one has told
+        print(f"glasskit: {error}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -16,6 +16,7 @@ from accelerate.utils import (
     gather_object,
     is_tensorboard_available,
     is_wandb_available,
+    parse_flag_from_env,
 )
 
 from glasskit.errors import InputError
@@ -23,6 +24,9 @@ from glasskit.training.config import TrainConfig
 
 ENGINES = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
 """Kinds of Accelerate engines that training is made for."""
+
+MEETING = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+"""What a launcher tells each of several processes besides WORLD_SIZE."""
 
 
 def start_engine(config: TrainConfig) -> Accelerator:
@@ -35,6 +39,15 @@ def start_engine(config: TrainConfig) -> Accelerator:
     on_gpu = torch.cuda.is_available() and config.device != "cpu"
     if config.precision == "fp16" and not on_gpu:
         raise InputError("precision fp16: needs a GPU; choose fp32 or bf16")
+    launched = int(os.environ.get("WORLD_SIZE", 1))
+    missing = [name for name in MEETING if launched > 1 and name not in os.environ]
+    if missing:
+        raise InputError(
+            f"WORLD_SIZE is {launched}, but {', '.join(missing)} not set; start several processes "
+            "with torchrun or accelerate launch, or unset WORLD_SIZE"
+        )
+    if parse_flag_from_env("ACCELERATE_USE_FSDP"):
+        raise InputError("FSDP is not supported; each process holds the whole model: turn it off")
     have = {"tensorboard": is_tensorboard_available, "wandb": is_wandb_available}
     if config.tracker != "none" and not have[config.tracker]():
         raise InputError(f"tracker {config.tracker}: not installed; pip install {config.tracker}")
@@ -57,7 +70,6 @@ def start_engine(config: TrainConfig) -> Accelerator:
             "(MULTI_GPU, MULTI_CPU); change the accelerate settings"
         )
     started = dist.get_world_size() if dist.is_initialized() else 1
-    launched = int(os.environ.get("WORLD_SIZE", 1))
     if not accelerator.num_processes == started == launched:
         raise InputError(
             f"{launched} processes were launched (WORLD_SIZE), torch.distributed has {started}, "
