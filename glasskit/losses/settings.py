@@ -27,7 +27,7 @@ GROUPED = (
 
 
 def setting(default: Any, text: str, **limits: Any) -> Any:
-    """A field with its meaning and the limits that `ObjectiveSettings` checks."""
+    """A field whose help and limits the command line, the YAML and the app read from here."""
     return field(default=default, metadata={"help": text, **limits})
 
 
