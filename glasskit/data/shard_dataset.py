@@ -10,7 +10,15 @@ from PIL import Image
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.magic import read_taxonomy
-from glasskit.data.magic_record import check_records, merge_levels, parse_record, text_of
+from glasskit.data.magic_record import (
+    PICTURE_KEYS,
+    check_records,
+    merge_levels,
+    name_of,
+    parse_record,
+    tell_unknown,
+    unknown_keys,
+)
 from glasskit.data.schema import SPLITS, Concept, Record
 from glasskit.data.shard_index import Place, Progress, index_shards
 from glasskit.data.shards import key_of, shard_names
@@ -42,9 +50,11 @@ def read_shards(
     levels = {name: concept.levels for name, concept in known.items()}
     records: list[Record] = []
     places: list[tuple[int, Place]] = []
+    unknown: list[str] = []
     for number, (shard, found) in enumerate(index_shards(names, progress)):
         for place in found:
             where = f"{shard}: {place.member}.json"
+            unknown += unknown_keys(place.notes, (*PICTURE_KEYS, "concept", "split"), where)
             record, own = _record(place, shard, where)
             merge_levels(levels, own, where)
             records.append(record)
@@ -57,6 +67,7 @@ def read_shards(
     )
     name = Path(names[0]).resolve().parent.name
     check_records(str(source), concepts, records)
+    tell_unknown(str(source), unknown)
     images = ShardImages(names, [record.key for record in records], places)
     return GroupedDataset(name=name, concepts=concepts, records=tuple(records), images=images)
 
@@ -133,4 +144,4 @@ def _record(place: Place, shard: str, where: str) -> tuple[Record, tuple[str | N
     if split not in SPLITS:
         raise InputError(f"{where}: split {split!r}: choose one of {', '.join(SPLITS)}")
     picture = {"image": key_of(notes, shard, place.member), **notes}
-    return parse_record(picture, text_of(notes, "concept", where), split, where)
+    return parse_record(picture, name_of(notes, "concept", where), split, where)

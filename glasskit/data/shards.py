@@ -16,8 +16,11 @@ from typing import Any, NamedTuple
 from glasskit.errors import InputError
 from glasskit.json_files import parse_json
 from glasskit.pictures import EXTENSIONS
+from glasskit.text_files import checked, decode_text
 
 END = ".tar"
+COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+_MARKS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 WEB = ("http://", "https://")
 _CAPTIONS = ("old_captions", "captions", "caption", "text", "sentences", "txt")
 
@@ -47,14 +50,14 @@ class Sample(NamedTuple):
             if isinstance(value, (list, tuple)) and value:
                 value = value[0]
             if isinstance(value, str) and value.strip():
-                return value.strip()
+                return checked(value.strip(), self.where, name)
         return None
 
 
 def is_shards(source: str | Path) -> bool:
     """Whether a text names shards: a tar, several, a pattern of them, or a folder that has some."""
     text = str(source)
-    if text.endswith(END):
+    if text.endswith((END, *COMPRESSED)):
         return True
     folder = Path(text)
     return folder.is_dir() and next(folder.glob(f"*{END}"), None) is not None
@@ -74,6 +77,11 @@ def shard_names(source: str | Path | Sequence[str | Path]) -> list[str]:
     parts = [str(source)] if isinstance(source, (str, Path)) else [str(part) for part in source]
     names = [name for part in parts for name in _expand(part)]
     for name in names:
+        if name.endswith(COMPRESSED):
+            raise InputError(
+                f"{name}: a compressed tar, in which no picture can be found by its place; unpack "
+                "it (as gunzip does) and give the .tar"
+            )
         if not name.endswith(END):
             raise InputError(f"{name}: no {END} file; shards are tar files that are not compressed")
         if not name.startswith(WEB) and not Path(name).is_file():
@@ -90,13 +98,13 @@ def shard_samples(shard: str) -> Iterator[Sample]:
     """The samples of a shard in order, read once from begin to end.
 
     Raises:
-        InputError: the tar is damaged, a sample has no picture, or its json is none.
+        InputError: the tar is damaged or compressed, the members of a sample do not stand together,
+            a sample has no picture, its json is none, or its txt is not in UTF-8.
     """
     import webdataset as wds
 
     if not shard.startswith(WEB):
-        for _ in headers(shard):
-            pass  # a look at the headers first: what tarfile takes for the end may be damage
+        _check_order(shard)  # and the headers: what tarfile takes for the end may be damage
     try:
         # No split by rank here: who reads which shard is the caller's to say.
         for found in wds.DataPipeline(wds.SimpleShardList([shard]), wds.tarfile_to_samples()):
@@ -117,6 +125,13 @@ def headers(shard: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
             an end is a block of zeros and nothing else after it.
     """
     try:
+        with Path(shard).open("rb") as file:
+            first = file.read(8)
+        kind = next((kind for mark, kind in _MARKS.items() if first.startswith(mark)), None)
+        if kind is not None:
+            raise InputError(f"{shard}: it is compressed ({kind}); unpack it to a plain tar")
+        if not first:
+            raise InputError(f"{shard}: the file is empty")
         with tarfile.open(shard, "r:") as tar:
             for header in tar:
                 if header.type in (tarfile.REGTYPE, tarfile.AREGTYPE):
@@ -134,6 +149,32 @@ def headers(shard: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
                 rest = file.read(1 << 20)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise InputError(f"{shard}: damaged or cut off ({error})") from error
+
+
+def member_of(name: str) -> tuple[str, str]:
+    """The sample that a file of a tar belongs to and its ending in lower case, as webdataset has
+    it; both empty where it is no part of a sample, such as ``._000012.jpg``."""
+    folder, _, file = name.rpartition("/")
+    stem, _, ending = file.partition(".")
+    if not stem or not ending:
+        return "", ""
+    return f"{folder}/{stem}" if folder else stem, ending.lower()
+
+
+def _check_order(shard: str) -> None:
+    """Raise InputError where a sample's files do not stand together: read in order, its parts would
+    be taken for several samples."""
+    seen: set[str] = set()
+    last = ""
+    for header, _ in headers(shard):
+        member, _ = member_of(header.name)
+        if member and member != last and member in seen:
+            raise InputError(
+                f"{shard}: {header.name}: the files of one sample must stand together; write the "
+                "tar in the order of names (tar --sort=name)"
+            )
+        last = member or last
+        seen.add(last)
 
 
 def parse_notes(data: bytes, where: str) -> dict[str, Any]:
@@ -162,8 +203,8 @@ def key_of(notes: Mapping[str, Any], shard: str, member: str) -> str:
     """The name of a picture: what its json says, or the places of shard and member."""
     named = notes.get("image")
     if isinstance(named, (str, int)) and not isinstance(named, bool) and str(named).strip():
-        return str(named)
-    return f"{Path(shard).stem}/{member}"
+        return checked(str(named), f"{shard}: {member}", "image")
+    return checked(f"{Path(shard).stem}/{member}", shard, member)
 
 
 def _sample(shard: str, found: Mapping[str, Any]) -> Sample:
@@ -173,7 +214,7 @@ def _sample(shard: str, found: Mapping[str, Any]) -> Sample:
     ending = picture_member(parts, where)
     notes = parse_notes(parts["json"], f"{where}.json") if "json" in parts else {}
     if "txt" in parts:
-        notes.setdefault("txt", parts["txt"].decode(errors="replace"))
+        notes.setdefault("txt", decode_text(parts["txt"], f"{where}.txt"))
     return Sample(key_of(notes, shard, member), f"{where}.{ending}", parts[ending], ending, notes)
 
 

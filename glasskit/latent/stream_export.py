@@ -216,6 +216,8 @@ def _finish(
     folder = out / PARTS
     parts = [Part(folder, unit.name, width, unit.identity, marked=unit.marked) for unit in units]
     names = ["pictures", "captions"] if captions else ["pictures"]
+    if not any(part.done for part in parts):
+        raise InputError(f"{source}: there is no picture in it")
     count = merge(parts, names, out / "vectors.safetensors", dtype)
     named = source if isinstance(source, (str, Path)) else ",".join(map(str, source))
     hashes = {"tower_hash": model.tower_hash, "model_hash": model.model_hash}

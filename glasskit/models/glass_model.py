@@ -16,6 +16,7 @@ from torch.nn import functional
 from glasskit.errors import InputError
 from glasskit.models.fast_tower import FastImageTower
 from glasskit.models.preparation import Preparation
+from glasskit.models.reading import Reading, read_with
 from glasskit.models.stream import tower_batches
 from glasskit.pictures import open_image
 
@@ -97,6 +98,11 @@ class GlassModel(nn.Module):
         """Texts to (n, L), L2-normalised float32 on the CPU."""
         features = self.text_tower(texts, batch_size, progress)
         return self.embed_text_features(features.to(self.device)).cpu()
+
+    def reading(self, texts: Sequence[str]) -> Reading:
+        """How many of these texts are longer than the text tower reads, and how many of their words
+        it does not know; ``reading(texts).note("captions")`` says it in one line."""
+        return read_with(self.tokenizer, texts, self.base)
 
     @property
     def embed_dim(self) -> int:
