@@ -131,7 +131,7 @@ def headers(shard: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
         if kind is not None:
             raise InputError(f"{shard}: it is compressed ({kind}); unpack it to a plain tar")
         if not first:
-            raise InputError(f"{shard}: the file is empty")
+            raise InputError(f"{shard}: damaged or cut off (the file is empty)")
         with tarfile.open(shard, "r:") as tar:
             for header in tar:
                 if header.type in (tarfile.REGTYPE, tarfile.AREGTYPE):

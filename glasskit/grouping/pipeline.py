@@ -72,12 +72,16 @@ def build_dataset(
     """
     _check_free(settings)
     split_records([], settings.val, settings.test, settings.seed)  # refuses bad shares at once
-    photos = read_captions(settings.source)
+    photos, notes = read_captions(settings.source)
     images = _images(settings, photos)
     vocabulary = read_vocabulary(settings.vocabulary)
 
     texts = [caption for photo in photos for caption in photo.captions]
     owners = [row for row, photo in enumerate(photos) for _ in photo.captions]
+    unread = (
+        model.reading(texts).note("captions"),
+        model.reading(vocabulary.names).note("names of the vocabulary"),
+    )
     vectors = photo_vectors(
         embed_texts(model, texts, progress).numpy(), owners, len(photos)
     )  # (n, L)
@@ -109,6 +113,7 @@ def build_dataset(
         vocabulary=vocabulary.name,
         endpoint=endpoint.model if endpoint is not None else None,
         seed=settings.seed,
+        notes=(*notes, *filter(None, unread)),
         dataset=dataset,
         groups=_groups(
             dataset,

@@ -108,15 +108,16 @@ def _hugging_face(tokenizer: Any, texts: Sequence[str], model: str) -> Reading:
     found = inner(cleaned, add_special_tokens=False, verbose=False)
     longer = sum(len(ids) > length for ids in found["input_ids"])
     words = unknown = 0
-    if inner.unk_token is not None:
+    unk, unk_id = inner.unk_token, inner.unk_token_id
+    if unk is not None:
         for number, (text, ids) in enumerate(zip(cleaned, found["input_ids"], strict=True)):
             plain = _PLAIN.findall(text) if text.isascii() else ()
-            if len(plain) == len(ids) and inner.unk_token_id not in ids:  # a token each: the most
+            if len(plain) == len(ids) and unk_id not in ids:  # a token each: the most
                 words += sum(word[0].isalnum() for word in plain)
                 continue
             for word, pieces in _words(found[number], text):
                 words += 1
-                unknown += _is_unknown(word, pieces, inner.unk_token)
+                unknown += _is_unknown(word, pieces, unk)
     return Reading(model, len(texts), length, longer, words, unknown)
 
 
