@@ -55,12 +55,18 @@ class Sample(NamedTuple):
 
 
 def is_shards(source: str | Path) -> bool:
-    """Whether a text names shards: a tar, several, a pattern of them, or a folder that has some."""
-    text = str(source)
+    """Whether a text names shards: a tar, several, a pattern of them, or a folder that has some.
+
+    A compressed tar counts, so that `shard_names` says what to do with it.
+    """
+    text = str(source).lower()
     if text.endswith((END, *COMPRESSED)):
         return True
-    folder = Path(text)
-    return folder.is_dir() and next(folder.glob(f"*{END}"), None) is not None
+    folder = Path(source)
+    if not folder.is_dir():
+        return False
+    endings = {file.suffix.lower() for file in folder.iterdir()}
+    return END in endings or (bool(_tars(folder)) and endings.isdisjoint(EXTENSIONS))
 
 
 def shard_names(source: str | Path | Sequence[str | Path]) -> list[str]:
@@ -77,12 +83,12 @@ def shard_names(source: str | Path | Sequence[str | Path]) -> list[str]:
     parts = [str(source)] if isinstance(source, (str, Path)) else [str(part) for part in source]
     names = [name for part in parts for name in _expand(part)]
     for name in names:
-        if name.endswith(COMPRESSED):
+        if name.lower().endswith(COMPRESSED):
             raise InputError(
                 f"{name}: a compressed tar, in which no picture can be found by its place; unpack "
                 "it (as gunzip does) and give the .tar"
             )
-        if not name.endswith(END):
+        if not name.lower().endswith(END):
             raise InputError(f"{name}: no {END} file; shards are tar files that are not compressed")
         if not name.startswith(WEB) and not Path(name).is_file():
             raise InputError(f"{name}: there is no such shard")
@@ -107,7 +113,8 @@ def shard_samples(shard: str) -> Iterator[Sample]:
         _check_order(shard)  # and the headers: what tarfile takes for the end may be damage
     try:
         # No split by rank here: who reads which shard is the caller's to say.
-        for found in wds.DataPipeline(wds.SimpleShardList([shard]), wds.tarfile_to_samples()):
+        members = wds.tarfile_to_samples(select_files=lambda name: bool(member_of(name)[0]))
+        for found in wds.DataPipeline(wds.SimpleShardList([shard]), members):
             yield _sample(shard, found)
     except InputError:
         raise
@@ -223,12 +230,22 @@ def _expand(part: str) -> list[str]:
 
     folder = Path(part)
     if folder.is_dir():
-        return [str(file) for file in sorted(folder.glob(f"*{END}"))]
+        return [str(file) for file in _tars(folder)]
     try:
         return [name for piece in _pieces(part) for name in braceexpand(piece.strip())]
     except UnbalancedBracesError as error:
         pattern = "shards/{00000..00009}.tar"
         raise InputError(f"{part}: braces do not match; write {pattern}") from error
+
+
+def _tars(folder: Path) -> list[Path]:
+    """The tars of a folder, those among them that cannot be read because they are compressed."""
+    ends = (END, *COMPRESSED)
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.name.lower().endswith(ends) and not file.name.startswith(".")
+    )
 
 
 def _pieces(text: str) -> list[str]:

@@ -217,6 +217,7 @@ def _finish(
     parts = [Part(folder, unit.name, width, unit.identity, marked=unit.marked) for unit in units]
     names = ["pictures", "captions"] if captions else ["pictures"]
     if not any(part.done for part in parts):
+        shutil.rmtree(folder)
         raise InputError(f"{source}: there is no picture in it")
     count = merge(parts, names, out / "vectors.safetensors", dtype)
     named = source if isinstance(source, (str, Path)) else ",".join(map(str, source))
