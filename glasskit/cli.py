@@ -14,6 +14,7 @@ from rich.table import Table
 from glasskit.cli_data import register
 from glasskit.errors import InputError
 from glasskit.flags import settings_of, with_settings
+from glasskit.notices import show_notices
 from glasskit.progress import bar
 
 app = typer.Typer(
@@ -84,7 +85,9 @@ def evaluate(
 def probe(
     model: ModelName,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="picture files")],
-    concepts: Annotated[str, typer.Option(help="names to choose among, with commas between")] = "",
+    concepts: Annotated[
+        str | None, typer.Option(help="names to choose among, with commas between")
+    ] = None,
     dataset: Annotated[
         str, typer.Option(help="whose concepts are the choice without --concepts")
     ] = "coco-concepts",
@@ -96,7 +99,9 @@ def probe(
     from glasskit.latent import Probe
     from glasskit.models import load_model
 
-    names = [name.strip() for name in concepts.split(",") if name.strip()]
+    names = [name.strip() for name in (concepts or "").split(",") if name.strip()]
+    if concepts is not None and not names:
+        raise InputError("--concepts names no concept; give names with commas between, or none")
     ask = Probe(load_model(model), load_dataset(dataset))
     found = {str(path): ask.concepts(path, names or None, k) for path in images}
     table = Table("picture", "concept", "cosine", title=f"Nearest concepts by {model}")
@@ -264,6 +269,7 @@ register(app)
 
 def main() -> None:
     """Run the command; InputError becomes one line and exit code 2."""
+    show_notices()
     try:
         app()
     except InputError as error:

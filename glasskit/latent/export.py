@@ -18,6 +18,7 @@ from glasskit.latent.embedding import embed
 from glasskit.latent.stream_export import embed_stream
 from glasskit.models.cache import replace_file
 from glasskit.models.features import embed_dataset_images
+from glasskit.models.reading import tell_unread
 from glasskit.models.store import checked_dtype
 from glasskit.pictures import EXTENSIONS, open_image
 
@@ -129,6 +130,8 @@ def _dataset(
     model: GlassModel, source: str, images: str | Path | None, progress: Progress | None
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     data = load_dataset(source, images=images)
+    tell_unread(model, [record.captions[0] for record in data.records], "captions")
+    tell_unread(model, data.labels(1), "concept names")
     seen = embed(model, data, progress)
     index = {
         "pictures": [

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from glasskit.errors import InputError
+
+if TYPE_CHECKING:
+    from glasskit.models.glass_model import GlassModel
+
+log = logging.getLogger(__name__)
 
 CONTINUED = "##"
 """Begins a word piece that goes on with a word, in WordPiece vocabularies."""
@@ -74,6 +82,28 @@ class Reading(NamedTuple):
                 f"{'it' if reads else self.model}"
             )
         return "; ".join(notes)
+
+
+def tell_unread(model: GlassModel, texts: Sequence[str], what: str) -> None:
+    """Warn, in one line, of what a model does not read of texts; ``what`` names them in the plural,
+    such as "captions"."""
+    note = model.reading(texts).note(what)
+    if note:
+        log.warning("%s", note)
+
+
+def check_query(model: GlassModel, text: str) -> None:
+    """Warn where a model reads only a part of a phrase or name.
+
+    Raises:
+        InputError: it knows not one word of it, so that its vector would mean nothing.
+    """
+    reading = model.reading([text])
+    note = reading.note(repr(text if len(text) <= 40 else f"{text[:37]}..."))
+    if reading.nothing:
+        raise InputError(note)
+    if note:
+        log.warning("%s", note)
 
 
 def read_with(tokenizer: Any, texts: Sequence[str], model: str) -> Reading:

@@ -18,6 +18,7 @@ from glasskit.losses.objectives import build_objective
 from glasskit.losses.settings import ObjectiveSettings
 from glasskit.models import GlassModel, load_model
 from glasskit.models.prompts import prompts
+from glasskit.models.reading import tell_unread
 from glasskit.training.batches import Batches
 from glasskit.training.checkpoint import checkpoints, write_atomic
 from glasskit.training.config import TrainConfig
@@ -125,6 +126,11 @@ def build_trainer(
     config = as_launched(config)
     objective = objective_of(config)
     needs = tuple(objective.needs)
+    if len(dataset.split("train").groups()) == 1:
+        raise InputError(
+            f"{dataset.name!r} has pictures to train on in one concept only; a loss between groups "
+            "needs two"
+        )
     train_part, held = split_for_training(dataset, config)
     accelerator = start_engine(config)
     if config.mode == "head" and features is None and accelerator.num_processes > 1:
@@ -142,6 +148,9 @@ def build_trainer(
         members=config.group_size,
         **ranks,
     )
+    if accelerator.is_main_process:
+        tell_unread(model, batches.captions.texts, "captions to train on")
+        tell_unread(model, dataset.labels(1), "concept names")
     encoder = build_encoder(model, config, needs)
     if not config.shard:
         encoder = encoder.to(accelerator.device)
