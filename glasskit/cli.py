@@ -14,7 +14,7 @@ from rich.table import Table
 from glasskit.cli_data import register
 from glasskit.errors import InputError
 from glasskit.flags import settings_of, with_settings
-from glasskit.notices import show_notices
+from glasskit.notices import notices
 from glasskit.progress import bar
 
 app = typer.Typer(
@@ -267,9 +267,9 @@ def serve(
 register(app)
 
 
+@notices()
 def main() -> None:
     """Run the command; InputError becomes one line and exit code 2."""
-    show_notices()
     try:
         app()
     except InputError as error:
@@ -309,11 +309,23 @@ def _evaluation_table(title: str, result: dict[str, Any]) -> Table:
                 f"caption retrieval {way.replace('_', ' ')} R@{r}",
                 result["retrieval"][f"{way}_r{r}"],
             )
+    if same := result["retrieval"]["duplicate_captions"]:
+        table.caption = (
+            f"{same} captions have the text of another picture's: image to text, either is right"
+        )
     negation = result["negation"]
     add("caption over negation", negation["caption_over_negation"], negation.get("ci95"))
     hard = result["hard_negative"]
+    asked = hard["level1"]
     for way in ("image_to_text", "text_to_image"):
-        add(f"hard negatives, 1 of {hard['k'] + 1}, {way.replace('_', ' ')}", hard[way])
+        # Where the data hold fewer wrong answers than k, the mean of what was asked.
+        of = round(1 + asked.get(f"{way}_k_mean", hard["k"]), 1)
+        add(
+            f"hard negatives, 1 of {of:g}, {way.replace('_', ' ')}",
+            hard[way],
+            asked.get(f"{way}_ci95"),
+            asked.get(f"{way}_chance"),
+        )
     return table
 
 

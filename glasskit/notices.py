@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
-def show_notices() -> None:
+@contextmanager
+def notices() -> Iterator[None]:
     """Print each warning of the library once, as a line on stderr, by the first of several
     processes."""
     handler = logging.StreamHandler()
@@ -15,7 +18,12 @@ def show_notices() -> None:
     handler.setLevel(logging.WARNING if os.environ.get("RANK", "0") == "0" else logging.ERROR)
     logger = logging.getLogger("glasskit")
     logger.addHandler(handler)
-    logger.propagate = False
+    propagate, logger.propagate = logger.propagate, False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
 
 
 class _FirstTime(logging.Filter):

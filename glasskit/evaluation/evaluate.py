@@ -82,7 +82,7 @@ class Evaluation:
         concept_rows: records of each of them (those that have a label there).
         retrieval: with the literal caption of every picture.
         variants: retrieval with more captions, "literal_captions" and "theme_captions".
-        duplicate_captions: literal captions that belong to several pictures, so must tie.
+        duplicate_captions: literal captions whose text stands under several pictures.
         negation_rows, negation, negation_blind: records with a negation, who won, who won blind.
         hard: hard-negative choice by "level1" to "level4" and "captions".
         k: wrong answers a question.
@@ -228,7 +228,7 @@ def measure_embeddings(
         n=len(dataset),
         concepts=concepts,
         concept_rows=concept_rows,
-        retrieval=retrieve(vectors.images, captions, everyone),
+        retrieval=retrieve(vectors.images, captions, everyone, _numbered(literal)),
         variants=_variants(vectors, dataset.records),
         duplicate_captions=sum(times for times in Counter(literal).values() if times > 1),
         negation_rows=negated,
@@ -252,5 +252,12 @@ def _variants(vectors: Embeddings, records: tuple[Record, ...]) -> dict[str, Ret
         if more and all(captions):
             owner = np.repeat(np.arange(len(records)), [len(of_one) for of_one in captions])
             sentences = [sentence for of_one in captions for sentence in of_one]
-            out[name] = retrieve(vectors.images, vectors.of(sentences), owner)
+            out[name] = retrieve(vectors.images, vectors.of(sentences), owner, _numbered(sentences))
     return out
+
+
+def _numbered(sentences: list[str]) -> np.ndarray | None:
+    """(m,) a number a distinct text; None where all differ."""
+    if len(set(sentences)) == len(sentences):
+        return None
+    return np.unique(sentences, return_inverse=True)[1]
