@@ -25,16 +25,22 @@ def read_json(file: Path) -> Any:
     return parse_json(data, str(file))
 
 
-def parse_json(data: bytes, where: str) -> Any:
+def parse_json(data: bytes, where: str, nan_is_null: bool = False) -> Any:
     """What JSON text in UTF-8, UTF-16 or UTF-32 holds; ``where`` stands in the error.
+
+    Args:
+        data: the text.
+        where: begins the line of an error.
+        nan_is_null: read NaN and Infinity as null; by default they are refused.
 
     Raises:
         InputError: it is no JSON, has a key twice in one object, NaN or Infinity, or is nested more
             deeply than Python can follow.
     """
     text = decode_text(data, where, "JSON")
+    constant = (lambda _: None) if nan_is_null else _refuse
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_refuse)
+        return json.loads(text, object_pairs_hook=_object, parse_constant=constant)
     except json.JSONDecodeError as error:
         raise InputError(f"{where}: not readable JSON ({_why(error)})") from error
     except (ValueError, RecursionError) as error:

@@ -84,8 +84,17 @@ def parse_record(
     return record, (concept, *higher)
 
 
-def unknown_keys(entry: Any, known: Sequence[str], where: str) -> list[str]:
+def unknown_keys(
+    entry: Any, known: Sequence[str], where: str, missing: Sequence[str] | None = None
+) -> list[str]:
     """Keys that are none of the layout's, where none of them looks like one of it.
+
+    Args:
+        entry: an object of the file.
+        known: keys of the layout.
+        where: begins the line of an error.
+        missing: refuse no more than what is nearly one of these, for objects in which other tools
+            keep what they like.
 
     Raises:
         InputError: a key is nearly one of the layout, or begins or ends as those of pictures and
@@ -97,8 +106,8 @@ def unknown_keys(entry: Any, known: Sequence[str], where: str) -> list[str]:
     where = where if image is None else f"{where}, image {image!r}"
     unknown = [key for key in entry if key not in known]
     for key in unknown:
-        near = suggestion(key, known)
-        if near or _TELLING.search(look(key)):
+        near = suggestion(key, known if missing is None else missing)
+        if near or (missing is None and _TELLING.search(look(key))):
             names = near or f"; the keys are {', '.join(known)}"
             raise InputError(f"{where}: unknown key {key!r}{names}")
     return unknown

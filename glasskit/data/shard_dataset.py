@@ -26,6 +26,7 @@ from glasskit.errors import InputError
 from glasskit.pictures import decode_image
 
 TAXONOMY = "taxonomy.json"
+KEYS = (*PICTURE_KEYS, "concept", "split")
 
 
 def read_shards(
@@ -54,7 +55,8 @@ def read_shards(
     for number, (shard, found) in enumerate(index_shards(names, progress)):
         for place in found:
             where = f"{shard}: {place.member}.json"
-            unknown += unknown_keys(place.notes, (*PICTURE_KEYS, "concept", "split"), where)
+            missing = [key for key in KEYS if key not in place.notes]
+            unknown += unknown_keys(place.notes, KEYS, where, missing)
             record, own = _record(place, shard, where)
             merge_levels(levels, own, where)
             records.append(record)

@@ -186,7 +186,7 @@ def _check_order(shard: str) -> None:
 
 def parse_notes(data: bytes, where: str) -> dict[str, Any]:
     """The object in the bytes of a json member; InputError where there is none."""
-    notes = parse_json(data, where)
+    notes = parse_json(data, where, nan_is_null=True)  # as crawlers write what they don't know
     if not isinstance(notes, dict):
         raise InputError(f"{where}: must be a JSON object, not {type(notes).__name__}")
     return notes
