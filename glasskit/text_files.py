@@ -18,6 +18,7 @@ from glasskit.errors import InputError
 
 DELIMITERS = (",", ";", "\t", "|")
 _SEP_LINE = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)  # Excel's own first line
+_AFTER_QUOTE = re.compile(r'" +(?=[,;\t|\r\n]|\Z)')  # blanks that spreadsheets pass over
 _BROKEN = re.compile("[\x00-\x08\x0e-\x1b\ud800-\udfff]")  # white space is none of these
 
 
@@ -117,6 +118,7 @@ def read_table(
         raise InputError(f"{file}: the file is empty")
     told = _SEP_LINE.match(text)
     start = text[told.end() :] if told else text
+    start = _AFTER_QUOTE.sub('"', start)
     most: list[str] = []
     for delimiter in told[1] if told else DELIMITERS:
         header = _header(start, delimiter)
@@ -140,9 +142,10 @@ def read_table(
         extra = [field for field in fields[len(header) :] if field.strip()]
         if extra or len(fields) < len(header):
             advice = " (put a text that holds one in double quotes)" if extra else ""
+            count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
             raise InputError(
-                f"{file}: line {line}: {len(fields)} fields where the header has {len(header)}, "
-                f"with {delimiter!r} between them{advice}"
+                f"{file}: line {line}: {count} where the header has {len(header)}, with "
+                f"{delimiter!r} between them{advice}"
             )
         yield line, {name: fields[header.index(name)] for name in wanted}
 

@@ -78,7 +78,7 @@ def test_a_folder_has_a_text_beside_each_picture(tmp_path: Path) -> None:
         ("a.csv", "image:caption\n1:x\n", "and has 'image:caption'"),
         ("a.csv", "image,Caption, caption\n1,x,y\n", "a.csv: the column 'caption' comes twice"),
         ("a.csv", "image,caption\n ,x\n", "a.csv: line 2: 'image' must be a text"),
-        ("a.csv", "image,caption\n1\n", "a.csv: line 2: 1 fields where the header has 2"),
+        ("a.csv", "image,caption\n1\n", "a.csv: line 2: 1 field where the header has 2"),
         (
             "a.csv",
             "image,caption\na.jpg,a dog, on a rainy day\n",
@@ -114,6 +114,7 @@ def test_a_folder_has_a_text_beside_each_picture(tmp_path: Path) -> None:
         ),
         ("a.json", "{", "a.json: not readable JSON"),
         ("a.json", "[]", "a.json: not COCO captions; there is no list 'annotations'"),
+        ("a.json", '{"anotations": []}', "no list 'annotations'; did you mean 'anotations'?"),
         ("a.json", '{"annotations": []}', "a.json: there is no caption in it"),
         ("a.json", '{"annotations": [3]}', "annotation 1: 'image_id' must be a whole number"),
         (
@@ -244,7 +245,7 @@ def test_a_table_is_read_as_spreadsheets_write_it(
 def test_a_header_is_known_whatever_its_case_and_blanks(tmp_path: Path, header: str) -> None:
     file = tmp_path / "a.csv"
     first = "0," if header.startswith(",") else ""
-    file.write_text(f'{header}\n{first}a.jpg, "a dog, wet",\n')
+    file.write_text(f'{header}\n{first}a.jpg, "a dog, wet" ,\n')
     assert read_captions(file).photos == [Photo("a.jpg", ("a dog, wet",))]
 
 
