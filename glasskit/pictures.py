@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -128,6 +128,24 @@ class BrokenPicturesError(InputError):
             first = "; ".join(error.brief for error in errors[:10])
             line = f"{len(errors)} of {total} pictures cannot be used: {first}{more}"
         super().__init__(line)
+
+
+def ask_each(rows: Sequence[int], ask: Callable[[int], T]) -> list[T]:
+    """What ``ask`` says of each picture, such as its fingerprint.
+
+    Raises:
+        BrokenPicturesError: it raised a PictureError of some, which are told together.
+    """
+    answers: list[T] = []
+    broken: dict[int, PictureError] = {}
+    for row in rows:
+        try:
+            answers.append(ask(row))
+        except PictureError as error:
+            broken[row] = error
+    if broken:
+        raise BrokenPicturesError(len(rows), broken)
+    return answers
 
 
 def printable(name: str | os.PathLike[str]) -> str:
@@ -260,8 +278,14 @@ def _loaded(file: BinaryIO, name: str, side: int, formats: Collection[str]) -> I
     except OSError as error:
         if "truncated" not in str(error):
             raise
-        return _cut_off(file, name, formats, side)
-    return picture
+        picture.tile = []  # nothing more is to come
+    else:
+        width, height = picture.size
+        last_row = picture.crop((0, height - 1, width, height))
+        # A PNG or GIF may say that it ends before all rows are told: they stay 0.
+        if picture.format not in ("PNG", "GIF") or np.asarray(last_row).any():
+            return picture
+    return _without_end(picture, file, name, formats, side)
 
 
 def _header(
@@ -423,45 +447,40 @@ def _check_end(file: BinaryIO, kind: str, name: str) -> None:
         )
 
 
-def _cut_off(file: BinaryIO, name: str, formats: Collection[str], side: int) -> Image.Image:
+def _without_end(
+    picture: ImageFile.ImageFile, file: BinaryIO, name: str, formats: Collection[str], side: int
+) -> ImageFile.ImageFile:
     """What a file without its end gives, where that is nearly all.
 
+    Args:
+        picture: as far as it was decoded, over zeros.
+
     Raises:
-        InputError: more than ``MOST_MISSING`` of the picture is missing.
+        PictureError: more than ``MOST_MISSING`` of the picture is missing.
     """
-    file.seek(0)
-    data = file.read()
-    if data[:2] == b"\xff\xd8":
-        # With an end of its own, libjpeg draws the rest in the grey of zeros.
-        ended = data.rstrip(b"\0") + b"\xff\xd9"
-        picture: Image.Image = _header(io.BytesIO(ended), name, formats, side)
-        picture.load()
-        missing = _grey_end(picture)
+    if picture.format == "JPEG":
+        file.seek(0)
+        data = file.read().rstrip(b"\0")
         if not _all_scans(data):
             raise PictureError(f"{name}: not a readable picture (cut off before its details)")
+        # With an end of its own, libjpeg draws the rest in the grey of zeros.
+        picture = _header(io.BytesIO(data + b"\xff\xd9"), name, formats, side)
+        picture.load()
+        missing = _grey_end(picture)
     else:
-        # Where two backgrounds show through, nothing was drawn.
-        drawn = [_over(io.BytesIO(data), name, formats, ground) for ground in (0, 255)]
-        picture = drawn[0]
-        missing = np.asarray(drawn[0]) != np.asarray(drawn[1])
+        # Where another background shows through, nothing was drawn.
+        other = _header(file, name, formats)
+        other.im = Image.new(other.mode, other.size, 255).im
+        with suppress(OSError):
+            other.load()
+        other.tile = []
+        missing = np.asarray(picture) != np.asarray(other)
         missing = missing.any(-1) if missing.ndim == 3 else missing
     if missing.mean() > MOST_MISSING:
         rows, height = int((~missing.any(1)).sum()), picture.size[1]
         raise PictureError(
             f"{name}: not a readable picture (cut off: {rows} of {height} rows are there)"
         )
-    return picture
-
-
-def _over(file: BinaryIO, name: str, formats: Collection[str], ground: int) -> Image.Image:
-    """As much of a cut-off picture as there is, over a background."""
-    picture = _header(file, name, formats)
-    _scale_transparency(picture)
-    background = Image.new(picture.mode, picture.size, ground)
-    picture.im = background.im
-    with suppress(OSError):
-        picture.load()
-    picture.tile = []  # nothing more is to come
     return picture
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import logging
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from glasskit.data.images import picture_name, scan_folder
 from glasskit.errors import InputError
 from glasskit.json_files import read_json
-from glasskit.pictures import EXTENSIONS
+from glasskit.pictures import printable
+
+log = logging.getLogger("glasskit")
 
 COCO_NAME = re.compile(r"(?:COCO_(?:val|train)2014_)?(\d{12})\.jpg")
 
@@ -102,20 +106,33 @@ def _csv(file: Path) -> list[Photo]:
 
 def _folder(folder: Path) -> list[Photo]:
     rows: list[tuple[str, str, str | None]] = []
-    for path in sorted(folder.rglob("*.txt")):
-        pictures = [path.with_suffix(end) for end in EXTENSIONS]
-        picture = next((p for p in pictures if p.is_file()), None)
-        if picture is None:
-            raise InputError(f"{path}: there is no picture of this name beside it")
+    scan = scan_folder(folder)
+    pictures: dict[str, list[str]] = {}
+    for name in scan.pictures:
+        pictures.setdefault(picture_name(name)[0], []).append(name)
+    for name in (name for name in scan.others if name.lower().endswith(".txt")):
+        path = folder / name
+        beside = pictures.get(picture_name(name[: -len(".txt")])[0], [])
+        if not beside:
+            raise InputError(f"{printable(path)}: there is no picture of this name beside it")
+        if len(beside) > 1:
+            which = " or ".join(printable(name) for name in beside)
+            raise InputError(
+                f"{printable(path)}: is it the caption of {which}? Rename the other, or its .txt"
+            )
         try:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
         except (UnicodeDecodeError, OSError) as error:
-            raise InputError(f"{path}: not a readable text in UTF-8 ({error})") from error
+            raise InputError(
+                f"{printable(path)}: not a readable text in UTF-8 ({error})"
+            ) from error
         captions = [line.strip() for line in lines if line.strip()]
         if not captions:
-            raise InputError(f"{path}: it holds no caption")
-        key = picture.relative_to(folder).as_posix()
+            raise InputError(f"{printable(path)}: it holds no caption")
+        key = printable(beside[0])
         rows += [(key, caption, None) for caption in captions]
+    if rest := scan.rest(used=[".txt"]):
+        log.warning("%s: %d pictures; %s", printable(folder), len(scan.pictures), rest)
     return _gather(rows, folder)
 
 
