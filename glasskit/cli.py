@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -277,6 +278,7 @@ def main() -> None:
     """Run the command; InputError becomes one line and exit code 2."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that no terminal can show
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of a picture is in our lines
     try:
         app()
     except InputError as error:

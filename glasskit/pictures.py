@@ -516,7 +516,7 @@ def _all_scans(data: bytes) -> bool:
 
 
 def _filled_webp(data: bytes, name: str) -> bytes:
-    """A WebP whose last bytes are missing, with zeros in their place."""
+    """A WebP whose last bytes are missing, with zeros in their place and more behind them."""
     size = int.from_bytes(data[4:8], "little") + 8
     if len(data) >= size:
         raise PictureError(f"{name}: not a readable picture (damaged)")
@@ -524,4 +524,11 @@ def _filled_webp(data: bytes, name: str) -> bytes:
         raise PictureError(
             f"{name}: not a readable picture (cut off after {len(data):,} of {size:,} bytes)"
         )
-    return data + bytes(size - len(data))
+    place = 12  # of the chunk that is cut off
+    while (end := place + 8 + int.from_bytes(data[place + 4 : place + 8], "little")) < len(data):
+        place = end + end % 2
+    filled = bytearray(data + bytes(size - len(data) + 4096))
+    for at in (4, place + 4):  # sizes of the file and of the chunk
+        longer = int.from_bytes(filled[at : at + 4], "little") + 4096
+        filled[at : at + 4] = longer.to_bytes(4, "little")
+    return bytes(filled)
