@@ -121,6 +121,25 @@ def test_folders_that_do_not_fit_are_named(tmp_path: Path) -> None:
         read_captions(tmp_path)
 
 
+def test_pictures_are_matched_in_any_writing(tmp_path: Path, caplog) -> None:
+    for name in ("p0.JPG", "cafe\u0301.Png", "in/p1.jpeg", "alone.gif", "._p0.JPG"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    texts = {"p0.txt": "a", "caf\u00e9.TXT": "b", "in/P1.txt": "c", "._p0.txt": "\0\5\x16\7"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "film.mp4").write_bytes(b"")
+    assert {photo.key: photo.captions for photo in read_captions(tmp_path)} == {
+        "cafe\u0301.Png": ("b",),
+        "in/p1.jpeg": ("c",),
+        "p0.JPG": ("a",),
+    }
+    assert caplog.messages == [f"{tmp_path}: 4 pictures; 1 file left out (.mp4 1), 2 hidden"]
+    (tmp_path / "p0.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"p0\.txt: is it the caption of p0\.JPG or p0\.png\?"):
+        read_captions(tmp_path)
+
+
 def test_files_that_are_not_utf8_are_named(tmp_path: Path) -> None:
     for name in ("a.csv", "a.json"):
         (tmp_path / name).write_bytes(b"image,caption\n1,\xff\xfe\n")
