@@ -65,7 +65,12 @@ def image_features(
         ask_each(rows, dataset.check)
         return (features for _, features in model.image_batches(rows, load))
 
-    keys = ask_each(range(len(names)), dataset.fingerprint)
+    every = range(len(names))
+    try:
+        keys = ask_each(every, dataset.fingerprint)
+    except BrokenPicturesError:
+        ask_each(every, dataset.check)  # tells the broken ones with those that are missing
+        raise
     kind = "images" if model.precision == "fp32" else f"images-{model.precision}"
     found = _cached(_store(model, kind, model.image_width), keys, {}, compute, progress)
     return _stacked(found, keys, model.image_width)
