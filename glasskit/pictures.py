@@ -51,6 +51,9 @@ the same vector as ever, bit for bit. Larger ones, lite0-minilm, cosine to a ful
 MOST_MISSING = 0.02
 """Share of a picture that may be missing at its end: viewers show a file without its last bytes."""
 
+MAX_PROFILE = 4_000_000
+"""Bytes of a colour profile that is followed; those of printers have two million."""
+
 DECODER = 2
 """Raised when some file gives other pixels than before: cached features are keyed by it."""
 
@@ -99,6 +102,7 @@ _TURNS = {
 }
 """What makes a picture of this EXIF orientation upright."""
 
+_NO_TEXT = re.compile("[\x00-\x1f\x7f\udc80-\udcff]")
 _text_limit = threading.Lock()
 T = TypeVar("T")
 
@@ -130,6 +134,14 @@ class BrokenPicturesError(InputError):
         super().__init__(line)
 
 
+def picture_kind(start: bytes) -> str:
+    """One of ``FORMATS`` by how a file begins, or the reason why it is none of them."""
+    for begin, kind in _STARTS.items():
+        if re.match(begin, start, re.DOTALL):
+            return kind
+    return "its content is none that is known"
+
+
 def ask_each(rows: Sequence[int], ask: Callable[[int], T]) -> list[T]:
     """What ``ask`` says of each picture, such as its fingerprint.
 
@@ -149,8 +161,8 @@ def ask_each(rows: Sequence[int], ask: Callable[[int], T]) -> list[T]:
 
 
 def printable(name: str | os.PathLike[str]) -> str:
-    """A file's name as text in UTF-8: a byte of it that is none becomes such as ``%E9``."""
-    return re.sub("[\udc80-\udcff]", lambda m: f"%{ord(m[0]) - 0xDC00:02X}", os.fspath(name))
+    """A file's name as one line of UTF-8: line ends and bytes that are none as ``%0A``, ``%E9``."""
+    return _NO_TEXT.sub(lambda found: f"%{ord(found[0]) & 0xFF:02X}", os.fspath(name))
 
 
 def open_image(path: str | Path, side: int = 0) -> Image.Image:
@@ -178,7 +190,7 @@ def decode_image(
     Raises:
         InputError: as ``open_image``, or the format is not one of ``formats``.
     """
-    return _decode(io.BytesIO(data), name, side, formats)
+    return _decode(io.BytesIO(data), printable(name), side, formats)
 
 
 def check_image(path: str | Path) -> None:
@@ -219,9 +231,9 @@ def as_rgb(picture: Image.Image, name: str = "the picture") -> Image.Image:
     turn = _orientation(picture)
     profile = picture.info.get("icc_profile")
     colours, clear = _colours(picture, name)
-    convert = _to_srgb(profile, colours.mode) if isinstance(profile, bytes) else None
-    if colours.mode == "LAB":
-        convert = _lab()
+    convert = _lab() if colours.mode == "LAB" else None
+    if isinstance(profile, bytes) and len(profile) <= MAX_PROFILE:
+        convert = convert or _to_srgb(profile, colours.mode)
     if convert is not None:
         colours = convert.apply(colours)
     elif colours.mode != "RGB":  # a conversion to what it is already would be a copy
@@ -278,6 +290,8 @@ def _loaded(file: BinaryIO, name: str, side: int, formats: Collection[str]) -> I
     except OSError as error:
         if "truncated" not in str(error):
             raise
+        if picture.format == "GIF" and "transparency" in picture.info:
+            raise  # what is missing and what is clear look alike
         picture.tile = []  # nothing more is to come
     else:
         width, height = picture.size
@@ -293,11 +307,7 @@ def _header(
 ) -> ImageFile.ImageFile:
     """The picture before a pixel is decoded; a bomb is refused here."""
     file.seek(0)
-    start = file.read(256)
-    kind = next(
-        (kind for begin, kind in _STARTS.items() if re.match(begin, start, re.DOTALL)),
-        "its content is none that is known",
-    )
+    kind = picture_kind(file.read(256))
     if kind not in formats:
         if kind in FORMATS:
             kind = f"it is {kind}; give a JPEG, PNG or WebP"
@@ -375,7 +385,7 @@ def _scale_transparency(picture: ImageFile.ImageFile) -> None:
         picture.info["transparency"] = tuple(value >> 8 for value in clear)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=16)
 def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """How colours of a profile become sRGB; None where they are, or where it is not to be used."""
     spaces = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}

@@ -61,8 +61,10 @@ def picture_name(key: str) -> tuple[str, str]:
     Case, Unicode form, blanks around names, ``./``, the slash of Windows, leading zeros and the
     beginning that COCO's files have make no difference.
     """
-    name = unicodedata.normalize("NFC", printable(key).replace("\\", "/")).casefold()
-    parts = [part.strip() for part in unicodedata.normalize("NFC", name).split("/")]
+    name = printable(key.strip()).replace("\\", "/").casefold()
+    if not name.isascii():
+        name = unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    parts = [part.strip() for part in name.split("/")]
     parts = [part for part in parts if part not in ("", ".")]
     last = parts.pop() if parts else ""
     stem, dot, ending = last.rpartition(".")
@@ -130,7 +132,7 @@ def scan_folder(folder: Path) -> FolderScan:
         except OSError:
             left_out["unreadable folder"] += 1
     files.sort(key=lambda name: name.split("/"))
-    pictures = tuple(name for name in files if picture_name(name)[1])
+    pictures = tuple(name for name in files if name.rstrip().lower().endswith(EXTENSIONS))
     known = set(pictures)
     others = tuple(name for name in files if name not in known)
     return FolderScan(pictures, others, tuple(folders), dict(sorted(left_out.items())))

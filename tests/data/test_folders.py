@@ -52,6 +52,8 @@ def picture(path: Path, colour: str = "red") -> Path:
         ("in/7", "in/007.jpg"),
         ("cat.png", "cat.png.jpg"),
         ("STRASSE", "straße.jpg"),
+        ("a%0Ab", "a\nb.jpg"),
+        ("a\nB.jpg", "a\nb.jpg"),
     ],
 )
 def test_a_name_is_found_however_it_is_written(tmp_path: Path, key: str, file: str) -> None:

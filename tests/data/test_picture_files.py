@@ -184,7 +184,22 @@ def test_names_that_lead_to_no_file(tmp_path: Path) -> None:
 
 def test_bytes_of_a_name_that_are_no_text_are_escaped() -> None:
     assert printable(b"caf\xe9.jpg".decode(errors="surrogateescape")) == "caf%E9.jpg"
-    assert printable("café.jpg") == "café.jpg"
+    assert printable("café 1.jpg") == "café 1.jpg"
+    assert printable("a\n\x1b[2J.jpg") == "a%0A%1B[2J.jpg"
+
+
+def test_a_line_stays_one_whatever_the_name(tmp_path: Path) -> None:
+    (tmp_path / "a\nb.jpg").write_bytes(b"")
+    with pytest.raises(InputError, match=r"a%0Ab\.jpg: not a readable picture") as caught:
+        open_image(tmp_path / "a\nb.jpg")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_gif_cut_off_where_clear_is_not_told_from_missing() -> None:
+    picture = NOISE.convert("P")
+    data = encoded(picture, "GIF", transparency=0)
+    with pytest.raises(InputError, match="not a readable picture"):
+        decode_image(data[: len(data) // 2])
 
 
 # --- orientation

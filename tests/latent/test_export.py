@@ -66,7 +66,7 @@ def test_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no pictures in this folder$"):
+    with pytest.raises(InputError, match=r"no pictures in this folder$"):
         embed_source(ColourModel(), tmp_path, tmp_path / "out")
     (tmp_path / "a.heic").write_text("x")
     with pytest.raises(InputError, match=r"no pictures .*; 1 file left out \(\.heic 1\)"):
