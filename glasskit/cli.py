@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -98,12 +100,13 @@ def probe(
     from glasskit.data import load_dataset
     from glasskit.latent import Probe
     from glasskit.models import load_model
+    from glasskit.pictures import printable
 
     names = [name.strip() for name in (concepts or "").split(",") if name.strip()]
     if concepts is not None and not names:
         raise InputError("--concepts names no concept; give names with commas between, or none")
     ask = Probe(load_model(model), load_dataset(dataset))
-    found = {str(path): ask.concepts(path, names or None, k) for path in images}
+    found = {printable(path): ask.concepts(path, names or None, k) for path in images}
     table = Table("picture", "concept", "cosine", title=f"Nearest concepts by {model}")
     for path, scores in found.items():
         for place, score in enumerate(scores):
@@ -136,6 +139,12 @@ def embed(
             "faster, with cosines equal to four digits: for many thousands"
         ),
     ] = "float32",
+    skip_broken: Annotated[
+        bool,
+        typer.Option(
+            "--skip-broken", help="of a folder: leave out what can't be read, list it in broken.txt"
+        ),
+    ] = False,
 ) -> None:
     """Write vectors of pictures, captions and concepts as one safetensors file with its index.
 
@@ -153,10 +162,13 @@ def embed(
             images=images,
             captions=captions,
             dtype=dtype,
+            skip_broken=skip_broken,
             progress=progress,
         )
     if written.pictures:  # the first process of several tells
         out.print(f"{written.pictures} pictures, {written.texts} texts: {out_dir}")
+    if written.left_out:
+        out.print(written.left_out, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -270,6 +282,9 @@ register(app)
 @notices()
 def main() -> None:
     """Run the command; InputError becomes one line and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that no terminal can show
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of a picture is in our lines
     try:
         app()
     except InputError as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from glasskit.data.grouped import GroupedDataset
-from glasskit.data.images import ImageSource
+from glasskit.data.images import FolderImages, ImageSource
 from glasskit.data.magic_record import (
     CONCEPT_KEYS,
     PICTURE_KEYS,
@@ -81,7 +81,8 @@ def read_magic(
             dict.fromkeys(levels, ()) | hard_negatives
         ).items()
     )
-    check_records(file, concepts, records)
+    differ = {"differ": images.differ} if isinstance(images, FolderImages) else {}
+    check_records(file, concepts, records, **differ)
     tell_unknown(file, unknown)
     return GroupedDataset(name=file.stem, concepts=concepts, records=tuple(records), images=images)
 

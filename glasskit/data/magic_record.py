@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from glasskit.data.images import coco_id
+from glasskit.data.images import picture_name
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.errors import InputError
 from glasskit.text_files import checked, look, plain_name, refuse_twins, suggestion
@@ -132,8 +132,17 @@ def merge_levels(
     levels[own[0]] = tuple(old or new for old, new in zip(known, own, strict=True))
 
 
-def check_records(file: Path | str, concepts: Sequence[Concept], records: Sequence[Record]) -> None:
-    """Rules that need the whole data set; InputError names ``file`` and the record."""
+def check_records(
+    file: Path | str,
+    concepts: Sequence[Concept],
+    records: Sequence[Record],
+    differ: Callable[[str, str], bool] = lambda key, other: False,
+) -> None:
+    """Rules that need the whole data set; InputError names ``file`` and the record.
+
+    Args:
+        differ: whether two keys that are one name (`images.picture_name`) are two pictures.
+    """
     if not records:
         raise InputError(f"{file}: there is no picture in it")
     names = {concept.name for concept in concepts}
@@ -147,17 +156,20 @@ def check_records(file: Path | str, concepts: Sequence[Concept], records: Sequen
                     f"{file}: concept {concept.name!r}: hard negative {name!r} is not a concept"
                     f"{suggestion(name, names)}"
                 )
-    seen: dict[str, Record] = {}
+    seen: dict[str, list[tuple[str, Record]]] = {}
     for record in records:
         where = f"{file}: concept {record.concept!r}, image {record.key!r}"
-        picture = coco_id(record.key) or record.key  # 7 and 000000000007 are one photograph
-        if picture in seen:
-            other = seen[picture]
-            raise InputError(
-                f"{where}: it stands also in {other.split}_images of {other.concept!r}; "
-                "a picture has one concept (name others in 'also') and one split"
-            )
-        seen[picture] = record
+        name, ending = picture_name(record.key)
+        for other_ending, other in seen.setdefault(name, []):
+            # p1 may be p1.jpg or p1.png, which are two.
+            may_be_one = ending == other_ending or not (ending and other_ending)
+            if may_be_one and not differ(record.key, other.key):
+                named = "" if other.key == record.key else f" as {other.key!r}"
+                raise InputError(
+                    f"{where}: it stands also in {other.split}_images of {other.concept!r}{named}; "
+                    "a picture has one concept (name others in 'also') and one split"
+                )
+        seen[name].append((ending, record))
         for name in record.also:
             if name not in names:
                 raise InputError(

@@ -23,7 +23,7 @@ from glasskit.data.schema import SPLITS, Concept, Record
 from glasskit.data.shard_index import Place, Progress, index_shards
 from glasskit.data.shards import key_of, shard_names
 from glasskit.errors import InputError
-from glasskit.pictures import decode_image
+from glasskit.pictures import DECODER, decode_image
 
 TAXONOMY = "taxonomy.json"
 KEYS = (*PICTURE_KEYS, "concept", "split")
@@ -68,7 +68,8 @@ def read_shards(
         for name, own in levels.items()
     )
     name = Path(names[0]).resolve().parent.name
-    check_records(str(source), concepts, records)
+    # A shard's pictures are members of a tar and not files: only equal numbers are one picture.
+    check_records(str(source), concepts, records, lambda key, other: _number(key) != _number(other))
     tell_unknown(str(source), unknown)
     images = ShardImages(names, [record.key for record in records], places)
     return GroupedDataset(name=name, concepts=concepts, records=tuple(records), images=images)
@@ -113,7 +114,7 @@ class ShardImages:
 
     def fingerprint(self, key: str) -> str:
         number, offset, size = self._spans[self._of(key)]
-        return f"{self._marks[number]}:{offset}:{size}"
+        return f"{self._marks[number]}:{offset}:{size}:{DECODER}"
 
     def _of(self, key: str) -> int:
         try:
@@ -133,6 +134,10 @@ class ShardImages:
         if len(data) < size:
             raise InputError(f"{shard}: it is shorter than when it was indexed; load it anew")
         return data
+
+
+def _number(key: str) -> int | str:
+    return int(key) if key.isascii() and key.isdigit() and len(key) <= 12 else key
 
 
 def _record(place: Place, shard: str, where: str) -> tuple[Record, tuple[str | None, ...]]:

@@ -40,6 +40,7 @@ from glasskit.grouping.vocabulary import read_vocabulary
 from glasskit.models.features import embed_texts
 from glasskit.models.glass_model import GlassModel, Progress
 from glasskit.models.prompts import concept_vectors
+from glasskit.pictures import ask_each
 
 
 class Built(NamedTuple):
@@ -142,15 +143,14 @@ def _check_free(settings: BuildSettings) -> None:
 
 
 def _images(settings: BuildSettings, photos: Sequence[Photo]) -> ImageSource:
-    """The pictures; where their folder is known, every photograph must be in it."""
+    """The pictures; where their folder is known, every photograph must be in it and readable."""
     folder = settings.images
     if folder is None and settings.source.is_dir():
         folder = settings.source
     if folder is None:
         return MissingImages("give the folder of the pictures with --images")
     images = FolderImages(folder)
-    for photo in photos:
-        images.path(photo.key)
+    ask_each(range(len(photos)), lambda row: images.check(photos[row].key))
     return images
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from glasskit.data.images import picture_name, scan_folder
 from glasskit.data.magic_record import text_of
 from glasskit.errors import InputError
 from glasskit.json_files import read_json
-from glasskit.pictures import EXTENSIONS
+from glasskit.pictures import printable
 from glasskit.text_files import checked, lines_of, plain_name, read_table, read_text, suggestion
 
 COCO_NAME = re.compile(r"(?:COCO_(?:val|train)2014_)?(\d{12})\.jpg")
@@ -135,50 +136,47 @@ def _table(file: Path) -> Captions:
 
 def _folder(folder: Path) -> Captions:
     rows: list[tuple[str, str, str | None]] = []
-    texts: list[Path] = []
-    pictures: dict[tuple[Path, str], list[Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        if any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts):
-            continue
-        if path.suffix.lower() == ".txt" and path.is_file():
-            texts.append(path)
-        elif path.suffix.lower() in EXTENSIONS and path.is_file():
-            pictures.setdefault(_beside(path), []).append(path)
+    scan = scan_folder(folder)
+    pictures: dict[str, list[str]] = {}
+    for name in scan.pictures:
+        pictures.setdefault(picture_name(name)[0], []).append(name)
     alone, empty, captioned = [], [], set()
-    for path in texts:
-        name = checked(path.relative_to(folder).as_posix(), str(folder), "file name")
-        found = pictures.get(_beside(path), [])
-        exact = [picture for picture in found if picture.stem == path.stem] or found
-        if len(exact) > 1:
-            both = " and ".join(picture.name for picture in exact[:2])
-            raise InputError(f"{path}: two pictures have this name, {both}; keep one")
-        if not exact:
-            alone.append(name)
+    for name in (name for name in scan.others if name.lower().endswith(".txt")):
+        path = folder / name
+        beside = pictures.get(picture_name(name[: -len(".txt")])[0], [])
+        if not beside:
+            alone.append(printable(name))
             continue
-        captions = [checked(c.strip(), str(path), "caption") for c in lines_of(read_text(path))]
+        if len(beside) > 1:
+            which = " or ".join(printable(name) for name in beside)
+            raise InputError(
+                f"{printable(path)}: is it the caption of {which}? Rename the other, or its .txt"
+            )
+        where = printable(path)
+        captions = [checked(c.strip(), where, "caption") for c in lines_of(read_text(path))]
         if not any(captions):
-            empty.append(name)
+            empty.append(printable(name))
             continue
-        captioned.add(exact[0])
-        key = checked(exact[0].relative_to(folder).as_posix(), str(folder), "file name")
-        rows += [(key, caption, None) for caption in captions if caption]
-    without = [p.name for found in pictures.values() for p in found if p not in captioned]
+        captioned.add(beside[0])
+        rows += [(printable(beside[0]), caption, None) for caption in captions if caption]
     notes = _counted(
-        ("pictures left out, which have no caption", without),
+        (
+            "pictures left out, which have no caption",
+            [n for n in scan.pictures if n not in captioned],
+        ),
         (".txt files left out, beside which there is no picture of their name", alone),
         (".txt files left out, which hold no caption", empty),
     )
+    if rest := scan.rest(used=[".txt"]):
+        notes += (rest,)
     return Captions(_gather(rows, folder), notes)
-
-
-def _beside(path: Path) -> tuple[Path, str]:
-    """Equal for a picture and its text: the folder, and the name whatever its case."""
-    return path.parent, plain_name(path.stem).casefold()
 
 
 def _counted(*kinds: tuple[str, Sequence[str]]) -> tuple[str, ...]:
     """A line for each kind of which there are any."""
-    return tuple(f"{kind}: {len(found):,}, first {found[0]}" for kind, found in kinds if found)
+    return tuple(
+        f"{kind}: {len(found):,}, first {printable(found[0])}" for kind, found in kinds if found
+    )
 
 
 def _gather(rows: Iterable[tuple[str, str, str | None]], source: Path) -> list[Photo]:

@@ -18,7 +18,7 @@ from glasskit.models.fast_tower import FastImageTower
 from glasskit.models.preparation import Preparation
 from glasskit.models.reading import Reading, read_with
 from glasskit.models.stream import tower_batches
-from glasskit.pictures import open_image
+from glasskit.pictures import as_rgb, open_image
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) while long work runs."""
@@ -176,9 +176,9 @@ class GlassModel(nn.Module):
         return max(size) if isinstance(size, Sequence) else size
 
     def load_picture(self, picture: Picture) -> Image.Image:
-        """A picture as RGB; a large JPEG file comes smaller, as the tower needs it."""
+        """A picture as `pictures.as_rgb` makes it; a large JPEG file comes smaller."""
         if isinstance(picture, Image.Image):
-            return picture.convert("RGB")
+            return as_rgb(picture)
         return open_image(picture, self.image_side)
 
     def pixels(self, images: Sequence[Picture]) -> Tensor:

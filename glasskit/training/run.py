@@ -19,6 +19,7 @@ from glasskit.losses.settings import ObjectiveSettings
 from glasskit.models import GlassModel, load_model
 from glasskit.models.prompts import prompts
 from glasskit.models.reading import tell_unread
+from glasskit.pictures import ask_each
 from glasskit.training.batches import Batches
 from glasskit.training.checkpoint import checkpoints, write_atomic
 from glasskit.training.config import TrainConfig
@@ -133,7 +134,10 @@ def build_trainer(
         )
     train_part, held = split_for_training(dataset, config)
     accelerator = start_engine(config)
-    if config.mode == "head" and features is None and accelerator.num_processes > 1:
+    if config.mode != "head":
+        needed = [row for row, record in enumerate(dataset.records) if record.split != "test"]
+        ask_each(needed, dataset.check)
+    elif features is None:  # all pictures at once, so that those that are broken are told together
         share = accelerator.process_index, accelerator.num_processes
         embed_share(model.to(accelerator.device), dataset, *share, progress)
         accelerator.wait_for_everyone()

@@ -172,7 +172,7 @@ def test_folders_that_do_not_fit_are_named(tmp_path: Path) -> None:
         read_captions(tmp_path)
     (tmp_path / "a.txt").write_text("a caption")
     Image.new("RGB", (4, 4)).save(tmp_path / "a.jpg")
-    with pytest.raises(InputError, match=r"a\.txt: two pictures have this name, a\.jpg and a\.png"):
+    with pytest.raises(InputError, match=r"a\.txt: is it the caption of a\.jpg or a\.png\?"):
         read_captions(tmp_path)
 
 
@@ -190,6 +190,7 @@ def test_a_folder_as_cameras_and_macs_write_it(tmp_path: Path) -> None:
     assert notes == (
         "pictures left out, which have no caption: 2, first no.webp",
         ".txt files left out, beside which there is no picture of their name: 1, first README.txt",
+        "3 hidden",
     )
 
 
@@ -258,6 +259,29 @@ def test_captions_over_several_lines_and_empty_ones_are_told(tmp_path: Path) -> 
         "rows left out, which have no caption: 1, first line 4",
         "captions over several lines, where a double quote may be missing: 1, first line 2",
     )
+
+
+def test_pictures_are_matched_in_any_writing(tmp_path: Path) -> None:
+    for name in ("p0.JPG", "cafe\u0301.Png", "in/p1.jpeg", "alone.gif", "._p0.JPG"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    texts = {"p0.txt": "a", "caf\u00e9.TXT": "b", "in/P1.txt": "c", "._p0.txt": "\0\5\x16\7"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / "film.mp4").write_bytes(b"")
+    photos, notes = read_captions(tmp_path)
+    assert {photo.key: photo.captions for photo in photos} == {
+        "cafe\u0301.Png": ("b",),
+        "in/p1.jpeg": ("c",),
+        "p0.JPG": ("a",),
+    }
+    assert notes == (
+        "pictures left out, which have no caption: 1, first alone.gif",
+        "1 file left out (.mp4 1), 2 hidden",
+    )
+    (tmp_path / "p0.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"p0\.txt: is it the caption of p0\.JPG or p0\.png\?"):
+        read_captions(tmp_path)
 
 
 def test_files_that_are_not_utf8_are_named(tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from glasskit.data.images import FolderImages
 from glasskit.errors import InputError
 from glasskit.models import load_model
 from glasskit.models.reading import Reading
@@ -188,3 +190,22 @@ def test_heads_trained_on_tuned_towers_keep_them(tmp_path: Path) -> None:
     weight = kept.clip.visual.conv1.weight
     assert torch.equal(weight, model.clip.visual.conv1.weight)
     assert not torch.equal(weight, tiny_open_clip().clip.visual.conv1.weight)
+
+
+@pytest.mark.parametrize("mode", ["head", "full"])
+def test_pictures_that_are_missing_are_told_together_before_a_step(tmp_path, monkeypatch, mode):
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+    data = toy_dataset()
+    (tmp_path / "images").mkdir()
+    for number, record in enumerate(data.records):
+        data.image(number).save(tmp_path / "images" / f"{record.key}.png")
+    gone = [next(r.key for r in data.records if r.split == split) for split in ("train", "val")]
+    (tmp_path / "images" / f"{gone[0]}.png").unlink()
+    (tmp_path / "images" / f"{gone[1]}.png").write_bytes(b"<html>")
+    data = replace(data, images=FolderImages(tmp_path / "images"))
+    with pytest.raises(InputError) as caught:
+        train(toy_config(tmp_path / "run", mode=mode), dataset=data, model=toy_model())
+    assert str(caught.value).startswith("2 of ")
+    assert f"record {gone[0]!r}" in str(caught.value)
+    assert "HTML page" in str(caught.value)
+    assert not (tmp_path / "run" / "log.jsonl").exists()
