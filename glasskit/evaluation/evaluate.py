@@ -28,7 +28,7 @@ from glasskit.evaluation.hard_questions import (
 )
 from glasskit.evaluation.intervals import DRAWS, Resampling
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
-from glasskit.evaluation.retrieval import Retrieval, retrieve
+from glasskit.evaluation.retrieval import Retrieval, retrieve, same_texts
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -228,7 +228,7 @@ def measure_embeddings(
         n=len(dataset),
         concepts=concepts,
         concept_rows=concept_rows,
-        retrieval=retrieve(vectors.images, captions, everyone, _numbered(literal)),
+        retrieval=retrieve(vectors.images, captions, everyone, same_texts(literal)),
         variants=_variants(vectors, dataset.records),
         duplicate_captions=sum(times for times in Counter(literal).values() if times > 1),
         negation_rows=negated,
@@ -252,12 +252,7 @@ def _variants(vectors: Embeddings, records: tuple[Record, ...]) -> dict[str, Ret
         if more and all(captions):
             owner = np.repeat(np.arange(len(records)), [len(of_one) for of_one in captions])
             sentences = [sentence for of_one in captions for sentence in of_one]
-            out[name] = retrieve(vectors.images, vectors.of(sentences), owner, _numbered(sentences))
+            out[name] = retrieve(
+                vectors.images, vectors.of(sentences), owner, same_texts(sentences)
+            )
     return out
-
-
-def _numbered(sentences: list[str]) -> np.ndarray | None:
-    """(m,) a number a distinct text; None where all differ."""
-    if len(set(sentences)) == len(sentences):
-        return None
-    return np.unique(sentences, return_inverse=True)[1]

@@ -7,6 +7,7 @@ can no longer matter for R@10.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +110,13 @@ def retrieve(
         text_to_image=1 + _ahead(texts, images, own, rows, owner),
         owner=owner,
     )
+
+
+def same_texts(sentences: Sequence[str]) -> np.ndarray | None:
+    """(m,) a number a distinct text, as ``retrieve`` takes them; None where all differ."""
+    if len(set(sentences)) == len(sentences):
+        return None
+    return np.unique(sentences, return_inverse=True)[1]
 
 
 def _ahead(
