@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +18,7 @@ from rich.table import Table
 from glasskit.cli_data import register
 from glasskit.errors import InputError, first_process
 from glasskit.flags import settings_of, with_settings
+from glasskit.notices import notices
 from glasskit.progress import bar
 
 app = typer.Typer(
@@ -110,7 +113,9 @@ def evaluate(
 def probe(
     model: ModelName,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="picture files")],
-    concepts: Annotated[str, typer.Option(help="names to choose among, with commas between")] = "",
+    concepts: Annotated[
+        str | None, typer.Option(help="names to choose among, with commas between")
+    ] = None,
     dataset: Annotated[
         str, typer.Option(help="whose concepts are the choice without --concepts")
     ] = "coco-concepts",
@@ -121,10 +126,13 @@ def probe(
     from glasskit.data import load_dataset
     from glasskit.latent import Probe
     from glasskit.models import load_model
+    from glasskit.pictures import printable
 
-    names = [name.strip() for name in concepts.split(",") if name.strip()]
+    names = [name.strip() for name in (concepts or "").split(",") if name.strip()]
+    if concepts is not None and not names:
+        raise InputError("--concepts names no concept; give names with commas between, or none")
     ask = Probe(load_model(model), load_dataset(dataset))
-    found = {str(path): ask.concepts(path, names or None, k) for path in images}
+    found = {printable(path): ask.concepts(path, names or None, k) for path in images}
     table = Table("picture", "concept", "cosine", title=f"Nearest concepts by {model}")
     for path, scores in found.items():
         for place, score in enumerate(scores):
@@ -157,6 +165,12 @@ def embed(
             "faster, with cosines equal to four digits: for many thousands"
         ),
     ] = "float32",
+    skip_broken: Annotated[
+        bool,
+        typer.Option(
+            "--skip-broken", help="of a folder: leave out what can't be read, list it in broken.txt"
+        ),
+    ] = False,
 ) -> None:
     """Write vectors of pictures, captions and concepts as one safetensors file with its index.
 
@@ -174,10 +188,13 @@ def embed(
             images=images,
             captions=captions,
             dtype=dtype,
+            skip_broken=skip_broken,
             progress=progress,
         )
     if written.pictures:  # the first process of several tells
         out.print(f"{written.pictures} pictures, {written.texts} texts: {out_dir}")
+    if written.left_out:
+        out.print(written.left_out, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -288,8 +305,12 @@ def serve(
 register(app)
 
 
+@notices()
 def main() -> None:
     """Run the command; InputError becomes one line and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that no terminal can show
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of a picture is in our lines
     try:
         app()
     except InputError as error:
@@ -339,14 +360,22 @@ def _evaluation_table(title: str, result: dict[str, Any]) -> Table:
                 result["retrieval"][f"{way}_r{r}"],
                 result["retrieval"][f"{way}_r{r}_ci95"],
             )
+    if same := result["retrieval"]["duplicate_captions"]:
+        table.caption = (
+            f"{same} captions have the text of another picture's: image to text, either is right"
+        )
     negation = result["negation"]
     add("caption over negation", negation["caption_over_negation"], negation.get("ci95"))
     hard = result["hard_negative"]
+    asked = hard["level1"]
     for way in ("image_to_text", "text_to_image"):
+        # Where the data hold fewer wrong answers than k, the mean of what was asked.
+        of = round(1 + asked.get(f"{way}_k_mean", hard["k"]), 1)
         add(
-            f"hard negatives, 1 of {hard['k'] + 1}, {way.replace('_', ' ')}",
+            f"hard negatives, 1 of {of:g}, {way.replace('_', ' ')}",
             hard[way],
-            hard["level1"].get(f"{way}_ci95"),
+            asked.get(f"{way}_ci95"),
+            asked.get(f"{way}_chance"),
         )
     return table
 

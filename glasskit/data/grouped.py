@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from glasskit.data.images import FileSource, ImageSource
+from glasskit.data.images import FileSource, FolderImages, ImageSource
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.errors import InputError
 
@@ -52,6 +52,11 @@ class GroupedDataset:
         if side and isinstance(self.images, FileSource):
             return self.images.open(key, side)
         return self.images.open(key)
+
+    def check(self, index: int) -> None:
+        """Look whether a record's picture is there and readable; raises PictureError where not."""
+        if isinstance(self.images, FolderImages):
+            self.images.check(self.records[index].key)
 
     def key(self, index: int) -> str:
         """The key of a record."""

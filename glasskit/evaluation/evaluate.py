@@ -27,7 +27,7 @@ from glasskit.evaluation.hard_questions import (
     level_questions,
 )
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
-from glasskit.evaluation.retrieval import Retrieval, retrieve
+from glasskit.evaluation.retrieval import Retrieval, retrieve, same_texts
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -81,7 +81,7 @@ class Evaluation:
         concept_rows: records of each of them (those that have a label there).
         retrieval: with the literal caption of every picture.
         variants: retrieval with more captions, "literal_captions" and "theme_captions".
-        duplicate_captions: literal captions that belong to several pictures, so must tie.
+        duplicate_captions: literal captions whose text stands under several pictures.
         negation_rows, negation, negation_blind: records with a negation, who won, who won blind.
         hard: hard-negative choice by "level1" to "level4" and "captions".
         k: wrong answers a question.
@@ -235,7 +235,7 @@ def measure_embeddings(
         n=len(dataset),
         concepts=concepts,
         concept_rows=concept_rows,
-        retrieval=retrieve(vectors.images, captions, everyone),
+        retrieval=retrieve(vectors.images, captions, everyone, same_texts(literal)),
         variants=_variants(vectors, dataset.records),
         duplicate_captions=sum(times for times in Counter(literal).values() if times > 1),
         negation_rows=negated,
@@ -260,5 +260,7 @@ def _variants(vectors: Embeddings, records: tuple[Record, ...]) -> dict[str, Ret
         if more and all(captions):
             owner = np.repeat(np.arange(len(records)), [len(of_one) for of_one in captions])
             sentences = [sentence for of_one in captions for sentence in of_one]
-            out[name] = retrieve(vectors.images, vectors.of(sentences), owner)
+            out[name] = retrieve(
+                vectors.images, vectors.of(sentences), owner, same_texts(sentences)
+            )
     return out

@@ -10,7 +10,6 @@ the pick is the best-scoring text whose radius is within the threshold.
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 from itertools import combinations
@@ -23,6 +22,7 @@ from glasskit.errors import InputError
 from glasskit.evaluation.intervals import interval, paired_difference
 from glasskit.evaluation.pictures import Progress, embed_pictures
 from glasskit.evaluation.vectors import TIE, products, unit_rows
+from glasskit.text_files import read_table
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -87,19 +87,12 @@ def read_hierarcaps(path: str | Path) -> list[Chain]:
     if not path.is_file():
         raise InputError(f"{path}: there is no such csv file")
     chains = []
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        missing = {"captions", "image_url"} - set(rows.fieldnames or ())
-        if missing:
-            raise InputError(f"{path}: no column {' and no column '.join(sorted(missing))}")
-        for number, row in enumerate(rows, start=2):
-            texts = tuple(text.strip() for text in (row["captions"] or "").split("=>"))
-            found = re.search(r"(\d+)\.\w+$", row["image_url"] or "")
-            if len(texts) != DEPTH or not all(texts) or found is None:
-                raise InputError(
-                    f"{path}: line {number} is no chain of {DEPTH} texts with a picture"
-                )
-            chains.append(Chain(str(int(found[1])), texts))
+    for line, row in read_table(path, ("captions", "image_url")):
+        texts = tuple(text.strip() for text in row["captions"].split("=>"))
+        found = re.search(r"(\d+)\.\w+$", row["image_url"].strip())
+        if len(texts) != DEPTH or not all(texts) or found is None:
+            raise InputError(f"{path}: line {line} is no chain of {DEPTH} texts with a picture")
+        chains.append(Chain(str(int(found[1])), texts))
     if not chains:
         raise InputError(f"{path}: no chains in it")
     return chains

@@ -201,9 +201,11 @@ def _footer(report: Report) -> str:
         notes.append(f"Pictures: {report.credits}")
     first = report.evaluations[report.table.names[0]]
     part = first["concepts"]["level1"]
+    asked = first["hard_negative"]["level1"].get("image_to_text_k_mean")
     notes.append(
         f"Guessing gives {percent(part['chance'])}% concept top-1, the best constant answer "
-        f"{percent(part['best_constant'])}%. Hard negatives: K = {first['hard_negative']['k']}."
+        f"{percent(part['best_constant'])}%."
+        + (f" Hard negatives: 1 of {round(1 + asked, 1):g}." if asked else "")
     )
     blind = first["negation"]["blind"]
     if blind is not None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasskit.data.magic_record import text_of
 from glasskit.errors import InputError
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
 from glasskit.evaluation.pictures import Progress, coco_key, embed_pictures
@@ -58,11 +59,8 @@ def read_sugarcrepe(folder: str | Path) -> list[Item]:
         if not isinstance(rows, (dict, list)):
             raise InputError(f"{path}: the top of the file must be an object or a list of items")
         for number, row in enumerate(rows.values() if isinstance(rows, dict) else rows):
-            if not isinstance(row, dict) or any(
-                not isinstance(row.get(field), str) for field in _FIELDS
-            ):
-                raise InputError(f"{path}: item {number} needs the texts {', '.join(_FIELDS)}")
-            items.append(Item(kind, *(row[field].strip() for field in _FIELDS)))
+            where = f"{path}: item {number}"
+            items.append(Item(kind, *(text_of(row, field, where).strip() for field in _FIELDS)))
     if not items:
         raise InputError(f"{folder}: none of {', '.join(f'{kind}.json' for kind in TYPES)} is here")
     return items

@@ -20,6 +20,8 @@ from glasskit.losses.objectives import build_objective
 from glasskit.losses.settings import ObjectiveSettings
 from glasskit.models import GlassModel, load_model
 from glasskit.models.prompts import prompts
+from glasskit.models.reading import tell_unread
+from glasskit.pictures import ask_each
 from glasskit.training.batches import Batches
 from glasskit.training.checkpoint import checkpoints, remove_scratch, write_atomic
 from glasskit.training.config import TrainConfig
@@ -154,6 +156,11 @@ def build_trainer(
     with agreed(accelerator):
         objective = objective_of(config)
         needs = tuple(objective.needs)
+        if len(dataset.split("train").groups()) == 1:
+            raise InputError(
+                f"{dataset.name!r} has pictures to train on in one concept only; a loss between "
+                "groups needs two"
+            )
         train_part, held = split_for_training(dataset, config)
         sizes = [len(members) for members in train_part.groups().values()]
         given, world = config, accelerator.num_processes
@@ -181,7 +188,14 @@ def build_trainer(
         data = records_key(dataset)
     settings = {name: value for name, value in config.as_dict().items() if name not in PLACES}
     same_everywhere(accelerator, **settings, **data)
-    if config.mode == "head" and features is None and accelerator.num_processes > 1:
+    if accelerator.is_main_process:
+        tell_unread(model, batches.captions.texts, "captions to train on")
+        tell_unread(model, dataset.labels(1), "concept names")
+    if config.mode != "head":
+        with agreed(accelerator):
+            needed = [row for row, record in enumerate(dataset.records) if record.split != "test"]
+            ask_each(needed, dataset.check)
+    elif features is None:  # all pictures at once, so that those that are broken are told together
         with agreed(accelerator):
             share = accelerator.process_index, accelerator.num_processes
             embed_share(model.to(accelerator.device), dataset, *share, progress)

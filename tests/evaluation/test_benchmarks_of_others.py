@@ -54,7 +54,7 @@ def test_items_and_chains_of_one_picture_are_one_cluster() -> None:
     [
         ("{", "not readable JSON"),
         ("7", "must be an object or a list"),
-        ('[{"caption": 1}]', "item 0 needs the texts"),
+        ('[{"caption": 1}]', "item 0: 'filename' must be a text"),
         ("[]", "none of"),
     ],
 )
@@ -132,7 +132,7 @@ def test_hierarcaps_constant_model_scores_zero() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,captions\n", "no column image_url"),
+        ("id,captions\n", "the column 'image_url' is missing"),
         ("captions,image_url\na => b,http://x/1.jpg\n", "line 2 is no chain of 4"),
         ("captions,image_url\n", "no chains"),
     ],

@@ -30,7 +30,7 @@ from glasskit.data import GroupedDataset, load_dataset
 from glasskit.evaluation.concepts import recognise
 from glasskit.evaluation.embeddings import embed
 from glasskit.evaluation.negation import caption_wins
-from glasskit.evaluation.retrieval import retrieve
+from glasskit.evaluation.retrieval import retrieve, same_texts
 from glasskit.models import GlassModel, load_model
 from glasskit.study import MEASURES, Outcome, cross_validation, joined
 from glasskit.training import TrainConfig, train
@@ -134,8 +134,9 @@ def measured(model: GlassModel, test: GroupedDataset) -> dict[str, np.ndarray]:
     concepts = recognise(
         vectors.images, vectors.labels[1], test.labels(1), test.targets(1), test.acceptable(1)
     )
-    captions = vectors.of([record.literal[0] for record in test.records])
-    retrieval = retrieve(vectors.images, captions, np.arange(len(test)))
+    literal = [record.literal[0] for record in test.records]
+    captions = vectors.of(literal)
+    retrieval = retrieve(vectors.images, captions, np.arange(len(test)), same_texts(literal))
     negations = vectors.of([record.negation or "" for record in test.records])
     columns = (
         concepts.correct,

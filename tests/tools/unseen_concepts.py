@@ -25,7 +25,7 @@ from glasskit.data import load_dataset
 from glasskit.evaluation.concepts import recognise
 from glasskit.evaluation.embeddings import embed
 from glasskit.evaluation.intervals import holm, interval, paired_difference
-from glasskit.evaluation.retrieval import retrieve
+from glasskit.evaluation.retrieval import retrieve, same_texts
 from glasskit.evaluation.unseen import Fold, unseen_folds
 from glasskit.models import GlassModel, load_model
 from glasskit.study import RECIPES
@@ -51,8 +51,9 @@ def measured(model: GlassModel, fold: Fold) -> dict[str, np.ndarray]:
         np.array([place[target] for target in targets]),
         acceptable[:, own],
     )
-    captions = vectors.of([record.literal[0] for record in test.records])
-    found = retrieve(vectors.images, captions, np.arange(len(test)))
+    literal = [record.literal[0] for record in test.records]
+    captions = vectors.of(literal)
+    found = retrieve(vectors.images, captions, np.arange(len(test)), same_texts(literal))
     columns = (among_all.accepted, among_own.accepted, found.hits("image_to_text", 10))
     names = (ALL, OWN, CAPTION)
     return {name: np.asarray(c, float) for name, c in zip(names, columns, strict=True)}
