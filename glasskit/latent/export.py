@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,19 +14,16 @@ from glasskit.data.hub import is_hub
 from glasskit.data.shards import is_shards
 from glasskit.errors import InputError
 from glasskit.latent.embedding import embed
-from glasskit.latent.stream_export import embed_stream
-from glasskit.models.cache import replace_file
+from glasskit.latent.stream_export import VECTORS, embed_stream, made_by, with_id, write_index
 from glasskit.models.features import embed_dataset_images
 from glasskit.models.store import checked_dtype
 from glasskit.pictures import EXTENSIONS, open_image
+from glasskit.places import atomic_write, check_folder
 
 if TYPE_CHECKING:
     import numpy as np
 
     from glasskit.models import GlassModel
-
-VECTORS = "vectors.safetensors"
-INDEX = "index.json"
 
 Progress = Callable[[int, int], None]
 
@@ -72,9 +68,11 @@ def embed_source(
         progress: called with (done, total) pictures.
 
     Raises:
-        InputError: another dtype, no such source, a folder without pictures, or a broken picture.
+        InputError: another dtype, no such source, a folder without pictures, a broken picture, or
+            ``out`` can't be written.
     """
     checked_dtype(dtype)
+    out = check_folder(out)
     if is_shards(source) or is_hub(source):
         count = embed_stream(model, source, out, captions=captions, dtype=dtype, progress=progress)
         return Written(count, count if captions else 0)
@@ -83,22 +81,12 @@ def embed_source(
         tensors, index = _folder(model, folder, progress)
     else:
         tensors, index = _dataset(model, str(source), images, progress)
-    out = Path(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be made a directory ({error.strerror})") from error
-    hashes = {"tower_hash": model.tower_hash, "model_hash": model.model_hash}
-    index = {"model": model.name, **hashes, "source": str(source), **index}
-    scratch = out / f".{VECTORS}.part"
-    save_file({name: rows.astype(dtype) for name, rows in tensors.items()}, scratch)
-    replace_file(scratch, out / VECTORS)
-    scratch = out / f".{INDEX}.part"
-    # A picture a line, which is how `library` finds one among millions.
-    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in index.pop("pictures"))
-    head = json.dumps(index, ensure_ascii=False)[:-1]
-    scratch.write_text(f'{head}, "pictures": [\n{lines}\n]}}\n', encoding="utf-8")
-    replace_file(scratch, out / INDEX)
+    names = index.pop("pictures")
+    head = with_id({**made_by(model), "source": str(source), **index}, names)
+    typed = {name: rows.astype(dtype) for name, rows in tensors.items()}
+    with atomic_write(out / VECTORS) as scratch:
+        save_file(typed, scratch, metadata={"id": head["id"]})
+    write_index(out, head, names)
     texts = sum(len(rows) for name, rows in tensors.items() if name != "pictures")
     return Written(len(tensors["pictures"]), texts)
 

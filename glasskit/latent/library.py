@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit.latent.export import INDEX, VECTORS
 from glasskit.latent.mapped import nearest_mapped
 from glasskit.latent.probe import checked_text
+from glasskit.latent.stream_export import INDEX, VECTORS
 from glasskit.pictures import EXTENSIONS, open_image
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Library:
         model: name of the model that made them.
 
     Raises:
-        InputError: the folder holds no vectors, or index and vectors are of different length.
+        InputError: the folder holds no vectors, or index and vectors do not belong together.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -58,6 +58,12 @@ class Library:
         self.vectors = mapped_tensor(self.folder / VECTORS, "pictures")
         self._index = _Index(self.folder / INDEX)
         self.model: str = self._index.head["model"]
+        of = _header(self.folder / VECTORS)[0].get("__metadata__", {}).get("id")
+        if of != self._index.head.get("id"):
+            raise InputError(
+                f"{folder}: {VECTORS} and {INDEX} are of two calls of embed, the last of which "
+                "was interrupted; embed again"
+            )
         if len(self._index) != len(self.vectors):
             raise InputError(
                 f"{folder}: {len(self.vectors)} vectors and {len(self._index)} names; embed again"
@@ -73,7 +79,7 @@ class Library:
         if any(head.get(name, value) != value for name, value in kept.items()):
             raise InputError(
                 f"{self.folder}: made by {self.model!r} as it was then, not by {model.name!r} as "
-                "it is now; embed again"
+                "it is now; name the model that made them with --model, or embed again"
             )
 
     def nearest(self, query: np.ndarray, k: int = 12) -> list[Found]:
@@ -90,16 +96,29 @@ class Library:
         ]
 
 
-def query_vector(model: GlassModel, query: str) -> np.ndarray:
-    """(L,) vector of a phrase, or of a picture where the text is the name of one.
+def query_vector(model: GlassModel, query: str | Path) -> np.ndarray:
+    """(L,) vector of a phrase, or of a picture.
+
+    Args:
+        model: that made the vectors which are searched.
+        query: a phrase; or a picture file: any ``Path``, and a text of one word that ends as
+            pictures do or that is both a file's name and ends so.
 
     Raises:
         InputError: the phrase is empty or too long, or the picture is missing or broken.
     """
-    path = Path(query)
-    if path.suffix.lower() in EXTENSIONS or path.is_file():
-        return np.asarray(model.encode_images([open_image(path)]))[0]
+    if isinstance(query, Path) or _names_picture(query):
+        return np.asarray(model.encode_images([open_image(query)]))[0]
     return np.asarray(model.encode_texts([checked_text(query)]))[0]
+
+
+def _names_picture(query: str) -> bool:
+    if not query.lower().endswith(EXTENSIONS):
+        return False
+    try:
+        return Path(query).is_file() or " " not in query
+    except OSError:  # longer than a name can be
+        return False
 
 
 def mapped_tensor(file: Path, name: str) -> np.ndarray:
@@ -109,12 +128,9 @@ def mapped_tensor(file: Path, name: str) -> np.ndarray:
         InputError: the file is damaged or has no such tensor.
     """
     try:
-        with file.open("rb") as handle:
-            length = int.from_bytes(handle.read(8), "little")
-            if length > file.stat().st_size:
-                raise ValueError("cut off")
-            tensor = json.loads(handle.read(length))[name]
-        start, end = (8 + length + place for place in tensor["data_offsets"])
+        header, begin = _header(file)
+        tensor = header[name]
+        start, end = (begin + place for place in tensor["data_offsets"])
         if end > file.stat().st_size:
             raise ValueError("cut off")
         kind, shape = DTYPES[tensor["dtype"]], tuple(tensor["shape"])
@@ -125,6 +141,15 @@ def mapped_tensor(file: Path, name: str) -> np.ndarray:
         raise InputError(
             f"{file}: not a safetensors file with {name!r} ({error}); embed again"
         ) from error
+
+
+def _header(file: Path) -> tuple[dict[str, Any], int]:
+    """What a safetensors file says of its tensors, and the byte at which they begin."""
+    with file.open("rb") as handle:
+        length = int.from_bytes(handle.read(8), "little")
+        if length > file.stat().st_size:
+            raise ValueError("cut off")
+        return json.loads(handle.read(length)), 8 + length
 
 
 class _Index:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,9 @@ from torch import Tensor
 
 from glasskit.errors import InputError
 from glasskit.json_files import read_json
-from glasskit.models.cache import replace_file
 from glasskit.models.glass_model import GlassModel
 from glasskit.models.heads import ResidualMap
+from glasskit.places import atomic_write, check_folder, write_text
 
 FORMAT = "glasskit-model/1"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -55,21 +54,20 @@ def save_model(
         towers: also save the towers' weights; by default where the model's name would not bring
             them back (``GlassModel.own_towers``).
         notes: JSON values to keep in config.json, such as the training settings.
+
+    Raises:
+        InputError: the directory can't be written, such as on a full disk; an old model stays.
     """
-    folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = check_folder(directory)
     towers = model.own_towers if towers is None else towers
     tensors = dict(model.head_state())
     if towers:
         tensors |= {f"clip.{key}": tensor for key, tensor in model.tower_state().items()}
     tensors = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
     config = {"format": FORMAT, "base": model.base, "towers": towers, **notes}
-    scratch = folder / f"{WEIGHTS}.{os.getpid()}.tmp"
-    save_file(tensors, scratch, metadata={"format": FORMAT, "base": model.base})
-    replace_file(scratch, folder / WEIGHTS)
-    scratch = folder / f"{CONFIG}.{os.getpid()}.tmp"
-    scratch.write_text(json.dumps(config, indent=2) + "\n")
-    replace_file(scratch, folder / CONFIG)
+    with atomic_write(folder / WEIGHTS) as scratch:
+        save_file(tensors, scratch, metadata={"format": FORMAT, "base": model.base})
+    write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
 
 
 def _load_base(name: str) -> GlassModel:
