@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from glasskit.errors import InputError
-from glasskit.progress import bar
+from glasskit.places import check_file, check_folder, write_text
+from glasskit.terminal import bar, say
 
 if TYPE_CHECKING:
     from glasskit.grouping.themes import Estimate
 
-out = Console(highlight=False, soft_wrap=True)
-data = typer.Typer(no_args_is_help=True, help="Data sets of the kit.")
+data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets of the kit.")
 
 SOURCE = "COCO captions .json, .csv (image, caption), or a folder of pictures with .txt files"
 
@@ -70,6 +69,9 @@ def build(
 
     if (endpoint is None) != (llm_model is None):
         raise InputError("--endpoint and --llm-model belong together; give both or none")
+    check_folder(out_dir)
+    if json_file is not None:
+        check_file(json_file)
     settings = BuildSettings(
         source=source,
         out=out_dir,
@@ -90,7 +92,7 @@ def build(
     def confirm(need: Estimate) -> None:
         cost = need.cost(price_in, price_out)
         priced = f", about {cost:.2f} at your prices" if price_in or price_out else ""
-        out.print(
+        say(
             f"{need.questions} questions to {llm_model}, about {need.tokens_in:,} tokens sent and "
             f"at most {need.tokens_out:,} received{priced}"
         )
@@ -100,22 +102,18 @@ def build(
     with bar("embedding captions") as progress:
         built = build_dataset(settings, load_model(model), writer, confirm, progress)
     value = built.report.as_dict()
-    out.print(
+    say(
         f"{value['photographs']} photographs in {value['concepts']} concepts, silhouette "
         f"{value['purity']['silhouette']:.3f}, {value['leaks']['captions']} captions with a word "
         f"of their concept{' (dropped)' if fix_leaks else ''}"
     )
     if writer is None:
-        out.print("theme captions are left to you: new_captions is empty (or give --endpoint)")
+        say("theme captions are left to you: new_captions is empty (or give --endpoint)")
     folder = images or (source if source.is_dir() else "DIR")
-    out.print(f"report: {out_dir / 'report.md'}")
-    out.print(f"train:  glasskit train {out_dir / 'annotations.json'} --images {folder} --out RUN")
+    say(f"report: {out_dir / 'report.md'}")
+    say(f"train:  glasskit train {out_dir / 'annotations.json'} --images {folder} --out RUN")
     if json_file is not None:
-        try:
-            json_file.parent.mkdir(parents=True, exist_ok=True)
-            json_file.write_text(to_json(built.report), encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{json_file}: cannot be written ({error.strerror})") from error
+        write_text(json_file, to_json(built.report))
 
 
 @data.command("coco-concepts")
@@ -136,18 +134,18 @@ def coco_concepts(
     if download:
         with bar("fetching photographs") as progress:
             done = fetching.download(to, address=address or fetching.ADDRESS, progress=progress)
-        out.print(f"{done.new} photographs came, {done.there} were there: {done.folder}")
+        say(f"{done.new} photographs came, {done.there} were there: {done.folder}")
         if to is not None:
-            out.print(f"name this folder where they are needed: --images {to}")
+            say(f"name this folder where they are needed: --images {to}")
         return
     dataset = load_coco_concepts(to)
-    out.print(f"{len(dataset)} photographs under {len(dataset.concepts)} concepts")
+    say(f"{len(dataset)} photographs under {len(dataset.concepts)} concepts")
     words = ", ".join(f"{word} ({key})" for key, word in DERIVED.items())
-    out.print(f"no caption names its concept; {len(DERIVED)} hold a derived word: {words}")
+    say(f"no caption names its concept; {len(DERIVED)} hold a derived word: {words}")
     if isinstance(dataset.images, FolderImages):
-        out.print(f"the photographs are in {dataset.images.folder}")
+        say(f"the photographs are in {dataset.images.folder}")
     elif isinstance(dataset.images, MissingImages):
-        out.print(f"the photographs are not here: {dataset.images.hint}")
+        say(f"the photographs are not here: {dataset.images.hint}")
 
 
 @data.command("pack")
@@ -166,10 +164,11 @@ def pack_dataset(
 
     if is_hub(dataset) and images is not None:
         raise InputError(f"data set {dataset} holds its own pictures; leave --images out")
+    check_folder(out_dir)
     source = HubSource(dataset) if is_hub(dataset) else DatasetSource(load_dataset(dataset, images))
     with bar("packing pictures") as progress:
         done = pack(source, out_dir, shard_size, progress)
-    out.print(f"{done.pictures} pictures in {done.shards} shards: {out_dir}")
+    say(f"{done.pictures} pictures in {done.shards} shards: {out_dir}")
 
 
 @data.callback()

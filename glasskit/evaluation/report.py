@@ -173,12 +173,20 @@ def write_report(
     Raises:
         InputError: the path has another ending, or what ``build_report`` raises.
     """
-    path = Path(path)
-    if path.suffix not in FORMS:  # said before the models are measured
-        raise InputError(f"{path}: end the report's name in {' or '.join(FORMS)}")
-    paths = [check_file(path.with_suffix(form)) for form in FORMS]
+    paths = check_report(path)
     report = build_report(entries, dataset, progress=progress, **settings)
     return [report.write(path) for path in paths]
+
+
+def check_report(path: str | Path) -> list[Path]:
+    """The .html, .md and .json files of a report, tried before the models are measured.
+
+    Raises:
+        InputError: the path has another ending, or a file can't be written.
+    """
+    if Path(path).suffix not in FORMS:
+        raise InputError(f"{path}: end the report's name in {' or '.join(FORMS)}")
+    return [check_file(Path(path).with_suffix(form)) for form in FORMS]
 
 
 def report_evaluations(named: Sequence[tuple[str, Evaluation]], dataset: GroupedDataset) -> Report:

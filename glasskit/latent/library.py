@@ -82,6 +82,26 @@ class Library:
                 "it is now; name the model that made them with --model, or embed again"
             )
 
+    def load_model(self, name: str | None = None) -> GlassModel:
+        """The model that made the vectors, found by its name there or by the one given here.
+
+        Raises:
+            InputError: it can't be loaded, or is another one.
+        """
+        from glasskit.models import load_model
+
+        try:
+            model = load_model(name or self.model)
+        except InputError as error:
+            if name is not None:
+                raise
+            raise InputError(
+                f"{self.folder}: the model that made these vectors is not here ({error}); if it "
+                "was moved, say where with --model"
+            ) from error
+        self.check(model)
+        return model
+
     def nearest(self, query: np.ndarray, k: int = 12) -> list[Found]:
         """The k pictures nearest to a (L,) vector, best first; the answer is exact."""
         found = nearest_mapped(query, self.vectors, k)
@@ -101,8 +121,8 @@ def query_vector(model: GlassModel, query: str | Path) -> np.ndarray:
 
     Args:
         model: that made the vectors which are searched.
-        query: a phrase; or a picture file: any ``Path``, and a text of one word that ends as
-            pictures do or that is both a file's name and ends so.
+        query: a ``Path`` is a picture file. So is a text that ends as such a file's name does and
+            is a file's name or a single word; any other text is a phrase.
 
     Raises:
         InputError: the phrase is empty or too long, or the picture is missing or broken.

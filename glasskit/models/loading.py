@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import open_clip
 import torch
+from open_clip.factory import load_state_dict
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from glasskit.errors import InputError
 from glasskit.json_files import read_json
@@ -86,7 +88,8 @@ def _load_base(name: str) -> GlassModel:
 
 def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
     tags = open_clip.list_pretrained_tags_by_model(architecture)
-    if tag != "random" and tag not in tags and not Path(tag).is_file():
+    file = None if tag == "random" or tag in tags else Path(tag)
+    if file is not None and not file.is_file():
         raise InputError(
             f"model {name!r}: no weights {tag!r} for {architecture}; choose one of "
             f"{', '.join(tags) or 'random'}, or give the path of a checkpoint"
@@ -96,11 +99,15 @@ def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(0)
             clip, _, preprocess = open_clip.create_model_and_transforms(
-                architecture, pretrained=None if tag == "random" else tag, device="cpu"
+                architecture, pretrained=tag if tag in tags else None, device="cpu"
             )
+        tokenizer = open_clip.get_tokenizer(architecture)
     except (OSError, RuntimeError) as error:
-        first = str(error).strip().splitlines()[0]
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"model {name!r} could not be loaded: {first}") from error
+    if file is not None:
+        load_checkpoint(clip, architecture, file)
+        name = f"{architecture}/{file.resolve()}"  # found again from another directory
     clip.eval()
     with torch.inference_mode():
         size = clip.visual.image_size
@@ -110,13 +117,45 @@ def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
         name=name,
         clip=clip,
         preprocess=preprocess,
-        tokenizer=open_clip.get_tokenizer(architecture),
+        tokenizer=tokenizer,
         image_head=ResidualMap(embed_dim),
         text_head=ResidualMap(embed_dim),
         image_width=embed_dim,
     )
     model.own_towers = tag == "random"
     return model
+
+
+def load_checkpoint(clip: nn.Module, architecture: str, file: Path) -> None:
+    """Fill an open_clip model from a file in any of the forms that open_clip reads.
+
+    Raises:
+        InputError: the file is no such checkpoint; the line names the first tensor that differs.
+    """
+    expected = {key: tensor.shape for key, tensor in clip.state_dict().items()}
+    try:
+        open_clip.load_checkpoint(clip, str(file))
+    except Exception as error:  # each of its readers has errors of its own
+        raise InputError(
+            f"{file} is no checkpoint of {architecture}: {_difference(file, expected)}"
+        ) from error
+    check_finite(file, clip.state_dict())
+
+
+def _difference(file: Path, expected: Mapping[str, torch.Size]) -> str:
+    """The first tensor of a file that is not what a model has, in words."""
+    try:
+        found = load_state_dict(str(file))
+        shapes = {key: tensor.shape for key, tensor in found.items()}
+    except Exception:  # noqa: BLE001  # of whatever kind: it is told, not hidden
+        return "it is empty, cut off, or holds more than tensors by name (code in it is never run)"
+    for key, shape in expected.items():
+        if key not in shapes:
+            return f"it lacks the tensor {key!r}"
+        if shapes[key] != shape:
+            return f"tensor {key!r} has shape {tuple(shapes[key])}, not {tuple(shape)}"
+    extra = next((key for key in shapes if key not in expected), "")
+    return f"it has the unknown tensor {extra!r}"
 
 
 def _load_run(folder: Path) -> GlassModel:
@@ -154,6 +193,7 @@ def _fill(model: GlassModel, folder: Path, config: dict[str, Any]) -> None:
     if config["towers"]:
         expected |= {f"clip.{key}": value for key, value in model.tower_state().items()}
     check_tensors(folder / WEIGHTS, tensors, expected)
+    check_finite(folder / WEIGHTS, tensors)
     with torch.no_grad():
         for key, tensor in tensors.items():
             expected[key].copy_(tensor)
@@ -170,6 +210,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     config = read_json(file)
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise InputError(f"{file}: not the config of a Glass Kit model ({FORMAT})")
+    if not isinstance(config.get("base"), str) or not isinstance(config.get("towers"), bool):
+        raise InputError(f"{file}: does not say its base and whether it holds towers; train again")
     return config
 
 
@@ -185,6 +227,13 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         raise InputError(
             f"{file}: not a whole safetensors file ({error}); pickles are never loaded"
         ) from error
+
+
+def check_finite(file: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise InputError where a weight is NaN or infinite: every vector would be too."""
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise InputError(f"{file}: tensor {key!r} holds NaN or infinity; take another file")
 
 
 def check_tensors(file: Path, found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
