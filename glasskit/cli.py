@@ -38,7 +38,10 @@ RECIPE_NAMES = (
 )
 MODEL = "lite0-minilm, the directory of a run, or ARCH/TAG of open_clip"
 Images = Annotated[Path | None, typer.Option(help="folder with the pictures of the data set")]
-Json = Annotated[Path | None, typer.Option("--json", help="also write the result to this file")]
+Json = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE", help="also write the result to this file"),
+]
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)]
 DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help=DATASET)]
 
@@ -55,14 +58,15 @@ def train(
     from glasskit.training import TrainConfig, train
 
     settings = TrainConfig.load(config, dataset=dataset, **settings_of(flags))
-    check_folder(settings.out)
-    _check_json(json_file)
+    out, file = check_folder(settings.out), _checked(json_file)
+    if str(out) != settings.out:  # it began with ~
+        settings = settings.but(out=str(out))
     with bar("embedding pictures") as progress:
         result = train(settings, bar=True, progress=progress)
     done = {"out": str(result.out), "status": result.status, "step": result.step}
     done |= {"epoch": result.epoch, "best": result.best}
     say(f"{result.status} after {result.step} steps; the run is in {result.out}")
-    _write_json(json_file, done)
+    _write_json(file, done)
     raise typer.Exit(result.exit_code)
 
 
@@ -81,14 +85,14 @@ def evaluate(
     from glasskit.evaluation.evaluate import evaluate
     from glasskit.models import load_model
 
-    _check_json(json_file)
+    file = _checked(json_file)
     data = load_dataset(dataset, images=images)
     part = data if split == "all" else data.split(split)
     with bar("embedding pictures") as progress:
         result = evaluate(load_model(model), part, k=k, seed=seed, progress=progress)
     title = f"{model} on {data.name}, {split}, {result['n']} pictures"
     show_table(title, ("measure", "share", "95% interval", "chance"), _evaluation_rows(result))
-    _write_json(json_file, result)
+    _write_json(file, result)
 
 
 @app.command()
@@ -111,7 +115,7 @@ def probe(
     from glasskit.latent import Probe
     from glasskit.models import load_model
 
-    _check_json(json_file)
+    file = _checked(json_file)
     names = [name.strip() for name in concepts.split(",") if name.strip()]
     if dataset is None and not names:
         data = _trained_on(model)
@@ -130,7 +134,7 @@ def probe(
         ],
     )
     _write_json(
-        json_file,
+        file,
         {
             path: [{"concept": s.name, "score": s.score} for s in scores]
             for path, scores in found.items()
@@ -144,7 +148,7 @@ def embed(
     source: Annotated[
         str, typer.Argument(metavar="DATASET|FOLDER", help=DATASET + ", or a folder of pictures")
     ],
-    out_dir: Annotated[Path, typer.Option("--out", help="directory to write to")],
+    out_dir: Annotated[str, typer.Option("--out", metavar="DIR", help="directory to write to")],
     images: Images = None,
     captions: Annotated[
         bool, typer.Option("--captions", help="of shards and hf: also their first captions")
@@ -165,12 +169,12 @@ def embed(
     from glasskit.latent.export import embed_source
     from glasskit.models import load_model
 
-    check_folder(out_dir)
+    out = check_folder(out_dir)
     with bar("embedding pictures") as progress:
         written = embed_source(
             load_model(model),
             source,
-            out_dir,
+            out,
             images=images,
             captions=captions,
             dtype=dtype,
@@ -209,7 +213,7 @@ def search(
     if (query is None) == (image is None):
         raise InputError("give either a phrase or picture to look for, or --image FILE")
     asked = query if image is None else image
-    _check_json(json_file)
+    file = _checked(json_file)
     with bar("building the graph") as progress:
         library = ApproximateLibrary(folder, progress) if approximate else Library(folder)
     found = library.nearest(query_vector(library.load_model(model), asked), k)
@@ -218,18 +222,18 @@ def search(
         ("", "picture", "cosine"),
         [(str(place), hit.name, f"{hit.score:.3f}") for place, hit in enumerate(found, start=1)],
     )
-    _write_json(json_file, {"query": str(asked), "found": [hit._asdict() for hit in found]})
+    _write_json(file, {"query": str(asked), "found": [hit._asdict() for hit in found]})
 
 
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="directory of a run")],
-    to: Annotated[Path, typer.Option(help="directory to write to")],
+    to: Annotated[str, typer.Option(metavar="DIR", help="directory to write to")],
 ) -> None:
     """Write a trained model as an open_clip checkpoint with config, tokenizer and model card."""
     from glasskit.models.export import export_open_clip
 
-    export_open_clip(run, to)
+    export_open_clip(run, check_folder(to))
     say(f"written to {to}: README.md there says how open_clip loads it")
 
 
@@ -237,7 +241,8 @@ def export(
 def report(
     runs: Annotated[list[str], typer.Argument(metavar="MODEL...", help=MODEL)],
     out_file: Annotated[
-        Path, typer.Option("--out", help=".html file; .md and .json lie beside it")
+        str,
+        typer.Option("--out", metavar="FILE", help=".html file; .md and .json lie beside it"),
     ],
     dataset: Annotated[str, typer.Option(help=DATASET)] = "coco-concepts",
     images: Images = None,
@@ -247,10 +252,10 @@ def report(
     from glasskit.data import load_dataset
     from glasskit.evaluation.report import check_report, write_report
 
-    check_report(out_file)
+    place = check_report(out_file)[0]
     data = load_dataset(dataset, images=images).split(split)
     with bar("measuring models") as progress:
-        written = write_report(runs, data, out_file, progress=progress)
+        written = write_report(runs, data, place, progress=progress)
     say("written: " + ", ".join(str(path) for path in written))
 
 
@@ -262,16 +267,17 @@ def study(
     recipes: Annotated[str, typer.Option(help=RECIPE_NAMES)] = "",
     folds: Annotated[int, typer.Option(help="cross-validate in parts; 0: train to test")] = 0,
     seeds: Annotated[int, typer.Option(help="runs of each recipe", min=1)] = 1,
-    keep: Annotated[Path | None, typer.Option(help="keep the runs here, for a report")] = None,
+    keep: Annotated[
+        str | None, typer.Option(metavar="DIR", help="keep the runs here, for a report")
+    ] = None,
     json_file: Json = None,
 ) -> None:
     """Train recipes side by side and compare them on pictures that none of them trained on."""
     from glasskit.data import load_dataset
     from glasskit.study import RECIPES, as_dict, choose, markdown, study
 
-    _check_json(json_file)
-    if keep is not None:
-        check_folder(keep)
+    file = _checked(json_file)
+    kept = None if keep is None else check_folder(keep)
     chosen = choose([name.strip() for name in recipes.split(",") if name.strip()] or list(RECIPES))
     data = load_dataset(dataset, images=images)
     with bar("training recipes") as progress:
@@ -281,11 +287,11 @@ def study(
             model=model,
             folds=folds,
             seeds=range(seeds),
-            keep=keep,
+            keep=kept,
             progress=progress,
         )
     print(markdown(result))
-    _write_json(json_file, as_dict(result))
+    _write_json(file, as_dict(result))
 
 
 @app.command("app")
@@ -356,9 +362,9 @@ def _trained_on(model: str) -> GroupedDataset:
         ) from error
 
 
-def _check_json(file: Path | None) -> None:
-    if file is not None:
-        check_file(file)
+def _checked(file: str | None) -> Path | None:
+    """The file of --json, tried."""
+    return None if file is None else check_file(file)
 
 
 def _write_json(file: Path | None, value: Any) -> None:

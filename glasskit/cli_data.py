@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def build(
     source: Annotated[Path, typer.Argument(metavar="CAPTIONS", help=SOURCE)],
-    out_dir: Annotated[Path, typer.Option("--out", help="directory to write to")],
+    out_dir: Annotated[str, typer.Option("--out", metavar="DIR", help="directory to write to")],
     images: Annotated[Path | None, typer.Option(help="folder with the pictures")] = None,
     concepts: Annotated[
         int | None, typer.Option(help="concepts to look for; by default 1 for 15 photographs")
@@ -56,7 +57,8 @@ def build(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an old build")] = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="also write the report to this file")
+        str | None,
+        typer.Option("--json", metavar="FILE", help="also write the report to this file"),
     ] = None,
 ) -> None:
     """Make a grouped data set (MAGIC layout) from captions, with a report of how good it is.
@@ -69,12 +71,11 @@ def build(
 
     if (endpoint is None) != (llm_model is None):
         raise InputError("--endpoint and --llm-model belong together; give both or none")
-    check_folder(out_dir)
-    if json_file is not None:
-        check_file(json_file)
+    out = check_folder(out_dir)
+    file = None if json_file is None else check_file(json_file)
     settings = BuildSettings(
         source=source,
-        out=out_dir,
+        out=out,
         images=images,
         groups=concepts,
         smallest=min_photos,
@@ -110,10 +111,10 @@ def build(
     if writer is None:
         say("theme captions are left to you: new_captions is empty (or give --endpoint)")
     folder = images or (source if source.is_dir() else "DIR")
-    say(f"report: {out_dir / 'report.md'}")
-    say(f"train:  glasskit train {out_dir / 'annotations.json'} --images {folder} --out RUN")
-    if json_file is not None:
-        write_text(json_file, to_json(built.report))
+    say(f"report: {out / 'report.md'}")
+    say(f"train:  glasskit train {out / 'annotations.json'} --images {folder} --out RUN")
+    if file is not None:
+        write_text(file, to_json(built.report))
 
 
 @data.command("coco-concepts")
@@ -121,7 +122,9 @@ def coco_concepts(
     download: Annotated[
         bool, typer.Option("--download", help="fetch the 1,000 photographs (160 MB)")
     ] = False,
-    to: Annotated[Path | None, typer.Option(help="folder; by default in the cache")] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="DIR", help="folder; by default in the cache")
+    ] = None,
     address: Annotated[
         str | None, typer.Option("--from", help="where the files are, such as a mirror")
     ] = None,
@@ -132,11 +135,12 @@ def coco_concepts(
     from glasskit.data.images import FolderImages, MissingImages
 
     if download:
+        place = None if to is None else check_folder(to)
         with bar("fetching photographs") as progress:
-            done = fetching.download(to, address=address or fetching.ADDRESS, progress=progress)
+            done = fetching.download(place, address=address or fetching.ADDRESS, progress=progress)
         say(f"{done.new} photographs came, {done.there} were there: {done.folder}")
         if to is not None:
-            say(f"name this folder where they are needed: --images {to}")
+            say(f"name this folder where they are needed: --images {shlex.quote(to)}")
         return
     dataset = load_coco_concepts(to)
     say(f"{len(dataset)} photographs under {len(dataset.concepts)} concepts")
@@ -153,7 +157,7 @@ def pack_dataset(
     dataset: Annotated[
         str, typer.Argument(metavar="DATASET", help="a data set of the kit, or hf:OWNER/NAME")
     ],
-    out_dir: Annotated[Path, typer.Option("--out", help="directory to write to")],
+    out_dir: Annotated[str, typer.Option("--out", metavar="DIR", help="directory to write to")],
     images: Annotated[Path | None, typer.Option(help="folder with the pictures")] = None,
     shard_size: Annotated[int, typer.Option(help="pictures a shard", min=1)] = 1000,
 ) -> None:
@@ -164,11 +168,11 @@ def pack_dataset(
 
     if is_hub(dataset) and images is not None:
         raise InputError(f"data set {dataset} holds its own pictures; leave --images out")
-    check_folder(out_dir)
+    out = check_folder(out_dir)
     source = HubSource(dataset) if is_hub(dataset) else DatasetSource(load_dataset(dataset, images))
     with bar("packing pictures") as progress:
-        done = pack(source, out_dir, shard_size, progress)
-    say(f"{done.pictures} pictures in {done.shards} shards: {out_dir}")
+        done = pack(source, out, shard_size, progress)
+    say(f"{done.pictures} pictures in {done.shards} shards: {out}")
 
 
 @data.callback()
