@@ -92,7 +92,11 @@ def test_a_full_disk_is_one_line_and_leaves_no_half(name: str, tmp_path: Path) -
     with small_disk(), pytest.raises(InputError, match=r"can't be written \(File too large\)") as e:
         write()
     assert "\n" not in str(e.value)
-    assert contents(tmp_path) == before
+    left = contents(tmp_path)
+    if name == "shards":  # the next call goes on by this note
+        assert left.pop("out/shards/pack.json")
+        del left["out/shards"], left["out"]
+    assert left == before
     write()
     assert contents(tmp_path).keys() > before.keys()
 
@@ -191,7 +195,8 @@ def test_a_place_is_tried_before_the_work(
     name: str, place: str, tmp_path: Path, monkeypatch, capsys
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for loads in ("glasskit.models.load_model", "glasskit.data.load_dataset"):
+    # What commands import when they need it, so that nothing keeps what stands here meanwhile.
+    for loads in ("glasskit.models.lite0.load_lite0_minilm", "glasskit.data.scenes.load_scenes"):
         monkeypatch.setattr(loads, lambda *_, **__: pytest.fail("the work has begun"))
     (tmp_path / "file").write_text("kept")
     one = name == "report" or name.startswith("json")

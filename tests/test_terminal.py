@@ -115,7 +115,7 @@ def test_ctrl_c_and_an_input_that_ends(error, code, says, monkeypatch, capsys) -
         raise error
 
     monkeypatch.setattr(sys, "argv", ["glasskit", "evaluate", "lite0-minilm", "scenes"])
-    monkeypatch.setattr("glasskit.data.load_dataset", ends)
+    monkeypatch.setattr("glasskit.data.scenes.load_scenes", ends)
     with pytest.raises(SystemExit) as done:
         cli.main()
     err = capsys.readouterr().err

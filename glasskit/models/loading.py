@@ -102,7 +102,7 @@ def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
                 architecture, pretrained=tag if tag in tags else None, device="cpu"
             )
         tokenizer = open_clip.get_tokenizer(architecture)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ImportError) as error:
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"model {name!r} could not be loaded: {first}") from error
     if file is not None:
