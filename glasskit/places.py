@@ -41,11 +41,11 @@ def writing(place: Path) -> Iterator[None]:
     """What fails to be written in this block is one line about ``place``.
 
     Raises:
-        InputError: the system or safetensors could not write.
+        InputError: the system or safetensors could not write, or a text holds half a character.
     """
     try:
         yield
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, UnicodeEncodeError) as error:
         raise InputError(f"{place}: can't be written ({_reason(error)}){_hint(place)}") from error
 
 
