@@ -330,7 +330,7 @@ def main() -> None:
         complain(error)
         code = 2
     except typer.Abort as error:
-        complain("the input ended" if error.__cause__ else "stopped, as you asked")
+        complain("the input ended" if error.__cause__ else "stopped: it was not confirmed")
         code = 2 if error.__cause__ else 1
     except MemoryError:
         complain("there is not enough memory for this")

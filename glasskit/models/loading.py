@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +98,7 @@ def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
         )
     try:
         # A run that goes on, and the processes of one run, need the same random towers.
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _without_its_log():
             torch.default_generator.manual_seed(0)
             clip, _, preprocess = open_clip.create_model_and_transforms(
                 architecture, pretrained=tag if tag in tags else None, device="cpu"
@@ -124,6 +126,21 @@ def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
     )
     model.own_towers = tag == "random"
     return model
+
+
+@contextmanager
+def _without_its_log() -> Iterator[None]:
+    """Keep back what open_clip logs: what matters of it is told in one line."""
+
+    def other(record: logging.LogRecord) -> bool:
+        return not record.pathname.startswith(str(Path(open_clip.__file__).parent))
+
+    logger = logging.getLogger()
+    logger.addFilter(other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(other)
 
 
 def load_checkpoint(clip: nn.Module, architecture: str, file: Path) -> None:

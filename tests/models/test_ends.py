@@ -124,10 +124,14 @@ def test_a_file_that_is_no_checkpoint(name: str, ending: str, tiny_name, tmp_pat
     assert str(file) in str(caught.value)
 
 
-def test_a_checkpoint_is_found_from_another_folder(tiny_name, tmp_path: Path, monkeypatch) -> None:
+def test_a_checkpoint_is_found_from_another_folder(
+    tiny_name, tmp_path: Path, monkeypatch, caplog
+) -> None:
     torch.save(open_clip.create_model("tiny-test-vit").state_dict(), tmp_path / "a.pt")
     monkeypatch.chdir(tmp_path)
+    caplog.clear()
     model = glasskit.load_model("tiny-test-vit/a.pt")
+    assert caplog.text == ""  # nothing of random weights
     glasskit.save_model(model, tmp_path / "run")
     (tmp_path / "deep").mkdir()
     monkeypatch.chdir(tmp_path / "deep")
