@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import sys
@@ -313,7 +314,8 @@ register(app)
 def main() -> None:
     """Run the command; bad input, and what the system refuses, is one line and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # what the terminal has no character for
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what it has no character for
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()

@@ -39,8 +39,8 @@ def load_model(name_or_path: str | Path, device: str | torch.device | None = Non
     Raises:
         InputError: no such model, or its files are damaged; the line says what to do.
     """
-    name = str(name_or_path)
-    model = _load_run(Path(name)) if Path(name).is_dir() else _load_base(name)
+    folder = Path(name_or_path).expanduser()
+    model = _load_run(folder) if folder.is_dir() else _load_base(str(name_or_path))
     if device is None:
         built_in = model.base == "lite0-minilm"
         device = "cuda" if torch.cuda.is_available() and not built_in else "cpu"

@@ -79,10 +79,12 @@ def download(
         InputError: the address does not answer, files failed, or the folder cannot be written; what
             came is kept, and the next run goes on from there.
     """
-    folder = check_folder(to if to is not None else default_folder())
+    folder = to if to is not None else default_folder()
     keys = photograph_ids() if keys is None else keys
     address = check_address(address)
     missing = [key for key in keys if not _is_whole(folder / file_name(key))]
+    if missing:
+        check_folder(folder)
     there = len(keys) - len(missing)
     settled, failed = there, {}
 
