@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +40,7 @@ def load_model(name_or_path: str | Path, device: str | torch.device | None = Non
     Raises:
         InputError: no such model, or its files are damaged; the line says what to do.
     """
-    folder = Path(name_or_path).expanduser()
+    folder = Path(os.path.expanduser(name_or_path))  # noqa: PTH111  # no error for ~x
     model = _load_run(folder) if folder.is_dir() else _load_base(str(name_or_path))
     if device is None:
         built_in = model.base == "lite0-minilm"
