@@ -61,18 +61,6 @@ def keeping_in(folder: Path) -> Iterator[None]:
         yield
 
 
-def make_folder(folder: str | Path) -> Path:
-    """Make a folder and its parents where they are missing.
-
-    Raises:
-        InputError: it can't be made.
-    """
-    folder = _named(folder)
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def check_folder(folder: str | Path) -> Path:
     """Try a folder that will be written to, before the work that leads to it.
 
