@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -9,24 +10,29 @@ import sys
 import time
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from glasskit.cli_data import register
 from glasskit.errors import InputError, first_process
 from glasskit.flags import settings_of, with_settings
 from glasskit.notices import notices
-from glasskit.progress import bar
+from glasskit.places import check_file, check_folder, write_text
+from glasskit.terminal import bar, complain, say, show_table
+
+if TYPE_CHECKING:
+    from glasskit.data import GroupedDataset
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-out = Console(highlight=False)
+
+UsageError: Any = typer.BadParameter.__base__
+"""Wrong flags and arguments, of the click that typer is built on."""
 
 DATASET = "scenes, coco-concepts, a JSON file in the MAGIC layout, shards (.tar) or hf:OWNER/NAME"
 RECIPE_NAMES = (
@@ -41,7 +47,10 @@ PATIENCE = 20.0
 """Seconds in which the first of several processes tells what is wrong in all of them."""
 
 Images = Annotated[Path | None, typer.Option(help="folder with the pictures of the data set")]
-Json = Annotated[Path | None, typer.Option("--json", help="also write the result to this file")]
+Json = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE", help="also write the result to this file"),
+]
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)]
 DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help=DATASET)]
 
@@ -73,14 +82,17 @@ def train(
     from glasskit.training import TrainConfig, train
 
     settings = TrainConfig.load(config, dataset=dataset, **settings_of(flags))
+    out, file = check_folder(settings.out), _checked(json_file)
+    if str(out) != settings.out:  # it began with ~
+        settings = settings.but(out=str(out))
     with bar("embedding pictures") as progress:
         result = train(settings, bar=True, progress=progress)
     if first_process():
         done = {"out": str(result.out), "status": result.status, "step": result.step}
         done |= {"epoch": result.epoch, "best": result.best}
         more = "" if result.status == "finished" else "; --resume goes on from there"
-        out.print(f"{result.status} after {result.step} steps; the run is in {result.out}{more}")
-        _write_json(json_file, done)
+        say(f"{result.status} after {result.step} steps; the run is in {result.out}{more}")
+        _write_json(file, done)
     raise typer.Exit(result.exit_code)
 
 
@@ -100,13 +112,17 @@ def evaluate(
     from glasskit.evaluation.intervals import interval_note
     from glasskit.models import load_model
 
+    file = _checked(json_file)
     data = load_dataset(dataset, images=images)
     part = data if split == "all" else data.split(split)
     with bar("embedding pictures") as progress:
         result = evaluate(load_model(model), part, k=k, seed=seed, progress=progress)
-    out.print(_evaluation_table(f"{model} on {data.name}, {split}, {result['n']} pictures", result))
-    out.print(interval_note(result["clusters"]["n"], result["clusters"]["by"]))
-    _write_json(json_file, result)
+    title = f"{model} on {data.name}, {split}, {result['n']} pictures"
+    show_table(title, ("measure", "share", "95% interval", "chance"), _evaluation_rows(result))
+    say(interval_note(result["clusters"]["n"], result["clusters"]["by"]))
+    if same := result["retrieval"]["duplicate_captions"]:
+        say(f"{same} captions have the text of another picture's: image to text, either is right")
+    _write_json(file, result)
 
 
 @app.command()
@@ -117,8 +133,12 @@ def probe(
         str | None, typer.Option(help="names to choose among, with commas between")
     ] = None,
     dataset: Annotated[
-        str, typer.Option(help="whose concepts are the choice without --concepts")
-    ] = "coco-concepts",
+        str | None,
+        typer.Option(
+            help="whose concepts are the choice without --concepts; by default those that a run "
+            "was trained on, and coco-concepts for other models"
+        ),
+    ] = None,
     k: Annotated[int, typer.Option(help="how many to show", min=1)] = 5,
     json_file: Json = None,
 ) -> None:
@@ -128,18 +148,28 @@ def probe(
     from glasskit.models import load_model
     from glasskit.pictures import printable
 
+    file = _checked(json_file)
     names = [name.strip() for name in (concepts or "").split(",") if name.strip()]
     if concepts is not None and not names:
         raise InputError("--concepts names no concept; give names with commas between, or none")
-    ask = Probe(load_model(model), load_dataset(dataset))
+    if dataset is None and not names:
+        data = _trained_on(model)
+    else:
+        data = load_dataset(dataset or "coco-concepts")
+    ask = Probe(load_model(model), data)
     found = {printable(path): ask.concepts(path, names or None, k) for path in images}
-    table = Table("picture", "concept", "cosine", title=f"Nearest concepts by {model}")
-    for path, scores in found.items():
-        for place, score in enumerate(scores):
-            table.add_row(path if place == 0 else "", score.name, f"{score.score:.3f}")
-    out.print(table)
+    choice = f"{len(names)} given" if names else f"{len(data.concepts)} of {data.name}"
+    show_table(
+        f"Nearest concepts by {model}, among {choice}",
+        ("picture", "concept", "cosine"),
+        [
+            (path if place == 0 else "", score.name, f"{score.score:.3f}")
+            for path, scores in found.items()
+            for place, score in enumerate(scores)
+        ],
+    )
     _write_json(
-        json_file,
+        file,
         {
             path: [{"concept": s.name, "score": s.score} for s in scores]
             for path, scores in found.items()
@@ -153,7 +183,7 @@ def embed(
     source: Annotated[
         str, typer.Argument(metavar="DATASET|FOLDER", help=DATASET + ", or a folder of pictures")
     ],
-    out_dir: Annotated[Path, typer.Option("--out", help="directory to write to")],
+    out_dir: Annotated[str, typer.Option("--out", metavar="DIR", help="directory to write to")],
     images: Images = None,
     captions: Annotated[
         bool, typer.Option("--captions", help="of shards and hf: also their first captions")
@@ -180,11 +210,12 @@ def embed(
     from glasskit.latent.export import embed_source
     from glasskit.models import load_model
 
+    out = check_folder(out_dir)
     with bar("embedding pictures") as progress:
         written = embed_source(
             load_model(model),
             source,
-            out_dir,
+            out,
             images=images,
             captions=captions,
             dtype=dtype,
@@ -192,9 +223,9 @@ def embed(
             progress=progress,
         )
     if written.pictures:  # the first process of several tells
-        out.print(f"{written.pictures} pictures, {written.texts} texts: {out_dir}")
+        say(f"{written.pictures} pictures, {written.texts} texts: {out_dir}")
     if written.left_out:
-        out.print(written.left_out, markup=False, soft_wrap=True)
+        say(written.left_out)
 
 
 @app.command()
@@ -202,7 +233,17 @@ def search(
     folder: Annotated[
         Path, typer.Argument(metavar="VECTORS", help="what glasskit embed --out was given")
     ],
-    query: Annotated[str, typer.Argument(help="a phrase, or a picture file")],
+    query: Annotated[
+        str | None,
+        typer.Argument(help="a phrase, or a picture file by its .jpg, .jpeg, .png or .webp name"),
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Option(help="a picture file of any name, in place of QUERY")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="the model that made the vectors, where it lies elsewhere now"),
+    ] = None,
     k: Annotated[int, typer.Option(help="how many to show", min=1)] = 12,
     approximate: Annotated[
         bool, typer.Option("--approximate", help="by a graph, for more than a million pictures")
@@ -212,37 +253,40 @@ def search(
     """Find the embedded pictures that are nearest to a phrase or to another picture."""
     from glasskit.latent.approximate import ApproximateLibrary
     from glasskit.latent.library import Library, query_vector
-    from glasskit.models import load_model
 
+    if (query is None) == (image is None):
+        raise InputError("give either a phrase or picture to look for, or --image FILE")
+    asked = query if image is None else image
+    file = _checked(json_file)
     with bar("building the graph") as progress:
         library = ApproximateLibrary(folder, progress) if approximate else Library(folder)
-    model = load_model(library.model)
-    library.check(model)
-    found = library.nearest(query_vector(model, query), k)
-    table = Table("", "picture", "cosine", title=f"Of {len(library)} pictures nearest to {query}")
-    for place, hit in enumerate(found, start=1):
-        table.add_row(str(place), hit.name, f"{hit.score:.3f}")
-    out.print(table)
-    _write_json(json_file, {"query": query, "found": [hit._asdict() for hit in found]})
+    found = library.nearest(query_vector(library.load_model(model), asked), k)
+    show_table(
+        f"Of {len(library)} pictures nearest to {asked}",
+        ("", "picture", "cosine"),
+        [(str(place), hit.name, f"{hit.score:.3f}") for place, hit in enumerate(found, start=1)],
+    )
+    _write_json(file, {"query": str(asked), "found": [hit._asdict() for hit in found]})
 
 
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="directory of a run")],
-    to: Annotated[Path, typer.Option(help="directory to write to")],
+    to: Annotated[str, typer.Option(metavar="DIR", help="directory to write to")],
 ) -> None:
     """Write a trained model as an open_clip checkpoint with config, tokenizer and model card."""
     from glasskit.models.export import export_open_clip
 
-    export_open_clip(run, to)
-    out.print(f"written to {to}: README.md there says how open_clip loads it")
+    export_open_clip(run, check_folder(to))
+    say(f"written to {to}: README.md there says how open_clip loads it")
 
 
 @app.command()
 def report(
     runs: Annotated[list[str], typer.Argument(metavar="MODEL...", help=MODEL)],
     out_file: Annotated[
-        Path, typer.Option("--out", help=".html file; .md and .json lie beside it")
+        str,
+        typer.Option("--out", metavar="FILE", help=".html file; .md and .json lie beside it"),
     ],
     dataset: Annotated[str, typer.Option(help=DATASET)] = "coco-concepts",
     images: Images = None,
@@ -250,12 +294,13 @@ def report(
 ) -> None:
     """Compare models side by side: one self-contained page, and the same as Markdown and JSON."""
     from glasskit.data import load_dataset
-    from glasskit.evaluation.report import write_report
+    from glasskit.evaluation.report import check_report, write_report
 
+    place = check_report(out_file)[0]
     data = load_dataset(dataset, images=images).split(split)
     with bar("measuring models") as progress:
-        written = write_report(runs, data, out_file, progress=progress)
-    out.print("written: " + ", ".join(str(path) for path in written))
+        written = write_report(runs, data, place, progress=progress)
+    say("written: " + ", ".join(str(path) for path in written))
 
 
 @app.command()
@@ -266,13 +311,17 @@ def study(
     recipes: Annotated[str, typer.Option(help=RECIPE_NAMES)] = "",
     folds: Annotated[int, typer.Option(help="cross-validate in parts; 0: train to test")] = 0,
     seeds: Annotated[int, typer.Option(help="runs of each recipe", min=1)] = 1,
-    keep: Annotated[Path | None, typer.Option(help="keep the runs here, for a report")] = None,
+    keep: Annotated[
+        str | None, typer.Option(metavar="DIR", help="keep the runs here, for a report")
+    ] = None,
     json_file: Json = None,
 ) -> None:
     """Train recipes side by side and compare them on pictures that none of them trained on."""
     from glasskit.data import load_dataset
     from glasskit.study import RECIPES, as_dict, choose, markdown, study
 
+    file = _checked(json_file)
+    kept = None if keep is None else check_folder(keep)
     chosen = choose([name.strip() for name in recipes.split(",") if name.strip()] or list(RECIPES))
     data = load_dataset(dataset, images=images)
     with bar("training recipes") as progress:
@@ -282,11 +331,11 @@ def study(
             model=model,
             folds=folds,
             seeds=range(seeds),
-            keep=keep,
+            keep=kept,
             progress=progress,
         )
     print(markdown(result))
-    _write_json(json_file, as_dict(result))
+    _write_json(file, as_dict(result))
 
 
 @app.command("app")
@@ -307,17 +356,64 @@ register(app)
 
 @notices()
 def main() -> None:
-    """Run the command; InputError becomes one line and exit code 2."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names that no terminal can show
+    """Run the command; bad input, and what the system refuses, is one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what it has no character for
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of a picture is in our lines
     try:
-        app()
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+        if code == 130:  # typer's word for Ctrl-C
+            complain("interrupted")
+    except UsageError as error:
+        said = error.format_message().rstrip(".")
+        if said.startswith("Usage:"):  # a command without any argument
+            print(said, file=sys.stderr)
+        else:
+            complain(f"{said}; see {error.ctx.command_path if error.ctx else 'glasskit'} --help")
+        code = error.exit_code
     except InputError as error:
         if not first_process() and _told_by_first(error):
             time.sleep(PATIENCE)  # the launcher ends this process once the first one has told
-        print(f"glasskit: {error}", file=sys.stderr)
-        sys.exit(2)
+        complain(error)
+        code = 2
+    except typer.Abort as error:
+        complain("the input ended" if error.__cause__ else "stopped: it was not confirmed")
+        code = 2 if error.__cause__ else 1
+    except MemoryError:
+        complain("there is not enough memory for this")
+        code = 2
+    except BrokenPipeError:  # its reader, such as head, has seen enough
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except OSError as error:
+        complain(f"{error.filename}: {error.strerror}" if error.filename else error)
+        code = 2
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _trained_on(model: str) -> GroupedDataset:
+    """The data set whose groups made a run; coco-concepts for a model that is no run."""
+    from glasskit.data import load_dataset
+    from glasskit.models.loading import CONFIG, read_config
+
+    if not Path(model, CONFIG).is_file():
+        return load_dataset("coco-concepts")
+    settings = read_config(Path(model)).get("training", {})
+    try:
+        return load_dataset(settings.get("dataset", "coco-concepts"), settings.get("images"))
+    except InputError as error:
+        raise InputError(
+            f"{model}: the data set it was trained on is not here ({error}); name one with "
+            "--dataset, or the concepts with --concepts"
+        ) from error
+
+
+def _checked(file: str | None) -> Path | None:
+    """The file of --json, tried."""
+    return None if file is None else check_file(file)
 
 
 def _told_by_first(error: InputError) -> bool:
@@ -328,25 +424,22 @@ def _told_by_first(error: InputError) -> bool:
 
 
 def _write_json(file: Path | None, value: Any) -> None:
-    if file is None:
-        return
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written ({error.strerror})") from error
+    if file is not None:
+        write_text(file, json.dumps(value, indent=2) + "\n")
 
 
-def _evaluation_table(title: str, result: dict[str, Any]) -> Table:
+def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     """The main numbers for people; the whole result is in --json."""
-    table = Table("measure", "share", "95% interval", "chance", title=title)
+    rows: list[tuple[str, str, str, str]] = []
 
     def add(name: str, share: float | None, ci: Any = None, chance: float | None = None) -> None:
-        table.add_row(
-            name,
-            "-" if share is None else f"{share:.3f}",
-            "-" if not ci else f"{ci[0]:.3f} to {ci[1]:.3f}",
-            "-" if chance is None else f"{chance:.3f}",
+        rows.append(
+            (
+                name,
+                "-" if share is None else f"{share:.3f}",
+                "-" if not ci else f"{ci[0]:.3f} to {ci[1]:.3f}",
+                "-" if chance is None else f"{chance:.3f}",
+            )
         )
 
     for level, scores in result["concepts"].items():
@@ -360,10 +453,6 @@ def _evaluation_table(title: str, result: dict[str, Any]) -> Table:
                 result["retrieval"][f"{way}_r{r}"],
                 result["retrieval"][f"{way}_r{r}_ci95"],
             )
-    if same := result["retrieval"]["duplicate_captions"]:
-        table.caption = (
-            f"{same} captions have the text of another picture's: image to text, either is right"
-        )
     negation = result["negation"]
     add("caption over negation", negation["caption_over_negation"], negation.get("ci95"))
     hard = result["hard_negative"]
@@ -377,7 +466,7 @@ def _evaluation_table(title: str, result: dict[str, Any]) -> Table:
             asked.get(f"{way}_ci95"),
             asked.get(f"{way}_chance"),
         )
-    return table
+    return rows
 
 
 if __name__ == "__main__":

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from glasskit.errors import InputError
-from glasskit.progress import bar
+from glasskit.places import check_file, check_folder, write_text
+from glasskit.terminal import bar, say
 
 if TYPE_CHECKING:
     from glasskit.grouping.themes import Estimate
 
-out = Console(highlight=False, soft_wrap=True)
-data = typer.Typer(no_args_is_help=True, help="Data sets of the kit.")
+data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets of the kit.")
 
 SOURCE = "COCO captions .json, .csv (image, caption), or a folder of pictures with .txt files"
 
@@ -29,7 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def build(
     source: Annotated[Path, typer.Argument(metavar="CAPTIONS", help=SOURCE)],
-    out_dir: Annotated[Path, typer.Option("--out", help="directory to write to")],
+    out_dir: Annotated[str, typer.Option("--out", metavar="DIR", help="directory to write to")],
     images: Annotated[Path | None, typer.Option(help="folder with the pictures")] = None,
     concepts: Annotated[
         int | None, typer.Option(help="concepts to look for; by default 1 for 15 photographs")
@@ -64,7 +63,8 @@ def build(
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an old build")] = False,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="also write the report to this file")
+        str | None,
+        typer.Option("--json", metavar="FILE", help="also write the report to this file"),
     ] = None,
 ) -> None:
     """Make a grouped data set (MAGIC layout) from captions, with a report of how good it is.
@@ -77,9 +77,11 @@ def build(
 
     if (endpoint is None) != (llm_model is None):
         raise InputError("--endpoint and --llm-model belong together; give both or none")
+    out = check_folder(out_dir)
+    file = None if json_file is None else check_file(json_file)
     settings = BuildSettings(
         source=source,
-        out=out_dir,
+        out=out,
         images=images,
         groups=concepts,
         smallest=min_photos,
@@ -99,7 +101,7 @@ def build(
     def confirm(need: Estimate) -> None:
         cost = need.cost(price_in, price_out)
         priced = f", about {cost:.2f} at your prices" if price_in or price_out else ""
-        out.print(
+        say(
             f"{need.questions} questions to {llm_model}, about {need.tokens_in:,} tokens sent and "
             f"at most {need.tokens_out:,} received{priced}"
         )
@@ -109,33 +111,29 @@ def build(
     with bar("embedding captions") as progress:
         built = build_dataset(settings, load_model(model), writer, confirm, progress)
     value = built.report.as_dict()
-    out.print(
+    say(
         f"{value['photographs']} photographs in {value['concepts']} concepts, silhouette "
         f"{value['purity']['silhouette']:.3f}, {value['leaks']['captions']} captions with a word "
         f"of their concept{' (dropped)' if fix_leaks else ''}"
     )
     loose = [f"{g.concept} ({g.photographs})" for g in built.report.groups if g.loose]
     if loose:
-        out.print(
+        say(
             f"loose, perhaps leftovers: {', '.join(loose)}; the report says how loose, and "
             "--min-cohesion or --leave-out build without them"
         )
     for name, count in built.report.left_out.items():
-        out.print(f"left out: {name}, {count} photographs")
+        say(f"left out: {name}, {count} photographs")
     if writer is None:
-        out.print("theme captions are left to you: new_captions is empty (or give --endpoint)")
+        say("theme captions are left to you: new_captions is empty (or give --endpoint)")
     for note in value["notes"]:
-        out.print(note)
+        say(note)
     folder = images or (source if source.is_dir() else "DIR")
-    out.print(f"report: {out_dir / 'report.md'}")
-    command = ["glasskit", "train", str(out_dir / "annotations.json"), "--images", str(folder)]
-    out.print(f"train:  {shlex.join([*command, '--out', 'RUN'])}")
-    if json_file is not None:
-        try:
-            json_file.parent.mkdir(parents=True, exist_ok=True)
-            json_file.write_text(to_json(built.report), encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{json_file}: cannot be written ({error.strerror})") from error
+    say(f"report: {out / 'report.md'}")
+    command = ["glasskit", "train", str(out / "annotations.json"), "--images", str(folder)]
+    say(f"train:  {shlex.join([*command, '--out', 'RUN'])}")
+    if file is not None:
+        write_text(file, to_json(built.report))
 
 
 @data.command("coco-concepts")
@@ -143,7 +141,9 @@ def coco_concepts(
     download: Annotated[
         bool, typer.Option("--download", help="fetch the 1,000 photographs (160 MB)")
     ] = False,
-    to: Annotated[Path | None, typer.Option(help="folder; by default in the cache")] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="DIR", help="folder; by default in the cache")
+    ] = None,
     address: Annotated[
         str | None, typer.Option("--from", help="where the files are, such as a mirror")
     ] = None,
@@ -154,20 +154,21 @@ def coco_concepts(
     from glasskit.data.images import FolderImages, MissingImages
 
     if download:
+        place = None if to is None else check_folder(to)
         with bar("fetching photographs") as progress:
-            done = fetching.download(to, address=address or fetching.ADDRESS, progress=progress)
-        out.print(f"{done.new} photographs came, {done.there} were there: {done.folder}")
+            done = fetching.download(place, address=address or fetching.ADDRESS, progress=progress)
+        say(f"{done.new} photographs came, {done.there} were there: {done.folder}")
         if to is not None:
-            out.print(f"name this folder where they are needed: --images {to}")
+            say(f"name this folder where they are needed: --images {shlex.quote(to)}")
         return
     dataset = load_coco_concepts(to)
-    out.print(f"{len(dataset)} photographs under {len(dataset.concepts)} concepts")
+    say(f"{len(dataset)} photographs under {len(dataset.concepts)} concepts")
     words = ", ".join(f"{word} ({key})" for key, word in DERIVED.items())
-    out.print(f"no caption names its concept; {len(DERIVED)} hold a derived word: {words}")
+    say(f"no caption names its concept; {len(DERIVED)} hold a derived word: {words}")
     if isinstance(dataset.images, FolderImages):
-        out.print(f"the photographs are in {dataset.images.folder}")
+        say(f"the photographs are in {dataset.images.folder}")
     elif isinstance(dataset.images, MissingImages):
-        out.print(f"the photographs are not here: {dataset.images.hint}")
+        say(f"the photographs are not here: {dataset.images.hint}")
 
 
 @data.command("pack")
@@ -175,7 +176,7 @@ def pack_dataset(
     dataset: Annotated[
         str, typer.Argument(metavar="DATASET", help="a data set of the kit, or hf:OWNER/NAME")
     ],
-    out_dir: Annotated[Path, typer.Option("--out", help="directory to write to")],
+    out_dir: Annotated[str, typer.Option("--out", metavar="DIR", help="directory to write to")],
     images: Annotated[Path | None, typer.Option(help="folder with the pictures")] = None,
     shard_size: Annotated[int, typer.Option(help="pictures a shard", min=1)] = 1000,
 ) -> None:
@@ -186,10 +187,11 @@ def pack_dataset(
 
     if is_hub(dataset) and images is not None:
         raise InputError(f"data set {dataset} holds its own pictures; leave --images out")
+    out = check_folder(out_dir)
     source = HubSource(dataset) if is_hub(dataset) else DatasetSource(load_dataset(dataset, images))
     with bar("packing pictures") as progress:
-        done = pack(source, out_dir, shard_size, progress)
-    out.print(f"{done.pictures} pictures in {done.shards} shards: {out_dir}")
+        done = pack(source, out, shard_size, progress)
+    say(f"{done.pictures} pictures in {done.shards} shards: {out}")
 
 
 @data.callback()

@@ -197,7 +197,8 @@ def _train(
     """A copy of the model, trained in a run directory that stays only where one is named."""
     with tempfile.TemporaryDirectory() as folder:
         out = place or Path(folder) / "run"
-        config = TrainConfig.load(None, **changes, out=str(out), tracker="none", overwrite=True)
+        named = {"dataset": part.name, **changes}
+        config = TrainConfig.load(None, **named, out=str(out), tracker="none", overwrite=True)
         train(config, dataset=part, model=copy.deepcopy(start))
         return trained_copy(start, out)  # the best epoch; what was trained ends with the last
 

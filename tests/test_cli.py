@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -165,6 +166,92 @@ def test_search_finds_an_embedded_picture_by_itself_and_by_a_phrase(
     assert found[0]["score"] > 0.999 > found[1]["score"]
     assert picture.name in out
     assert glass("search", tmp_path / "vectors", "a quiet evening")[0] == 0
+
+
+@pytest.fixture
+def vectors(glass, trained: Path, small: Path, tmp_path: Path, monkeypatch) -> Path:
+    """What a run that was named by a short path has embedded; the run may be moved."""
+    shutil.copytree(trained, tmp_path / "project/run")
+    monkeypatch.chdir(tmp_path / "project")
+    assert glass("embed", "run", small, "--out", tmp_path / "vectors")[0] == 0
+    return tmp_path / "vectors"
+
+
+def test_a_phrase_stays_a_phrase(glass, vectors: Path, small: Path, tmp_path, monkeypatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    picture, file = sorted(small.glob("*.jpg"))[7], Path("found.json")
+    shutil.copy(picture, "dog")  # a file of that name is here
+    shutil.copy(picture, "my dog.jpg")
+
+    def scores(*asked: object) -> list[float]:
+        assert glass("search", vectors, *asked, "--k", 3, "--json", file)[0] == 0
+        return [hit["score"] for hit in json.loads(file.read_text())["found"]]
+
+    assert scores("--image", "dog")[0] > 0.999
+    assert scores("my dog.jpg")[0] > 0.999
+    assert scores("dog")[0] < 0.999
+    assert scores("word " * 80 + ".jpg")[0] < 0.999
+    assert scores("a sign that says [/x] and dog.jpg")[0] < 0.999
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (("missing.jpg",), "missing.jpg: there is no such picture"),
+        (("--image", "x" * 300), "File name too long"),
+        ((), "either a phrase"),
+        (("a dog", "--image", "a.jpg"), "either a phrase"),
+        (("x" * 501,), "the limit is 500"),
+        (("a dog", "--model", "no-such-run"), "no model 'no-such-run'"),
+        (("a dog", "--model", "lite0-minilm"), "with --model, or embed again"),
+    ],
+)
+def test_what_cannot_be_searched_for_is_one_line(glass, vectors: Path, asked, says: str) -> None:
+    code, _, err = glass("search", vectors, *asked)
+    assert (code, err.count("\n")) == (2, 1)
+    assert says in err
+
+
+def test_vectors_find_their_model_from_anywhere(glass, vectors: Path, monkeypatch) -> None:
+    monkeypatch.chdir("/")
+    assert glass("search", vectors, "a dog")[0] == 0
+    run = vectors.parent / "project/run"
+    moved = run.rename(vectors.parent / "moved")
+    code, _, err = glass("search", vectors, "a dog")
+    assert (code, err.count("\n")) == (2, 1)
+    assert str(run) in err
+    assert "--model" in err
+    assert glass("search", vectors, "a dog", "--model", moved)[0] == 0
+
+
+def test_probe_names_the_concepts_that_a_run_was_trained_on(
+    glass, trained: Path, small: Path, tmp_path: Path
+) -> None:
+    pictures, file = sorted(small.glob("*.jpg"))[:2], tmp_path / "probe.json"
+    code, out, _ = glass("probe", trained, *pictures, "--k", 9, "--json", file)
+    assert code == 0
+    assert "among 36 of mine" in out
+    own = {entry["level1"] for entry in json.loads((small / "taxonomy.json").read_text())}
+    found = json.loads(file.read_text())
+    assert list(found) == [str(picture) for picture in pictures]
+    assert {score["concept"] for score in found[str(pictures[0])]} <= own
+    assert all(str(picture) in out for picture in pictures)  # not cut, though it is long
+    _, out, _ = glass("probe", trained, pictures[0], "--dataset", "scenes")
+    assert "among 36 of scenes" in out
+    _, out, _ = glass("probe", "lite0-minilm", pictures[0])
+    assert "among 50 of coco-concepts" in out
+
+
+def test_probe_of_a_run_whose_data_set_is_gone(glass, trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    config["training"]["dataset"] = "gone.json"
+    (tmp_path / "run/config.json").write_text(json.dumps(config))
+    code, _, err = glass("probe", tmp_path / "run", "a.jpg")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "gone.json" in err
+    assert "--dataset" in err
 
 
 def test_export_writes_a_checkpoint_with_tokenizer_and_card(glass, trained: Path) -> None:

@@ -34,6 +34,7 @@ from glasskit.data.magic_record import (
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.errors import InputError
 from glasskit.json_files import read_json
+from glasskit.places import write_text
 
 
 def read_magic(
@@ -106,13 +107,8 @@ def write_magic(dataset: GroupedDataset, file: str | Path) -> None:
             }
         )
     taxonomy = [concept_as_json(concept) for concept in dataset.concepts]
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        for path, value in ((file, entries), (file.with_name("taxonomy.json"), taxonomy)):
-            text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-            path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written ({error.strerror})") from error
+    for path, value in ((file, entries), (file.with_name("taxonomy.json"), taxonomy)):
+        write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def concept_as_json(concept: Concept) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
-from uuid import uuid4
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FileSource
@@ -25,7 +24,7 @@ from glasskit.data.shards import END
 from glasskit.errors import InputError
 from glasskit.json_files import read_json
 from glasskit.pictures import EXTENSIONS, ask_each
-from glasskit.places import replace_file
+from glasskit.places import atomic_write, check_folder, write_text
 
 PLAN = "pack.json"
 SHARD_SIZE = 1000
@@ -132,31 +131,29 @@ def pack(
         InputError: a picture is missing, the folder holds other shards or cannot be written.
     """
     folder = Path(out)
+    if packed(folder) is None:  # else it may be read-only
+        check_folder(folder)
     plan = {
         "format": "glasskit-shards/1",
         "source": source.name,
         "identity": source.identity(),
         "shard_size": shard_size,
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        finished = _begin(folder, plan)
-        if finished is not None:
-            return finished
-        number = next(n for n in count() if not _shard(folder, n).is_file())
-        done = number * shard_size
-        members = source.members(done)
-        while wrote := _write_shard(_shard(folder, number), done, islice(members, shard_size)):
-            number, done = number + 1, done + wrote
-            if progress is not None:
-                progress(done, source.total or 0)
-        if entries := source.taxonomy():
-            _write_text(folder / TAXONOMY, entries)
-        if not done:
-            raise InputError(f"{source.name}: there is no picture to pack")
-        _write_text(folder / PLAN, plan | {"shards": number, "pictures": done})
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror})") from error
+    finished = _begin(folder, plan)
+    if finished is not None:
+        return finished
+    number = next(n for n in count() if not _shard(folder, n).is_file())
+    done = number * shard_size
+    members = source.members(done)
+    while wrote := _write_shard(_shard(folder, number), done, islice(members, shard_size)):
+        number, done = number + 1, done + wrote
+        if progress is not None:
+            progress(done, source.total or 0)
+    if entries := source.taxonomy():
+        _write_text(folder / TAXONOMY, entries)
+    if not done:
+        raise InputError(f"{source.name}: there is no picture to pack")
+    _write_text(folder / PLAN, plan | {"shards": number, "pictures": done})
     return Packed(number, done)
 
 
@@ -200,23 +197,19 @@ def _write_shard(file: Path, first: int, members: Iterator[Member]) -> int:
     member = next(members, None)
     if member is None:
         return 0
-    scratch = _scratch(file)
     number = first
     # One owner and one time, so that equal pictures give equal bytes.
-    with scratch.open("wb") as handle, TarWriter(handle, mtime=0, encoder=False) as tar:
+    with (
+        atomic_write(file) as scratch,
+        scratch.open("wb") as handle,
+        TarWriter(handle, mtime=0, encoder=False) as tar,
+    ):
         while member is not None:
             notes = json.dumps(member.notes, ensure_ascii=False).encode()
             tar.write({"__key__": f"{number:09d}", member.ending: member.data, "json": notes})
             number, member = number + 1, next(members, None)
-    replace_file(scratch, file)
     return number - first
 
 
 def _write_text(file: Path, value: Any) -> None:
-    scratch = _scratch(file)
-    scratch.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    replace_file(scratch, file)
-
-
-def _scratch(file: Path) -> Path:
-    return file.with_name(f".{file.name}.{uuid4().hex[:8]}")
+    write_text(file, json.dumps(value, indent=1, ensure_ascii=False) + "\n")

@@ -13,11 +13,10 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 from glasskit.data.shards import WEB, headers, member_of, parse_notes, picture_member
 from glasskit.errors import InputError
-from glasskit.places import cache_folder
+from glasskit.places import cache_folder, write_text
 
 FORMAT = 2
 
@@ -79,16 +78,7 @@ def index_shard(shard: str) -> list[Place]:
     except (OSError, ValueError, TypeError):  # not there yet, or not whole: it can be made again
         pass
     places = _read(shard)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        scratch = file.with_name(f".{uuid4().hex}")
-        scratch.write_text(json.dumps(places), encoding="utf-8")
-        scratch.replace(file)
-    except OSError as error:
-        raise InputError(
-            f"{file}: cannot be kept there ({error.strerror}); "
-            "set GLASSKIT_CACHE to a folder that can be written"
-        ) from error
+    write_text(file, json.dumps(places))
     return places
 
 

@@ -22,6 +22,7 @@ from glasskit.evaluation.comparison import (
     flips,
 )
 from glasskit.evaluation.evaluate import Evaluation, Settings, measure
+from glasskit.places import check_file, write_text
 
 Progress = Callable[[int, int], None]
 FORMS = (".html", ".md", ".json")
@@ -117,11 +118,7 @@ class Report:
         forms = dict(zip(FORMS, (self.html, self.markdown, self.json), strict=True))
         if path.suffix not in forms:
             raise InputError(f"{path}: end the report's name in {' or '.join(FORMS)}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(forms[path.suffix](), encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+        write_text(path, forms[path.suffix]())
         return path
 
 
@@ -177,11 +174,20 @@ def write_report(
     Raises:
         InputError: the path has another ending, or what ``build_report`` raises.
     """
-    path = Path(path)
-    if path.suffix not in FORMS:  # said before the models are measured
-        raise InputError(f"{path}: end the report's name in {' or '.join(FORMS)}")
+    paths = check_report(path)
     report = build_report(entries, dataset, progress=progress, **settings)
-    return [report.write(path.with_suffix(form)) for form in FORMS]
+    return [report.write(path) for path in paths]
+
+
+def check_report(path: str | Path) -> list[Path]:
+    """The .html, .md and .json files of a report, tried before the models are measured.
+
+    Raises:
+        InputError: the path has another ending, or a file can't be written.
+    """
+    if Path(path).suffix not in FORMS:
+        raise InputError(f"{path}: end the report's name in {' or '.join(FORMS)}")
+    return [check_file(Path(path).with_suffix(form)) for form in FORMS]
 
 
 def report_evaluations(named: Sequence[tuple[str, Evaluation]], dataset: GroupedDataset) -> Report:

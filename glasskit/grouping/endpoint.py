@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from glasskit.errors import InputError
-from glasskit.places import cache_folder, keeping_in, replace_file
+from glasskit.places import cache_folder, write_text
 from glasskit.web import WebError, check_address, fetch
 
 KEYS = ("GLASSKIT_API_KEY", "OPENAI_API_KEY")
@@ -109,11 +108,7 @@ class Endpoint:
         return self._folder / f"{name[:40]}.json"
 
     def _keep(self, system: str, user: str, answer: str) -> None:
-        file = self._file(system, user)
-        scratch = file.with_name(f"{file.stem}.{os.getpid()}.{threading.get_ident()}.tmp")
-        with keeping_in(self._folder):
-            scratch.write_text(json.dumps(answer), encoding="utf-8")
-            replace_file(scratch, file)
+        write_text(self._file(system, user), json.dumps(answer))
 
 
 def _messages(system: str, user: str) -> list[dict[str, str]]:

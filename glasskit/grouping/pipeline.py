@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -41,6 +40,7 @@ from glasskit.models.features import embed_texts
 from glasskit.models.glass_model import GlassModel, Progress
 from glasskit.models.prompts import concept_vectors
 from glasskit.pictures import ask_each
+from glasskit.places import atomic_folder, check_folder, write_text
 
 
 class Built(NamedTuple):
@@ -147,6 +147,7 @@ def build_dataset(
 
 
 def _check_free(settings: BuildSettings) -> None:
+    check_folder(settings.out)
     there = [name for name in FILES if (settings.out / name).exists()]
     if there and not settings.overwrite:
         raise InputError(
@@ -222,14 +223,7 @@ def _groups(
 
 def _write(out: Path, dataset: GroupedDataset, report: BuildReport) -> None:
     """Write all files under a temporary folder first, so that a stop leaves no half of a set."""
-    scratch = out / f".build.{os.getpid()}"
-    try:
-        scratch.mkdir(parents=True, exist_ok=True)
+    with atomic_folder(out) as scratch:
         write_magic(dataset, scratch / FILES[0])
-        (scratch / FILES[2]).write_text(to_markdown(report), encoding="utf-8")
-        (scratch / FILES[3]).write_text(to_json(report), encoding="utf-8")
-        for name in FILES:
-            (scratch / name).replace(out / name)
-        scratch.rmdir()
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror})") from error
+        write_text(scratch / FILES[2], to_markdown(report))
+        write_text(scratch / FILES[3], to_json(report))

@@ -11,15 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit.latent.export import VECTORS
 from glasskit.latent.library import Found, Library
 from glasskit.latent.neighbours import Neighbours, unit
-from glasskit.models.cache import replace_file
+from glasskit.latent.stream_export import VECTORS
+from glasskit.places import atomic_write, check_file
 
 if TYPE_CHECKING:
     from usearch.index import Index
@@ -51,6 +50,7 @@ class ApproximateLibrary(Library):
         file = self.folder / f"pictures-{stat.st_size}-{stat.st_mtime_ns}.usearch"
         self._graph = _opened(index_class, file)
         if self._graph is None or len(self._graph) != len(self):
+            check_file(file)
             self._graph = _built(index_class, self.vectors, file, progress)
 
     def nearest(self, query: np.ndarray, k: int = 12) -> list[Found]:
@@ -98,14 +98,11 @@ def _built(
         graph.add(np.arange(start, start + len(block)), block)
         if progress is not None:
             progress(start + len(block), len(vectors))
-    scratch = file.with_name(f".{uuid4().hex}.usearch")
-    try:
-        graph.save(str(scratch))
-        replace_file(scratch, file)
-        for old in set(file.parent.glob("pictures-*.usearch")) - {file}:
-            old.unlink()
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"{file.parent}: the graph cannot be kept there ({error})") from error
-    finally:
-        scratch.unlink(missing_ok=True)
+    with atomic_write(file) as scratch:
+        try:
+            graph.save(str(scratch))
+        except RuntimeError as error:  # how usearch says what the system refused
+            raise OSError(0, str(error)) from error
+    for old in set(file.parent.glob("pictures-*.usearch")) - {file}:
+        old.unlink()
     return graph

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,8 +15,7 @@ from glasskit.data.images import FolderScan, file_fingerprint, scan_folder
 from glasskit.data.shards import END, is_shards
 from glasskit.errors import InputError, first_process
 from glasskit.latent.embedding import embed
-from glasskit.latent.stream_export import embed_stream
-from glasskit.models.cache import replace_file
+from glasskit.latent.stream_export import VECTORS, embed_stream, made_by, with_id, write_index
 from glasskit.models.features import embed_dataset_images
 from glasskit.models.reading import tell_unread
 from glasskit.models.store import checked_dtype
@@ -28,14 +26,13 @@ from glasskit.pictures import (
     open_image,
     printable,
 )
+from glasskit.places import atomic_write, check_folder, write_text
 
 if TYPE_CHECKING:
     import numpy as np
 
     from glasskit.models import GlassModel
 
-VECTORS = "vectors.safetensors"
-INDEX = "index.json"
 BROKEN = "broken.txt"
 
 Progress = Callable[[int, int], None]
@@ -87,9 +84,10 @@ def embed_source(
 
     Raises:
         InputError: another dtype, no such source, a folder without pictures or with shards beside
-            them, or broken pictures.
+            them, broken pictures, or ``out`` can't be written.
     """
     checked_dtype(dtype)
+    out = check_folder(out)
     folder = Path(source)
     scan = scan_folder(folder) if folder.is_dir() else None
     if scan is not None and scan.pictures and is_shards(source):
@@ -110,25 +108,15 @@ def embed_source(
         tensors, index, broken = _folder(model, folder, scan, skip_broken, progress)
     else:
         tensors, index = _dataset(model, str(source), images, progress)
-    out = Path(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be made a directory ({error.strerror})") from error
-    hashes = {"tower_hash": model.tower_hash, "model_hash": model.model_hash}
-    index = {"model": model.name, **hashes, "source": printable(source), **index}
-    scratch = out / f".{VECTORS}.part"
-    save_file({name: rows.astype(dtype) for name, rows in tensors.items()}, scratch)
-    replace_file(scratch, out / VECTORS)
-    scratch = out / f".{INDEX}.part"
-    # A picture a line, which is how `library` finds one among millions.
-    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in index.pop("pictures"))
-    head = json.dumps(index, ensure_ascii=False)[:-1]
-    scratch.write_text(f'{head}, "pictures": [\n{lines}\n]}}\n', encoding="utf-8")
-    replace_file(scratch, out / INDEX)
+    names = index.pop("pictures")
+    head = with_id({**made_by(model), "source": printable(source), **index}, names)
+    typed = {name: rows.astype(dtype) for name, rows in tensors.items()}
+    with atomic_write(out / VECTORS) as scratch:
+        save_file(typed, scratch, metadata={"id": head["id"]})
+    write_index(out, head, names)
     (out / BROKEN).unlink(missing_ok=True)
     if broken:
-        (out / BROKEN).write_text("".join(f"{line}\n" for line in broken), encoding="utf-8")
+        write_text(out / BROKEN, "".join(f"{line}\n" for line in broken))
     left_out = scan.rest() if scan is not None else ""
     if broken:
         listed = f"{len(broken)} broken listed in {printable(out / BROKEN)}"

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit.latent.export import INDEX, VECTORS
 from glasskit.latent.mapped import nearest_mapped
 from glasskit.latent.probe import checked_text
+from glasskit.latent.stream_export import INDEX, VECTORS
 from glasskit.models.reading import check_query
 from glasskit.pictures import EXTENSIONS, open_image
 
@@ -47,7 +47,7 @@ class Library:
         model: name of the model that made them.
 
     Raises:
-        InputError: the folder holds no vectors, or index and vectors are of different length.
+        InputError: the folder holds no vectors, or index and vectors do not belong together.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -60,6 +60,12 @@ class Library:
         self.vectors = mapped_tensor(self.folder / VECTORS, "pictures")
         self._index = _Index(self.folder / INDEX)
         self.model: str = self._index.head["model"]
+        of = _header(self.folder / VECTORS)[0].get("__metadata__", {}).get("id")
+        if of != self._index.head.get("id"):
+            raise InputError(
+                f"{folder}: {VECTORS} and {INDEX} are of two calls of embed, the last of which "
+                "was interrupted; embed again"
+            )
         if len(self._index) != len(self.vectors):
             raise InputError(
                 f"{folder}: {len(self.vectors)} vectors and {len(self._index)} names; embed again"
@@ -75,8 +81,28 @@ class Library:
         if any(head.get(name, value) != value for name, value in kept.items()):
             raise InputError(
                 f"{self.folder}: made by {self.model!r} as it was then, not by {model.name!r} as "
-                "it is now; embed again"
+                "it is now; name the model that made them with --model, or embed again"
             )
+
+    def load_model(self, name: str | None = None) -> GlassModel:
+        """The model that made the vectors, found by its name there or by the one given here.
+
+        Raises:
+            InputError: it can't be loaded, or is another one.
+        """
+        from glasskit.models import load_model
+
+        try:
+            model = load_model(name or self.model)
+        except InputError as error:
+            if name is not None:
+                raise
+            raise InputError(
+                f"{self.folder}: the model that made these vectors is not here ({error}); if it "
+                "was moved, say where with --model"
+            ) from error
+        self.check(model)
+        return model
 
     def nearest(self, query: np.ndarray, k: int = 12) -> list[Found]:
         """The k pictures nearest to a (L,) vector, best first; the answer is exact."""
@@ -92,19 +118,32 @@ class Library:
         ]
 
 
-def query_vector(model: GlassModel, query: str) -> np.ndarray:
-    """(L,) vector of a phrase, or of a picture where the text is the name of one.
+def query_vector(model: GlassModel, query: str | Path) -> np.ndarray:
+    """(L,) vector of a phrase, or of a picture.
+
+    Args:
+        model: that made the vectors which are searched.
+        query: a ``Path`` is a picture file. So is a text that ends as such a file's name does and
+            is a file's name or a single word; any other text is a phrase.
 
     Raises:
         InputError: the phrase is empty, too long, or has no word that the model knows, or the
             picture is missing or broken.
     """
-    path = Path(query)
-    if path.suffix.lower() in EXTENSIONS or path.is_file():
-        return np.asarray(model.encode_images([open_image(path)]))[0]
+    if isinstance(query, Path) or _names_picture(query):
+        return np.asarray(model.encode_images([open_image(query)]))[0]
     phrase = checked_text(query)
     check_query(model, phrase)
     return np.asarray(model.encode_texts([phrase]))[0]
+
+
+def _names_picture(query: str) -> bool:
+    if not query.lower().endswith(EXTENSIONS):
+        return False
+    try:
+        return Path(query).is_file() or " " not in query
+    except OSError:  # longer than a name can be
+        return False
 
 
 def mapped_tensor(file: Path, name: str) -> np.ndarray:
@@ -114,12 +153,9 @@ def mapped_tensor(file: Path, name: str) -> np.ndarray:
         InputError: the file is damaged or has no such tensor.
     """
     try:
-        with file.open("rb") as handle:
-            length = int.from_bytes(handle.read(8), "little")
-            if length > file.stat().st_size:
-                raise ValueError("cut off")
-            tensor = json.loads(handle.read(length))[name]
-        start, end = (8 + length + place for place in tensor["data_offsets"])
+        header, begin = _header(file)
+        tensor = header[name]
+        start, end = (begin + place for place in tensor["data_offsets"])
         if end > file.stat().st_size:
             raise ValueError("cut off")
         kind, shape = DTYPES[tensor["dtype"]], tuple(tensor["shape"])
@@ -130,6 +166,15 @@ def mapped_tensor(file: Path, name: str) -> np.ndarray:
         raise InputError(
             f"{file}: not a safetensors file with {name!r} ({error}); embed again"
         ) from error
+
+
+def _header(file: Path) -> tuple[dict[str, Any], int]:
+    """What a safetensors file says of its tensors, and the byte at which they begin."""
+    with file.open("rb") as handle:
+        length = int.from_bytes(handle.read(8), "little")
+        if length > file.stat().st_size:
+            raise ValueError("cut off")
+        return json.loads(handle.read(length)), 8 + length
 
 
 class _Index:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from glasskit.places import replace_file
+from glasskit.places import atomic_write
 
 END = {"end": True}
 
@@ -95,7 +95,13 @@ class Part:
         os.truncate(self.rows, kept * 4 * self.width)
 
 
-def merge(parts: Sequence[Part], names: Sequence[str], file: Path, dtype: str = "float32") -> int:
+def merge(
+    parts: Sequence[Part],
+    names: Sequence[str],
+    file: Path,
+    dtype: str = "float32",
+    index_id: str = "",
+) -> int:
     """Join the rows of parts into one safetensors file, never holding more than one block.
 
     Args:
@@ -103,6 +109,7 @@ def merge(parts: Sequence[Part], names: Sequence[str], file: Path, dtype: str = 
         names: of the tensors that a row is made of, side by side and equally wide.
         file: written whole or not at all.
         dtype: float32 or float16, of the file; parts are float32.
+        index_id: of the index that names the rows; kept in the file's metadata.
 
     Returns:
         the number of rows n; each tensor is (n, width / len(names)).
@@ -111,7 +118,7 @@ def merge(parts: Sequence[Part], names: Sequence[str], file: Path, dtype: str = 
     width = parts[0].width // len(names)
     kind = np.dtype(dtype).newbyteorder("<")
     span = kind.itemsize * count * width
-    header = {
+    header: dict[str, Any] = {
         name: {
             "dtype": {"float32": "F32", "float16": "F16"}[dtype],
             "shape": [count, width],
@@ -119,17 +126,16 @@ def merge(parts: Sequence[Part], names: Sequence[str], file: Path, dtype: str = 
         }
         for i, name in enumerate(names)
     }
+    header["__metadata__"] = {"id": index_id}
     # The format: 8 bytes with the length of the header, the header as JSON, then the data.
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    scratch = file.with_name(f".{file.name}.part")
-    with scratch.open("wb") as out:
+    with atomic_write(file) as scratch, scratch.open("wb") as out:
         out.write(struct.pack("<Q", len(text)) + text)
         for i in range(len(names)):
             for part in parts:
                 for block in _blocks(part):
                     out.write(block[:, i * width : (i + 1) * width].astype(kind).tobytes())
-    replace_file(scratch, file)
     return count
 
 

@@ -10,11 +10,10 @@ import hashlib
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 
-from glasskit.models.cache import cache_folder, replace_file
+from glasskit.places import atomic_write, cache_folder
 
 Arrays = dict[str, np.ndarray]
 
@@ -43,14 +42,8 @@ def read_arrays(path: Path) -> Arrays | None:
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays so that a reader never sees half of them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{uuid4().hex}.npz")
-    try:
-        with draft.open("wb") as file:
-            np.savez(file, **arrays)
-        replace_file(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with atomic_write(path) as scratch, scratch.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 def cached_arrays(room: str, key: str, compute: Callable[[], Arrays]) -> Arrays:

@@ -30,7 +30,7 @@ from glasskit.models.reading import Reading
 from glasskit.models.store import checked_dtype
 from glasskit.models.stream import read_ahead
 from glasskit.pictures import decode_image
-from glasskit.places import replace_file
+from glasskit.places import atomic_write, check_folder, write_text, writing
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -39,6 +39,7 @@ BLOCK = 256
 """Pictures between two writes: no more of the work is lost by a kill."""
 
 PARTS = ".parts"
+VECTORS, INDEX = "vectors.safetensors", "index.json"
 
 log = logging.getLogger(__name__)
 
@@ -101,10 +102,11 @@ def embed_stream(
     """
     checked_dtype(dtype)
     ranks = _ranks(model)
-    folder = Path(out) / PARTS
+    out = check_folder(out)
+    folder = out / PARTS
     width = model.embed_dim * (2 if captions else 1)
     units = _units(source, ranks.world)
-    try:
+    with writing(out):
         folder.mkdir(parents=True, exist_ok=True)
         if ranks.rank == 0:
             _begin(
@@ -126,11 +128,40 @@ def embed_stream(
         ranks.wait()
         count = 0
         if not ranks.rank:
-            count = _finish(model, source, Path(out), units, width, captions, dtype)
+            count = _finish(model, source, out, units, width, captions, dtype)
         ranks.wait()
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror})") from error
     return count
+
+
+def made_by(model: GlassModel) -> dict[str, str]:
+    """What an index of vectors says about the model: its name, a run's path in full, and hashes."""
+    run = Path(model.name)
+    name = str(run.resolve()) if run.is_dir() else model.name
+    return {"model": name, "tower_hash": model.tower_hash, "model_hash": model.model_hash}
+
+
+def with_id(head: dict[str, Any], rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The head of an index with an "id", which its vectors carry too: a hash of all it says.
+
+    A kill between the two files leaves new vectors beside old names; their ids differ then.
+    """
+    digest = hashlib.sha256(json.dumps(head).encode())
+    for row in rows:
+        digest.update(json.dumps(row).encode())
+    return {"id": digest.hexdigest(), **head}
+
+
+def write_index(out: Path, head: dict[str, Any], rows: Iterable[dict[str, Any]]) -> None:
+    """Write ``index.json``, after the vectors that it names.
+
+    A row stands on a line of its own, which is how `library` finds one among millions.
+    """
+    with atomic_write(out / INDEX) as scratch, scratch.open("w", encoding="utf-8") as file:
+        # One by one, since the list may be longer than a memory.
+        file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "pictures": [')
+        for number, row in enumerate(rows):
+            file.write((",\n" if number else "\n") + json.dumps(row, ensure_ascii=False))
+        file.write("\n]}\n")
 
 
 def _embed(model: GlassModel, unit: Unit, part: Part, captions: bool, meter: _Meter) -> None:
@@ -223,19 +254,11 @@ def _finish(
     if not any(part.done for part in parts):
         shutil.rmtree(folder)
         raise InputError(f"{source}: there is no picture in it")
-    count = merge(parts, names, out / "vectors.safetensors", dtype)
     _tell(model, parts, captions)
     named = source if isinstance(source, (str, Path)) else ",".join(map(str, source))
-    hashes = {"tower_hash": model.tower_hash, "model_hash": model.model_hash}
-    head = {"model": model.name, **hashes, "source": str(named)}
-    scratch = out / ".index.json.part"
-    with scratch.open("w", encoding="utf-8") as file:
-        # A picture a line, written one by one, since the list may be longer than a memory.
-        file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "pictures": [')
-        for number, entry in enumerate(_entries(parts)):
-            file.write((",\n" if number else "\n") + json.dumps(entry, ensure_ascii=False))
-        file.write("\n]}\n")
-    replace_file(scratch, out / "index.json")
+    head = with_id({**made_by(model), "source": str(named)}, _entries(parts))
+    count = merge(parts, names, out / VECTORS, dtype, head["id"])
+    write_index(out, head, _entries(parts))
     shutil.rmtree(folder)
     return count
 
@@ -274,9 +297,7 @@ def _begin(folder: Path, plan: dict[str, Any]) -> None:
                 "number of processes; remove the folder or write to another directory"
             )
         return
-    scratch = folder / "plan.part"
-    scratch.write_text(json.dumps(plan))
-    replace_file(scratch, file)
+    write_text(file, json.dumps(plan))
 
 
 def _digest(units: Sequence[Unit]) -> str:

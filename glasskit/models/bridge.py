@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from glasskit.models.cache import cache_folder, write_tensors
 from glasskit.models.weights import TEXT_TOWER
+from glasskit.places import atomic_write
 
 SHIPPED = Path(__file__).with_name("lite0_bridge.safetensors")
 CAPTIONS = Path(__file__).with_name("everyday_captions.txt")
@@ -54,7 +55,8 @@ def bridge_texts() -> tuple[list[str], list[str]]:
 
 def write_bridge(features: Tensor, texts: Sequence[str]) -> None:
     """Write the (n, G) float32 features of the bridge's texts into the package."""
-    save_file({"features": features}, SHIPPED, metadata={"key": _key(texts)})
+    with atomic_write(SHIPPED) as scratch:
+        save_file({"features": features}, scratch, metadata={"key": _key(texts)})
 
 
 @torch.inference_mode()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glasskit.places import cache_folder, keeping_in, replace_file
+from glasskit.places import atomic_write, cache_folder, replace_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +22,5 @@ def write_tensors(tensors: Mapping[str, Tensor], file: Path) -> None:
     """
     from safetensors.torch import save_file  # brings torch, which asking for a folder does without
 
-    with keeping_in(file.parent):
-        scratch = file.with_name(f"{file.stem}.{os.getpid()}.tmp")
+    with atomic_write(file) as scratch:
         save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, scratch)
-        replace_file(scratch, file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from glasskit.models.heads import ResidualMap, merged_weight
 from glasskit.models.lite0 import architecture
 from glasskit.models.loading import load_model, read_config
 from glasskit.models.weights import TEXT_TOWER
+from glasskit.places import atomic_folder, check_folder
 
 CARD = """---
 library_name: open_clip
@@ -79,46 +81,46 @@ def export_open_clip(run: str | Path, to: str | Path) -> None:
 
     ``open_clip.create_model_and_transforms("local-dir:TO")`` loads it, with embeddings equal to
     those of the run. Plain open_clip does so for a run from one of its own models: the head I + W
-    is merged into the projection P, which it follows, as (I + W) P. The head of `lite0-minilm` is
-    no layer of open_clip: `open_clip_plugin` has to be imported first, and without it open_clip
-    refuses the checkpoint.
+    is merged into the projection P, which it follows, as (I + W) P. Where a tower ends without one
+    (SigLIP's image side), the config written asks for one, which is I + W. The head of
+    `lite0-minilm` is no layer of open_clip: `open_clip_plugin` has to be imported first, and
+    without it open_clip refuses the checkpoint.
 
     Args:
         run: directory of a run.
         to: directory to write to.
 
     Raises:
-        InputError: the run is not readable, or its architecture cannot hold its head.
+        InputError: the run is not readable, its architecture cannot hold its head, or the
+            directory can't be written; then nothing is.
     """
-    run, to = Path(run), Path(to)
+    run, to = Path(run), check_folder(to)
     config = read_config(run)
     model = load_model(run, device="cpu")
     plain = isinstance(model.image_head, ResidualMap)
-    to.mkdir(parents=True, exist_ok=True)
     if plain:
-        clip = merge_heads(model)
+        clip, model_config = merge_heads(model)
         tensors = clip.state_dict()
-        written = {
-            "model_cfg": open_clip.get_model_config(config["base"].partition("/")[0]),
-            "preprocess_cfg": get_model_preprocess_cfg(clip),
-        }
+        written = {"model_cfg": model_config, "preprocess_cfg": get_model_preprocess_cfg(clip)}
     else:
         tensors = built_in_tensors(model)
         written = {"model_cfg": built_in_config(), "preprocess_cfg": PREPROCESS}
-        for name in TOKENIZER_FILES:  # open_clip looks for a tokenizer in the folder itself
-            shutil.copyfile(TEXT_TOWER.locate().parent / name, to / name)
-    (to / "open_clip_config.json").write_text(json.dumps(written, indent=2) + "\n")
     tensors = {key: tensor.detach().contiguous().clone() for key, tensor in tensors.items()}
-    save_file(tensors, to / "open_clip_model.safetensors", metadata={"format": "pt"})
     training = {key: value for key, value in config.items() if key not in ("format", "towers")}
     card = CARD.format(
         base=config["base"],
-        title=to.name,
-        folder=to.name,
+        title=to.resolve().name,
+        folder=to.resolve().name,
         plugin="" if plain else PLUGIN,
         training=json.dumps(training, indent=2, default=str),
     )
-    (to / "README.md").write_text(card, encoding="utf-8")
+    with atomic_folder(to) as folder:
+        save_file(tensors, folder / "open_clip_model.safetensors", metadata={"format": "pt"})
+        (folder / "open_clip_config.json").write_text(json.dumps(written, indent=2) + "\n")
+        (folder / "README.md").write_text(card, encoding="utf-8")
+        if not plain:
+            for name in TOKENIZER_FILES:  # open_clip looks for a tokenizer in the folder itself
+                shutil.copyfile(TEXT_TOWER.locate().parent / name, folder / name)
 
 
 def built_in_config() -> dict[str, Any]:
@@ -144,19 +146,29 @@ def built_in_tensors(model: GlassModel) -> dict[str, Tensor]:
     return found
 
 
-def merge_heads(model: GlassModel) -> nn.Module:
-    """A copy of the open_clip model with both heads merged into its projections.
+def merge_heads(model: GlassModel) -> tuple[nn.Module, dict[str, Any]]:
+    """A copy of the open_clip model with both heads merged into its projections, and its config.
 
     Raises:
-        InputError: a side has no linear projection at its end.
+        InputError: a side has no linear projection at its end and can be given none.
     """
     clip = copy.deepcopy(model.clip)
+    config = open_clip.get_model_config(model.base.partition("/")[0])
     with torch.no_grad():
         image, text = merged_weight(model.image_head), merged_weight(model.text_head)
         text_side = clip if hasattr(clip, "text_projection") else clip.text
-        _merge(_image_projection(clip.visual), image, f"{model.name}: the image tower")
-        _merge(_text_projection(text_side), text, f"{model.name}: the text tower")
-    return clip
+        if config["vision_cfg"].get("timm_proj") == "none":
+            config["vision_cfg"]["timm_proj"] = "linear"
+            clip.visual.head = nn.Sequential(OrderedDict(proj=nn.Linear(*image.shape, bias=False)))
+            clip.visual.head.proj.weight.copy_(image)
+        else:
+            _merge(_image_projection(clip.visual), image, f"{model.name}: the image tower")
+        if config["text_cfg"].get("proj_type") == "none":
+            config["text_cfg"] |= {"proj_type": "linear", "proj_bias": False}
+            text_side.text_projection = nn.Parameter(text.T.clone())
+        else:
+            _merge(_text_projection(text_side), text, f"{model.name}: the text tower")
+    return clip, config
 
 
 def _image_projection(visual: nn.Module) -> Any:
@@ -166,7 +178,10 @@ def _image_projection(visual: nn.Module) -> Any:
     if hasattr(visual, "attnpool"):
         return visual.attnpool.c_proj  # CLIP's ResNets
     head = getattr(visual, "head", None)  # timm towers
-    return getattr(head, "proj", None) or getattr(getattr(head, "mlp", None), "fc2", None)
+    end = getattr(head, "proj", None) or getattr(getattr(head, "mlp", None), "fc2", None)
+    own = getattr(getattr(visual, "trunk", None), "head", None)  # those that end in timm's own
+    own = getattr(own, "fc", own)
+    return own if end is None and isinstance(own, nn.Linear) else end
 
 
 def _text_projection(text: nn.Module) -> Any:

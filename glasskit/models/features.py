@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from glasskit.models.cache import cache_folder
-from glasskit.models.glass_model import GlassModel, Progress
+from glasskit.models.glass_model import GlassModel, Progress, checked_finite
 from glasskit.models.shipped import TEXTS, shipped_rows
 from glasskit.models.store import FeatureStore
 from glasskit.pictures import BrokenPicturesError, PictureError, ask_each
@@ -98,7 +98,7 @@ def embed_dataset_images(
 ) -> Tensor:
     """(n, L) L2-normalised float32 image vectors of a data set, through the feature cache."""
     features = image_features(model, dataset, progress)
-    return model.embed_image_features(features.to(model.device)).cpu()
+    return checked_finite(model, model.embed_image_features(features.to(model.device)).cpu())
 
 
 @torch.inference_mode()
@@ -107,7 +107,7 @@ def embed_texts(
 ) -> Tensor:
     """(n, L) L2-normalised float32 text vectors, through the feature cache."""
     features = text_features(model, texts, progress)
-    return model.embed_text_features(features.to(model.device)).cpu()
+    return checked_finite(model, model.embed_text_features(features.to(model.device)).cpu())
 
 
 def _cached(

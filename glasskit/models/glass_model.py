@@ -86,10 +86,11 @@ class GlassModel(nn.Module):
         """Pictures to (n, L), L2-normalised float32 on the CPU.
 
         Raises:
-            InputError: a picture is missing or broken; the line names it.
+            InputError: a picture is missing or broken, which the line names, or a vector is not
+                finite.
         """
         features = self.image_tower(images, batch_size, progress)
-        return self.embed_image_features(features.to(self.device)).cpu()
+        return checked_finite(self, self.embed_image_features(features.to(self.device)).cpu())
 
     @torch.inference_mode()
     def encode_texts(
@@ -97,7 +98,7 @@ class GlassModel(nn.Module):
     ) -> Tensor:
         """Texts to (n, L), L2-normalised float32 on the CPU."""
         features = self.text_tower(texts, batch_size, progress)
-        return self.embed_text_features(features.to(self.device)).cpu()
+        return checked_finite(self, self.embed_text_features(features.to(self.device)).cpu())
 
     def reading(self, texts: Sequence[str]) -> Reading:
         """How many of these texts are longer than the text tower reads, and how many of their words
@@ -333,6 +334,16 @@ class GlassModel(nn.Module):
         if asked not in ("bf16", "fp32"):
             raise InputError(f"GLASSKIT_PRECISION={asked}: choose bf16 or fp32")
         return asked if self.device.type == "cuda" else "fp32"
+
+
+def checked_finite(model: GlassModel, vectors: Tensor) -> Tensor:
+    """The (n, L) vectors of a model as they are; InputError where one holds NaN or infinity."""
+    if not vectors.isfinite().all():
+        raise InputError(
+            f"model {model.name!r}: its vectors hold NaN or infinity, so a score means nothing; "
+            "its weights are damaged"
+        )
+    return vectors
 
 
 def _batches(items: Sequence, size: int) -> Iterator[Sequence]:

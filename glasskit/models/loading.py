@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import open_clip
 import torch
+from open_clip.factory import load_state_dict
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from glasskit.errors import InputError
 from glasskit.json_files import read_json
-from glasskit.models.cache import replace_file
 from glasskit.models.glass_model import GlassModel
 from glasskit.models.heads import ResidualMap
+from glasskit.places import atomic_write, check_folder, write_text
 
 FORMAT = "glasskit-model/1"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -36,8 +40,8 @@ def load_model(name_or_path: str | Path, device: str | torch.device | None = Non
     Raises:
         InputError: no such model, or its files are damaged; the line says what to do.
     """
-    name = str(name_or_path)
-    model = _load_run(Path(name)) if Path(name).is_dir() else _load_base(name)
+    folder = Path(os.path.expanduser(name_or_path))  # noqa: PTH111  # no error for ~x
+    model = _load_run(folder) if folder.is_dir() else _load_base(str(name_or_path))
     if device is None:
         built_in = model.base == "lite0-minilm"
         device = "cuda" if torch.cuda.is_available() and not built_in else "cpu"
@@ -55,21 +59,20 @@ def save_model(
         towers: also save the towers' weights; by default where the model's name would not bring
             them back (``GlassModel.own_towers``).
         notes: JSON values to keep in config.json, such as the training settings.
+
+    Raises:
+        InputError: the directory can't be written, such as on a full disk; an old model stays.
     """
-    folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = check_folder(directory)
     towers = model.own_towers if towers is None else towers
     tensors = dict(model.head_state())
     if towers:
         tensors |= {f"clip.{key}": tensor for key, tensor in model.tower_state().items()}
     tensors = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
     config = {"format": FORMAT, "base": model.base, "towers": towers, **notes}
-    scratch = folder / f"{WEIGHTS}.{os.getpid()}.tmp"
-    save_file(tensors, scratch, metadata={"format": FORMAT, "base": model.base})
-    replace_file(scratch, folder / WEIGHTS)
-    scratch = folder / f"{CONFIG}.{os.getpid()}.tmp"
-    scratch.write_text(json.dumps(config, indent=2) + "\n")
-    replace_file(scratch, folder / CONFIG)
+    with atomic_write(folder / WEIGHTS) as scratch:
+        save_file(tensors, scratch, metadata={"format": FORMAT, "base": model.base})
+    write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
 
 
 def _load_base(name: str) -> GlassModel:
@@ -88,21 +91,26 @@ def _load_base(name: str) -> GlassModel:
 
 def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
     tags = open_clip.list_pretrained_tags_by_model(architecture)
-    if tag != "random" and tag not in tags and not Path(tag).is_file():
+    file = None if tag == "random" or tag in tags else Path(tag)
+    if file is not None and not file.is_file():
         raise InputError(
             f"model {name!r}: no weights {tag!r} for {architecture}; choose one of "
             f"{', '.join(tags) or 'random'}, or give the path of a checkpoint"
         )
     try:
         # A run that goes on, and the processes of one run, need the same random towers.
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _without_its_log():
             torch.default_generator.manual_seed(0)
             clip, _, preprocess = open_clip.create_model_and_transforms(
-                architecture, pretrained=None if tag == "random" else tag, device="cpu"
+                architecture, pretrained=tag if tag in tags else None, device="cpu"
             )
-    except (OSError, RuntimeError) as error:
-        first = str(error).strip().splitlines()[0]
+        tokenizer = open_clip.get_tokenizer(architecture)
+    except (OSError, RuntimeError, ImportError) as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(f"model {name!r} could not be loaded: {first}") from error
+    if file is not None:
+        load_checkpoint(clip, architecture, file)
+        name = f"{architecture}/{file.resolve()}"  # found again from another directory
     clip.eval()
     with torch.inference_mode():
         size = clip.visual.image_size
@@ -112,13 +120,60 @@ def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
         name=name,
         clip=clip,
         preprocess=preprocess,
-        tokenizer=open_clip.get_tokenizer(architecture),
+        tokenizer=tokenizer,
         image_head=ResidualMap(embed_dim),
         text_head=ResidualMap(embed_dim),
         image_width=embed_dim,
     )
     model.own_towers = tag == "random"
     return model
+
+
+@contextmanager
+def _without_its_log() -> Iterator[None]:
+    """Keep back what open_clip logs: what matters of it is told in one line."""
+
+    def other(record: logging.LogRecord) -> bool:
+        return not record.pathname.startswith(str(Path(open_clip.__file__).parent))
+
+    logger = logging.getLogger()
+    logger.addFilter(other)
+    try:
+        yield
+    finally:
+        logger.removeFilter(other)
+
+
+def load_checkpoint(clip: nn.Module, architecture: str, file: Path) -> None:
+    """Fill an open_clip model from a file in any of the forms that open_clip reads.
+
+    Raises:
+        InputError: the file is no such checkpoint; the line names the first tensor that differs.
+    """
+    expected = {key: tensor.shape for key, tensor in clip.state_dict().items()}
+    try:
+        open_clip.load_checkpoint(clip, str(file))
+    except Exception as error:  # each of its readers has errors of its own
+        raise InputError(
+            f"{file} is no checkpoint of {architecture}: {_difference(file, expected)}"
+        ) from error
+    check_finite(file, clip.state_dict())
+
+
+def _difference(file: Path, expected: Mapping[str, torch.Size]) -> str:
+    """The first tensor of a file that is not what a model has, in words."""
+    try:
+        found = load_state_dict(str(file))
+        shapes = {key: tensor.shape for key, tensor in found.items()}
+    except Exception:  # noqa: BLE001  # of whatever kind: it is told, not hidden
+        return "it is empty, cut off, or holds more than tensors by name (code in it is never run)"
+    for key, shape in expected.items():
+        if key not in shapes:
+            return f"it lacks the tensor {key!r}"
+        if shapes[key] != shape:
+            return f"tensor {key!r} has shape {tuple(shapes[key])}, not {tuple(shape)}"
+    extra = next((key for key in shapes if key not in expected), "")
+    return f"it has the unknown tensor {extra!r}"
 
 
 def _load_run(folder: Path) -> GlassModel:
@@ -156,6 +211,7 @@ def _fill(model: GlassModel, folder: Path, config: dict[str, Any]) -> None:
     if config["towers"]:
         expected |= {f"clip.{key}": value for key, value in model.tower_state().items()}
     check_tensors(folder / WEIGHTS, tensors, expected)
+    check_finite(folder / WEIGHTS, tensors)
     with torch.no_grad():
         for key, tensor in tensors.items():
             expected[key].copy_(tensor)
@@ -172,6 +228,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     config = read_json(file)
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise InputError(f"{file}: not the config of a Glass Kit model ({FORMAT})")
+    if not isinstance(config.get("base"), str) or not isinstance(config.get("towers"), bool):
+        raise InputError(f"{file}: does not say its base and whether it holds towers; train again")
     return config
 
 
@@ -187,6 +245,13 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         raise InputError(
             f"{file}: not a whole safetensors file ({error}); pickles are never loaded"
         ) from error
+
+
+def check_finite(file: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raise InputError where a weight is NaN or infinite: every vector would be too."""
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise InputError(f"{file}: tensor {key!r} holds NaN or infinity; take another file")
 
 
 def check_tensors(file: Path, found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:

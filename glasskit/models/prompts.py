@@ -34,8 +34,10 @@ def concept_vectors(model: GlassModel, names: Sequence[str]) -> Tensor:
         names: concept names.
     """
     from glasskit.models.features import text_features
+    from glasskit.models.glass_model import checked_finite
 
-    return pool_prompts(model.embed_text_features(text_features(model, prompts(names))))
+    vectors = model.embed_text_features(text_features(model, prompts(names)))
+    return checked_finite(model, pool_prompts(vectors))
 
 
 def pool_prompts(vectors: Tensor) -> Tensor:

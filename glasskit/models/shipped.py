@@ -15,6 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from glasskit.places import atomic_write
+
 TEXTS = Path(__file__).with_name("lite0_texts.safetensors")
 """Of captions, negations and prompts of the built-in data sets."""
 
@@ -38,11 +40,9 @@ def shipped_rows(file: Path | None, tower_hash: str, keys: Sequence[str]) -> dic
 
 def write_shipped(file: Path, tower_hash: str, keys: Sequence[str], features: Tensor) -> None:
     """Write (n, F) features under their keys, which hold no line end, for towers of this hash."""
-    save_file(
-        {"features": features.half().contiguous()},
-        file,
-        metadata={"tower_hash": tower_hash, "keys": "\n".join(keys)},
-    )
+    metadata = {"tower_hash": tower_hash, "keys": "\n".join(keys)}
+    with atomic_write(file) as scratch:
+        save_file({"features": features.half().contiguous()}, scratch, metadata=metadata)
 
 
 @lru_cache(maxsize=4)

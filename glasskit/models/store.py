@@ -17,6 +17,7 @@ from torch import Tensor
 
 from glasskit.errors import InputError
 from glasskit.models.rows import ENTRY, Files, digests, row_sums, sound
+from glasskit.places import keeping_in
 
 WAIT = 60.0
 """Seconds to wait for another process that is writing."""
@@ -77,18 +78,11 @@ class FeatureStore:
         first: dict[str, int] = {}
         for i, key in enumerate(keys):
             first.setdefault(key, i)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with FileLock(self.folder / "lock", timeout=WAIT):
-                absent = self.places(list(first)) < 0
-                chosen = [i for i, new in zip(first.values(), absent, strict=True) if new]
-                if chosen:
-                    self._files.append(digests([keys[i] for i in chosen]), values[chosen])
-        except OSError as error:
-            raise InputError(
-                f"{self.folder}: rows cannot be kept there ({error}); choose a folder that can be "
-                "written (GLASSKIT_CACHE is the folder of what the kit computes)"
-            ) from error
+        with keeping_in(self.folder), FileLock(self.folder / "lock", timeout=WAIT):
+            absent = self.places(list(first)) < 0
+            chosen = [i for i, new in zip(first.values(), absent, strict=True) if new]
+            if chosen:
+                self._files.append(digests([keys[i] for i in chosen]), values[chosen])
 
     def places(self, keys: Sequence[str]) -> np.ndarray:
         """(n,) row number of each key in ``vectors()``; -1 where it has no sound row."""

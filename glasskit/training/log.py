@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from glasskit.training.checkpoint import write_atomic
+from glasskit.places import write_text, writing
 
 
 class JsonLog:
@@ -29,14 +29,14 @@ class JsonLog:
     def __init__(self, path: Path, step: int | None = None) -> None:
         kept = [] if step is None else [x for x in read_log(path) if x["step"] <= step]
         text = "".join(json.dumps(line) + "\n" for line in kept)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, lambda scratch: scratch.write_text(text, encoding="utf-8"))
-        self._file = path.open("a", encoding="utf-8")
+        write_text(path, text)
+        self._path, self._file = path, path.open("a", encoding="utf-8")
 
     def write(self, line: dict[str, Any]) -> None:
-        """Append a line."""
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        """Append a line; InputError where the disk is full."""
+        with writing(self._path):
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
 
     def close(self) -> None:
         """Close the file."""

@@ -103,7 +103,7 @@ def test_a_single_picture_is_drawn_once(pictures: GroupedDataset, kept: Thumbnai
 
 def test_a_folder_that_cannot_be_written_is_named(pictures: GroupedDataset, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match=r"file/kept: nothing can be kept there .*GLASSKIT_CACHE"):
+    with pytest.raises(InputError, match=r"file/kept: can't be written"):
         Thumbnails(tmp_path / "file" / "kept", COUNT).single(pictures, 1)
 
 

@@ -7,7 +7,6 @@ has captions for is in it.
 
 from __future__ import annotations
 
-import os
 import time
 import urllib.request
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from safetensors import safe_open
 
 from glasskit.errors import InputError
 from glasskit.pictures import decode_image, open_image
-from glasskit.places import cache_folder
+from glasskit.places import atomic_write, cache_folder, check_folder
 from glasskit.web import WebError, check_address, fetch
 
 ADDRESS = "http://images.cocodataset.org/val2014"
@@ -83,11 +82,9 @@ def download(
     folder = to if to is not None else default_folder()
     keys = photograph_ids() if keys is None else keys
     address = check_address(address)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made ({error.strerror})") from error
     missing = [key for key in keys if not _is_whole(folder / file_name(key))]
+    if missing:
+        check_folder(folder)
     there = len(keys) - len(missing)
     settled, failed = there, {}
 
@@ -148,9 +145,5 @@ def _fetch(url: str, path: Path, pause: Callable[[float], None]) -> None:
     """Fetch one file under a temporary name and give it its own name when it is whole."""
     request = urllib.request.Request(url, headers={"User-Agent": "glasskit"})
     data = fetch(request, largest=LARGEST, accept=_decodes, pause=pause)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with atomic_write(path) as scratch:
         scratch.write_bytes(data)
-        scratch.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from error

@@ -1,0 +1,93 @@
+"""What the commands show: lines, tables and a progress bar, with the user's own text as it is.
+
+Nothing in a text is taken for markup or an emoji code. A control character, such as one in the
+name of a file, is shown as its escape and never obeyed. What goes to a file or a pipe is not cut to
+the width of a screen.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+WIDE = 100_000
+"""Columns of what is no screen."""
+
+DIRECTION = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that would write what follows backwards."""
+
+
+def shown(text: object) -> str:
+    """A text with control characters, line ends and halves of characters as escapes: one line."""
+    return "".join(
+        c.encode("unicode_escape").decode()
+        if c in DIRECTION or unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")
+        else c
+        for c in str(text)
+    )
+
+
+def say(text: str) -> None:
+    """Print one line."""
+    print(shown(text))
+
+
+def complain(text: object) -> None:
+    """Print one line of the command on stderr."""
+    print(f"glasskit: {shown(text)}", file=sys.stderr)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table under its title; cells are folded, never cut, where a screen is narrow."""
+    table = Table()
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(shown(cell)) for cell in row))
+    say(title)
+    width = None if sys.stdout.isatty() else WIDE
+    Console(highlight=False, markup=False, emoji=False, width=width).print(table)
+
+
+@contextmanager
+def bar(text: str) -> Iterator[Callable[[int, int], None]]:
+    """A function (done, total) that draws a bar with the time that remains, on stderr.
+
+    A total of 0 is one that nobody knows. Of several processes only the first draws.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        yield lambda done, total: None
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    drawn = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = drawn.add_task(text, total=None)
+
+    def close() -> None:
+        if drawn.live.is_started:  # stopping what never ran would print an empty line
+            drawn.stop()
+
+    def report(done: int, total: int) -> None:
+        # Work that a cache answers at once shows no bar; a training bar may follow this one.
+        if done >= total and (total or not done):
+            close()
+        elif not drawn.live.is_started:
+            drawn.start()
+        drawn.update(task, completed=done, total=total or None)
+
+    try:
+        yield report
+    finally:
+        close()
