@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import sys
 import warnings
 from pathlib import Path
@@ -278,6 +279,10 @@ def main() -> None:
     """Run the command; InputError becomes one line and exit code 2."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that no terminal can show
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("glasskit: %(message)s"))
+    logging.getLogger("glasskit").addHandler(handler)
+    logging.getLogger("glasskit").propagate = False  # some library gives the root a handler
     warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of a picture is in our lines
     try:
         app()
