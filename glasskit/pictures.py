@@ -484,7 +484,8 @@ def _without_end(
         with suppress(OSError):
             other.load()
         other.tile = []
-        missing = np.asarray(picture) != np.asarray(other)
+        some = slice(None, None, max(1, picture.size[0] // 256))  # columns: enough to tell rows
+        missing = np.asarray(picture)[:, some] != np.asarray(other)[:, some]
         missing = missing.any(-1) if missing.ndim == 3 else missing
     if missing.mean() > MOST_MISSING:
         rows, height = int((~missing.any(1)).sum()), picture.size[1]
