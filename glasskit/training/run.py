@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -14,8 +14,7 @@ from torch import nn
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
-from glasskit.losses.objectives import build_objective
-from glasskit.losses.settings import ObjectiveSettings
+from glasskit.losses.objectives import build_objective, settings_of
 from glasskit.models import GlassModel, load_model
 from glasskit.models.prompts import prompts
 from glasskit.training.batches import Batches
@@ -38,6 +37,8 @@ from glasskit.training.stopping import StopRequest
 from glasskit.training.trainer import Trainer
 from glasskit.training.validation import Validation, split_for_training, validation_sizes
 from glasskit.training.watch import Hook
+
+logger = logging.getLogger(__name__)
 
 
 def train(
@@ -122,11 +123,16 @@ def build_trainer(
     Raises:
         InputError: settings, data, objective and model do not go together.
     """
-    config = as_launched(config)
+    given = as_launched(config)
+    config = given.resolved()
     objective = objective_of(config)
     needs = tuple(objective.needs)
     train_part, held = split_for_training(dataset, config)
     accelerator = start_engine(config)
+    if accelerator.is_main_process:
+        for name, why in given.unused().items():
+            logger.warning("%s: given, but %s does not use it", name, why)
+        _say_unused_validation(config, dataset, held is not None)
     if config.mode == "head" and features is None and accelerator.num_processes > 1:
         share = accelerator.process_index, accelerator.num_processes
         embed_share(model.to(accelerator.device), dataset, *share, progress)
@@ -168,6 +174,14 @@ def build_trainer(
     )
 
 
+def _say_unused_validation(config: TrainConfig, dataset: GroupedDataset, validated: bool) -> None:
+    """Say which settings of validation were given and decide nothing with this data."""
+    if config.validation_share and any(record.split == "val" for record in dataset.records):
+        logger.warning("validation_share: given, but %s has a val split", dataset.name)
+    if not validated and config.select != TrainConfig.model_fields["select"].default:
+        logger.warning("select: given, but no records are held out to choose an epoch by")
+
+
 def prepare_folder(config: TrainConfig) -> Path:
     """Make the run directory.
 
@@ -187,10 +201,11 @@ def prepare_folder(config: TrainConfig) -> Path:
 
 
 def objective_of(config: TrainConfig) -> nn.Module:
-    """The objective with the settings that it shares with the config, by name."""
+    """The objective with its settings from a resolved config, by name."""
     own = config.as_dict()
-    known = {field.name for field in fields(ObjectiveSettings)} & own.keys()
     try:
+        taken = settings_of(config.objective, config.instance, config.grouped)
+        known = taken.keys() & own.keys()
         return build_objective(config.objective, **{name: own[name] for name in known})
     except ValueError as error:
         raise InputError(f"objective {config.objective!r}: {error}") from error
