@@ -86,7 +86,6 @@ def recipes(draws: int) -> dict[str, dict[str, Any]]:
     single = {
         f"{name} {value:g}": {
             "objective": "joint" if name == "instance_weight" else "grouped",
-            **({} if name != "lr" else {"text_lr": 1e-3}),  # it follows lr where that is given
             name: value,
         }
         for name, values in SINGLE.items()

@@ -15,7 +15,7 @@ from tests.training.toys import toy_config, toy_dataset, toy_model
 
 
 def gradients(tmp_path, parts: int, dropout: float, **changes) -> dict[str, torch.Tensor]:
-    config = toy_config(tmp_path, groups_per_batch=4, group_size=3, **changes)
+    config = toy_config(tmp_path, groups_per_batch=4, group_size=3, **changes).resolved()
     objective = objective_of(config)
     model = toy_model(dropout).double()
     encoder = build_encoder(model, config, objective.needs).train()
