@@ -64,12 +64,13 @@ def evaluate(
     images: Images = None,
     split: Annotated[str, typer.Option(help="train, val, test, or all")] = "test",
     k: Annotated[int, typer.Option(help="wrong answers in a hard-negative question", min=1)] = 10,
-    seed: Annotated[int, typer.Option(help="of the questions and of the bootstrap")] = 0,
+    seed: Annotated[int, typer.Option(help="of the hard-negative questions")] = 0,
     json_file: Json = None,
 ) -> None:
     """Measure concept recognition and all that should stay intact, with 95% intervals."""
     from glasskit.data import load_dataset
     from glasskit.evaluation.evaluate import evaluate
+    from glasskit.evaluation.intervals import interval_note
     from glasskit.models import load_model
 
     data = load_dataset(dataset, images=images)
@@ -77,6 +78,7 @@ def evaluate(
     with bar("embedding pictures") as progress:
         result = evaluate(load_model(model), part, k=k, seed=seed, progress=progress)
     out.print(_evaluation_table(f"{model} on {data.name}, {split}, {result['n']} pictures", result))
+    out.print(interval_note(result["clusters"]["n"], result["clusters"]["by"]))
     _write_json(json_file, result)
 
 
@@ -296,18 +298,23 @@ def _evaluation_table(title: str, result: dict[str, Any]) -> Table:
     for level, scores in result["concepts"].items():
         add(f"{level} top-1", scores["top1"], scores["ci95"], scores["chance"])
         add(f"{level} acceptable top-1", scores["acceptable_top1"], scores.get("acceptable_ci95"))
-        add(f"{level} top-5", scores["top5"])
+        add(f"{level} top-5", scores["top5"], scores.get("top5_ci95"))
     for way in ("image_to_text", "text_to_image"):
         for r in (1, 5, 10):
             add(
                 f"caption retrieval {way.replace('_', ' ')} R@{r}",
                 result["retrieval"][f"{way}_r{r}"],
+                result["retrieval"][f"{way}_r{r}_ci95"],
             )
     negation = result["negation"]
     add("caption over negation", negation["caption_over_negation"], negation.get("ci95"))
     hard = result["hard_negative"]
     for way in ("image_to_text", "text_to_image"):
-        add(f"hard negatives, 1 of {hard['k'] + 1}, {way.replace('_', ' ')}", hard[way])
+        add(
+            f"hard negatives, 1 of {hard['k'] + 1}, {way.replace('_', ' ')}",
+            hard[way],
+            hard["level1"].get(f"{way}_ci95"),
+        )
     return table
 
 

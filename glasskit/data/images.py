@@ -35,6 +35,10 @@ class FileSource(ImageSource, Protocol):
         """The bytes of the file, and its ending without the dot, such as ``jpg``."""
         ...
 
+    def size(self, key: str) -> int:
+        """How many bytes the file has."""
+        ...
+
 
 def coco_id(key: str) -> str | None:
     """The COCO id that a key stands for, without leading zeros; None where it is none."""
@@ -70,6 +74,9 @@ class FolderImages:
     def read(self, key: str) -> tuple[bytes, str]:
         path = self.path(key)
         return path.read_bytes(), path.suffix.lower().lstrip(".")
+
+    def size(self, key: str) -> int:
+        return self.path(key).stat().st_size
 
     def fingerprint(self, key: str) -> str:
         path = self.path(key)

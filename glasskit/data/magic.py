@@ -2,9 +2,10 @@
 
 A list of concepts {"concept", "hard_negative": [names], "train_images": [...], "val_images": [...],
 "test_images": [...]}. A picture: {"image": COCO id or file name, "old_captions": [literal caption,
-paraphrases], "new_captions": [theme captions], "level1".."level4", "also": [concepts], "negation"}.
-The layout is that of the public CLEAR GLASS code (arXiv 2509.12771); val_images, also and negation
-are additions and may be missing.
+paraphrases], "new_captions": [theme captions], "level1".."level4", "also": [concepts], "negation",
+"cluster": a text that pictures share which are not independent, such as those of one burst or one
+photographer}. The layout is that of the public CLEAR GLASS code (arXiv 2509.12771); val_images,
+also, negation and cluster are additions and may be missing.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ def record_as_json(record: Record, concept: Concept) -> dict[str, Any]:
         **{level: name for level, name in zip(LEVELS, concept.levels, strict=True) if name},
         "also": list(record.also),
     }
-    return out | ({"negation": record.negation} if record.negation else {})
+    optional = {"negation": record.negation, "cluster": record.cluster}
+    return out | {name: text for name, text in optional.items() if text is not None}
 
 
 def parse_record(
@@ -64,6 +65,7 @@ def parse_record(
         also=texts_of(picture, "also", where),
         negation=text_of(picture, "negation", where) if negation is not None else None,
         split=split,
+        cluster=text_of(picture, "cluster", where) if picture.get("cluster") is not None else None,
     )
     higher = tuple(
         text_of(picture, level, where) if picture.get(level) is not None else None

@@ -98,6 +98,9 @@ class ShardImages:
         row = self._of(key)
         return self._bytes(row), self._members[row][1]
 
+    def size(self, key: str) -> int:
+        return int(self._spans[self._of(key), 2])
+
     def fingerprint(self, key: str) -> str:
         number, offset, size = self._spans[self._of(key)]
         return f"{self._marks[number]}:{offset}:{size}"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit.evaluation.intervals import DRAWS, interval
+from glasskit.evaluation.intervals import interval
 from glasskit.evaluation.vectors import TIE, products, row_products, unit_rows
 
 DEPTHS = (1, 5, 10)
@@ -40,17 +40,20 @@ class Retrieval:
         """(n,) a picture's share of hits at depth k, "image_to_text" or "text_to_image".
 
         Text to image: the mean over the picture's captions, so that the mean over pictures is R@k
-        where every picture has equally many, and the bootstrap resamples whole pictures.
+        where every picture has equally many, and a picture counts once however many it has.
         """
         if direction == "image_to_text":
             return (self.image_to_text <= k).astype(np.float64)
         counts = np.bincount(self.owner)
         return np.bincount(self.owner, weights=self.text_to_image <= k) / counts
 
-    def summary(self, draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
+    def summary(self, clusters: np.ndarray | None = None) -> dict[str, Any]:
         """R@1, R@5 and R@10 both ways from 0 to 1, their 95% intervals, and chance at R@10.
 
         A depth that takes in every candidate is None: all queries would hit.
+
+        Args:
+            clusters: (n,) label of each picture's cluster; None: all are independent.
         """
         pictures, captions = len(self.image_to_text), len(self.text_to_image)
         out: dict[str, Any] = {"n_images": pictures, "n_texts": captions}
@@ -62,7 +65,7 @@ class Retrieval:
                     continue
                 hits = self.hits(direction, k)
                 out[name] = float(hits.mean())
-                out[f"{name}_ci95"] = interval(hits, draws=draws, seed=seed)
+                out[f"{name}_ci95"] = interval(hits, clusters=clusters)
         out["text_to_image_r10_chance"] = CAP / pictures if pictures > CAP else None
         return out
 

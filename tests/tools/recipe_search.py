@@ -146,13 +146,21 @@ def measured(model: GlassModel, test: GroupedDataset) -> dict[str, np.ndarray]:
     return {name: np.asarray(c, float) for name, c in zip(MEASURES, columns, strict=True)}
 
 
-def table(rows: dict[str, dict[str, Any]]) -> str:
-    """Markdown: shares with 95% intervals, and paired differences to the grouped loss."""
+def table(rows: dict[str, dict[str, Any]], data: dict[str, list[GroupedDataset]]) -> str:
+    """Markdown: shares with 95% intervals, and paired differences to the grouped loss.
+
+    Args:
+        rows: what was measured, by recipe. data: the parts that it was measured on, in that order.
+    """
+    # Clusters of these data sets are named after what their pictures share, in every part alike.
+    clusters = {
+        key: np.array([r.cluster or r.key for fold in folds for r in fold.split("test").records])
+        for key, folds in data.items()
+    }
     found = {
         name: {
-            key: Outcome({m: np.array(row[key][m]) for m in MEASURES})
-            for key in ("coco-concepts", "scenes")
-            if key in row
+            key: Outcome({m: np.array(row[key][m]) for m in MEASURES}, clusters[key])
+            for key in data
         }
         for name, row in rows.items()
     }
@@ -167,11 +175,11 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
     for name, of in found.items():
         cells = []
         for key, what in columns:
-            low, high = of[key].interval(what)
+            low, high = of[key].interval(what) or (np.nan, np.nan)
             cells.append(f"{of[key].share(what):.3f} ({low:.3f} to {high:.3f})")
         for key, what in columns[::3]:
             gain = of[key].gain(found["grouped"][key], what).as_dict()
-            cells.append("{difference:+.3f} ({low:+.3f} to {high:+.3f})".format(**gain))
+            cells.append("{difference:+.3f} ({low:+.3f} to {high:+.3f}), p {p:.4f}".format(**gain))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -190,7 +198,7 @@ def main() -> None:
     lines = given.file.read_text().splitlines() if given.file.exists() else []
     done = {row["name"]: row for row in map(json.loads, lines)}
     if given.table:
-        print(table(done))
+        print(table(done, parts(given.final)))
         return
     start, data = load_model("lite0-minilm", device="cpu"), parts(given.final)
     chosen = FIXED | TOGETHER if given.final else recipes(given.draws)
