@@ -28,6 +28,9 @@
 # build on this one.
 #
 # **Running time.** About 35 s on two cores.
+#
+# (`# NBVAL_CHECK_OUTPUT` marks cells whose printed lines the tests compare with those stored here;
+# an `assert` stops the notebook where something is not as the text says.)
 
 # %%
 import tempfile
@@ -35,6 +38,7 @@ from pathlib import Path
 
 from glasskit import Probe, load_dataset, load_model
 from glasskit.evaluation import measure
+from glasskit.evaluation.intervals import paired_difference
 from glasskit.latent.figures import bars_figure, show
 from glasskit.latent.figures_measures import (
     Change,
@@ -92,7 +96,7 @@ vector = untrained.encode_images([test.image(shown[0][1])])
 words = untrained.encode_texts(["a birthday cake", "a rusty nail"])
 print("a picture:", tuple(vector.shape), " two texts:", tuple(words.shape))
 print(f"length of the picture's vector: {vector.norm():.2f}")
-print("a cosine lies between -1 and 1:", bool(((vector @ words.T).abs() <= 1).all()))
+print("its cosines with the two texts:", *(f"{cosine:.1f}" for cosine in (vector @ words.T)[0]))
 
 # %% [markdown]
 # ## Probing: which concept is nearest?
@@ -111,7 +115,7 @@ for place, (name, score) in enumerate(before, start=1):
 # It sees *things*, and concept names are near things only by accident. How good is it over all 288
 # test pictures? `measure` asks each one for its nearest concept among the 36. An answer counts only
 # when the right concept is *alone* in first place, and the 95% interval says how much of the number
-# is the luck of which pictures were drawn.
+# is the luck of which concepts were drawn (the test pictures of a concept show the same three things).
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -119,7 +123,7 @@ first = measure(untrained, test, seed=SEED)
 level1 = first.as_dict()["concepts"]["level1"]
 low, high = level1["ci95"]
 print(f"untrained: {100 * level1['top1']:.0f}% right, guessing gives {100 * level1['chance']:.1f}%")
-print(f"the interval begins below twice guessing: {low < 2 * level1['chance']}")
+print(f"95% interval: from {100 * low:.0f}% to {100 * high:.0f}%")
 assert low < level1["top1"] < high
 
 # %% [markdown]
@@ -162,8 +166,11 @@ shares = []
 for name, evaluation in (("untrained", first), ("trained on groups", second)):
     scores = evaluation.as_dict()["concepts"]["level1"]
     shares.append(Share(name, scores["top1"], *scores["ci95"]))
-print("at least 10 points better:", shares[1].value - shares[0].value > 0.10)
-print("intervals apart:", shares[1].low > shares[0].high)
+answers = [one.concepts["level1"].correct for one in (second, first)]
+gain = paired_difference(*answers, clusters=test.clusters)
+assert gain.low > 0.05
+print(f"{100 * gain.difference:.0f} points better; the paired test over concepts: p below 0.001")
+assert gain.p < 0.001
 
 # %%
 bars = shares_figure(

@@ -155,7 +155,7 @@ OBJECTIVES: dict[str, ObjectiveSpec] = {
         single_pairs=True,
     ),
     "c2lip": ObjectiveSpec(
-        "SigLIP, with pictures and patches answering for noun phrases",
+        "SigLIP, and each noun phrase of a caption belongs to its picture and to its patches",
         "2603.25722",
         C2Lip,
         ("phrases", "patches"),
