@@ -115,7 +115,7 @@ for place, (name, score) in enumerate(before, start=1):
 # It sees *things*, and concept names are near things only by accident. How good is it over all 288
 # test pictures? `measure` asks each one for its nearest concept among the 36. An answer counts only
 # when the right concept is *alone* in first place, and the 95% interval says how much of the number
-# is the luck of which concepts were drawn (the test pictures of a concept show the same three things).
+# is the luck of which concepts were drawn (test pictures of a concept show the same three things).
 
 # %%
 # NBVAL_CHECK_OUTPUT
