@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from glasskit.cli_data import register
-from glasskit.errors import InputError
+from glasskit.errors import InputError, first_process
 from glasskit.flags import settings_of, with_settings
 from glasskit.progress import bar
 
@@ -20,7 +22,6 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="See how a vision-language model learns abstract concepts.",
 )
 out = Console(highlight=False)
 
@@ -30,10 +31,27 @@ RECIPE_NAMES = (
     "default: clip, clip on all captions, grouped, joint"
 )
 MODEL = "lite0-minilm, the directory of a run, or ARCH/TAG of open_clip"
+IN_PROCESSES = ("train", "embed")
+"""Commands that several processes share under torchrun or accelerate launch."""
+
+PATIENCE = 20.0
+"""Seconds in which the first of several processes tells what is wrong in all of them."""
+
 Images = Annotated[Path | None, typer.Option(help="folder with the pictures of the data set")]
 Json = Annotated[Path | None, typer.Option("--json", help="also write the result to this file")]
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)]
 DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help=DATASET)]
+
+
+@app.callback()
+def check_processes(context: typer.Context) -> None:
+    """See how a vision-language model learns abstract concepts."""
+    processes = int(os.environ.get("WORLD_SIZE", 1))
+    if processes > 1 and context.invoked_subcommand not in IN_PROCESSES:
+        raise InputError(
+            f"{context.invoked_subcommand}: runs in one process, and {processes} were launched; "
+            "start it without torchrun or accelerate launch"
+        )
 
 
 @app.command()
@@ -44,16 +62,22 @@ def train(
     json_file: Json = None,
     **flags: Any,
 ) -> None:
-    """Train a model on groups; the run directory holds the best model by validation."""
+    """Train a model on groups; the run directory holds the best model by validation.
+
+    Under accelerate launch or torchrun the processes share each batch. Exit code: 0 finished; 130
+    stopped by Ctrl-C and 143 by SIGTERM, with all saved for --resume; 2 bad input or diverged.
+    """
     from glasskit.training import TrainConfig, train
 
     settings = TrainConfig.load(config, dataset=dataset, **settings_of(flags))
     with bar("embedding pictures") as progress:
         result = train(settings, bar=True, progress=progress)
-    done = {"out": str(result.out), "status": result.status, "step": result.step}
-    done |= {"epoch": result.epoch, "best": result.best}
-    out.print(f"{result.status} after {result.step} steps; the run is in {result.out}")
-    _write_json(json_file, done)
+    if first_process():
+        done = {"out": str(result.out), "status": result.status, "step": result.step}
+        done |= {"epoch": result.epoch, "best": result.best}
+        more = "" if result.status == "finished" else "; --resume goes on from there"
+        out.print(f"{result.status} after {result.step} steps; the run is in {result.out}{more}")
+        _write_json(json_file, done)
     raise typer.Exit(result.exit_code)
 
 
@@ -269,8 +293,17 @@ def main() -> None:
     try:
         app()
     except InputError as error:
+        if not first_process() and _told_by_first(error):
+            time.sleep(PATIENCE)  # the launcher ends this process once the first one has told
         print(f"glasskit: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _told_by_first(error: InputError) -> bool:
+    """Whether the first of several processes has the same to say."""
+    from torch import distributed  # imported anyway where there are several
+
+    return error.everywhere or not distributed.is_initialized()
 
 
 def _write_json(file: Path | None, value: Any) -> None:

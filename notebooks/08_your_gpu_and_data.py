@@ -93,7 +93,8 @@ full = tiny.but(dataset="coco-concepts", images=PHOTOGRAPHS, model="ViT-B-32/ope
 full = full.but(groups_per_batch=16, group_size=8, lr=1e-5, precision="bf16", workers=8)
 full = full.but(device="auto", tracker="tensorboard", out="runs/vit-b-32")
 config = full if FULL else tiny
-print("changed for the full form:", ", ".join(full.differences(tiny.as_dict())))
+changed = [name for name, value in full.as_dict().items() if value != tiny.as_dict()[name]]
+print("changed for the full form:", ", ".join(changed))
 
 # %%
 if FULL:

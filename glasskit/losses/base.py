@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
-from glasskit.losses.distributed import gather_batch
+from glasskit.losses.distributed import batch_facts, gather_batch
 from glasskit.losses.vectors import accumulator, check_temperature, unit
 
 FIELD_MEANING = {
@@ -46,7 +46,7 @@ def unit_rows(x: Tensor) -> Tensor:
     return unit(accumulator(x.flatten(0, 1)))
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, ABC):
     """One objective: takes a GroupedBatch, gives an ObjectiveOutput.
 
     `forward` checks that the batch has what the objective needs, joins the batches of all ranks
@@ -79,12 +79,16 @@ class Objective(nn.Module):
         self.needs = needs
         self.temperature = temperature
         self.negatives_are_groups = negatives_are_groups
+        self._compared: set[tuple[int, ...]] = set()
 
     def forward(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value and its parts, () each."""
         for field in self.needs:
             self.field(batch, field)
-        joined = gather_batch(batch)
+        # Ranks are compared at the first batch of its kind: each time would make a GPU wait.
+        kind = tuple(batch_facts(batch)[:-1])
+        joined = gather_batch(batch, check=kind not in self._compared)
+        self._compared.add(kind)
         if self.negatives_are_groups and joined.groups == 1 and not torch.compiler.is_compiling():
             warnings.warn(
                 f"M = 1: objective {self.name!r} has no negatives in a batch of one group; "

@@ -34,16 +34,21 @@ RUNTIME = (
     "out",
     "resume",
     "overwrite",
+    "dataset",
     "images",
+    "model",
     "device",
     "workers",
-    "shard",
     "tracker",
     "log_every",
     "checkpoint_every",
     "keep_last",
 )
-"""Fields that may differ between a run and its continuation: they change no weight."""
+"""Fields that may differ between a run and its continuation: they change no weight.
+
+``dataset``, ``images`` and ``model`` are names and places; what they stand for is compared by its
+content (`glasskit.training.fingerprints`).
+"""
 
 OBJECTIVE_SETTINGS = (
     "alpha",
@@ -215,10 +220,6 @@ class TrainConfig(BaseModel):
         False, description="recompute towers in backward to save memory"
     )
     compile: bool = Field(False, description="compile the model with torch.compile")
-    shard: bool = Field(
-        False,
-        description="split weights and optimizer over the processes (FSDP), no copy in each",
-    )
     device: Literal["auto", "cpu"] = Field("auto", description="where to train")
     workers: int | None = Field(
         None, ge=0, description="processes that load pictures where towers are trained; default 2"
@@ -261,11 +262,6 @@ class TrainConfig(BaseModel):
             raise InputError("theme_weight: all three caption weights are 0; raise one of them")
         if self.mode == "lora" and self.gradient_checkpointing:
             raise InputError("gradient_checkpointing: not with mode lora; turn it off")
-        if self.shard and self.mode == "head":
-            raise InputError("shard: heads are too small to be split; choose another mode")
-        if self.shard and (self.compile or self.precision == "fp16"):
-            what = "compile" if self.compile else "precision fp16"
-            raise InputError(f"shard: not with {what}; use precision bf16, and no compile")
         if self.feature_dropout and self.mode != "head":
             raise InputError("feature_dropout: only mode head works on features; set it to 0")
 

@@ -64,7 +64,6 @@ VALUES: dict[str, tuple[Any, dict[str, Any]]] = {
     "accumulate": (2, {}),
     "gradient_checkpointing": (True, FULL),
     "compile": (True, {}),
-    "shard": (True, FULL),
     "device": ("cpu", {}),
     "workers": (1, FULL),
     "validation_share": (0.2, {}),
