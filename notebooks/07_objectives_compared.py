@@ -233,10 +233,11 @@ for name in ("clip", "grouped", "semclip", "conclip"):
 #
 # - **Two epochs, one seed.** The rank in the table is no result. On concept top-1 no objective is
 #   above the start once the test counts concepts, not pictures, and allows for seventeen questions;
-#   at finding its own caption most are. Notebook 4 runs two of them longer and with three seeds, and
-#   `make bench` the main ones at full length.
-# - **Pairs or groups.** The grouped loss finds fewer own captions than CLIP: members of a group have
-#   moved together. On concepts this race cannot tell the two apart; the longer one of notebook 4 can.
+#   at finding its own caption most are. Notebook 4 runs two of them longer and with three seeds,
+#   and `make bench` the main ones at full length.
+# - **Pairs or groups.** The grouped loss finds fewer own captions than CLIP: members of a group
+#   have moved together. On concepts this race cannot tell the two apart; the longer one of notebook
+#   4 can.
 # - **One friend or all.** The outer loss is content with one near partner, UniCL and SupCon want
 #   all. These groups are clean; look for a difference where groups hold strays (notebook 3).
 # - **Being told of negations is no guarantee.** SemCLIP and CoN-CLIP both are, and only one of them

@@ -260,6 +260,8 @@ class TrainConfig(BaseModel):
         weights = (self.literal_weight, self.paraphrase_weight, self.theme_weight)
         if not any(weight is None or weight > 0 for weight in weights):
             raise InputError("theme_weight: all three caption weights are 0; raise one of them")
+        if self.resume and self.overwrite:
+            raise InputError("overwrite: not with resume; choose one of them")
         if self.mode == "lora" and self.gradient_checkpointing:
             raise InputError("gradient_checkpointing: not with mode lora; turn it off")
         if self.feature_dropout and self.mode != "head":

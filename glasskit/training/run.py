@@ -185,7 +185,8 @@ def build_trainer(
     if accelerator.is_main_process:
         for name, why in given.unused().items():
             logger.warning("%s: given, but %s does not use it", name, why)
-        _say_unused_validation(config, dataset, held is not None)
+        for line in _unused_with(given, config, train_part, held, dataset):
+            logger.warning(line)
     settings = {name: value for name, value in config.as_dict().items() if name not in PLACES}
     same_everywhere(accelerator, **settings, **data)
     if config.mode == "head" and features is None and accelerator.num_processes > 1:
@@ -224,12 +225,27 @@ def build_trainer(
     )
 
 
-def _say_unused_validation(config: TrainConfig, dataset: GroupedDataset, validated: bool) -> None:
-    """Say which settings of validation were given and decide nothing with this data."""
-    if config.validation_share and any(record.split == "val" for record in dataset.records):
-        logger.warning("validation_share: given, but %s has a val split", dataset.name)
-    if not validated and config.select != TrainConfig.model_fields["select"].default:
-        logger.warning("select: given, but no records are held out to choose an epoch by")
+def _unused_with(
+    given: TrainConfig,
+    config: TrainConfig,
+    part: GroupedDataset,
+    held: GroupedDataset | None,
+    dataset: GroupedDataset,
+) -> Iterator[str]:
+    """Lines on the settings that were given and decide nothing with this data."""
+    if given.validation_share and any(record.split == "val" for record in dataset.records):
+        yield f"validation_share: given, but {dataset.name} has a val split"
+    if held is None and given.select != TrainConfig.model_fields["select"].default:
+        yield "select: given, but no records are held out to choose an epoch by"
+    if given.hard_negative_share:
+        if not any(concept.hard_negatives for concept in part.concepts):
+            yield f"hard_negative_share: given, but no concept of {dataset.name} has hard negatives"
+        elif not round(given.hard_negative_share * (config.groups_per_batch - 1)):
+            yield f"hard_negative_share: given, but of {config.groups_per_batch} groups it is none"
+    if given.paraphrase_weight and not any(len(r.literal) > 1 for r in part.records):
+        yield f"paraphrase_weight: given, but {dataset.name} has no paraphrases"
+    if given.theme_weight and not any(len(r.captions) > len(r.literal) for r in part.records):
+        yield f"theme_weight: given, but {dataset.name} has no theme captions"
 
 
 def check_folder(config: TrainConfig) -> None:

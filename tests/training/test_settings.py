@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -238,6 +239,27 @@ def test_a_run_says_once_what_it_does_not_use(tmp_path, caplog) -> None:
         "lora_rank: given, but mode head does not use it",
         "validation_share: given, but toy has a val split",
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"select": "top1"}, "select: given, but no records are held out"),
+        ({"hard_negative_share": 0.5}, "hard_negative_share: given, but no concept of toy has"),
+        ({"theme_weight": 1.0}, "theme_weight: given, but toy has no theme captions"),
+        ({"paraphrase_weight": 1.0}, "paraphrase_weight: given, but toy has no paraphrases"),
+    ],
+)
+def test_a_run_says_what_decides_nothing_with_its_data(tmp_path, caplog, settings, line) -> None:
+    data = toy_dataset(val=0)
+    records = tuple(replace(r, literal=r.literal[:1], theme=()) for r in data.records)
+    concepts = tuple(replace(c, hard_negatives=()) for c in data.concepts)
+    bare = replace(data, records=records, concepts=concepts)
+    config = toy_config(tmp_path, epochs=1, workers=None, **settings)
+    with caplog.at_level(logging.WARNING, logger="glasskit"):
+        train(config, dataset=bare, model=toy_model(), features=toy_features())
+    assert len(caplog.records) == 1
+    assert caplog.records[0].getMessage().startswith(line)
 
 
 def test_a_run_writes_what_it_used_and_goes_on_with_the_same_call(tmp_path) -> None:
