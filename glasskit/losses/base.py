@@ -49,6 +49,7 @@ def unit_rows(x: Tensor) -> Tensor:
 class Objective(nn.Module, ABC):
     """One objective: takes a GroupedBatch, gives an ObjectiveOutput.
 
+    A subclass gives `terms`; without it there is nothing to call, and making one is a TypeError.
     `forward` checks that the batch has what the objective needs, joins the batches of all ranks
     (so that the value and its gradients are those of one process on the joined batch), switches
     autocast off (a product of unit vectors over tau in half precision is off by whole units at
@@ -63,7 +64,8 @@ class Objective(nn.Module, ABC):
 
     Raises:
         ValueError: a temperature that is not positive and finite; at the call, a field that is
-            needed and absent.
+            needed and absent, or ranks whose batches cannot be joined (compared at the first batch
+            of its kind).
     """
 
     def __init__(

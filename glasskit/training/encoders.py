@@ -170,7 +170,7 @@ def build_encoder(
 
 @contextmanager
 def left_as_found(model: GlassModel, config: TrainConfig) -> Iterator[None]:
-    """At the end, put back what a run sets on a model besides its weights."""
+    """At the end, put back what a run sets on a model besides its weights and its device."""
     wanted = {name: p.requires_grad for name, p in model.named_parameters()}
     training = model.training
     try:

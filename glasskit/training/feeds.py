@@ -15,14 +15,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from glasskit.data.grouped import GroupedDataset
-from glasskit.errors import InputError
 from glasskit.training.batches import Batches, Rows
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
 
 Progress = Callable[[int, int], None]
-Loaded = tuple[Rows, Tensor, Tensor] | InputError
 
 
 class Step(NamedTuple):
@@ -195,10 +193,7 @@ class PictureFeed:
             worker_init_fn=_take_no_signals,
             pin_memory=self.device.type == "cuda",
         )
-        for item in loader:
-            if isinstance(item, InputError):
-                raise item
-            rows, images, texts = item
+        for rows, images, texts in loader:
             yield Step(
                 rows,
                 images.to(self.device, non_blocking=True),
@@ -217,14 +212,11 @@ class _Steps(Dataset):
     def __len__(self) -> int:
         return len(self.plan)
 
-    def __getitem__(self, step: int) -> Loaded:
+    def __getitem__(self, step: int) -> tuple[Rows, Tensor, Tensor]:
         rows = self.batches.rows(self.plan, step)
         dataset = self.batches.dataset
         pictures = (dataset.image(int(i), self.side) for i in rows.images)
-        try:
-            pixels = torch.stack([self.preprocess(picture) for picture in pictures])
-        except InputError as error:
-            return error  # raised from a worker process it would come as a trace of many lines
+        pixels = torch.stack([self.preprocess(picture) for picture in pictures])
         return rows, pixels, self.tokens[rows.texts]
 
 
@@ -234,5 +226,5 @@ def _take_no_signals(worker: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _unchanged(item: Loaded) -> Loaded:
+def _unchanged(item: tuple[Rows, Tensor, Tensor]) -> tuple[Rows, Tensor, Tensor]:
     return item
