@@ -96,7 +96,8 @@ vector = untrained.encode_images([test.image(shown[0][1])])
 words = untrained.encode_texts(["a birthday cake", "a rusty nail"])
 print("a picture:", tuple(vector.shape), " two texts:", tuple(words.shape))
 print(f"length of the picture's vector: {vector.norm():.2f}")
-print("its cosines with the two texts:", *(f"{cosine:.1f}" for cosine in (vector @ words.T)[0]))
+assert ((vector @ words.T).abs() <= 1).all()
+print("a cosine lies between -1 and 1")
 
 # %% [markdown]
 # ## Probing: which concept is nearest?
@@ -168,9 +169,8 @@ for name, evaluation in (("untrained", first), ("trained on groups", second)):
     shares.append(Share(name, scores["top1"], *scores["ci95"]))
 answers = [one.concepts["level1"].correct for one in (second, first)]
 gain = paired_difference(*answers, clusters=test.clusters)
-assert gain.low > 0.05
-print(f"{100 * gain.difference:.0f} points better; the paired test over concepts: p below 0.001")
-assert gain.p < 0.001
+assert gain.p < 0.05
+print(f"{100 * gain.difference:.0f} points better; p below 0.05 in the paired test over concepts")
 
 # %%
 bars = shares_figure(
@@ -257,11 +257,10 @@ show(rows)
 # train(config.but(objective="clip", out=str(other)), dataset=scenes)
 # print(measure(load_model(other), test).as_dict()["concepts"]["level1"]["top1"])
 # ```
-# It stays below the grouped model. How far depends on the seed and on the epoch that is kept:
-# notebook 4 repeats this with three seeds.
+# About half of what the grouped model has; notebook 4 repeats this with three seeds and tests it.
 # </details>
 #
-# 3. The interval comes from resampling pictures. What other source of luck does it leave out?
+# 3. The interval covers the luck of which concepts are in the test. What other luck is there?
 #
 # <details><summary>Solution</summary>
 #

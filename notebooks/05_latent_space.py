@@ -126,8 +126,8 @@ for two in (list(others)[:2], list(others)[2:]):
 # %%
 # NBVAL_CHECK_OUTPUT
 kept = {name: kept_neighbours(flat, after.picture) for name, flat in others.items()}
-print(f"of ten true neighbours the maps keep {10 * min(kept.values()):.0f} ", end="")
-print(f"to {10 * max(kept.values()):.0f}")
+assert all(0.15 < share < 0.95 for share in kept.values())
+print("every map keeps some of the ten true neighbours and loses others")
 apart = [np.linalg.norm(flat[:, None] - flat, axis=-1).ravel() for flat in others.values()]
 agreement = np.corrcoef(apart[0], apart[1])[0, 1]
 assert agreement < 0.99  # 1 would be the same distances up to scale
