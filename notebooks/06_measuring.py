@@ -304,9 +304,9 @@ for name, one in results.items():
 # %% [markdown]
 # Compare each bar with the hatched one beside it. A negation says *no*, *not*, *nobody*: words that
 # no true caption has. By the test the untrained model scores no more with its pictures than
-# without them, and both trained models do: they look. A share of right answers far from 50% *without
-# looking* means that the words decide, not the picture. SugarCrepe was written because earlier
-# benchmarks were won in just that way.
+# without them, and both trained models do: they look. A share of right answers far from 50%
+# *without looking* means that the words decide, not the picture. SugarCrepe was written because
+# earlier benchmarks were won in just that way.
 #
 # ## Exercises
 #
