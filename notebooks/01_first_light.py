@@ -116,7 +116,8 @@ for place, (name, score) in enumerate(before, start=1):
 # It sees *things*, and concept names are near things only by accident. How good is it over all 288
 # test pictures? `measure` asks each one for its nearest concept among the 36. An answer counts only
 # when the right concept is *alone* in first place, and the 95% interval says how much of the number
-# is the luck of which concepts were drawn (test pictures of a concept show the same three things).
+# is luck. It is wide: the eight test pictures of a concept show the same three things, so that 288
+# pictures tell no more than 36 concepts do (notebook 6).
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -260,7 +261,7 @@ show(rows)
 # About half of what the grouped model has; notebook 4 repeats this with three seeds and tests it.
 # </details>
 #
-# 3. The interval covers the luck of which concepts are in the test. What other luck is there?
+# 3. The interval covers the luck of which concepts were drawn. What luck does it leave out?
 #
 # <details><summary>Solution</summary>
 #
