@@ -161,7 +161,7 @@ def embed(
     """Write vectors of pictures, captions and concepts as one safetensors file with its index.
 
     Shards and hf: are streamed: under accelerate launch or torchrun each process takes its share,
-    and the same command goes on after an interruption.
+    and the same command goes on after an interruption; all else is embedded by the first one.
     """
     from glasskit.latent.export import embed_source
     from glasskit.models import load_model

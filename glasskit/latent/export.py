@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from glasskit.data import load_dataset
 from glasskit.data.hub import is_hub
 from glasskit.data.shards import is_shards
-from glasskit.errors import InputError
+from glasskit.errors import InputError, first_process
 from glasskit.latent.embedding import embed
 from glasskit.latent.stream_export import embed_stream
 from glasskit.models.cache import replace_file
@@ -57,7 +57,8 @@ def embed_source(
     """Embed pictures into ``vectors.safetensors`` and ``index.json``.
 
     The tensors are ``pictures`` (n, L) and, for a data set, ``captions`` (n, L; the first caption
-    of each record) and ``concepts`` (c, L): of length 1. The index names every row.
+    of each record) and ``concepts`` (c, L): of length 1. The index names every row. Several
+    processes share shards and hub data sets; of anything else the first one alone embeds all.
 
     Args:
         model: any GlassModel.
@@ -78,6 +79,8 @@ def embed_source(
     if is_shards(source) or is_hub(source):
         count = embed_stream(model, source, out, captions=captions, dtype=dtype, progress=progress)
         return Written(count, count if captions else 0)
+    if not first_process():
+        return Written(0, 0)  # what is no stream is not shared between processes
     folder = Path(source)
     if folder.is_dir():
         tensors, index = _folder(model, folder, progress)

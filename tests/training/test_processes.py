@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
+from PIL import Image
 
 from glasskit.cli import app, main
 from glasskit.errors import InputError
+from glasskit.latent.export import embed_source
 from glasskit.training import read_log
 from glasskit.training.batches import Batches
 from glasskit.training.encoders import HeadEncoder
@@ -136,6 +138,14 @@ def test_a_command_for_one_process_refuses_several(command, monkeypatch, capsys)
     said = capsys.readouterr().err
     assert said.startswith(f"glasskit: {command}: runs in one process, and 2 were launched")
     assert said.count("\n") == 1
+
+
+def test_what_is_no_stream_is_embedded_by_the_first_process_alone(tmp_path: Path, monkeypatch):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    for rank, rows in (("1", 0), ("0", 1)):
+        monkeypatch.setenv("RANK", rank)
+        assert embed_source(toy_model(), tmp_path, tmp_path / "out").pictures == rows
+        assert (tmp_path / "out").exists() == bool(rows)
 
 
 def test_groups_are_rounded_to_the_processes_and_that_is_said_once(tmp_path: Path):
