@@ -212,8 +212,7 @@ class TrainConfig(BaseModel):
     )
     accumulate: int = Field(
         1,
-        description="parts that a batch is encoded in, to save memory; gradients stay the same "
-        "where towers have no dropout",
+        description="parts that a batch is encoded in; memory falls, gradients stay the same",
         ge=1,
     )
     gradient_checkpointing: bool = Field(
