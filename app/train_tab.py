@@ -84,44 +84,58 @@ def _start(
 
     exhibit = museum.exhibit(name)
     if not isinstance(settings, dict) or not set(settings) <= set(SETTINGS):
-        raise InputError(f"settings: send {', '.join(SETTINGS)}")
+        raise InputError(f"settings: send some of {', '.join(SETTINGS)}")
     if not isinstance(resume, bool):
         raise InputError("resume: send true or false")
     # Limits stand on TrainConfig's own fields; a bad value is told before the run waits.
-    config = TrainConfig.load(**settings)
+    config = TrainConfig(**settings)
+    config.resolved()
+    if config.unused() and not resume:
+        setting, why = next(iter(config.unused().items()))
+        raise InputError(f"{setting}: {why} does not use it; leave it empty")
     if config.epochs > MOST_EPOCHS:
         raise InputError(f"epochs {config.epochs}: the app trains at most {MOST_EPOCHS}")
+    # What is not set stays so: it follows from the objective when the run begins.
     chosen = {key: getattr(config, key) for key in SETTINGS}
     job = workshop.start(exhibit.name, run, chosen | {"resume": resume})
     return {"job": job.key}
 
 
 def _form() -> dict[str, Any]:
-    """The settings with help, limits and defaults, read from TrainConfig; no torch, so at once."""
+    """The settings with help and limits, read from TrainConfig; no torch, so at once."""
     from glasskit.training import TrainConfig
     from glasskit.training.fields import limits
 
-    known, default = limits(TrainConfig), TrainConfig()
     fields = []
     for place, (name, label) in enumerate(LABELS.items()):
-        limit = known[name]
-        low = limit.low if limit.low is not None else limit.above
+        field = TrainConfig.model_fields[name]
+        limit = limits(field)
         fields.append(
             {
                 "name": name,
                 "label": label,
-                "help": limit.help,
+                "help": field.description,
                 "main": place < MAIN,
-                "low": low,
-                "high": limit.high,
-                "value": getattr(default, name),
+                "low": limit.get("ge", limit.get("gt")),
+                "high": limit.get("le", limit.get("lt")),
             }
         )
-    return {"fields": fields, "objective": default.objective}
+    return {"fields": fields, "objective": TrainConfig().objective}
 
 
 def _objectives() -> dict[str, Any]:
-    """What a run can be trained by; the first to ask may wait until torch is there."""
-    from glasskit.losses.objectives import OBJECTIVES
+    """What a run can be trained by, each with what its settings are where none is given.
 
-    return {"objectives": {name: s.summary for name, s in OBJECTIVES.items() if not s.needs}}
+    The first to ask may wait until torch is there.
+    """
+    from glasskit.losses.objectives import OBJECTIVES
+    from glasskit.training.config import OBJECTIVE_SETTINGS, TrainConfig
+
+    known: dict[str, dict[str, Any]] = {}
+    for name, spec in OBJECTIVES.items():
+        if not spec.needs:
+            config = TrainConfig(objective=name).resolved()
+            defaults = {field: getattr(config, field) for field in LABELS}
+            unused = [f for f in OBJECTIVE_SETTINGS if f in LABELS and defaults[f] is None]
+            known[name] = {"summary": spec.summary, "defaults": defaults, "unused": unused}
+    return {"objectives": known}

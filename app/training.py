@@ -97,7 +97,7 @@ class Trainer:
         right = int((best.ranks(targets)[chosen] == 1).sum())
         summary = {
             "name": job.name,
-            "settings": {name: getattr(config, name) for name in SETTINGS},
+            "settings": {name: getattr(config.resolved(), name) for name in SETTINGS},
             "status": result.status,
             "epoch": job.epoch,
             "epochs": job.epochs,

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from typing import Annotated, Any
 
 import typer
+from pydantic.fields import FieldInfo
 
 from glasskit.training.config import TrainConfig
-from glasskit.training.fields import limits
+from glasskit.training.fields import allowed, choices, kinds
 
 OWN = ("dataset",)
 """Fields that the command takes as an argument."""
@@ -27,16 +26,15 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
         for p in inspect.signature(command, eval_str=True).parameters.values()
         if p.kind is not inspect.Parameter.VAR_KEYWORD
     ]
-    kinds = typing.get_type_hints(TrainConfig)
     flags = [
         inspect.Parameter(
-            field.name,
+            name,
             inspect.Parameter.KEYWORD_ONLY,
             default=None,
-            annotation=Annotated[_plain(kinds[field.name]) | None, _option(field)],
+            annotation=Annotated[_kind(field) | None, _option(name, field)],
         )
-        for field in fields(TrainConfig)
-        if field.name not in OWN
+        for name, field in TrainConfig.model_fields.items()
+        if name not in OWN
     ]
     command.__signature__ = inspect.Signature(kept + flags)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in kept + flags} | {"return": None}
@@ -48,15 +46,16 @@ def settings_of(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in flags.items() if value is not None}
 
 
-def _plain(kind: Any) -> type:
-    """The type of a field without its None."""
-    return next((k for k in typing.get_args(kind) if k is not type(None)), kind)
+def _kind(field: FieldInfo) -> type:
+    """What the command line reads; TrainConfig itself says which words it takes."""
+    return str if choices(field) else kinds(field)[0]
 
 
-def _option(field: Any) -> Any:
-    bound = limits(TrainConfig)[field.name]
-    notes = [bound.text(), bound.unit, f"default {field.default}"]
-    text = f"{bound.help} ({'; '.join(note for note in notes if note)})"
-    name = "--" + field.name.replace("_", "-")
-    names = f"{name}/--no{name[1:]}" if isinstance(field.default, bool) else name
+def _option(name: str, field: FieldInfo) -> Any:
+    unit = field.json_schema_extra["unit"] if field.json_schema_extra else ""
+    default = "" if field.default is None else f"default {field.default}"
+    notes = [note for note in (allowed(field), unit, default) if note]
+    text = f"{field.description} ({'; '.join(notes)})" if notes else field.description
+    flag = "--" + name.replace("_", "-")
+    names = f"{flag}/--no{flag[1:]}" if _kind(field) is bool else flag
     return typer.Option(names, help=text, show_default=False)

@@ -27,6 +27,9 @@
 # **Before you start.** Cosine similarity and the softmax. Notebook 1 says what the loss is for.
 #
 # **Running time.** About 20 s on two cores; nothing is trained but eighteen points.
+#
+# (`# NBVAL_CHECK_OUTPUT` marks cells whose printed lines the tests compare with those stored here;
+# an `assert` stops the notebook where something is not as the text says.)
 
 # %%
 import math
@@ -76,8 +79,8 @@ show(matrix)
 # ## The outer loss: groups apart from groups
 #
 # Write *S<sub>ab</sub>* for the cosine of image *a* and text *b*, divided by a temperature τ, and
-# *P(a)* for the texts of *a*'s group. The softmax of row *a* is a lottery among all texts. The
-# outer loss asks how much of it stays inside the group:
+# *P(a)* for the texts of *a*'s group. The softmax of row *a* gives each text a probability. The
+# outer loss asks how much of it falls on texts of the group:
 #
 # > L<sub>out</sub> = ½ { mean<sub>a</sub> [ log Σ<sub>b</sub> e<sup>S<sub>ab</sub></sup> −
 # > log Σ<sub>b ∈ P(a)</sub> e<sup>S<sub>ab</sub></sup> ] + the same for texts, on the transpose }
@@ -139,8 +142,9 @@ for name, loss in rows.items():
 # ## One easy friend is enough
 #
 # Because the sum is inside the logarithm, an image is content when *one* text of its group is near.
-# The stray caption is hardly missed by the images of *feast*. UniCL, another grouped loss, takes
-# the mean of logs instead: every partner must come near, the stray above all.
+# The images of *feast* have other captions near them, so the one that went astray adds little to
+# their loss. UniCL, another grouped loss, takes the mean of logs instead: every partner must come
+# near, the stray above all.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -150,8 +154,10 @@ for name, one in turned.items():
     images = one.image_pull[0].norm(dim=-1)
     print(f"{name:<6} loss {one.value:.2f}, mean pull on the images of feast {images.mean():.2f}")
 ratio = unicl.image_pull[0].norm() / outer.image_pull[0].norm()
-print("UniCL pulls them harder:", bool(ratio > 1.2))
-print(f"UniCL is at least log N above: {unicl.value >= outer.value + math.log(N)}")
+print(f"UniCL's gradient at the images of feast is {ratio:.1f} times as long")
+above = unicl.value - outer.value
+print(f"UniCL's loss is {above:.2f} above the outer one, and log N is {math.log(N):.2f}")
+assert unicl.value >= outer.value + math.log(N)
 
 # %%
 arrows = pulls_figure(
@@ -190,8 +196,8 @@ assert torch.isclose(by_hand, inner_loss(image, text, temperature=tau))
 # ## Turn the knobs
 #
 # Run this cell in JupyterLab and move the sliders. **Alpha** 1 is the outer loss alone, 0 the inner
-# alone. A low **temperature** makes the lottery winner-takes-all: long arrows at the few hardest
-# marks, none elsewhere. A high one pulls at everything a little.
+# alone. A low **temperature** gives nearly all probability to the nearest text: long arrows at the
+# few hardest marks, none elsewhere. A high one pulls at everything a little.
 
 
 # %%
@@ -224,7 +230,7 @@ focus = curves_figure(
     suffix="%",
     logarithmic=True,
     level=("shared\nalike", 100 / (B - N)),
-    title="A cold loss sees only its nearest enemy",
+    title="At a low temperature the nearest wrong text takes the whole push",
 )
 assert share == sorted(share, reverse=True)
 show(focus)
@@ -286,9 +292,9 @@ show(trap)
 # %% [markdown]
 # With two members the inclusive loss is nearly 0 *without any learning*: it looks like the best
 # model of all. `centroid="leave_one_out"` compares a member with the centre *of the others* and
-# says the truth. (It even lies above log 8: at temperature 0.1 chance likenesses look like
-# confident guesses, and wrong ones are punished.) The inclusive form is the paper's and stays the
-# default; know what its value means.
+# says the truth. (It even lies above log 8. At temperature 0.1 small cosines that arise by chance
+# become large differences of probability, and where these favour a wrong centre the loss is high.)
+# The inclusive form is the paper's and stays the default; know what its value means.
 #
 # ## Parity with the published code
 #

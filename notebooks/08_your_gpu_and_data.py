@@ -28,6 +28,9 @@
 # **Before you start.** Notebook 4. For the full form: a CUDA GPU with 16 GB, and COCO val2014.
 #
 # **Running time.** About 25 s on two cores in the tiny form.
+#
+# (`# NBVAL_CHECK_OUTPUT` marks cells whose printed lines the tests compare with those stored here;
+# an `assert` stops the notebook where something is not as the text says.)
 
 # %%
 import json
@@ -158,8 +161,8 @@ if not FULL:
     print(whole.status, "after", whole.step, "steps")
     a, b = (load_file(Path(run.out) / "model.safetensors") for run in (result, whole))
     same = a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
-    print("every weight equal, bit for bit:", same)
     assert same
+    print("every weight is equal, bit for bit")
 
 # %% [markdown]
 # ## What will it cost?
@@ -226,7 +229,8 @@ with torch.inference_mode():
     pixels = preprocess(data.image(0)).unsqueeze(0)
     theirs = torch.nn.functional.normalize(plain.eval().encode_image(pixels), dim=-1)
 ours = load_model(result.out, device="cpu").encode_images([data.image(0)])
-print("plain open_clip gives the same vector:", torch.allclose(theirs, ours, atol=1e-4))
+assert torch.allclose(theirs, ours, atol=1e-4)
+print("plain open_clip gives the same vector")
 
 # %% [markdown]
 # ## Your own photographs

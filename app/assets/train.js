@@ -92,11 +92,13 @@ GlassKit.trainPage = (element, server) => {
     follow();
   };
 
+  const numbers = () => root.querySelectorAll(".gk-numbers-of-run input, .gk-more input");
+
   form.onsubmit = (event) => {
     event.preventDefault();
     const settings = { objective: form.objective.value };
-    for (const input of root.querySelectorAll(".gk-numbers-of-run input, .gk-more input")) {
-      if (input.value !== "") settings[input.name] = Number(input.value);  // empty: the run's own default
+    for (const input of numbers()) {
+      if (input.value !== "" && !input.disabled) settings[input.name] = Number(input.value);  // empty: the objective's own default
     }
     const run = form.run.value.trim() || `${settings.objective}-${runs.length + 1}`;
     start(settings, run, false);
@@ -112,7 +114,7 @@ GlassKit.trainPage = (element, server) => {
       el("td", {}, el("input", { type: "checkbox", "aria-label": `draw ${run.name}`, checked: ticked.has(run.name) ? "" : null,
         onchange: (event) => { ticked[event.target.checked ? "add" : "delete"](run.name); draw(); } })),
       el("th", { scope: "row" }, el("i", { style: `background:${colourOf(run.name)}` }), run.name),
-      el("td", {}, run.settings.objective), el("td", {}, run.settings.alpha), el("td", {}, run.settings.temperature),
+      el("td", {}, run.settings.objective), el("td", {}, run.settings.alpha ?? ""), el("td", {}, run.settings.temperature),
       el("td", {}, run.settings.seed), el("td", {}, `${run.epoch ?? run.epochs.at(-1)?.[0] ?? 0} of ${run.settings.epochs}`),
       el("td", {}, `${run.right} of ${run.of} ${run.split}`),
       el("td", {}, run.status === "stopped" ? el("button", { type: "button", onclick: () => start(run.settings, run.name, true) }, "go on") : "",
@@ -146,8 +148,12 @@ GlassKit.trainPage = (element, server) => {
   };
 
   const explain = () => {
-    const text = objectives[form.objective.value];
-    find(".gk-objective").textContent = text ? `${form.objective.value}: ${text}.` : "";
+    const known = objectives[form.objective.value];
+    find(".gk-objective").textContent = known ? `${form.objective.value}: ${known.summary}.` : "";
+    for (const input of numbers()) {
+      input.disabled = !!known && known.unused.includes(input.name);
+      input.placeholder = input.disabled ? "not used" : known?.defaults[input.name] ?? "automatic";
+    }
   };
   form.objective.onchange = explain;
   server.form({}).then((answer) => {
@@ -161,9 +167,10 @@ GlassKit.trainPage = (element, server) => {
     // The other objectives come with torch, which takes seconds after the app has started.
     server.objectives({}).then((known) => { objectives = known.objectives; choose(Object.keys(objectives)); });
     const input = (field) => el("label", { title: field.help }, field.label,
-      el("input", { type: "number", name: field.name, value: field.value, placeholder: "automatic", step: "any", min: field.low, max: field.high }));
+      el("input", { type: "number", name: field.name, placeholder: "automatic", step: "any", min: field.low, max: field.high }));
     find(".gk-numbers-of-run").replaceChildren(...answer.fields.filter((field) => field.main).map(input));
     find(".gk-more span").replaceChildren(...answer.fields.filter((field) => !field.main).map(input));
+    explain();
     root.dataset.ready = "form";
   });
   // Examples: the same data, four questions.
@@ -175,10 +182,10 @@ GlassKit.trainPage = (element, server) => {
     startButton.focus();
   };
   GlassKit.tries(find(".gk-tries"), [
-    ["both losses", "Groups against each other, and each group towards its middle", preset("grouped", 0.7)],
+    ["both losses", "Groups against each other, and each group towards its middle", preset("grouped", "")],
     ["only the outer loss", "alpha 1: groups against each other", preset("grouped", 1)],
     ["only the inner loss", "alpha 0: each group towards its middle", preset("grouped", 0)],
-    ["single pairs (CLIP)", "Each picture with its own caption: no groups", preset("clip", 0.7)],
+    ["single pairs (CLIP)", "Each picture with its own caption: no groups", preset("clip", "")],
   ]);
   form.data.onchange = open;
   open();

@@ -77,7 +77,7 @@ class CaptionTable:
         return np.where(counts > 1, self.start[records] + local, -1)
 
     def vary(self, records: np.ndarray, captions: np.ndarray) -> np.ndarray:
-        """Each time a photograph comes again in its group (last axis), its next caption."""
+        """Each time a photograph comes again in its group (last axis), its next one in the draw."""
         out = captions.copy()
         for group, texts in zip(
             records.reshape(-1, records.shape[-1]), out.reshape(-1, records.shape[-1]), strict=True
@@ -86,7 +86,9 @@ class CaptionTable:
             for place, record in enumerate(group):
                 again = seen.get(record, 0)
                 if again:
-                    first = texts[list(group).index(record)] - self.start[record]
-                    texts[place] = self.start[record] + (first + again) % self.counts(record)
+                    steps = np.diff(self.cumulative[record], prepend=0.0)
+                    drawable = self.start[record] + np.flatnonzero(steps > 0)
+                    first = np.searchsorted(drawable, texts[list(group).index(record)])
+                    texts[place] = drawable[(first + again) % len(drawable)]
                 seen[record] = again + 1
         return out

@@ -40,7 +40,7 @@ def loss_of(objective: str, **settings: float) -> Loss:
 
     Args:
         objective: a name of the registry that needs nothing but images and texts.
-        settings: fields of ObjectiveSettings, such as temperature.
+        settings: what the objective takes, such as temperature.
     """
     module = build_objective(objective, **settings)
     return lambda image, text: module(GroupedBatch(image, text)).total

@@ -11,7 +11,9 @@ model's, without weight decay, and keeps `objective.state_dict()` in its checkpo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import partial
+from inspect import signature
 from typing import Any
 
 from glasskit.losses.base import Objective
@@ -24,9 +26,9 @@ from glasskit.losses.multi_positive import UniCl
 from glasskit.losses.multiview import MvDhel, MvInfoNce
 from glasskit.losses.polyview import PolyViewArithmetic, PolyViewGeometric
 from glasskit.losses.semclip import SemClip
-from glasskit.losses.settings import ObjectiveSettings
 from glasskit.losses.siglip import GroupedSigLip, SigLip
 from glasskit.losses.supcon import SupCon
+from glasskit.losses.vectors import check_choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,112 +38,128 @@ class ObjectiveSpec:
     Args:
         summary: one line on what it asks of the embedding space.
         source: arXiv number of its paper.
-        build: makes it from settings.
+        build: makes it; its parameters are the objective's settings.
         needs: optional fields of the batch that it asks for at the default settings.
+        single_pairs: whether it pairs a picture with its own caption, which should then say what
+            is seen there.
     """
 
     summary: str
     source: str
-    build: Callable[[ObjectiveSettings], Objective]
+    build: Callable[..., Objective]
     needs: tuple[str, ...] = ()
+    single_pairs: bool = False
 
 
-def _clear_glass(
-    name: str, variant: str, centroid: str = "inclusive"
-) -> Callable[[ObjectiveSettings], Objective]:
-    return lambda s: ClearGlass(
-        name, s.alpha, s.temperature, s.inner_temperature, variant, centroid
-    )
-
-
-def _joint(s: ObjectiveSettings) -> Joint:
-    instance, grouped = OBJECTIVES[s.instance].build(s), OBJECTIVES[s.grouped].build(s)
-    return Joint(instance, grouped, s.instance_weight, s.instance_caption)
+def _joint(
+    instance: str = "clip",
+    grouped: str = "grouped",
+    instance_weight: float = 0.2,
+    instance_caption: str = "text",
+    **settings: Any,
+) -> Joint:
+    """The settings of the two objectives go to those of them that have them."""
+    parts = [
+        build_objective(name, **{n: v for n, v in settings.items() if n in settings_of(name)})
+        for name in (instance, grouped)
+    ]
+    return Joint(*parts, instance_weight, instance_caption)
 
 
 OBJECTIVES: dict[str, ObjectiveSpec] = {
     "clip": ObjectiveSpec(
         "each image picks its own caption, and the reverse",
         "2103.00020",
-        lambda s: Clip(s.temperature),
+        Clip,
+        single_pairs=True,
     ),
     "siglip": ObjectiveSpec(
         "each image-text pair is a yes-or-no question",
         "2303.15343",
-        lambda s: SigLip(s.temperature, s.logit_bias, s.learn_bias),
+        SigLip,
+        single_pairs=True,
     ),
     "grouped": ObjectiveSpec(
         "CLEAR GLASS, pairwise: groups apart, each image-text product near its group's centre",
         "2509.12771",
-        _clear_glass("grouped", "pairwise"),
+        partial(ClearGlass, "grouped", variant="pairwise", centroid="inclusive"),
     ),
     "grouped-centroid": ObjectiveSpec(
         "CLEAR GLASS, centroids: group means apart, members near their group's mean",
         "2509.12771",
-        _clear_glass("grouped-centroid", "centroid"),
+        partial(ClearGlass, "grouped-centroid", variant="centroid", centroid="inclusive"),
     ),
     "grouped-leave-one-out": ObjectiveSpec(
         "CLEAR GLASS, centroids that leave out the member compared with them",
         "2509.12771",
-        _clear_glass("grouped-leave-one-out", "centroid", "leave_one_out"),
+        partial(ClearGlass, "grouped-leave-one-out", variant="centroid", centroid="leave_one_out"),
     ),
     "grouped-cosine": ObjectiveSpec(
         "CLEAR GLASS, pairwise, with cosine distances to the group's centre inside",
         "2509.12771",
-        _clear_glass("grouped-cosine", "cosine"),
+        partial(  # cosine distances have no temperature
+            ClearGlass,
+            "grouped-cosine",
+            inner_temperature=0.1,
+            variant="cosine",
+            centroid="inclusive",
+        ),
     ),
     "grouped-siglip": ObjectiveSpec(
         "SigLIP with every pair of a group as a yes",
         "2303.15343",
-        lambda s: GroupedSigLip(s.temperature, s.logit_bias, s.learn_bias),
+        GroupedSigLip,
     ),
     "unicl": ObjectiveSpec(
         "each image meets all captions of its group, and the reverse",
         "2204.03610",
-        lambda s: UniCl(s.temperature),
+        UniCl,
     ),
     "supcon": ObjectiveSpec(
         "images and captions of a group are one class",
         "2004.11362",
-        lambda s: SupCon(s.temperature),
+        SupCon,
     ),
     "polyview-geometric": ObjectiveSpec(
         "each view of a group matches each other one: mean of logs",
         "2403.05490",
-        lambda s: PolyViewGeometric(s.temperature, s.views),
+        PolyViewGeometric,
     ),
     "polyview-arithmetic": ObjectiveSpec(
         "each view of a group matches each other one: log of the mean",
         "2403.05490",
-        lambda s: PolyViewArithmetic(s.temperature, s.views),
+        PolyViewArithmetic,
     ),
     "mv-infonce": ObjectiveSpec(
         "all views of a group in one InfoNCE term",
         "2507.06979",
-        lambda s: MvInfoNce(s.temperature, s.views),
+        MvInfoNce,
     ),
     "mv-dhel": ObjectiveSpec(
         "views of a group together, each view spread on its own",
         "2507.06979",
-        lambda s: MvDhel(s.temperature, s.views),
+        MvDhel,
     ),
     "semclip": ObjectiveSpec(
         "CLIP, paraphrases near their captions, negations off them",
         "2511.16527",
-        lambda s: SemClip(s.temperature, s.seed),
+        SemClip,
         ("paraphrase", "negation"),
+        single_pairs=True,
     ),
     "conclip": ObjectiveSpec(
         "CLIP against negated captions and the pictures they are true of",
         "2403.20312",
-        lambda s: ConClip(s.temperature),
+        ConClip,
         ("negation", "negative_image"),
+        single_pairs=True,
     ),
     "c2lip": ObjectiveSpec(
-        "SigLIP, with pictures and patches answering for noun phrases",
+        "SigLIP, and each noun phrase of a caption belongs to its picture and to its patches",
         "2603.25722",
-        lambda s: C2Lip(s.temperature, s.logit_bias, s.learn_bias, s.npc_weight, s.xac_weight),
+        C2Lip,
         ("phrases", "patches"),
+        single_pairs=True,
     ),
     "joint": ObjectiveSpec(
         "a weighted sum of an instance and a grouped objective",
@@ -151,21 +169,55 @@ OBJECTIVES: dict[str, ObjectiveSpec] = {
 }
 
 
+INSTANCE = tuple(name for name, spec in OBJECTIVES.items() if spec.single_pairs)
+GROUPED = tuple(name for name in OBJECTIVES if name not in (*INSTANCE, "joint"))
+"""What `joint` is made of."""
+
+
+def settings_of(
+    name: str, instance: str | None = None, grouped: str | None = None
+) -> dict[str, Any]:
+    """The settings that an objective takes, with their defaults.
+
+    Args:
+        name: a key of OBJECTIVES.
+        instance, grouped: of joint, which takes the settings of both; None is its default.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    if name not in OBJECTIVES:
+        raise ValueError(f"unknown objective {name!r}: choose one of {', '.join(OBJECTIVES)}")
+    build = OBJECTIVES[name].build
+    fixed = build.keywords if isinstance(build, partial) else {}
+    own = {
+        p.name: p.default
+        for p in signature(build).parameters.values()
+        if p.name not in fixed and p.kind is not p.VAR_KEYWORD
+    }
+    if name != "joint":
+        return own
+    instance, grouped = instance or own["instance"], grouped or own["grouped"]
+    check_choice("instance", instance, INSTANCE)
+    check_choice("grouped", grouped, GROUPED)
+    return settings_of(instance) | settings_of(grouped) | own
+
+
 def build_objective(name: str, **settings: Any) -> Objective:
     """The objective of this name.
 
     Args:
         name: a key of OBJECTIVES.
-        settings: fields of ObjectiveSettings; those that the objective does not know are checked
-            and passed over, so that one set of settings serves a comparison of many.
+        settings: what `settings_of` says that it takes.
 
     Raises:
-        ValueError: an unknown name or setting, or a setting out of range.
+        ValueError: an unknown name, a setting that the objective does not take, or one out of
+            range.
     """
-    if name not in OBJECTIVES:
-        raise ValueError(f"unknown objective {name!r}: choose one of {', '.join(OBJECTIVES)}")
-    known = [item.name for item in fields(ObjectiveSettings)]
+    known = settings_of(name, settings.get("instance"), settings.get("grouped"))
     unknown = [key for key in settings if key not in known]
     if unknown:
-        raise ValueError(f"unknown setting {unknown[0]!r}: choose among {', '.join(known)}")
-    return OBJECTIVES[name].build(ObjectiveSettings(**settings))
+        raise ValueError(
+            f"objective {name!r} has no setting {unknown[0]!r}: choose among {', '.join(known)}"
+        )
+    return OBJECTIVES[name].build(**settings)

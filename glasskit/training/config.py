@@ -1,32 +1,34 @@
 """TrainConfig: everything that decides a training run, in one place.
 
-Letters: M groups a batch, N members a group.
+A field that is None is unset: `TrainConfig.resolved` fills it in from the mode and the objective,
+`TrainConfig.fitted` also from the data, once for each run. Letters: M groups a batch, N members a
+group.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from glasskit.errors import InputError
-from glasskit.training.fields import check, read, setting
+from glasskit.training.fields import explained, plain
 
-MODES = ("head", "full", "image", "text", "lora")
-PRECISIONS = ("fp32", "bf16", "fp16")
-TRACKERS = ("none", "tensorboard", "wandb")
-SELECTIONS = ("acceptable_top1", "top1", "loss")
 DEFAULT_GROUPS, DEFAULT_MEMBERS = 16, 4
 """M and N of the recipe that the study in README.md chose, where the data reaches that far."""
 
 LEARNING_RATES = {"head": 4e-3, "full": 1e-5, "image": 1e-5, "text": 1e-5, "lora": 1e-4}
 """Peak learning rate of each mode: heads on features of length 1, or towers that know much."""
-
-SINGLE_PAIRS = ("clip", "siglip", "semclip", "conclip", "c2lip")
-"""Objectives that pair a picture with its own caption: it should say what is seen there."""
 
 RUNTIME = (
     "out",
@@ -48,143 +50,226 @@ RUNTIME = (
 content (`glasskit.training.fingerprints`).
 """
 
+OBJECTIVE_SETTINGS = (
+    "alpha",
+    "temperature",
+    "inner_temperature",
+    "instance_weight",
+    "instance",
+    "grouped",
+    "instance_caption",
+    "views",
+    "npc_weight",
+    "xac_weight",
+    "learn_bias",
+)
+"""Fields that go to the objective, each with the default that the objective itself has."""
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """Settings of one run; each field carries its help, unit and limits (`fields.limits`).
+
+class TrainConfig(BaseModel):
+    """Settings of one run; each field carries its help and its limits.
+
+    Two configs are equal where the same was asked for, so that ``TrainConfig().but(**changes)`` is
+    ``TrainConfig(**changes)``.
 
     Raises:
-        InputError: a field is of the wrong type or outside its limits; names the field.
+        InputError: a field is unknown, of the wrong type or outside its limits; names the field.
     """
 
-    dataset: str = setting("scenes", "scenes, coco-concepts, or a MAGIC-layout JSON file")
-    images: str | None = setting(None, "folder with the pictures of the data set")
-    model: str = setting("lite0-minilm", "lite0-minilm, a run directory, or ARCH/TAG of open_clip")
-    objective: str = setting("grouped", "name of the objective to train with")
-    out: str = setting("runs/latest", "directory that the run is written to")
-    mode: str = setting(
-        "head", "what is trained: head on cached features, or towers of the model", choices=MODES
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    dataset: str = Field("scenes", description="scenes, coco-concepts, or a MAGIC-layout JSON file")
+    images: str | None = Field(None, description="folder with the pictures of the data set")
+    model: str = Field(
+        "lite0-minilm", description="lite0-minilm, a run directory, or ARCH/TAG of open_clip"
+    )
+    objective: str = Field("grouped", description="name of the objective to train with")
+    out: str = Field("runs/latest", description="directory that the run is written to")
+    mode: Literal["head", "full", "image", "text", "lora"] = Field(
+        "head", description="what is trained: head on cached features, or towers of the model"
     )
 
-    epochs: int = setting(20, "passes over the data", unit="epochs", low=1)
-    groups_per_batch: int | None = setting(
-        None, "M, groups in a batch over all processes; 16, or all concepts if fewer", low=2
+    epochs: int = Field(
+        20, description="passes over the data", json_schema_extra={"unit": "epochs"}, ge=1
     )
-    group_size: int | None = setting(
-        None, "N, distinct photographs in a group; 4, or the largest concept", unit="pairs", low=1
-    )
-    hard_negative_share: float = setting(
-        0.0, "share of a batch's groups that are hard negatives of its first", low=0, high=1
-    )
-    literal_weight: float = setting(1.0, "weight of literal captions in the draw", low=0)
-    paraphrase_weight: float | None = setting(
-        None, "weight of paraphrased captions; 1, or 0 for objectives of single pairs", low=0
-    )
-    theme_weight: float | None = setting(
-        None, "weight of theme captions; 1, or 0 for objectives of single pairs", low=0
-    )
-
-    alpha: float = setting(0.7, "weight of the outer loss; the inner has 1 - alpha", low=0, high=1)
-    temperature: float = setting(0.1, "temperature of the similarities", above=0)
-    inner_temperature: float = setting(0.1, "temperature of the inner loss", above=0)
-    instance_weight: float = setting(0.2, "joint: weight of the instance objective", low=0, high=1)
-    instance: str = setting("clip", "joint: name of the instance objective")
-    grouped: str = setting("grouped", "joint: name of the grouped objective")
-    instance_caption: str = setting("text", "joint: the captions that the instance objective reads")
-    views: str = setting("group", "multi-view objectives: a group is a sample, or a pair is")
-    npc_weight: float = setting(1.0, "c2lip: weight of the noun phrase loss", low=0)
-    xac_weight: float = setting(0.01, "c2lip: weight of the patch loss; 0 needs no patches", low=0)
-    learn_bias: bool = setting(True, "learn the bias of the sigmoid objectives")
-    learn_temperature: bool = setting(False, "learn the temperature, never below 1/100")
-
-    lr: float | None = setting(
+    groups_per_batch: int | None = Field(
         None,
-        "peak learning rate of the image side; 4e-3 in mode head, else 1e-5, lora 1e-4",
-        above=0,
+        description="M, groups in a batch over all processes; default 16, or all concepts if fewer",
+        ge=2,
     )
-    text_lr: float | None = setting(
-        None, "peak learning rate of the text side; lr if not given, 1e-3 in mode head", low=0
+    group_size: int | None = Field(
+        None,
+        description="N, distinct photographs in a group; default 4, or the largest concept",
+        json_schema_extra={"unit": "pairs"},
+        ge=1,
     )
-    weight_decay: float = setting(
+    hard_negative_share: float = Field(
+        0.0,
+        description="share of a batch's groups that are hard negatives of its first",
+        ge=0,
+        le=1,
+    )
+    literal_weight: float = Field(1.0, description="weight of literal captions in the draw", ge=0)
+    paraphrase_weight: float | None = Field(
+        None,
+        description="weight of paraphrases; default 1, or 0 for objectives of single pairs",
+        ge=0,
+    )
+    theme_weight: float | None = Field(
+        None,
+        description="weight of theme captions; default as of paraphrases",
+        ge=0,
+    )
+
+    alpha: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="weight of the outer loss, the inner has 1 - alpha; default 0.7",
+    )
+    temperature: float | None = Field(
+        None, gt=0, description="temperature of the similarities; default 0.1"
+    )
+    inner_temperature: float | None = Field(
+        None, gt=0, description="temperature of the inner loss; default 0.1"
+    )
+    instance_weight: float | None = Field(
+        None, ge=0, le=1, description="joint: weight of the instance objective; default 0.2"
+    )
+    instance: str | None = Field(
+        None, description="joint: name of the instance objective; default clip"
+    )
+    grouped: str | None = Field(
+        None, description="joint: name of the grouped objective; default grouped"
+    )
+    instance_caption: Literal["text", "paraphrase"] | None = Field(
+        None, description="joint: the captions that the instance objective reads; default text"
+    )
+    views: Literal["group", "pair"] | None = Field(
+        None, description="multi-view objectives: a group is a sample, or a pair is; default group"
+    )
+    npc_weight: float | None = Field(
+        None, ge=0, description="c2lip: weight of the noun phrase loss; default 1"
+    )
+    xac_weight: float | None = Field(
+        None, ge=0, description="c2lip: weight of the patch loss, 0 needs no patches; default 0.01"
+    )
+    learn_bias: bool | None = Field(
+        None, description="learn the bias of the sigmoid objectives; default true"
+    )
+    learn_temperature: bool = Field(False, description="learn the temperature, never below 1/100")
+
+    lr: float | None = Field(
+        None,
+        description="peak learning rate of the image side; default 4e-3 in mode head, 1e-4 in "
+        "lora, else 1e-5",
+        gt=0,
+    )
+    text_lr: float | None = Field(
+        None,
+        description="peak learning rate of the text side; default 1e-3 in mode head, else lr",
+        ge=0,
+    )
+    weight_decay: float = Field(
         0.01,
-        "decay of weight matrices of the image side; 5 in mode head keeps more of what the model "
-        "knew of concepts that it is not trained on",
-        low=0,
+        description="decay of weight matrices of the image side; 5 in mode head keeps more of "
+        "what the model knew of concepts that it is not trained on",
+        ge=0,
     )
-    text_weight_decay: float | None = setting(
-        None, "decay of weight matrices of the text side; weight_decay if not given", low=0
+    text_weight_decay: float | None = Field(
+        None,
+        description="decay of weight matrices of the text side; default that of the image side",
+        ge=0,
     )
-    decay_to: str = setting(
+    decay_to: Literal["auto", "zero", "start"] = Field(
         "auto",
-        "where decay pulls: to zero, to the weights at the start, or auto (start for mode head)",
-        choices=("auto", "zero", "start"),
+        description="where decay pulls: to zero, to the weights at the start, or auto: start in "
+        "mode head, else zero",
     )
-    feature_dropout: float | None = setting(
-        None, "share of tower features dropped in a step; 0.3 in mode head", low=0, below=1
+    feature_dropout: float | None = Field(
+        None,
+        description="share of tower features dropped in a step, mode head; default 0.3",
+        ge=0,
+        lt=1,
     )
-    warmup: float = setting(0.1, "share of all steps in which the rate rises", low=0, high=1)
-    final_lr: float = setting(
-        0.0, "learning rate at the end, as a share of the peak", low=0, high=1
+    warmup: float = Field(0.1, description="share of all steps in which the rate rises", ge=0, le=1)
+    final_lr: float = Field(
+        0.0, description="learning rate at the end, as a share of the peak", ge=0, le=1
     )
-    grad_clip: float = setting(1.0, "largest gradient norm; 0 for no clipping", low=0)
-    ema: float = setting(
-        0.0, "decay of an average of the weights that is kept instead; 0 for none", low=0, below=1
+    grad_clip: float = Field(1.0, description="largest gradient norm; 0 for no clipping", ge=0)
+    ema: float = Field(
+        0.0,
+        description="decay of an average of the weights that is kept instead; 0 for none",
+        ge=0,
+        lt=1,
     )
-    lora_rank: int = setting(8, "rank of the added matrices in mode lora", low=1)
+    lora_rank: int | None = Field(
+        None, ge=1, description="rank of the added matrices in mode lora; default 8"
+    )
 
-    precision: str = setting("fp32", "arithmetic of the model", choices=PRECISIONS)
-    accumulate: int = setting(
-        1, "parts that a batch is encoded in; memory falls, gradients stay the same", low=1
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32", description="arithmetic of the model"
     )
-    gradient_checkpointing: bool = setting(False, "recompute towers in backward to save memory")
-    compile: bool = setting(False, "compile the model with torch.compile")
-    device: str = setting("auto", "where to train", choices=("auto", "cpu"))
-    workers: int = setting(2, "processes that load pictures, where towers are trained", low=0)
+    accumulate: int = Field(
+        1,
+        description="parts that a batch is encoded in; memory falls, gradients stay the same",
+        ge=1,
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="recompute towers in backward to save memory"
+    )
+    compile: bool = Field(False, description="compile the model with torch.compile")
+    device: Literal["auto", "cpu"] = Field("auto", description="where to train")
+    workers: int | None = Field(
+        None, ge=0, description="processes that load pictures where towers are trained; default 2"
+    )
 
-    validation_share: float = setting(
-        0.0, "share of train held out where the data set has no val split", low=0, below=1
+    validation_share: float = Field(
+        0.0, description="share of train held out where the data set has no val split", ge=0, lt=1
     )
-    select: str = setting(
-        "acceptable_top1", "validation measure that the kept model is best by", choices=SELECTIONS
+    select: Literal["acceptable_top1", "top1", "loss"] = Field(
+        "acceptable_top1", description="validation measure that the kept model is best by"
     )
-    seed: int = setting(0, "seed of every draw", low=0)
+    seed: int = Field(0, description="seed of every draw", ge=0)
 
-    keep_last: int = setting(2, "checkpoints that are kept", low=1)
-    checkpoint_every: int = setting(
-        0, "steps between checkpoints; 0: each epoch", low=0, unit="steps"
+    keep_last: int = Field(2, description="checkpoints that are kept", ge=1)
+    checkpoint_every: int = Field(
+        0,
+        description="steps between checkpoints; 0: each epoch",
+        ge=0,
+        json_schema_extra={"unit": "steps"},
     )
-    log_every: int = setting(
-        0, "steps between lines of the log; 0: each step, every 10 on a GPU", low=0, unit="steps"
+    log_every: int = Field(
+        0,
+        description="steps between lines of the log; 0: each step, every 10 on a GPU",
+        ge=0,
+        json_schema_extra={"unit": "steps"},
     )
-    tracker: str = setting("tensorboard", "where curves go besides log.jsonl", choices=TRACKERS)
-    resume: bool = setting(False, "go on from the last checkpoint in the directory")
-    overwrite: bool = setting(False, "begin anew in a directory that holds a run")
+    tracker: Literal["none", "tensorboard", "wandb"] = Field(
+        "tensorboard", description="where curves go besides log.jsonl"
+    )
+    resume: bool = Field(False, description="go on from the last checkpoint in the directory")
+    overwrite: bool = Field(False, description="begin anew in a directory that holds a run")
 
-    def __post_init__(self) -> None:
-        self._settle()
-        check(self)
-        if self.literal_weight + self.paraphrase_weight + self.theme_weight <= 0:
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise InputError(explained(error, type(self))) from None
+        weights = (self.literal_weight, self.paraphrase_weight, self.theme_weight)
+        if not any(weight is None or weight > 0 for weight in weights):
             raise InputError("theme_weight: all three caption weights are 0; raise one of them")
+        if self.resume and self.overwrite:
+            raise InputError("overwrite: not with resume; choose one of them")
         if self.mode == "lora" and self.gradient_checkpointing:
             raise InputError("gradient_checkpointing: not with mode lora; turn it off")
         if self.feature_dropout and self.mode != "head":
             raise InputError("feature_dropout: only mode head works on features; set it to 0")
 
-    def _settle(self) -> None:
-        """Fill in what follows from the mode and the objective where it was not given."""
-        head = self.mode == "head"
-        pairs = 0.0 if self.objective in SINGLE_PAIRS else 1.0
-        lr = self.lr if self.lr is not None else LEARNING_RATES.get(self.mode)
-        settled = {
-            "lr": lr,
-            "text_lr": 1e-3 if head and self.lr is None else lr,
-            "feature_dropout": 0.3 if head else 0.0,
-            "paraphrase_weight": pairs,
-            "theme_weight": pairs,
-        }
-        for name, value in settled.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain(cls, value: Any, info: ValidationInfo) -> Any:
+        return plain(value, cls.model_fields[info.field_name])
 
     @classmethod
     def load(cls, path: str | Path | None = None, /, **flags: Any) -> TrainConfig:
@@ -198,10 +283,62 @@ class TrainConfig:
             InputError: the file is missing or no mapping, or a field is unknown or not allowed.
         """
         values = {} if path is None else _read_yaml(Path(path))
-        return cls(**read(cls, {**values, **flags}))
+        return cls(**{**values, **flags})
+
+    def unused(self) -> dict[str, str]:
+        """Settings that were given and are not used, each with the mode or objective that is why.
+
+        Raises:
+            InputError: no such objective.
+        """
+        taken, objective, mode = self._taken(), f"objective {self.objective}", f"mode {self.mode}"
+        why = {name: objective for name in OBJECTIVE_SETTINGS if name not in taken}
+        if self.mode == "head":
+            why |= dict.fromkeys(("workers", "gradient_checkpointing"), mode)
+        if self.mode != "lora":
+            why["lora_rank"] = mode
+        if self.mode == "image":
+            why |= dict.fromkeys(("text_lr", "text_weight_decay"), mode)
+        if self.mode == "text" and self.text_weight_decay not in (None, self.weight_decay):
+            why["weight_decay"] = f"{mode} with text_weight_decay"
+        of_image_side = self.learn_temperature or "learn_bias" in taken
+        if self.mode == "text" and self.text_lr not in (None, self.lr) and not of_image_side:
+            why["lr"] = f"{mode} with text_lr"
+        default = type(self).model_fields
+        return {n: text for n, text in why.items() if getattr(self, n) != default[n].default}
+
+    def resolved(self) -> TrainConfig:
+        """The same settings, with what the mode and the objective decide filled in.
+
+        Settings that are not used (`unused`) become what they are where they are not given.
+
+        Raises:
+            InputError: no such objective, or a setting that it does not allow.
+        """
+        from glasskit.losses.objectives import OBJECTIVES
+
+        unused, head = self.unused(), self.mode == "head"
+        given = {n: v for n, v in self.as_dict().items() if v is not None and n not in unused}
+        lr, texts = given.get("lr", LEARNING_RATES[self.mode]), self.mode != "image"
+        beside_literal = 0.0 if OBJECTIVES[self.objective].single_pairs else 1.0
+        decided = {
+            "lr": lr,
+            "text_lr": 1e-3 if head else lr if texts else None,
+            "text_weight_decay": self.weight_decay if texts else None,
+            "feature_dropout": 0.3 if head else 0.0,
+            "paraphrase_weight": beside_literal,
+            "theme_weight": beside_literal,
+            "lora_rank": 8 if self.mode == "lora" else None,
+            "workers": None if head else 2,
+        }
+        taken = {name: value for name, value in self._taken().items() if name in OBJECTIVE_SETTINGS}
+        values = taken | decided | given
+        if self.decay_to == "auto":
+            values["decay_to"] = "start" if head else "zero"
+        return type(self)(**values)
 
     def fitted(self, concepts: int, largest: int, processes: int = 1) -> TrainConfig:
-        """The same settings with M and N filled in where they were left to the data.
+        """The resolved settings, with M and N filled in where they are left to the data.
 
         Args:
             concepts: concepts that have a record to train on.
@@ -209,18 +346,18 @@ class TrainConfig:
             processes: each takes the same number of groups of a batch.
         """
         groups = min(DEFAULT_GROUPS, concepts) // processes * processes
-        return self.but(
+        return self.resolved().but(
             groups_per_batch=self.groups_per_batch or max(groups, 2),
             group_size=self.group_size or min(DEFAULT_MEMBERS, largest),
         )
 
     def but(self, **changes: Any) -> TrainConfig:
-        """The same settings with some changed and checked."""
-        return replace(self, **read(type(self), changes))
+        """The same settings with some changed and checked; None makes a field unset."""
+        return type(self)(**{**self.as_dict(), **changes})
 
     def as_dict(self) -> dict[str, Any]:
         """Field names and plain values."""
-        return asdict(self)
+        return self.model_dump()
 
     def kept(self) -> dict[str, Any]:
         """What a run writes down: the settings, less how this call began."""
@@ -231,14 +368,39 @@ class TrainConfig:
         return yaml.safe_dump(self.kept(), sort_keys=False)
 
     def differences(self, other: Mapping[str, Any]) -> list[str]:
-        """Names of the fields that decide weights and differ from those of another run."""
-        own = self.as_dict()
-        return [n for n in own if n not in RUNTIME and own[n] != other.get(n, own[n])]
+        """Names of the fields that decide weights and differ from those of another run.
+
+        Both are compared as they are resolved; what `other` does not have does not differ.
+        """
+        mine, known = self.resolved().as_dict(), type(self).model_fields
+        theirs = type(self)(**{n: v for n, v in other.items() if n in known}).resolved().as_dict()
+        names = [n for n in known if n in other and n not in RUNTIME]
+        return [n for n in names if mine[n] != theirs[n]]
+
+    def _taken(self) -> dict[str, Any]:
+        # torch comes in here: the command line shows its help without it.
+        from glasskit.losses.objectives import settings_of
+
+        try:
+            return settings_of(self.objective, instance=self.instance, grouped=self.grouped)
+        except ValueError as error:
+            raise InputError(f"objective {self.objective!r}: {error}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a name stands once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        twice = [name for name in names if names.count(name) > 1]
+        if twice:
+            raise yaml.YAMLError(f"{twice[0]} stands there twice")
+        return super().construct_mapping(node, deep)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such settings file") from None
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
@@ -246,4 +408,4 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not a readable YAML file ({line})") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: a settings file is a mapping of names to values")
-    return values
+    return {str(name): value for name, value in values.items()}

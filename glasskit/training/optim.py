@@ -30,15 +30,17 @@ def build_optimizer(
     """AdamW with the side's rate and decay; gains, biases and the temperature never decay.
 
     Each group carries ``peak`` (its learning rate at the end of warm-up), ``pull`` (its decay
-    toward the start, done by `pull_to_start`) and ``names``. Fused where the device allows it.
+    toward the start, done by `Start.pull`) and ``names``. Fused where the device allows it.
+
+    Args:
+        parameters: by name.
+        config: resolved settings.
+        device: where the parameters are.
     """
-    to_start = config.decay_to == "start" or (config.decay_to == "auto" and config.mode == "head")
+    to_start = config.decay_to == "start"
     sides = {
         False: (config.lr, config.weight_decay),
-        True: (
-            config.lr if config.text_lr is None else config.text_lr,
-            config.weight_decay if config.text_weight_decay is None else config.text_weight_decay,
-        ),
+        True: (config.text_lr, config.text_weight_decay),
     }
     groups = []
     for text, (rate, decay) in sides.items():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import fields
 from pathlib import Path
 
 import torch
@@ -16,8 +16,7 @@ from torch import nn
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
-from glasskit.losses.objectives import build_objective
-from glasskit.losses.settings import ObjectiveSettings
+from glasskit.losses.objectives import build_objective, settings_of
 from glasskit.models import GlassModel, load_model
 from glasskit.models.prompts import prompts
 from glasskit.models.reading import tell_unread
@@ -51,6 +50,8 @@ from glasskit.training.stopping import StopRequest
 from glasskit.training.trainer import Trainer
 from glasskit.training.validation import Validation, split_for_training, validation_sizes
 from glasskit.training.watch import Hook
+
+logger = logging.getLogger(__name__)
 
 PLACES = ("dataset", "images", "model", "workers")
 """Settings that may differ between the processes of a run: where each finds the same things."""
@@ -153,7 +154,9 @@ def build_trainer(
         InputError: in every process: settings, data, objective and model do not go together, or
             differ between processes.
     """
+    given = config
     with agreed(accelerator):
+        config = given.resolved()
         objective = objective_of(config)
         needs = tuple(objective.needs)
         if len(dataset.split("train").groups()) == 1:
@@ -163,7 +166,7 @@ def build_trainer(
             )
         train_part, held = split_for_training(dataset, config)
         sizes = [len(members) for members in train_part.groups().values()]
-        given, world = config, accelerator.num_processes
+        world = accelerator.num_processes
         config = config.fitted(len(sizes), max(sizes), world)
         usual = given.fitted(len(sizes), max(sizes)).groups_per_batch
         if config.groups_per_batch != usual and accelerator.is_main_process:
@@ -186,6 +189,11 @@ def build_trainer(
             groups, members = validation_sizes(held, config, accelerator.num_processes)
             held_batches = Batches(held, config, needs, groups=groups, members=members, **ranks)
         data = records_key(dataset)
+    if accelerator.is_main_process:
+        for name, why in given.unused().items():
+            logger.warning("%s: given, but %s does not use it", name, why)
+        for line in _unused_with(given, config, train_part, held, dataset):
+            logger.warning(line)
     settings = {name: value for name, value in config.as_dict().items() if name not in PLACES}
     same_everywhere(accelerator, **settings, **data)
     if accelerator.is_main_process:
@@ -229,6 +237,29 @@ def build_trainer(
         on_step=on_step,
         on_epoch=on_epoch,
     )
+
+
+def _unused_with(
+    given: TrainConfig,
+    config: TrainConfig,
+    part: GroupedDataset,
+    held: GroupedDataset | None,
+    dataset: GroupedDataset,
+) -> Iterator[str]:
+    """Lines on the settings that were given and decide nothing with this data."""
+    if given.validation_share and any(record.split == "val" for record in dataset.records):
+        yield f"validation_share: given, but {dataset.name} has a val split"
+    if held is None and given.select != TrainConfig.model_fields["select"].default:
+        yield "select: given, but no records are held out to choose an epoch by"
+    if given.hard_negative_share:
+        if not any(concept.hard_negatives for concept in part.concepts):
+            yield f"hard_negative_share: given, but no concept of {dataset.name} has hard negatives"
+        elif not round(given.hard_negative_share * (config.groups_per_batch - 1)):
+            yield f"hard_negative_share: given, but of {config.groups_per_batch} groups it is none"
+    if given.paraphrase_weight and not any(len(r.literal) > 1 for r in part.records):
+        yield f"paraphrase_weight: given, but {dataset.name} has no paraphrases"
+    if given.theme_weight and not any(len(r.captions) > len(r.literal) for r in part.records):
+        yield f"theme_weight: given, but {dataset.name} has no theme captions"
 
 
 def check_folder(config: TrainConfig) -> None:
@@ -290,10 +321,11 @@ def _begin(config: TrainConfig) -> None:
 
 
 def objective_of(config: TrainConfig) -> nn.Module:
-    """The objective with the settings that it shares with the config, by name."""
+    """The objective with its settings from a resolved config, by name."""
     own = config.as_dict()
-    known = {field.name for field in fields(ObjectiveSettings)} & own.keys()
     try:
+        taken = settings_of(config.objective, config.instance, config.grouped)
+        known = taken.keys() & own.keys()
         return build_objective(config.objective, **{name: own[name] for name in known})
     except ValueError as error:
         raise InputError(f"objective {config.objective!r}: {error}") from error

@@ -201,6 +201,12 @@ def test_groups_change_with_their_members(visit) -> None:
 def test_train_a_tiny_run_live_then_report_it(visit) -> None:
     page = visit("?tab=train")
     page.wait_for_selector(".gk-train[data-ready=form][data-texts]")
+    page.wait_for_selector("select[name=objective] option[value=clip]", state="attached")
+    alpha = page.locator("input[name=alpha]")
+    for objective, shown, free in (("clip", "not used", False), ("grouped", "0.7", True)):
+        page.select_option("select[name=objective]", objective)
+        assert (alpha.get_attribute("placeholder"), alpha.is_enabled()) == (shown, free)
+    assert alpha.input_value() == "", "the form would send what nobody filled in"
     page.fill("input[name=epochs]", "3")
     page.fill("input[name=run]", f"tiny-{time.time_ns()}")
     words = page.evaluate(

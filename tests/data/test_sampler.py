@@ -128,6 +128,19 @@ def test_a_paraphrase_is_another_caption_of_the_same_record():
     assert np.array_equal(plan.paraphrases // 4, plan.records)
 
 
+def test_repeated_photographs_keep_to_the_kinds_that_have_a_weight():
+    for weights, kinds in (
+        ({"paraphrase": 0, "theme": 0}, {"literal"}),
+        ({"theme": 0}, {"literal", "paraphrase"}),
+        ({}, {"literal", "paraphrase", "theme"}),
+    ):
+        draw = sampler(make([2, 6, 2, 6]), 2, 6, **weights)
+        plans = [draw.plan(epoch) for epoch in range(5)]
+        assert all(plan.repeats for plan in plans)
+        captions = np.concatenate([plan.captions.ravel() for plan in plans])
+        assert {draw.captions.texts[i].split()[0] for i in captions} == kinds
+
+
 def test_a_record_without_a_caption_of_any_kind_allowed_is_named():
     with pytest.raises(InputError, match=r"record '0-0' has no caption .* raise literal_weight"):
         CaptionTable(make([3]), literal=0, paraphrase=0, theme=0)

@@ -12,9 +12,14 @@ import torch
 
 from glasskit.losses import GroupedBatch
 from glasskit.losses.base import Objective
-from glasskit.losses.objectives import OBJECTIVES, build_objective
+from glasskit.losses.objectives import (
+    GROUPED,
+    INSTANCE,
+    OBJECTIVES,
+    build_objective,
+    settings_of,
+)
 from glasskit.losses.semclip import directions
-from glasskit.losses.settings import GROUPED, INSTANCE, ObjectiveSettings
 from glasskit.losses.siglip import SigmoidObjective
 from glasskit.losses.views import MultiViewObjective
 from tests.losses.literal_objectives import LITERAL, semclip
@@ -157,7 +162,8 @@ def test_autocast_changes_nothing(name: str) -> None:
 def test_finite_at_the_extremes(name: str, temperature: float) -> None:
     for kind, plain in extreme_batches().items():
         batch, leaves = differentiable(plain)
-        value = quiet(name, batch, temperature=temperature, inner_temperature=temperature)
+        taken = {"temperature", "inner_temperature"} & settings_of(name).keys()
+        value = quiet(name, batch, **dict.fromkeys(taken, temperature))
         value.backward()
         assert value.isfinite(), kind
         grads = [leaf.grad for leaf in leaves if leaf.grad is not None]
@@ -237,35 +243,62 @@ def test_asks_for_what_the_registry_says(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("name", "settings", "message"),
     [
-        ({"alpha": 1.2}, "alpha must be between 0 and 1, got 1.2"),
-        ({"temperature": 0.0}, "temperature must be positive and finite, got 0.0"),
-        ({"inner_temperature": -1.0}, "inner_temperature must be positive and finite, got -1.0"),
-        ({"instance_weight": -0.1}, "instance_weight must be between 0 and 1, got -0.1"),
-        ({"xac_weight": -1.0}, "xac_weight must be 0 or more and finite, got -1.0"),
-        ({"views": "image"}, "views must be one of group, pair; got 'image'"),
-        ({"instance_caption": "no"}, "instance_caption must be one of text, paraphrase; got 'no'"),
-        ({"logit_bias": float("nan")}, "logit_bias must be finite, got nan"),
+        ("grouped", {"alpha": 1.2}, "alpha must be between 0 and 1, got 1.2"),
+        ("clip", {"temperature": 0.0}, "temperature must be positive and finite, got 0.0"),
+        (
+            "grouped",
+            {"inner_temperature": -1.0},
+            "inner_temperature must be positive and finite, got -1.0",
+        ),
+        ("joint", {"instance_weight": -0.1}, "instance_weight must be between 0 and 1, got -0.1"),
+        ("joint", {"alpha": 1.2}, "alpha must be between 0 and 1, got 1.2"),
+        ("c2lip", {"xac_weight": -1.0}, "xac_weight must be 0 or more and finite, got -1.0"),
+        ("mv-dhel", {"views": "image"}, "views must be one of group, pair; got 'image'"),
+        (
+            "joint",
+            {"instance_caption": "no"},
+            "instance_caption must be one of text, paraphrase; got 'no'",
+        ),
+        ("siglip", {"logit_bias": float("nan")}, "logit_bias must be finite, got nan"),
     ],
 )
-def test_settings_out_of_range_are_refused(settings: dict[str, object], message: str) -> None:
+def test_settings_out_of_range_are_refused(
+    name: str, settings: dict[str, object], message: str
+) -> None:
     with pytest.raises(ValueError) as caught:
-        build_objective("siglip", **settings)
+        build_objective(name, **settings)
     assert str(caught.value) == message
 
 
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(ValueError, match="unknown objective 'triplet': choose one of clip, siglip"):
         build_objective("triplet")
-    with pytest.raises(ValueError, match="unknown setting 'tau': choose among alpha, temperature"):
+    with pytest.raises(ValueError, match="'clip' has no setting 'tau': choose among temperature"):
         build_objective("clip", tau=0.1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_are_taken_or_refused_never_passed_over(name: str) -> None:
+    every = {key: value for one in NAMES for key, value in settings_of(one).items()}
+    build_objective(name, **settings_of(name))
+    for key in every.keys() - settings_of(name).keys():
+        with pytest.raises(ValueError, match=f"has no setting '{key}'"):
+            build_objective(name, **{key: every[key]})
+
+
+def test_joint_takes_the_settings_of_its_two_objectives_and_hands_them_on() -> None:
+    assert "alpha" in settings_of("joint")
+    assert "alpha" not in settings_of("joint", grouped="unicl")
+    joint = build_objective("joint", instance="siglip", temperature=0.3, alpha=0.2, logit_bias=-1)
+    assert (joint.instance.temperature, joint.grouped.temperature) == (0.3, 0.3)
+    assert (joint.grouped.alpha, joint.instance.logit_bias.item()) == (0.2, -1)
 
 
 def test_registry_names_and_choices() -> None:
     assert {*INSTANCE, *GROUPED, "joint"} == set(NAMES)
     assert all(spec.summary and spec.source for spec in OBJECTIVES.values())
-    assert all("help" in item.metadata for item in fields(ObjectiveSettings))
 
 
 ONE_GROUP_TEACHES_NOTHING = (

@@ -32,15 +32,9 @@ from glasskit.evaluation.embeddings import embed
 from glasskit.evaluation.negation import caption_wins
 from glasskit.evaluation.retrieval import retrieve, same_texts
 from glasskit.models import GlassModel, load_model
-from glasskit.study import MEASURES, Outcome, cross_validation, joined
+from glasskit.study import MEASURES, RECIPES, Outcome, cross_validation, joined
 from glasskit.training import TrainConfig, train
 
-FIXED: dict[str, dict[str, Any]] = {
-    "clip": {"objective": "clip"},
-    "clip on all captions": {"objective": "clip", "paraphrase_weight": 1.0, "theme_weight": 1.0},
-    "grouped": {"objective": "grouped"},
-    "joint": {"objective": "joint"},
-}
 SINGLE: dict[str, tuple[Any, ...]] = {
     "instance_weight": (0.4, 0.6),
     "groups_per_batch": (32,),
@@ -86,7 +80,6 @@ def recipes(draws: int) -> dict[str, dict[str, Any]]:
     single = {
         f"{name} {value:g}": {
             "objective": "joint" if name == "instance_weight" else "grouped",
-            **({} if name != "lr" else {"text_lr": 1e-3}),  # it follows lr where that is given
             name: value,
         }
         for name, values in SINGLE.items()
@@ -97,7 +90,7 @@ def recipes(draws: int) -> dict[str, dict[str, Any]]:
     for number in range(draws):
         changes = {n: options[rng.integers(len(options))] for n, options in SPACE.items()}
         drawn[f"draw {number}"] = {"objective": "joint", **changes}
-    return FIXED | single | TOGETHER | drawn
+    return RECIPES | single | TOGETHER | drawn
 
 
 def parts(final: bool) -> dict[str, list[GroupedDataset]]:
@@ -203,7 +196,7 @@ def main() -> None:
         print(table(done, parts(given.final)))
         return
     start, data = load_model("lite0-minilm", device="cpu"), parts(given.final)
-    chosen = FIXED | TOGETHER if given.final else recipes(given.draws)
+    chosen = RECIPES | TOGETHER if given.final else recipes(given.draws)
     for name, changes in {"untrained": None, **chosen}.items():
         if name in done or time.monotonic() > end:
             continue

@@ -17,7 +17,7 @@ NEEDS = ("paraphrase", "negation", "negative_image", "phrases")
 def test_every_field_holds_what_belongs_to_its_pair(tmp_path):
     pytest.importorskip("textblob")
     dataset = toy_dataset()
-    batches = Batches(dataset, toy_config(tmp_path), NEEDS, groups=4, members=3)
+    batches = Batches(dataset, toy_config(tmp_path).resolved(), NEEDS, groups=4, members=3)
     rows = next(batches.epoch(0))
     # Stand-ins for vectors: the index of each record or text itself.
     encoded = Encoded(rows.images[:, None].float(), rows.texts[:, None].float(), None, None)
@@ -40,7 +40,7 @@ def test_every_field_holds_what_belongs_to_its_pair(tmp_path):
 
 
 def test_ranks_share_the_groups_of_one_plan(tmp_path):
-    dataset, config = toy_dataset(), toy_config(tmp_path)
+    dataset, config = toy_dataset(), toy_config(tmp_path).resolved()
     whole = Batches(dataset, config, groups=4, members=3)
     parts = [Batches(dataset, config, groups=4, members=3, rank=r, world=2) for r in range(2)]
     for all_rows, *own in zip(whole.epoch(2), *(p.epoch(2) for p in parts), strict=True):
@@ -62,5 +62,5 @@ def test_what_the_data_lacks_is_named_with_its_record(tmp_path, need, change, me
     records = (replace(dataset.records[0], **change), *dataset.records[1:])
     dataset = replace(dataset, records=records)
     with pytest.raises(InputError, match=message) as caught:
-        Batches(dataset, toy_config(tmp_path), (need,), groups=4, members=3)
+        Batches(dataset, toy_config(tmp_path).resolved(), (need,), groups=4, members=3)
     assert "first '0-0'" in str(caught.value)

@@ -16,7 +16,7 @@ from tests.training.toys import toy_config, toy_dataset, toy_model
 
 
 def gradients(tmp_path, parts: int, dropout: float, **changes) -> dict[str, torch.Tensor]:
-    config = toy_config(tmp_path, groups_per_batch=4, group_size=3, **changes)
+    config = toy_config(tmp_path, groups_per_batch=4, group_size=3, **changes).resolved()
     objective = objective_of(config)
     model = toy_model(dropout).double()
     encoder = build_encoder(model, config, objective.needs).train()
@@ -67,7 +67,7 @@ def test_parts_of_the_built_in_model_give_the_gradients_of_the_whole(tmp_path, c
         model = load_model("lite0-minilm", device="cpu")
         config = toy_config(
             tmp_path, mode="full", groups_per_batch=2, gradient_checkpointing=checkpointing
-        )
+        ).resolved()
         encoder = build_encoder(model, config, ()).train()
         batches = Batches(toy_dataset(), config, (), groups=2, members=2)
         rows, images, texts = next(PictureFeed(batches, model, torch.device("cpu"), 0).epoch(0))

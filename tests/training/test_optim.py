@@ -19,7 +19,7 @@ def optimizer_of(config) -> torch.optim.AdamW:
 
 
 def test_gains_biases_and_temperature_never_decay_and_sides_have_their_own_rates(tmp_path):
-    config = toy_config(tmp_path, mode="full", lr=0.1, text_lr=0.2, weight_decay=0.3)
+    config = toy_config(tmp_path, mode="full", lr=0.1, text_lr=0.2, weight_decay=0.3).resolved()
     seen = {}
     for group in optimizer_of(config).param_groups:
         for name in group["names"]:
@@ -45,7 +45,7 @@ def test_warm_up_is_linear_and_the_rest_a_cosine(tmp_path):
 
 
 def test_decay_pulls_toward_the_start(tmp_path):
-    config = toy_config(tmp_path, lr=0.1, weight_decay=0.5)  # mode head: to the start
+    config = toy_config(tmp_path, lr=0.1, weight_decay=0.5).resolved()  # head: to the start
     optimizer = optimizer_of(config)
     start = Start(optimizer)
     weight = next(g for g in optimizer.param_groups if "model.clip.visual.proj" in g["names"])

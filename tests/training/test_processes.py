@@ -43,7 +43,7 @@ def test_torchrun_needs_no_flag_and_gives_the_run_of_one_process(tmp_path: Path)
 def test_what_is_dropped_depends_on_a_rows_place_and_not_on_the_processes(tmp_path: Path):
     pytest.importorskip("textblob")
     needs = ("paraphrase", "negation", "negative_image", "phrases")
-    config, data = toy_config(tmp_path), toy_dataset()
+    config, data = toy_config(tmp_path).resolved(), toy_dataset()
     encoder = HeadEncoder(toy_model(), dropout=0.5)
 
     def dropped(rank: int, world: int) -> tuple[torch.Tensor, torch.Tensor]:

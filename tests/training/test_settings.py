@@ -1,0 +1,308 @@
+"""Settings mean what they say: the same input gives the same run, by whatever way it comes in."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from glasskit.cli import app
+from glasskit.errors import InputError
+from glasskit.losses.objectives import OBJECTIVES, settings_of
+from glasskit.training import train
+from glasskit.training.config import OBJECTIVE_SETTINGS, TrainConfig
+from glasskit_app.train_tab import LABELS, _form, _objectives, _start
+from glasskit_app.training import SETTINGS
+from tests.training.toys import toy_config, toy_dataset, toy_features, toy_model
+
+MODES = ("head", "full", "image", "text", "lora")
+CASES = [(objective, mode) for objective in OBJECTIVES for mode in MODES]
+
+FULL, C2LIP = {"mode": "full"}, {"mode": "full", "objective": "c2lip"}
+VALUES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "dataset": ("coco-concepts", {}),
+    "images": ("pictures", {}),
+    "model": ("ViT-B-32/openai", {}),
+    "objective": ("clip", {}),
+    "out": ("runs/other", {}),
+    "mode": ("text", {}),
+    "epochs": (7, {}),
+    "groups_per_batch": (5, {}),
+    "group_size": (3, {}),
+    "hard_negative_share": (0.25, {}),
+    "literal_weight": (2.0, {}),
+    "paraphrase_weight": (0.5, {}),
+    "theme_weight": (0.0, {}),
+    "alpha": (0.4, {}),
+    "temperature": (0.07, {}),
+    "inner_temperature": (0.2, {}),
+    "instance_weight": (0.5, {"objective": "joint"}),
+    "instance": ("siglip", {"objective": "joint"}),
+    "grouped": ("unicl", {"objective": "joint"}),
+    "instance_caption": ("paraphrase", {"objective": "joint"}),
+    "views": ("pair", {"objective": "mv-dhel"}),
+    "npc_weight": (0.5, C2LIP),
+    "xac_weight": (0.0, C2LIP),
+    "learn_bias": (False, {"objective": "siglip"}),
+    "learn_temperature": (True, {}),
+    "lr": (1e-3, {}),
+    "text_lr": (2e-3, {}),
+    "weight_decay": (5.0, {}),
+    "text_weight_decay": (0.5, {}),
+    "decay_to": ("zero", {}),
+    "feature_dropout": (0.1, {}),
+    "warmup": (0.2, {}),
+    "final_lr": (0.1, {}),
+    "grad_clip": (0.5, {}),
+    "ema": (0.9, {}),
+    "lora_rank": (4, {"mode": "lora"}),
+    "precision": ("bf16", {}),
+    "accumulate": (2, {}),
+    "gradient_checkpointing": (True, FULL),
+    "compile": (True, {}),
+    "device": ("cpu", {}),
+    "workers": (1, FULL),
+    "validation_share": (0.2, {}),
+    "select": ("loss", {}),
+    "seed": (3, {}),
+    "keep_last": (4, {}),
+    "checkpoint_every": (10, {}),
+    "log_every": (5, {}),
+    "tracker": ("none", {}),
+    "resume": (True, {}),
+    "overwrite": (True, {}),
+}
+"""A value of every field that is not its default, and what a run needs to make use of it."""
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[TrainConfig]:
+    """What `glasskit train` hands over in place of training."""
+    configs: list[TrainConfig] = []
+    done = SimpleNamespace(out="", status="", step=0, epoch=0, best={}, exit_code=0)
+    monkeypatch.setattr(
+        "glasskit.training.run.train", lambda config, **_: configs.append(config) or done
+    )
+    return configs
+
+
+def flags(settings: dict[str, Any]) -> list[str]:
+    """Settings as they are typed."""
+    typed = [settings.get("dataset", "scenes")]
+    for name, value in settings.items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            typed.append(flag if value else f"--no{flag[1:]}")
+        elif name != "dataset":
+            typed += [flag, str(value)]
+    return typed
+
+
+def command(*arguments: str) -> None:
+    done = CliRunner().invoke(app, ["train", *arguments])
+    assert done.exit_code == 0, (done.output, done.exception)
+
+
+def by_form(settings: dict[str, Any]) -> TrainConfig:
+    """The config of a run that the Train tab starts when these fields were filled in."""
+    jobs = []
+    museum = SimpleNamespace(exhibit=lambda name: SimpleNamespace(name=name))
+    workshop = SimpleNamespace(
+        start=lambda data, run, chosen: jobs.append(chosen) or SimpleNamespace(key="")
+    )
+    _start(museum, workshop, "scenes", "run", settings, False)
+    return TrainConfig.load(**jobs[0])
+
+
+def test_the_table_has_every_field() -> None:
+    assert set(VALUES) == set(TrainConfig.model_fields)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_entrance_gives_the_same_run(name: str, asked, tmp_path) -> None:
+    value, context = VALUES[name]
+    settings = {**context, name: value}
+    config, file = TrainConfig(**settings), tmp_path / "run.yaml"
+    assert value != getattr(TrainConfig(), name)
+    assert name not in config.unused()
+    resolved = config.resolved()
+    assert getattr(resolved, name) == value
+    file.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    command(*flags(settings))
+    command(settings.get("dataset", "scenes"), "--config", str(file))
+    ways = [TrainConfig().but(**settings), TrainConfig.load(file), *asked]
+    if set(settings) <= set(SETTINGS):
+        ways.append(by_form(settings))
+    assert len(asked) == 2
+    assert all(way == config and way.resolved() == resolved for way in ways)
+    # Flags win over the file.
+    other = getattr(TrainConfig(), name)
+    if other is not None:
+        command(*flags({**context, name: other}), "--config", str(file))
+        assert getattr(asked[-1], name) == other
+
+
+@pytest.mark.parametrize(("objective", "mode"), CASES)
+def test_a_changed_config_is_a_fresh_one(objective: str, mode: str) -> None:
+    fresh = TrainConfig(objective=objective, mode=mode)
+    for old_objective, old_mode in CASES:
+        old = TrainConfig(objective=old_objective, mode=old_mode)
+        assert old.but(objective=objective, mode=mode) == fresh
+    assert fresh.unused() == {}
+    assert fresh.but(lr=1.0).but(lr=None) == fresh
+
+
+@pytest.mark.parametrize(("objective", "mode"), CASES)
+def test_what_is_resolved_says_the_same_when_it_is_given(
+    objective: str, mode: str, tmp_path
+) -> None:
+    config = TrainConfig(objective=objective, mode=mode)
+    resolved, file = config.fitted(30, 9), tmp_path / "config.yaml"
+    assert resolved.fitted(30, 9) == resolved
+    assert resolved.unused() == {}
+    for name, value in resolved.as_dict().items():
+        assert config.but(**{name: value}).fitted(30, 9) == resolved, name
+    file.write_text(resolved.to_yaml(), encoding="utf-8")
+    assert TrainConfig.load(file) == resolved
+    assert config.but(groups_per_batch=16, group_size=4).differences(resolved.as_dict()) == []
+
+
+def test_what_the_defaults_are() -> None:
+    clip, grouped = (TrainConfig(objective=o).resolved() for o in ("clip", "grouped"))
+    assert (clip.literal_weight, clip.paraphrase_weight, clip.theme_weight) == (1, 0, 0)
+    assert (grouped.paraphrase_weight, grouped.theme_weight) == (1, 1)
+    assert (clip.alpha, grouped.alpha, grouped.temperature) == (None, 0.7, 0.1)
+    assert (grouped.lr, grouped.text_lr, grouped.decay_to) == (4e-3, 1e-3, "start")
+    full = TrainConfig(mode="full").resolved()
+    assert (full.lr, full.text_lr, full.feature_dropout, full.decay_to) == (1e-5, 1e-5, 0, "zero")
+    assert TrainConfig(mode="full").but(mode="lora").resolved().lr == 1e-4
+    with pytest.raises(InputError, match="all three caption weights are 0"):
+        TrainConfig(objective="clip", literal_weight=0.0).resolved()
+
+
+@pytest.mark.parametrize("name", OBJECTIVE_SETTINGS)
+def test_the_help_tells_the_default_that_the_objective_has(name: str) -> None:
+    defaults = {s[name] for s in map(settings_of, OBJECTIVES) if name in s}
+    assert len(defaults) == 1
+    default = defaults.pop()
+    told = f"{default:g}" if isinstance(default, float) else str(default).lower()
+    assert TrainConfig.model_fields[name].description.endswith(f"; default {told}")
+
+
+@pytest.mark.parametrize(
+    ("settings", "unused"),
+    [
+        ({"objective": "clip", "alpha": 0.3}, {"alpha": "objective clip"}),
+        (
+            {"objective": "siglip", "inner_temperature": 0.1},
+            {"inner_temperature": "objective siglip"},
+        ),
+        (
+            {"objective": "grouped-cosine", "inner_temperature": 0.2},
+            {"inner_temperature": "objective grouped-cosine"},
+        ),
+        ({"learn_bias": True, "views": "pair"}, dict.fromkeys(("learn_bias", "views"), "grouped")),
+        ({"instance": "clip"}, {"instance": "objective grouped"}),
+        ({"objective": "joint", "grouped": "unicl", "alpha": 0.3}, {"alpha": "objective joint"}),
+        ({"objective": "joint", "alpha": 0.3}, {}),
+        ({"lora_rank": 8}, {"lora_rank": "mode head"}),
+        ({"workers": 2}, {"workers": "mode head"}),
+        ({"gradient_checkpointing": True}, {"gradient_checkpointing": "mode head"}),
+        ({"mode": "image", "text_lr": 0.1}, {"text_lr": "mode image"}),
+        ({"mode": "text", "lr": 0.1, "text_lr": 0.2}, {"lr": "mode text with text_lr"}),
+        ({"mode": "text", "lr": 0.1}, {}),
+    ],
+)
+def test_what_is_given_and_not_used_is_named(settings, unused) -> None:
+    config = TrainConfig(**settings)
+    found = config.unused()
+    assert found.keys() == unused.keys()
+    assert all(unused[name] in found[name] for name in unused)
+    assert (
+        config.resolved()
+        == config.but(**{n: None for n in unused if n != "gradient_checkpointing"}).resolved()
+    )
+
+
+def test_a_run_says_once_what_it_does_not_use(tmp_path, caplog) -> None:
+    config = toy_config(tmp_path, epochs=1, objective="clip", alpha=0.3, lora_rank=4)
+    config = config.but(workers=None, validation_share=0.2)
+    with caplog.at_level(logging.WARNING, logger="glasskit"):
+        train(config, dataset=toy_dataset(), model=toy_model(), features=toy_features())
+    assert [record.getMessage() for record in caplog.records] == [
+        "alpha: given, but objective clip does not use it",
+        "lora_rank: given, but mode head does not use it",
+        "validation_share: given, but toy has a val split",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"select": "top1"}, "select: given, but no records are held out"),
+        ({"hard_negative_share": 0.5}, "hard_negative_share: given, but no concept of toy has"),
+        ({"theme_weight": 1.0}, "theme_weight: given, but toy has no theme captions"),
+        ({"paraphrase_weight": 1.0}, "paraphrase_weight: given, but toy has no paraphrases"),
+    ],
+)
+def test_a_run_says_what_decides_nothing_with_its_data(tmp_path, caplog, settings, line) -> None:
+    data = toy_dataset(val=0)
+    records = tuple(replace(r, literal=r.literal[:1], theme=()) for r in data.records)
+    concepts = tuple(replace(c, hard_negatives=()) for c in data.concepts)
+    bare = replace(data, records=records, concepts=concepts)
+    config = toy_config(tmp_path, epochs=1, workers=None, **settings)
+    with caplog.at_level(logging.WARNING, logger="glasskit"):
+        train(config, dataset=bare, model=toy_model(), features=toy_features())
+    assert len(caplog.records) == 1
+    assert caplog.records[0].getMessage().startswith(line)
+
+
+def test_a_run_writes_what_it_used_and_goes_on_with_the_same_call(tmp_path) -> None:
+    def call(**changes: Any) -> str:
+        config = TrainConfig(
+            objective="clip", epochs=2, device="cpu", tracker="none", out=str(tmp_path), **changes
+        )
+        model = toy_model()
+        return train(config, dataset=toy_dataset(), model=model, features=toy_features()).status
+
+    assert call() == "finished"
+    kept = TrainConfig.load(tmp_path / "config.yaml")
+    assert kept.unused() == {}
+    assert (kept.theme_weight, kept.lr, kept.alpha, kept.group_size) == (0.0, 4e-3, None, 4)
+    assert call(resume=True, decay_to="start", lr=4e-3) == "finished"
+    assert call(resume=True, workers=3) == "finished"
+    with pytest.raises(InputError, match=r"another theme_weight: it was 0\.0, now 1\.0"):
+        call(resume=True, theme_weight=1.0)
+
+
+def test_an_older_run_with_settled_defaults_goes_on() -> None:
+    old = TrainConfig(objective="clip").fitted(30, 9).as_dict()
+    old |= {"alpha": 0.7, "instance": "clip", "lora_rank": 8, "decay_to": "auto", "gone": 1}
+    assert TrainConfig(objective="clip").fitted(30, 9).differences(old) == []
+
+
+def test_the_form_shows_what_an_empty_field_means_and_refuses_what_is_not_used() -> None:
+    assert by_form({}) == TrainConfig()
+    assert {field["name"] for field in _form()["fields"]} == set(LABELS)
+    assert not any("value" in field for field in _form()["fields"])
+    known = _objectives()["objectives"]
+    assert known["grouped"]["defaults"] | {"groups_per_batch": None, "group_size": None} == {
+        "alpha": 0.7,
+        "temperature": 0.1,
+        "epochs": 20,
+        "seed": 0,
+        "inner_temperature": 0.1,
+        "groups_per_batch": None,
+        "group_size": None,
+        "lr": 4e-3,
+    }
+    assert known["clip"]["unused"] == ["alpha", "inner_temperature"]
+    with pytest.raises(InputError, match="alpha: objective clip does not use it; leave it empty"):
+        by_form({"objective": "clip", "alpha": 0.7})
+    with pytest.raises(InputError, match="temperature: 0 is not allowed; give above 0"):
+        by_form({"temperature": 0})
