@@ -37,7 +37,8 @@ def load_model(name_or_path: str | Path, device: str | torch.device | None = Non
         InputError: no such model, or its files are damaged; the line says what to do.
     """
     name = str(name_or_path)
-    model = _load_run(Path(name)) if Path(name).is_dir() else _load_base(name)
+    with torch.random.fork_rng(devices=[]):  # weights are drawn before they are filled in
+        model = _load_run(Path(name)) if Path(name).is_dir() else _load_base(name)
     if device is None:
         built_in = model.base == "lite0-minilm"
         device = "cuda" if torch.cuda.is_available() and not built_in else "cpu"
@@ -95,11 +96,10 @@ def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
         )
     try:
         # A run that goes on, and the processes of one run, need the same random towers.
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
-            clip, _, preprocess = open_clip.create_model_and_transforms(
-                architecture, pretrained=None if tag == "random" else tag, device="cpu"
-            )
+        torch.default_generator.manual_seed(0)
+        clip, _, preprocess = open_clip.create_model_and_transforms(
+            architecture, pretrained=None if tag == "random" else tag, device="cpu"
+        )
     except (OSError, RuntimeError) as error:
         first = str(error).strip().splitlines()[0]
         raise InputError(f"model {name!r} could not be loaded: {first}") from error

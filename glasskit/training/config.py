@@ -137,7 +137,7 @@ class TrainConfig:
         False, "split weights and optimizer over the processes (FSDP) instead of a copy in each"
     )
     device: str = setting("auto", "where to train", choices=("auto", "cpu"))
-    workers: int = setting(2, "processes that load pictures, where towers are trained", low=0)
+    workers: int = setting(2, "threads that load pictures, where towers are trained", low=0)
 
     validation_share: float = setting(
         0.0, "share of train held out where the data set has no val split", low=0, below=1

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import statistics
 import subprocess
@@ -29,6 +28,7 @@ from PIL import Image
 
 from tests.benchmarks.own_process import ROOT, standing
 from tests.benchmarks.table import VISITS, BenchRow, compared, wall_seconds
+from tests.chromium import find, launch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -279,9 +279,7 @@ def _many(opened: ExitStack) -> tuple[Page | None, list[BenchRow]]:
     """
     from playwright.sync_api import sync_playwright
 
-    names = ("chromium", "chromium-browser", "google-chrome")
-    browser = next((found for name in names if (found := shutil.which(name))), None)
-    if browser is None:
+    if find() is None:
         return None, [BenchRow(MANY, "not measured", note="no Chromium here")]
     cache = opened.enter_context(tempfile.TemporaryDirectory())
     app = opened.enter_context(served(["-m", "tests.benchmarks.many"], cache))
@@ -291,9 +289,7 @@ def _many(opened: ExitStack) -> tuple[Page | None, list[BenchRow]]:
         with urlopen(f"{app.address}/kit/{part}") as answer:
             size += len(answer.read())
     playwright = opened.enter_context(sync_playwright())
-    chromium = playwright.chromium.launch(
-        executable_path=browser, args=["--no-sandbox", "--disable-gpu"]
-    )
+    chromium = launch(playwright)
     opened.callback(chromium.close)
     page = chromium.new_page(viewport={"width": 1366, "height": 850})
     start = time.perf_counter()
