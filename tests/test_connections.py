@@ -184,7 +184,7 @@ def commands(pictures: Path, out: Path) -> list[list[str]]:
         f"export {run} --to {out / 'export'}",
         f"report lite0-minilm {run} --dataset scenes --out {out / 'report.html'}",
         f"build {pictures} --out {out / 'built'} --min-photos 2 --concepts 2",
-        f"study {built} --recipes clip",
+        "study scenes --recipes clip",
         "data coco-concepts",
         f"data pack {built} --out {out / 'shards'}",
     ]

@@ -128,7 +128,8 @@ def _converted(trunk: nn.Module, normalise: Normalize) -> Any:
     """
     openvino = _import_openvino()
     with warnings.catch_warnings(), torch.no_grad():
-        # That tracing is on its way out is no news to a user.
+        # That tracing is on its way out is no news to a user. The filters are the process's: only
+        # one thread at a time is here.
         warnings.simplefilter("ignore")
         traced = torch.jit.trace(trunk, torch.zeros(1, 3, SIDE, SIDE), check_trace=False)
     decoder = openvino.frontend.pytorch.ts_decoder.TorchScriptPythonDecoder(

@@ -33,6 +33,7 @@ from glasskit.training.feeds import (
     cached_features,
     embed_share,
 )
+from glasskit.training.host import left_alone
 from glasskit.training.result import DivergedError, TrainResult
 from glasskit.training.stopping import StopRequest
 from glasskit.training.trainer import Trainer
@@ -40,6 +41,7 @@ from glasskit.training.validation import Validation, split_for_training, validat
 from glasskit.training.watch import Hook
 
 
+@left_alone()
 def train(
     config: TrainConfig,
     *,
