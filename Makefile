@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed
 # JupyterLab of this environment asks for no news, updates or extensions on the network.
 JUPYTER := $(wildcard .jupyter/*.json .jupyter/*/*.json)
 
-.PHONY: app test lab lint bench notebooks course clean setup chromium help
+.PHONY: app test lab lint bench notebooks course clean setup help
 
 help:
 	@echo "make app    set up, build what is missing, open the app on 127.0.0.1:$(PORT)"
@@ -39,18 +39,15 @@ $(STAMP): pyproject.toml constraints.txt $(JUPYTER)
 app: $(STAMP)
 	$(BIN)/glasskit app --port $(PORT)
 
-chromium:
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || \
-	  command -v google-chrome >/dev/null || { \
-	  echo "The browser test needs Chromium. Install it: sudo apt-get install chromium"; exit 2; }
-
 # One thread a process: two test processes on two cores would else wait for each other's threads.
 test: export OMP_NUM_THREADS := 1
-test: $(STAMP) chromium
+test: $(STAMP)
+	$(BIN)/python -m tests.browser
 	$(BIN)/python -m pytest $(PARALLEL) $(filter-out $(HEAVY),$(wildcard tests/*/ tests/test_*.py))
 	$(BIN)/python -m pytest $(PARALLEL) $(HEAVY)
 	$(BIN)/python -m pytest $(PARALLEL) --nbval-lax --nbval-current-env --nbval-cell-timeout=600 \
 	  --nbval-sanitize-with=tests/notebooks/sanitize.cfg notebooks
+	@$(BIN)/python -m tests.browser --summary
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab notebooks

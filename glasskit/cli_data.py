@@ -52,6 +52,12 @@ def build(
     price_in: Annotated[float, typer.Option(help="of a million tokens sent", min=0)] = 0.0,
     price_out: Annotated[float, typer.Option(help="of a million tokens received", min=0)] = 0.0,
     yes: Annotated[bool, typer.Option("--yes", help="ask the endpoint without asking me")] = False,
+    min_cohesion: Annotated[
+        float, typer.Option(help="mean cosine within a concept; looser ones are left out", max=1)
+    ] = 0.0,
+    leave_out: Annotated[
+        str, typer.Option(help="concepts to build without, with commas between")
+    ] = "",
     fix_leaks: Annotated[
         bool, typer.Option("--fix-leaks", help="drop captions with a word of their concept")
     ] = False,
@@ -82,6 +88,8 @@ def build(
         val=val,
         test=test,
         seed=seed,
+        cohesion=min_cohesion,
+        leave_out=tuple(name.strip() for name in leave_out.split(",") if name.strip()),
         fix_leaks=fix_leaks,
         overwrite=overwrite,
     )
@@ -105,6 +113,14 @@ def build(
         f"{value['purity']['silhouette']:.3f}, {value['leaks']['captions']} captions with a word "
         f"of their concept{' (dropped)' if fix_leaks else ''}"
     )
+    loose = [f"{g.concept} ({g.photographs})" for g in built.report.groups if g.loose]
+    if loose:
+        out.print(
+            f"loose, perhaps leftovers: {', '.join(loose)}; the report says how loose, and "
+            "--min-cohesion or --leave-out build without them"
+        )
+    for name, count in built.report.left_out.items():
+        out.print(f"left out: {name}, {count} photographs")
     if writer is None:
         out.print("theme captions are left to you: new_captions is empty (or give --endpoint)")
     folder = images or (source if source.is_dir() else "DIR")

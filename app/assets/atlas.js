@@ -22,15 +22,26 @@ GlassKit.Atlas = class {
     this.panels = {};
     this.version = 0;           // rises when colours may have changed
     this.neighbours = new Map();
+    this.loading = GlassKit.turns();
+    this.asking = GlassKit.turns();
     this.thumbs = new GlassKit.Thumbs(this);
     this.fontFamily = getComputedStyle(document.body).fontFamily;
     this.find = (selector) => root.querySelector(selector);
   }
 
+  // Whether the map was taken; not where another one has been asked for meanwhile.
   async load(name) {
+    const last = this.loading();
+    this.asking();
     this.data = null;
     this.root.classList.add("gk-loading");
-    const found = await GlassKit.loadMap(name);
+    let found;
+    try {
+      found = await GlassKit.loadMap(name);
+    } catch (error) {
+      if (last()) throw error;
+    }
+    if (!last()) return false;
     const data = { ...found, views: { before: { ...found.views.before }, after: { ...found.views.after } } };
     Object.assign(this, { hovered: -1, pinned: -1, selection: null, similarity: null, isolated: null });
     this.view = { zoom: 1, panX: 0, panY: 0 };
@@ -45,8 +56,13 @@ GlassKit.Atlas = class {
     this.root.classList.remove("gk-loading");
     this.changed();
     // Texts come behind the first drawing; what is shown of a point waits for them.
-    data.texts.then(({ key, caption, theme }) => { Object.assign(data, { key, caption, theme }); this.root.dataset.texts = name; this.redraw(); })
-      .catch(() => this.onError?.("The captions could not be read. Is the app still running? Then load the page again."));
+    data.texts.then(({ key, caption, theme }) => {
+      Object.assign(data, { key, caption, theme });
+      if (!last()) return;
+      this.root.dataset.texts = name;
+      this.redraw();
+    }).catch(() => { if (last()) this.onError?.("The captions could not be read. Is the app still running? Then load the page again."); });
+    return true;
   }
 
   // Which pictures are shown first when there is no room for all: spread evenly over the groups.
@@ -183,6 +199,7 @@ GlassKit.Atlas = class {
     this.redraw();
   }
   reset() {
+    this.asking();
     Object.assign(this, { selection: null, isolated: null, pinned: -1, similarity: null });
     this.view = { zoom: 1, panX: 0, panY: 0 };
     if (this.colourBy === "phrase") this.colourBy = this.data.family;
@@ -195,7 +212,9 @@ GlassKit.Atlas = class {
   }
   async select(side, outline) {
     const view = this.mode === "morph" && this.t < 0.5 ? "before" : this.mode === "morph" ? "after" : side;
+    const last = this.asking();
     const answer = await this.server.select({ name: this.data.name, side: view, outline });
+    if (!last()) return;
     if (answer.error) return this.onError?.(answer.error);
     answer.indices = GlassKit.setBits(GlassKit.bytes(answer.inside));
     this.selection = answer.indices.length ? new Set(answer.indices) : null;
@@ -204,7 +223,9 @@ GlassKit.Atlas = class {
     this.onSelect?.(answer);
   }
   async search(phrase) {
+    const last = this.asking();
     const answer = await this.server.search({ name: this.data.name, phrase });
+    if (!last()) return;
     if (answer.error) return this.onError?.(answer.error);
     for (const side of ["before", "after"]) answer[side] = GlassKit.bytes(answer[side]);
     this.similarity = answer;

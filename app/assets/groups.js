@@ -7,7 +7,8 @@ GlassKit.groupsPage = (element, server) => {
   root.glassKit = true;
   const find = (selector) => root.querySelector(selector);
   const data = find(".gk-data"), concept = find(".gk-concept"), notice = find(".gk-notice");
-  let group = null, inside = [], whole = null, turn = 0;
+  let group = null, inside = [], whole = null;
+  const measuring = GlassKit.turns(), opening = GlassKit.turns(), listing = GlassKit.turns();
 
   const fail = (text) => { notice.textContent = text; notice.hidden = false; };
 
@@ -52,9 +53,9 @@ GlassKit.groupsPage = (element, server) => {
   }
 
   const measure = async () => {
-    const mine = ++turn;
+    const last = measuring();
     const answer = await server.measure({ name: data.value, concept: concept.value, members: inside });
-    if (mine !== turn) return;
+    if (!last()) return;
     if (answer.error) return fail(answer.error);
     whole = whole || answer;
     const rows = [["tightness", "cohesion"], ["nearness to its word", "word"], ["outer loss", "outer"], ["inner loss", "inner"]];
@@ -94,7 +95,10 @@ GlassKit.groupsPage = (element, server) => {
 
   const open = async () => {
     notice.hidden = true;
+    const last = opening();
+    measuring();
     const answer = await server.open_group({ name: data.value, concept: concept.value });
+    if (!last()) return;
     if (answer.error) return fail(answer.error);
     group = answer;
     inside = [...group.members];
@@ -108,8 +112,9 @@ GlassKit.groupsPage = (element, server) => {
   };
 
   const names = async () => {
-    const map = await GlassKit.loadMap(data.value).catch((error) => fail(GlassKit.trouble(error)));
-    if (!map) return;
+    const last = listing();
+    const map = await GlassKit.loadMap(data.value).catch((error) => { if (last()) fail(GlassKit.trouble(error)); });
+    if (!map || !last()) return;
     const filled = new Set(map.concept);
     const wished = new URLSearchParams(location.search).get("group");
     concept.replaceChildren(...map.concepts.filter((_, i) => filled.has(i)).map((name) => el("option", { value: name }, name)));

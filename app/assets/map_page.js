@@ -47,7 +47,7 @@ GlassKit.mapPage = (element, server) => {
     calm();
     search.classList.add("gk-busy");
     await atlas.search(phrase).finally(() => search.classList.remove("gk-busy"));
-    remember({ q: phrase });
+    if (atlas.similarity?.phrase === phrase) remember({ q: phrase });
   };
   for (const name of ["pictures", "names", "captions"]) {
     const box = find(`.gk-show-${name}`), field = `show${name[0].toUpperCase()}${name.slice(1)}`;
@@ -165,7 +165,7 @@ GlassKit.mapPage = (element, server) => {
     find(".gk-sketch").hidden = true;
     calm();
     try {
-      await atlas.load(name);
+      if (!await atlas.load(name)) return;
       split.replaceChildren(el("option", { value: "all" }, "all pictures"),
         ...atlas.data.splits.map((part) => el("option", { value: part }, GlassKit.splitNames[part])));
       atlas.split = "all";

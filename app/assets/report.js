@@ -7,8 +7,11 @@ GlassKit.reportPage = (element, server) => {
   root.glassKit = true;
   const find = (selector) => root.querySelector(selector), form = find("form"), status = find(".gk-status");
 
+  const listing = GlassKit.turns();
   const list = async () => {
+    const last = listing();
     const answer = await server.kept({ name: form.data.value });
+    if (!last()) return;
     const names = answer.runs || [];
     find(".gk-compared").hidden = !names.length;
     find(".gk-compared span").replaceChildren(...names.map((name) => el("label", {},
@@ -17,15 +20,16 @@ GlassKit.reportPage = (element, server) => {
 
   form.onsubmit = async (event) => {
     event.preventDefault();
+    const name = form.data.value;
     const runs = [...root.querySelectorAll(".gk-compared input:checked")].map((box) => box.value);
     status.textContent = "Measuring every model ...";
     find(".gk-go").disabled = true;
-    const answer = await server.make({ name: form.data.value, runs });
+    const answer = await server.make({ name, runs });
     find(".gk-go").disabled = false;
     if (answer.error) { status.textContent = answer.error; return; }
     const frame = find(".gk-paper"), link = find(".gk-download");
     frame.src = link.href = `kit/report/${answer.report}.html`;
-    link.download = `glass-kit-${form.data.value}.html`;
+    link.download = `glass-kit-${name}.html`;
     frame.hidden = link.hidden = false;
     status.textContent = "";
     root.dataset.ready = answer.report;

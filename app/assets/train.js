@@ -9,7 +9,8 @@ GlassKit.trainPage = (element, server) => {
   root.glassKit = true;
   const find = (selector) => root.querySelector(selector), form = find("form");
   const status = find(".gk-status"), stop = find(".gk-stop"), startButton = find(".gk-start");
-  let job = null, steps = [], live = null, runs = [], objectives = {};
+  const listing = GlassKit.turns();
+  let job = null, trained = null, steps = [], live = null, runs = [], objectives = {};
   const ticked = new Set();
 
   const atlas = new GlassKit.Atlas(root, server);
@@ -39,14 +40,14 @@ GlassKit.trainPage = (element, server) => {
   const colourOf = (name) => GlassKit.runColours[runs.findIndex((run) => run.name === name) % GlassKit.runColours.length];
 
   const frame = ({ epoch, words, right }) => {
-    if (!words || !atlas.data) return;
-    const from = atlas.data.views.before.concept.slice(), begun = performance.now();
+    if (!words || atlas.data?.name !== trained) return;  // another data set is looked at
+    const { data } = atlas, from = atlas.data.views.before.concept.slice(), begun = performance.now();
     atlas.right = new Set(right);
     atlas.version++;
     find(".gk-epoch").textContent = `after epoch ${epoch}: ${right.length} of ${atlas.data.n} pictures lit`;
     const step = (now) => {
       const share = Math.min(1, (now - begun) / 450);
-      atlas.data.views.before.concept = from.map((part, i) => part + (words[i] - part) * share);
+      data.views.before.concept = from.map((part, i) => part + (words[i] - part) * share);
       atlas.redraw();
       if (share < 1) requestAnimationFrame(step);
     };
@@ -80,9 +81,10 @@ GlassKit.trainPage = (element, server) => {
   };
 
   const start = async (settings, run, resume) => {
-    const answer = await server.start({ name: form.data.value, run, settings, resume });
+    const name = form.data.value, answer = await server.start({ name, run, settings, resume });
     if (answer.error) return say(answer.error);
     job = answer.job;
+    trained = name;
     steps = [];
     live = null;
     stop.disabled = false;
@@ -102,7 +104,8 @@ GlassKit.trainPage = (element, server) => {
   stop.onclick = async () => { stop.disabled = true; say("Stopping after this step ..."); await server.halt({ job }); };
 
   const list = async () => {
-    const answer = await server.kept({ name: form.data.value });
+    const last = listing(), name = form.data.value, answer = await server.kept({ name });
+    if (!last()) return;
     if (answer.error) return say(answer.error);
     runs = answer.runs;
     const rows = runs.map((run) => el("tr", {},
@@ -114,7 +117,7 @@ GlassKit.trainPage = (element, server) => {
       el("td", {}, `${run.right} of ${run.of} ${run.split}`),
       el("td", {}, run.status === "stopped" ? el("button", { type: "button", onclick: () => start(run.settings, run.name, true) }, "go on") : "",
         el("button", { type: "button", "aria-label": `remove ${run.name}`, onclick: async () => {
-          const gone = await server.remove({ name: form.data.value, run: run.name });
+          const gone = await server.remove({ name, run: run.name });
           if (gone.error) return say(gone.error);
           ticked.delete(run.name);
           list();
@@ -129,7 +132,7 @@ GlassKit.trainPage = (element, server) => {
     ticked.clear();
     atlas.right = new Set();
     try {
-      await atlas.load(form.data.value);
+      if (!await atlas.load(form.data.value)) return;
     } catch (error) {
       return say(GlassKit.trouble(error));
     }

@@ -87,9 +87,12 @@ GlassKit.wall = (atlas) => {
   );
 
   atlas.onPin = async (index) => {
-    GlassKit.remember({ pin: index >= 0 ? atlas.data.key[index] : null });
-    if (index < 0) return atlas.changed();
-    const { data } = atlas, concept = data.concept[index];
+    if (index < 0) { GlassKit.remember({ pin: null }); return atlas.changed(); }
+    const { data } = atlas, last = () => atlas.data === data && atlas.pinned === index;
+    const texts = await data.texts.catch(() => null);
+    if (!texts || !last()) return;  // without texts load has told the visitor
+    GlassKit.remember({ pin: texts.key[index] });
+    const concept = data.concept[index];
     const path = Object.values(data.levels).map(({ of, labels }) => labels[of[concept]]).filter(Boolean);
     const head = [
       GlassKit.pictureOf(atlas, index, true),
@@ -100,7 +103,7 @@ GlassKit.wall = (atlas) => {
     ];
     show(head);
     const more = await atlas.server.describe({ name: data.name, index });
-    if (atlas.pinned !== index) return;
+    if (!last()) return;
     if (more.error) return atlas.onError(more.error);
     const own = data.concepts[concept];
     const scale = Math.max(...more.before.concepts.concat(more.after.concepts).map((row) => row.value));

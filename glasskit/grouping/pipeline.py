@@ -29,7 +29,7 @@ from glasskit.grouping.clusters import (
 )
 from glasskit.grouping.endpoint import Endpoint
 from glasskit.grouping.naming import assign_names, name_scores
-from glasskit.grouping.quality import agreement, tightness
+from glasskit.grouping.quality import agreement, cohesion, loose, tightness
 from glasskit.grouping.report import BuildReport, Group, to_json
 from glasskit.grouping.report_markdown import to_markdown
 from glasskit.grouping.settings import FILES, BuildSettings
@@ -83,10 +83,21 @@ def build_dataset(
     )  # (n, L)
     wanted = settings.groups or default_groups(len(photos), len(vocabulary.concepts))
     labels = cluster(vectors, wanted, settings.smallest, settings.seed)
+    left_out: dict[str, int] = {}
+    firm = cohesion(vectors, labels) >= settings.cohesion
+    if settings.cohesion > 0 and not firm.all():
+        left_out["loose groups"] = int((~firm[labels]).sum())
+        photos, vectors, labels = _only(firm, photos, vectors, labels)
     names: Vectors = concept_vectors(model, vocabulary.names).detach().cpu().numpy()
     means = group_means(vectors, labels)
     scores = name_scores(means, names)
     chosen = assign_names(scores)
+    if settings.leave_out:
+        kept = _not_named(settings.leave_out, [vocabulary.names[i] for i in chosen])
+        for number in np.flatnonzero(~kept):
+            left_out[vocabulary.names[chosen[number]]] = int((labels == number).sum())
+        photos, vectors, labels = _only(kept, photos, vectors, labels)
+        scores, chosen = scores[kept], chosen[kept]
     concepts = with_hard_negatives(
         [vocabulary.concepts[i] for i in chosen], names[chosen], settings.hard_negatives
     )
@@ -123,6 +134,7 @@ def build_dataset(
         leaks=tuple(leaks),
         fixed=settings.fix_leaks,
         dropped=dropped,
+        left_out=left_out,
     )
     _write(settings.out, dataset, report)
     return Built(dataset, report)
@@ -149,6 +161,38 @@ def _images(settings: BuildSettings, photos: Sequence[Photo]) -> ImageSource:
     return images
 
 
+def _only(
+    kept: NDArray[np.bool_],
+    photos: Sequence[Photo],
+    vectors: Vectors,
+    labels: NDArray[np.int64],
+) -> tuple[list[Photo], Vectors, NDArray[np.int64]]:
+    """Photographs, vectors and new numbers of the groups that are kept.
+
+    Raises:
+        InputError: fewer than two are.
+    """
+    if kept.sum() < 2:
+        raise InputError(
+            f"{int(kept.sum())} of {len(kept)} concepts would be left; lower --min-cohesion, or "
+            "leave out fewer"
+        )
+    rows = np.flatnonzero(kept[labels])
+    return [photos[i] for i in rows], vectors[rows], (np.cumsum(kept) - 1)[labels[rows]]
+
+
+def _not_named(leave_out: Sequence[str], names: Sequence[str]) -> NDArray[np.bool_]:
+    """(K,) whether a group is kept.
+
+    Raises:
+        InputError: no group has one of the names.
+    """
+    unknown = sorted(set(leave_out) - set(names))
+    if unknown:
+        raise InputError(f"--leave-out: no concept here is named {unknown[0]!r}")
+    return np.array([name not in leave_out for name in names])
+
+
 def _groups(
     dataset: GroupedDataset,
     keys: Sequence[str],
@@ -160,14 +204,14 @@ def _groups(
     """One line of the report a group; its examples are the photographs nearest to its mean."""
     records = {record.key: record for record in dataset.records}
     groups = []
-    for number, (name, score) in enumerate(zip(names, scores, strict=True)):
+    cosines = cohesion(vectors, labels)
+    rows_of = zip(names, scores, cosines, loose(cosines), strict=True)
+    for number, (name, score, cosine, is_loose) in enumerate(rows_of):
         rows = np.nonzero(labels == number)[0]
-        n, total = len(rows), vectors[rows].sum(0)
-        cosine = (float(total @ total) - n) / max(n * (n - 1), 1)
-        nearest = rows[np.argsort(-(vectors[rows] @ total), kind="stable")]
+        nearest = rows[np.argsort(-(vectors[rows] @ vectors[rows].sum(0)), kind="stable")]
         kept = [records[keys[row]] for row in nearest if keys[row] in records]
         examples = tuple(record.literal[0] for record in kept[:2])
-        groups.append(Group(name, len(kept), cosine, float(score), examples))
+        groups.append(Group(name, len(kept), float(cosine), is_loose, float(score), examples))
     return tuple(groups)
 
 

@@ -82,6 +82,30 @@ def tightness(vectors: Vectors, groups: NDArray[np.int64], seed: int) -> Tightne
     )
 
 
+def cohesion(vectors: Vectors, groups: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(K,) mean cosine of two photographs of each group; 0 for a group of one.
+
+    With the sum s of a group's n unit vectors: (|s|^2 - n) / (n (n - 1)).
+
+    Args:
+        vectors: (n, L) unit vectors.
+        groups: (n,) the group of each, numbered from 0.
+    """
+    size = np.bincount(groups).astype(np.float64)
+    sums = np.zeros((len(size), vectors.shape[1]))
+    np.add.at(sums, groups, vectors)
+    return ((sums**2).sum(1) - size) / np.maximum(size * (size - 1), 1)
+
+
+def loose(cohesions: Sequence[float]) -> list[bool]:
+    """Which groups hold together less than half as well as the median group does.
+
+    Clustering puts every photograph somewhere: what fits nowhere ends in a group of leftovers,
+    whose name says nothing about it, however well it scores.
+    """
+    return [bool(one < np.median(cohesions) / 2) for one in cohesions]
+
+
 def agreement(groups: Sequence[str], labels: Sequence[str | None]) -> Agreement | None:
     """Agreement over the photographs that have a label; None where none has.
 

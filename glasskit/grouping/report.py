@@ -30,6 +30,7 @@ class Group:
         concept: the name that it was given.
         photographs: how many it has in the data set.
         within: mean cosine of two of its photographs, by their captions.
+        loose: whether that is less than half of what the median group has: leftovers, perhaps.
         score: cosine by which the name was chosen, both sides centred.
         examples: a caption or two.
     """
@@ -37,6 +38,7 @@ class Group:
     concept: str
     photographs: int
     within: float
+    loose: bool
     score: float
     examples: tuple[str, ...]
 
@@ -58,6 +60,8 @@ class BuildReport:
         leaks: literal captions that use a word of their concept.
         fixed: whether they were dropped.
         dropped: photographs that lost all captions thereby.
+        left_out: photographs of each group that was left out by its name, and of all that were
+            left out as too loose under "loose groups".
     """
 
     source: str
@@ -72,6 +76,7 @@ class BuildReport:
     leaks: tuple[Leak, ...]
     fixed: bool
     dropped: int
+    left_out: dict[str, int]
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON values; cosines and shares as they are, counts as whole numbers."""
@@ -101,6 +106,7 @@ class BuildReport:
                 "photographs_dropped": self.dropped,
                 "list": [asdict(leak) for leak in self.leaks],
             },
+            "left_out": self.left_out,
             "groups": [asdict(group) for group in self.groups],
         }
 

@@ -97,17 +97,29 @@ def _groups(report: BuildReport) -> str:
     lines = [
         "## Groups",
         "",
-        "Names with a low score deserve a look: nothing in the vocabulary fits them well.",
+        "Names with a low score deserve a look: nothing in the vocabulary fits them well. A loose "
+        "group holds together less than half as well as the median group: perhaps it is where "
+        "everything went that fits nowhere else, and its name says nothing. `--min-cohesion` and "
+        "`--leave-out` build without such groups.",
         "",
+        *_left_out(report),
         "| concept | photographs | cosine within | score of the name | such as |",
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {_cell(g.concept)} | {g.photographs} | {g.within:.3f} | {g.score:.3f} "
+        f"| {_cell(g.concept)} | {g.photographs} | {g.within:.3f}{' (loose)' * g.loose} "
+        f"| {g.score:.3f} "
         f"| {_cell('; '.join(g.examples))} |"
         for g in report.groups
     ]
     return "\n".join(lines)
+
+
+def _left_out(report: BuildReport) -> list[str]:
+    if not report.left_out:
+        return []
+    told = (f"{_cell(name)} ({n})" for name, n in report.left_out.items())
+    return [f"Left out, with their photographs: {', '.join(told)}.", ""]
 
 
 def _cell(text: str) -> str:

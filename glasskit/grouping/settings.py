@@ -25,6 +25,9 @@ class BuildSettings:
         val: share of each concept for validation.
         test: share of each concept for the test.
         seed: of the split, and of samples where there are very many photographs.
+        cohesion: mean cosine that two photographs of a concept must have, by their captions; looser
+            groups are left out with their photographs. 0 keeps all.
+        leave_out: names of concepts that are left out with their photographs.
         fix_leaks: drop captions that use a word of their concept.
         overwrite: replace what an earlier build wrote.
     """
@@ -40,5 +43,7 @@ class BuildSettings:
     val: float = 0.1
     test: float = 0.2
     seed: int = 0
+    cohesion: float = 0.0
+    leave_out: tuple[str, ...] = ()
     fix_leaks: bool = False
     overwrite: bool = False

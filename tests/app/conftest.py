@@ -16,7 +16,6 @@ import pytest
 
 from glasskit.data import load_dataset, write_magic
 from glasskit.data.grouped import GroupedDataset
-from tests.chromium import launch
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "tests" / "artefacts"
@@ -102,20 +101,6 @@ def wait_until_ready(address: str, process: subprocess.Popen, log: Path) -> None
             return
         time.sleep(0.5)
     pytest.fail(f"the app was not ready in nine minutes; it said {state}")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[object]:
-    """A headless browser."""
-    from playwright.sync_api import sync_playwright
-
-    try:
-        with sync_playwright() as playwright:
-            browser = launch(playwright)
-            yield browser
-            browser.close()
-    except FileNotFoundError as error:
-        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture

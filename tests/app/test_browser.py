@@ -302,3 +302,42 @@ def test_names_on_the_map_never_overlap(visit) -> None:
           boxes.slice(i + 1).filter((b) => GlassKit.overlaps(a, b))); }"""
     )
     assert pairs == []
+
+
+SLOW = """async (name) => {
+  const { atlas, loadMap } = { atlas: GlassKit.atlas, loadMap: GlassKit.loadMap };
+  const real = await loadMap(name), wait = (ms) => new Promise((done) => setTimeout(done, ms));
+  GlassKit.loadMap = async (wanted) => {
+    if (wanted !== "slow") return loadMap(wanted);
+    await wait(300);
+    return { ...real, name: "slow" };
+  };
+  const [slow, quick] = await Promise.all([atlas.load("slow"), atlas.load(name)]);
+  GlassKit.loadMap = loadMap;
+  return [slow, quick, atlas.data.name];
+}"""
+PIN_EARLY = """async () => {
+  const { atlas } = GlassKit, { data } = atlas;
+  let arrive;
+  const texts = await data.texts;
+  data.texts = new Promise((done) => { arrive = () => done(texts); });
+  atlas.pin(3);
+  const early = location.search;
+  arrive();
+  await new Promise((done) => setTimeout(done, 50));
+  return [early, location.search, texts.key[3]];
+}"""
+
+
+def test_a_late_answer_does_not_replace_a_newer_one(visit) -> None:
+    page = visit()
+    page.wait_for_selector(READY)
+    assert page.evaluate(SLOW, NAME) == [False, True, NAME]
+
+
+def test_a_pin_before_the_texts_have_come_waits_for_its_key(visit) -> None:
+    page = visit()
+    page.wait_for_selector(READY)
+    early, late, key = page.evaluate(PIN_EARLY)
+    assert "pin" not in early
+    assert f"pin={key}" in late

@@ -28,7 +28,7 @@ from PIL import Image
 
 from tests.benchmarks.own_process import ROOT, standing
 from tests.benchmarks.table import VISITS, BenchRow, compared, wall_seconds
-from tests.chromium import find, launch
+from tests.browser import FLAGS, find_browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -279,7 +279,8 @@ def _many(opened: ExitStack) -> tuple[Page | None, list[BenchRow]]:
     """
     from playwright.sync_api import sync_playwright
 
-    if find() is None:
+    browser = find_browser()
+    if browser is None:
         return None, [BenchRow(MANY, "not measured", note="no Chromium here")]
     cache = opened.enter_context(tempfile.TemporaryDirectory())
     app = opened.enter_context(served(["-m", "tests.benchmarks.many"], cache))
@@ -289,7 +290,7 @@ def _many(opened: ExitStack) -> tuple[Page | None, list[BenchRow]]:
         with urlopen(f"{app.address}/kit/{part}") as answer:
             size += len(answer.read())
     playwright = opened.enter_context(sync_playwright())
-    chromium = launch(playwright)
+    chromium = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))
     opened.callback(chromium.close)
     page = chromium.new_page(viewport={"width": 1366, "height": 850})
     start = time.perf_counter()

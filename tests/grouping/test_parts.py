@@ -15,7 +15,7 @@ from glasskit.grouping import clusters
 from glasskit.grouping.clusters import cluster, default_groups, photo_vectors, unit
 from glasskit.grouping.leaks import leaked_words
 from glasskit.grouping.naming import assign_names, hard_negatives, name_scores
-from glasskit.grouping.quality import agreement, tightness
+from glasskit.grouping.quality import agreement, cohesion, loose, tightness
 from glasskit.grouping.splits import split_records
 from glasskit.grouping.vocabulary import read_vocabulary
 
@@ -232,6 +232,15 @@ def test_tightness_equals_all_pairs() -> None:
     measured = tightness(vectors, truth, seed=0)
     assert measured.within == pytest.approx(cosines[same & off].mean(), abs=1e-5)
     assert measured.between == pytest.approx(cosines[~same].mean(), abs=1e-5)
+
+
+def test_cohesion_and_loose_groups_by_hand() -> None:
+    east, north, west = (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)
+    vectors = np.array([east, east, east, north, north, east, west, north], dtype=np.float32)
+    groups = np.array([0, 0, 0, 1, 1, 2, 2, 3])
+    assert cohesion(vectors, groups).tolist() == [1.0, 1.0, -1.0, 0.0]
+    assert loose([0.4, 0.5, 0.24, 0.5]) == [False, False, False, False]
+    assert loose([0.4, 0.5, 0.22, 0.5]) == [False, False, True, False]
 
 
 def test_agreement_by_hand() -> None:

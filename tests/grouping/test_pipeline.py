@@ -336,3 +336,29 @@ def test_groups_of_coco_concepts_agree_with_its_labels(
     assert same.nmi > 0.6
     assert same.named > 0.2, "ten times chance among the 50 names"
     assert built.report.tightness.within > 3 * built.report.tightness.between
+
+
+def test_a_group_of_leftovers_is_pointed_out_and_can_be_left_out(
+    settings: BuildSettings, tmp_path: Path
+) -> None:
+    leftovers = [(f"other-{i}.png", f"{'xyz'[i % 3] * i} {7**i}", "other") for i in range(12)]
+    source = write_csv(tmp_path / "more.csv", [*captions(), *leftovers])
+    settings = replace(settings, source=source, groups=6)
+    found = {g.concept: g for g in build_dataset(settings, MODEL).report.groups}
+    (rest,) = set(found) - set(SUBJECTS)
+    assert [name for name, group in found.items() if group.loose] == [rest]
+
+    firm = build_dataset(replace(settings, cohesion=0.3, overwrite=True), MODEL)
+    assert set(firm.dataset.by_name) == set(SUBJECTS)
+    assert firm.report.left_out == {"loose groups": 12}
+
+    chosen = build_dataset(replace(settings, leave_out=(rest,), overwrite=True), MODEL)
+    assert {r.key for r in chosen.dataset.records} == {r.key for r in firm.dataset.records}
+    assert chosen.report.left_out == {rest: 12}
+    assert f"{rest} (12)" in (settings.out / "report.md").read_text()
+    assert json.loads((settings.out / "report.json").read_text())["left_out"] == {rest: 12}
+
+    with pytest.raises(InputError, match="no concept here is named 'nothing'"):
+        build_dataset(replace(settings, leave_out=("nothing",), overwrite=True), MODEL)
+    with pytest.raises(InputError, match="0 of 6 concepts would be left"):
+        build_dataset(replace(settings, cohesion=1.0, overwrite=True), MODEL)

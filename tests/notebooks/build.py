@@ -21,7 +21,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from plotly.offline import get_plotlyjs
 
-from tests.chromium import launch
+from tests.browser import FLAGS, get_browser
 from tests.notebooks.sources import PLOTLY, WIDGET, built_path, cells, read_source, sources
 
 WIDTH = 960
@@ -34,8 +34,12 @@ METADATA = {
 }
 
 
-def build(source: Path) -> float:
+def build(source: Path, browser: str) -> float:
     """Run one source and write its notebook; returns the seconds that the run took.
+
+    Args:
+        source: the text of the notebook.
+        browser: the path of the one that draws its figures.
 
     Raises:
         RuntimeError: a cell wrote a warning or an error message.
@@ -50,7 +54,8 @@ def build(source: Path) -> float:
     NotebookClient(notebook, timeout=TIMEOUT, resources=folder, record_timing=False).execute()
     seconds = time.perf_counter() - start
     with sync_playwright() as playwright:
-        page = launch(playwright).new_page()
+        chromium = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))
+        page = chromium.new_page()
         page.add_script_tag(content=get_plotlyjs())
         for cell in cells(notebook, "code"):
             made = (clean(output, source, page) for output in cell.outputs)
@@ -103,8 +108,12 @@ def main(names: list[str]) -> int:
     if not chosen:
         print(f"no notebook begins with {' or '.join(names)}", file=sys.stderr)
         return 2
+    browser = get_browser()
+    if browser is None:
+        print("figures are drawn by Chromium: install it, or set BROWSER_PATH", file=sys.stderr)
+        return 2
     for source in chosen:
-        print(f"{source.stem}: {build(source):.0f} s", flush=True)
+        print(f"{source.stem}: {build(source, browser):.0f} s", flush=True)
     return 0
 
 

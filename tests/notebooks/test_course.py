@@ -1,0 +1,46 @@
+"""The course's web pages, on a phone and on a laptop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.notebooks import course
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+OVERFLOW = "nodes => nodes.map(one => one.scrollWidth - one.clientWidth)"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The course, written into a folder of its own."""
+    folder = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(course, "SITE", folder)
+        assert course.main() == 0
+    return folder
+
+
+def test_a_phone_shows_whole_figures_and_a_tap_opens_one(chromium, site: Path) -> None:
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.goto((site / "03_grouped_losses.html").as_uri())
+    assert set(page.locator("figure").evaluate_all(OVERFLOW)) == {0}
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.locator("figure").first.scroll_into_view_if_needed()
+    page.get_by_text("Look closer").first.click()
+    page.wait_for_selector("figure.wide .js-plotly-plot")
+    assert page.locator("figure.wide").evaluate_all(OVERFLOW)[0] > 0
+    page.close()
+
+
+def test_a_laptop_brings_figures_to_life_as_they_come_into_view(chromium, site: Path) -> None:
+    page = chromium.new_page(viewport={"width": 1366, "height": 850})
+    outside: list[str] = []
+    page.on("request", lambda asked: outside.append(asked.url))
+    page.goto((site / "03_grouped_losses.html").as_uri())
+    page.locator("figure").first.scroll_into_view_if_needed()
+    page.wait_for_selector("figure .js-plotly-plot")
+    assert not [url for url in outside if not url.startswith(("file:", "data:", "blob:"))]
+    page.close()

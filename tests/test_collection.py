@@ -1,0 +1,89 @@
+"""`pytest` alone, without a list of folders, collects every test; a browser is found or told of."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from tests import browser
+
+ROOT = Path(__file__).resolve().parent
+
+
+def test_no_folder_of_tests_has_a_name_that_pytest_skips(pytestconfig: pytest.Config) -> None:
+    skipped = pytestconfig.getini("norecursedirs")
+    assert "build" in skipped, "pytest's own list, which once hid tests/build"
+    for file in ROOT.rglob("test_*.py"):
+        for part in file.relative_to(ROOT).parts[:-1]:
+            assert not any(fnmatch(part, pattern) for pattern in skipped), file
+
+
+def program(folder: Path, name: str, body: str) -> None:
+    file = folder / name
+    file.write_text(f"#!/bin/sh\n{body}\n")
+    file.chmod(0o755)
+
+
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A PATH with nothing but what the test puts there, and an empty home."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(browser, "MAC", tmp_path / "none")
+    for name in ("BROWSER_PATH", "PLAYWRIGHT_BROWSERS_PATH", browser.NEEDED):
+        monkeypatch.delenv(name, raising=False)
+    return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="stand-ins are shell scripts")
+def test_order_of_browsers_and_those_that_do_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bare(tmp_path, monkeypatch)
+    assert browser.find_browser() is None
+    downloaded = tmp_path / ".cache/ms-playwright/chromium_headless_shell-1/chrome-linux"
+    downloaded.mkdir(parents=True)
+    program(downloaded, "headless_shell", "echo '<html></html>'")
+    assert browser.find_browser() == str(downloaded / "headless_shell")
+    program(folder, "chromium", "echo 'error while loading shared libraries' >&2; exit 127")
+    assert browser.find_browser() == str(downloaded / "headless_shell")
+    program(folder, "google-chrome", "echo '<html></html>'")
+    assert browser.find_browser() == str(folder / "google-chrome")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="stand-ins are shell scripts")
+@pytest.mark.parametrize(("needed", "code"), [("", 0), ("0", 0), ("1", 2)])
+def test_without_a_browser_the_rest_runs_unless_it_is_demanded(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    needed: str,
+    code: int,
+) -> None:
+    bare(tmp_path, monkeypatch)
+    monkeypatch.setenv(browser.NEEDED, needed)
+    asked: list[str] = []
+    monkeypatch.setattr(browser, "_run", lambda command, env=None: asked.append(" ".join(command)))
+    assert browser.main([]) == code
+    assert "playwright install --only-shell chromium" in asked[0]
+    assert "will not be run" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a browser is found off the PATH")
+def test_the_end_of_a_run_without_a_browser_names_what_was_not_run(tmp_path: Path) -> None:
+    quiet = {"HOME": str(tmp_path), "PATH": str(tmp_path), "PYTHONPATH": str(ROOT.parent)}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PLAYWRIGHT")} | quiet
+    environment.pop("BROWSER_PATH", None)
+    command = [sys.executable, "-m", "tests.browser", "--summary"]
+    done = subprocess.run(
+        command, cwd=ROOT.parent, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "NOT RUN" in done.stdout
+    assert "tests/app/test_browser.py::" in done.stdout
