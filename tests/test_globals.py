@@ -66,7 +66,7 @@ import gc, locale, socket
 from pathlib import Path
 import accelerate, numba, numpy, open_clip, PIL.Image, PIL.ImageFile, PIL.PngImagePlugin
 import plotly.io, scipy.optimize, sklearn.cluster, tensorboard, timm, torch, torchvision
-import plotly.graph_objects, plotly.tools, torch.utils.tensorboard, transformers, umap
+import plotly.graph_objs._deprecations, plotly.tools, torch.utils.tensorboard, transformers, umap
 from accelerate.state import AcceleratorState, PartialState
 from transformers import AutoModel, AutoTokenizer, BertModel, BertConfig
 
