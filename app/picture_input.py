@@ -11,7 +11,7 @@ from gradio.data_classes import ImageData
 from PIL import Image, ImageOps
 
 from glasskit.errors import InputError
-from glasskit.pictures import decode_image
+from glasskit.pictures import WEB_FORMATS, decode_image
 
 MAX_BYTES = 8_000_000
 """Largest file that is taken."""
@@ -68,7 +68,7 @@ def read_upload(payload: ImageData) -> Image.Image:
             raise InputError("the picture: its base64 text can't be read") from None
     else:
         raise InputError("the picture: upload a file; addresses are not opened")
-    picture = decode_image(content, "the picture")
+    picture = decode_image(content, "the picture", formats=WEB_FORMATS)
     if max(picture.size) > MAX_SIDE:
         picture = ImageOps.contain(picture, (MAX_SIDE, MAX_SIDE))
     return picture

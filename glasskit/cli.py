@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
+import time
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,15 +16,15 @@ from rich.console import Console
 from rich.table import Table
 
 from glasskit.cli_data import register
-from glasskit.errors import InputError
+from glasskit.errors import InputError, first_process
 from glasskit.flags import settings_of, with_settings
+from glasskit.notices import notices
 from glasskit.progress import bar
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="See how a vision-language model learns abstract concepts.",
 )
 out = Console(highlight=False)
 
@@ -30,10 +34,27 @@ RECIPE_NAMES = (
     "default: clip, clip on all captions, grouped, joint"
 )
 MODEL = "lite0-minilm, the directory of a run, or ARCH/TAG of open_clip"
+IN_PROCESSES = ("train", "embed")
+"""Commands that several processes share under torchrun or accelerate launch."""
+
+PATIENCE = 20.0
+"""Seconds in which the first of several processes tells what is wrong in all of them."""
+
 Images = Annotated[Path | None, typer.Option(help="folder with the pictures of the data set")]
 Json = Annotated[Path | None, typer.Option("--json", help="also write the result to this file")]
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)]
 DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help=DATASET)]
+
+
+@app.callback()
+def check_processes(context: typer.Context) -> None:
+    """See how a vision-language model learns abstract concepts."""
+    processes = int(os.environ.get("WORLD_SIZE", 1))
+    if processes > 1 and context.invoked_subcommand not in IN_PROCESSES:
+        raise InputError(
+            f"{context.invoked_subcommand}: runs in one process, and {processes} were launched; "
+            "start it without torchrun or accelerate launch"
+        )
 
 
 @app.command()
@@ -44,16 +65,22 @@ def train(
     json_file: Json = None,
     **flags: Any,
 ) -> None:
-    """Train a model on groups; the run directory holds the best model by validation."""
+    """Train a model on groups; the run directory holds the best model by validation.
+
+    Under accelerate launch or torchrun the processes share each batch. Exit code: 0 finished; 130
+    stopped by Ctrl-C and 143 by SIGTERM, with all saved for --resume; 2 bad input or diverged.
+    """
     from glasskit.training import TrainConfig, train
 
     settings = TrainConfig.load(config, dataset=dataset, **settings_of(flags))
     with bar("embedding pictures") as progress:
         result = train(settings, bar=True, progress=progress)
-    done = {"out": str(result.out), "status": result.status, "step": result.step}
-    done |= {"epoch": result.epoch, "best": result.best}
-    out.print(f"{result.status} after {result.step} steps; the run is in {result.out}")
-    _write_json(json_file, done)
+    if first_process():
+        done = {"out": str(result.out), "status": result.status, "step": result.step}
+        done |= {"epoch": result.epoch, "best": result.best}
+        more = "" if result.status == "finished" else "; --resume goes on from there"
+        out.print(f"{result.status} after {result.step} steps; the run is in {result.out}{more}")
+        _write_json(json_file, done)
     raise typer.Exit(result.exit_code)
 
 
@@ -64,12 +91,13 @@ def evaluate(
     images: Images = None,
     split: Annotated[str, typer.Option(help="train, val, test, or all")] = "test",
     k: Annotated[int, typer.Option(help="wrong answers in a hard-negative question", min=1)] = 10,
-    seed: Annotated[int, typer.Option(help="of the questions and of the bootstrap")] = 0,
+    seed: Annotated[int, typer.Option(help="of the hard-negative questions")] = 0,
     json_file: Json = None,
 ) -> None:
     """Measure concept recognition and all that should stay intact, with 95% intervals."""
     from glasskit.data import load_dataset
     from glasskit.evaluation.evaluate import evaluate
+    from glasskit.evaluation.intervals import interval_note
     from glasskit.models import load_model
 
     data = load_dataset(dataset, images=images)
@@ -77,6 +105,7 @@ def evaluate(
     with bar("embedding pictures") as progress:
         result = evaluate(load_model(model), part, k=k, seed=seed, progress=progress)
     out.print(_evaluation_table(f"{model} on {data.name}, {split}, {result['n']} pictures", result))
+    out.print(interval_note(result["clusters"]["n"], result["clusters"]["by"]))
     _write_json(json_file, result)
 
 
@@ -84,7 +113,9 @@ def evaluate(
 def probe(
     model: ModelName,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="picture files")],
-    concepts: Annotated[str, typer.Option(help="names to choose among, with commas between")] = "",
+    concepts: Annotated[
+        str | None, typer.Option(help="names to choose among, with commas between")
+    ] = None,
     dataset: Annotated[
         str, typer.Option(help="whose concepts are the choice without --concepts")
     ] = "coco-concepts",
@@ -95,10 +126,13 @@ def probe(
     from glasskit.data import load_dataset
     from glasskit.latent import Probe
     from glasskit.models import load_model
+    from glasskit.pictures import printable
 
-    names = [name.strip() for name in concepts.split(",") if name.strip()]
+    names = [name.strip() for name in (concepts or "").split(",") if name.strip()]
+    if concepts is not None and not names:
+        raise InputError("--concepts names no concept; give names with commas between, or none")
     ask = Probe(load_model(model), load_dataset(dataset))
-    found = {str(path): ask.concepts(path, names or None, k) for path in images}
+    found = {printable(path): ask.concepts(path, names or None, k) for path in images}
     table = Table("picture", "concept", "cosine", title=f"Nearest concepts by {model}")
     for path, scores in found.items():
         for place, score in enumerate(scores):
@@ -131,11 +165,17 @@ def embed(
             "faster, with cosines equal to four digits: for many thousands"
         ),
     ] = "float32",
+    skip_broken: Annotated[
+        bool,
+        typer.Option(
+            "--skip-broken", help="of a folder: leave out what can't be read, list it in broken.txt"
+        ),
+    ] = False,
 ) -> None:
     """Write vectors of pictures, captions and concepts as one safetensors file with its index.
 
     Shards and hf: are streamed: under accelerate launch or torchrun each process takes its share,
-    and the same command goes on after an interruption.
+    and the same command goes on after an interruption; all else is embedded by the first one.
     """
     from glasskit.latent.export import embed_source
     from glasskit.models import load_model
@@ -148,10 +188,13 @@ def embed(
             images=images,
             captions=captions,
             dtype=dtype,
+            skip_broken=skip_broken,
             progress=progress,
         )
     if written.pictures:  # the first process of several tells
         out.print(f"{written.pictures} pictures, {written.texts} texts: {out_dir}")
+    if written.left_out:
+        out.print(written.left_out, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -262,13 +305,26 @@ def serve(
 register(app)
 
 
+@notices()
 def main() -> None:
     """Run the command; InputError becomes one line and exit code 2."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that no terminal can show
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what matters of a picture is in our lines
     try:
         app()
     except InputError as error:
+        if not first_process() and _told_by_first(error):
+            time.sleep(PATIENCE)  # the launcher ends this process once the first one has told
         print(f"glasskit: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def _told_by_first(error: InputError) -> bool:
+    """Whether the first of several processes has the same to say."""
+    from torch import distributed  # imported anyway where there are several
+
+    return error.everywhere or not distributed.is_initialized()
 
 
 def _write_json(file: Path | None, value: Any) -> None:
@@ -296,18 +352,31 @@ def _evaluation_table(title: str, result: dict[str, Any]) -> Table:
     for level, scores in result["concepts"].items():
         add(f"{level} top-1", scores["top1"], scores["ci95"], scores["chance"])
         add(f"{level} acceptable top-1", scores["acceptable_top1"], scores.get("acceptable_ci95"))
-        add(f"{level} top-5", scores["top5"])
+        add(f"{level} top-5", scores["top5"], scores.get("top5_ci95"))
     for way in ("image_to_text", "text_to_image"):
         for r in (1, 5, 10):
             add(
                 f"caption retrieval {way.replace('_', ' ')} R@{r}",
                 result["retrieval"][f"{way}_r{r}"],
+                result["retrieval"][f"{way}_r{r}_ci95"],
             )
+    if same := result["retrieval"]["duplicate_captions"]:
+        table.caption = (
+            f"{same} captions have the text of another picture's: image to text, either is right"
+        )
     negation = result["negation"]
     add("caption over negation", negation["caption_over_negation"], negation.get("ci95"))
     hard = result["hard_negative"]
+    asked = hard["level1"]
     for way in ("image_to_text", "text_to_image"):
-        add(f"hard negatives, 1 of {hard['k'] + 1}, {way.replace('_', ' ')}", hard[way])
+        # Where the data hold fewer wrong answers than k, the mean of what was asked.
+        of = round(1 + asked.get(f"{way}_k_mean", hard["k"]), 1)
+        add(
+            f"hard negatives, 1 of {of:g}, {way.replace('_', ' ')}",
+            hard[way],
+            asked.get(f"{way}_ci95"),
+            asked.get(f"{way}_chance"),
+        )
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -123,9 +124,12 @@ def build(
         out.print(f"left out: {name}, {count} photographs")
     if writer is None:
         out.print("theme captions are left to you: new_captions is empty (or give --endpoint)")
+    for note in value["notes"]:
+        out.print(note)
     folder = images or (source if source.is_dir() else "DIR")
     out.print(f"report: {out_dir / 'report.md'}")
-    out.print(f"train:  glasskit train {out_dir / 'annotations.json'} --images {folder} --out RUN")
+    command = ["glasskit", "train", str(out_dir / "annotations.json"), "--images", str(folder)]
+    out.print(f"train:  {shlex.join([*command, '--out', 'RUN'])}")
     if json_file is not None:
         try:
             json_file.parent.mkdir(parents=True, exist_ok=True)

@@ -39,7 +39,7 @@ from glasskit.evaluation import leave_concepts_out, measure
 from glasskit.evaluation.comparison import compare
 from glasskit.evaluation.concepts import recognise
 from glasskit.evaluation.hierarcaps import score_chains
-from glasskit.evaluation.intervals import bootstrap_means, interval
+from glasskit.evaluation.intervals import bootstrap_means, interval, paired_difference
 from glasskit.latent.figures import show
 from glasskit.latent.figures_compared import measures_figure, spread_figure
 from glasskit.latent.figures_curves import Curve, curves_figure
@@ -94,9 +94,10 @@ hard = {k: measure(models["grouped"], test, k=k, seed=SEED) for k in (1, 4, 9)}
 shares = []
 for k, one in hard.items():
     correct = one.hard["level1"].correct["image_to_text"]
-    shares.append(Share(f"1 of {k + 1}", correct.mean(), *interval(correct)))
+    sure = interval(correct, clusters=test.clusters)
+    shares.append(Share(f"1 of {k + 1}", correct.mean(), *sure))
 correct = results["grouped"].concepts["level1"].correct
-shares.append(Share("1 of 36", correct.mean(), *interval(correct)))
+shares.append(Share("1 of 36", correct.mean(), *interval(correct, clusters=test.clusters)))
 falling = [one.value for one in shares]
 print("the larger the choice, the lower the share:", falling == sorted(falling, reverse=True))
 print("from more than half to less than a third:", falling[0] > 0.5, falling[-1] < 0.33)
@@ -116,28 +117,45 @@ show(choice)
 #
 # ## How sure is a number?
 #
-# 288 pictures are a sample. The *bootstrap* draws 288 of them again, with replacement, 2,000 times,
-# and looks at how the mean moves. The 95% interval holds the middle of that. It covers the luck of
-# which pictures were drawn, and no other: not the seed of the training, and not that the eight test
-# pictures of a concept show the same three things in other arrangements.
+# 288 pictures are a sample; another one would give another number. The *bootstrap* imitates that:
+# draw 288 of the pictures again, with replacement, 2,000 times, and look at how the mean moves.
+#
+# But that takes every picture for new evidence, and it is not. The eight test pictures of a concept
+# show the same three things in other arrangements: a model that knows one of them knows most of
+# them. What was drawn independently are the 36 *concepts*. So draw 36 concepts, each with all of
+# its pictures: the *cluster bootstrap*.
 
 # %%
+correct = results["grouped"].concepts["level1"].correct
 draws = {
-    name: 100 * bootstrap_means(one.concepts["level1"].correct, draws=2000, seed=SEED)
-    for name, one in results.items()
+    "288 pictures drawn again": 100 * bootstrap_means(correct, seed=SEED),
+    "36 concepts drawn again": 100 * bootstrap_means(correct, clusters=test.clusters, seed=SEED),
 }
 bells = spread_figure(
     draws,
     axis="concept top-1 over resampled test sets",
-    title="Three models, each on 2,000 test sets",
+    title="One model on 2,000 test sets, drawn in two ways",
 )
-assert len(bells.data) == len(models)
+assert len(bells.data) == 2
 show(bells)
 
+# %%
+# NBVAL_CHECK_OUTPUT
+narrow, wide = (np.percentile(means, 97.5) - np.percentile(means, 2.5) for means in draws.values())
+print("drawn by concept it is more than one and a half times as wide:", wide > 1.5 * narrow)
+
 # %% [markdown]
+# The 95% interval is the middle of the *second* bell, made a little wider: with few clusters and
+# rare answers the bootstrap's own is too narrow, as simulations show (`interval` has the formula).
+# It covers the luck of which concepts were drawn and no other, so not the seed of the training.
+# Every data set knows which pictures go together (`test.clusters`); for photographs of your own,
+# write what a burst or a photographer has in common as `"cluster"`.
+#
 # To compare two models, look at the *difference per picture*: both saw the same pictures, and hard
-# ones are hard for both. `compare` does that for every measure at once, and corrects for having
-# asked many questions (Holm), so that one lucky row out of nine is not called a discovery.
+# ones are hard for both. The *sign-flip test* lets the two models change names in whole concepts,
+# by tossing coins: p is how often the difference then becomes as large as the one that was seen.
+# `compare` does that for every measure at once, and corrects for having asked many questions
+# (Holm), so that one lucky row out of nine is not called a discovery.
 
 # %%
 table = compare(list(results.items()), seed=SEED)
@@ -158,6 +176,9 @@ print("grouped training on concepts:", table.cell("grouped", top1).mark)
 recall = next(one for one in table.measures if one.key == "image_to_text_r10")
 values = {name: table.cell(name, recall).value for name in table.names}
 print("best at finding its own caption:", max(values, key=values.get))
+found = [results[name].retrieval.hits("image_to_text", 10) for name in ("clip", "grouped")]
+ahead = paired_difference(*found, clusters=test.clusters)
+print("clip finds more of them than grouped, p < 0.01:", ahead.p < 0.01)
 
 # %% [markdown]
 # The grouped model wins on concepts. At finding *its own* caption among all others the CLIP model
@@ -187,6 +208,7 @@ print(f"{unseen['folds']} folds of {len(unseen['held_out'][0])} concepts, ", end
 print(f"{unseen['unseen']['n']} pictures asked")
 gain = unseen["gain"]["top1"]
 print("unseen concepts change by less than 10 points:", abs(gain["difference"]) < 0.10)
+print("a change that the test tells from chance, p < 0.05:", gain["p"] < 0.05)
 
 # %%
 three = [
@@ -205,10 +227,10 @@ assert three[2].value > three[1].value
 show(folds)
 
 # %% [markdown]
-# No; it even falls below the untrained model. Pictures of a held-out concept are drawn to the
-# concepts that *were* trained on, which are among the choices too. With 36 concepts and frozen
-# towers, what is learned is *these* concepts. It is the most honest figure of this course: a claim
-# about "abstraction" would need the middle bar to rise.
+# No: what changed, the test over concepts cannot tell from chance. Pictures of a held-out concept
+# are drawn to those that *were* trained on, which are among the choices too. With 36 concepts and
+# frozen towers, what is learned is *these* concepts. It is the most honest figure of this course: a
+# claim about "abstraction" would need the middle bar to rise.
 #
 # ## From general to specific: the measure of HierarCaps
 #
@@ -270,7 +292,8 @@ shares = []
 for name, one in negation.items():
     shares.append(Share(name, one["caption_over_negation"], *one["ci95"]))
     blind = results[name].negation_blind
-    shares.append(Share(f"{name}, blind", blind.mean(), *interval(blind)))
+    sure = interval(blind, clusters=test.clusters)
+    shares.append(Share(f"{name}, blind", blind.mean(), *sure))
 words = shares_figure(
     shares,
     chance=0.5,
@@ -303,18 +326,20 @@ show(words)
 # A higher share at a higher level is no better result: look at the distance to chance.
 # </details>
 #
-# 2. How many test pictures would it take to halve the interval?
+# 2. What would it take to halve the interval: more pictures, or more concepts?
 #
 # <details><summary>Solution</summary>
 #
 # ```python
 # correct = results["grouped"].concepts["level1"].correct
-# for times in (1, 4):
-#     low, high = interval(np.tile(correct, times))
-#     print(len(correct) * times, f"{100 * (high - low):.1f} points wide")
+# often = np.tile(correct, 4)
+# for n, of in ((36, np.tile(test.clusters, 4)), (144, np.arange(len(often)) // 8)):
+#     low, high = interval(often, clusters=of)
+#     print(f"{len(often)} pictures of {n} concepts: {100 * (high - low):.1f} points wide")
 # ```
-# Four times as many: the width falls with the square root. (Repeating pictures is of course no way
-# to get there; it only shows the arithmetic.)
+# Four times as many concepts: the width falls with the square root. More pictures of the same
+# concepts change nothing here. (Repeating is of course no way to get new ones; it only shows the
+# arithmetic.)
 # </details>
 #
 # 3. Write the comparison of the three models as a page that you can send to somebody.
@@ -335,7 +360,8 @@ show(words)
 # - HierarCaps: [arXiv 2407.08521](https://arxiv.org/abs/2407.08521); SugarCrepe: [arXiv
 #   2306.14610](https://arxiv.org/abs/2306.14610). Both run in Glass Kit on the official files: see
 #   `glasskit.evaluation.hierarcaps` and `glasskit.evaluation.sugarcrepe`.
-# - Bootstrap intervals: Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993; many
-#   questions at once: Holm 1979, [doi.org/10.2307/4615733](https://www.jstor.org/stable/4615733).
+# - The bootstrap: Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993; with clusters:
+#   Cameron, Gelbach and Miller 2008, [doi.org/10.1162/rest.90.3.414](https://doi.org/10.1162/rest.90.3.414);
+#   many questions at once: Holm 1979, [jstor.org/stable/4615733](https://www.jstor.org/stable/4615733).
 #
 # Pictograms: [OpenMoji](https://openmoji.org), CC BY-SA 4.0.

@@ -60,7 +60,8 @@ logging.getLogger().setLevel(logging.ERROR)  # random weights are meant, no need
 #
 # Both forms go through the same code. In *mode full* the towers themselves are trained, so nothing
 # can be cached and every step reads pictures. (Other modes: `head` as in all notebooks before,
-# `image` or `text` for one tower, `lora` for low-rank changes that need little memory.)
+# `image` or `text` for one tower, `lora` for low-rank changes: small checkpoints and a small
+# optimizer, while a step holds a second copy of the weights.)
 
 # %%
 architecture = Path(RUNS.name) / "tiny-vit.json"  # open_clip takes a model from such a file
@@ -90,7 +91,8 @@ full = tiny.but(dataset="coco-concepts", images=PHOTOGRAPHS, model="ViT-B-32/ope
 full = full.but(groups_per_batch=16, group_size=8, lr=1e-5, precision="bf16", workers=8)
 full = full.but(device="auto", tracker="tensorboard", out="runs/vit-b-32")
 config = full if FULL else tiny
-print("changed for the full form:", ", ".join(full.differences(tiny.as_dict())))
+changed = [name for name, value in full.as_dict().items() if value != tiny.as_dict()[name]]
+print("changed for the full form:", ", ".join(changed))
 
 # %%
 if FULL:

@@ -87,6 +87,51 @@ def test_evaluate_writes_the_json_of_the_design(glass, trained: Path, small: Pat
     assert {"k", "image_to_text", "text_to_image"} <= result["hard_negative"].keys()
 
 
+def test_evaluate_prints_what_was_asked_and_what_was_not_read(
+    glass, small: Path, tmp_path: Path
+) -> None:
+    pictures = [path.stem for path in sorted(small.glob("*.jpg"))[:6]]
+    captions = ["a skier", "a skier", "a skier", "dog " * 63, "a \u732b", "a storm"]
+    entries = [
+        {"image": picture, "old_captions": [caption]}
+        for picture, caption in zip(pictures, captions, strict=True)
+    ]
+    data = [
+        {"concept": "joy", "test_images": entries[:3]},
+        {"concept": "grief", "note": "mine", "test_images": entries[3:]},
+    ]
+    (tmp_path / "two.json").write_text(json.dumps(data))
+    code, out, err = glass("evaluate", "lite0-minilm", tmp_path / "two.json", "--images", small)
+    assert code == 0, err
+    # One other concept; three pictures of it.
+    for asked, chance in (("1 of 2, image to text", "0.500"), ("1 of 4, text to image", "0.250")):
+        row = next(line for line in out.splitlines() if asked in line)
+        assert row.split()[-2] == chance
+    assert "3 captions have the text of another picture's" in " ".join(out.split())
+    assert err.splitlines() == [
+        f"glasskit: {tmp_path / 'two.json'}: left out are keys that the layout does not have: "
+        "'note' 1 times",
+        "glasskit: 1 of 4 captions are longer than the 62 word pieces that lite0-minilm reads; the "
+        "rest is not read; lite0-minilm reads English; 1 of 69 words of captions is unknown to it",
+    ]
+
+
+def test_probe_and_search_answer_no_phrase_of_unknown_words(glass, small: Path) -> None:
+    picture = next(small.glob("*.jpg"))
+    code, out, err = glass("probe", "lite0-minilm", picture, "--concepts", "joy, \U0001f389")
+    assert (code, out) == (2, "")
+    assert err == (
+        "glasskit: lite0-minilm reads English; 1 of 1 words of '\U0001f389' is unknown to it\n"
+    )
+    code, out, err = glass("probe", "lite0-minilm", picture, "--concepts", "Joy, joy ,, \u732b cat")
+    assert code == 0
+    assert err.count("1 of 2 words of '\u732b cat' is unknown to it") == 1
+    assert out.count("oy ") == 1, "of names that look the same one is asked for"
+    code, _, err = glass("probe", "lite0-minilm", picture, "--concepts", " , ")
+    assert code == 2
+    assert "--concepts names no concept" in err
+
+
 def test_probe_names_concepts(glass, trained: Path, small: Path) -> None:
     picture = next(small.glob("*.jpg"))
     file = trained.parent / "probe.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from glasskit.data.equal_pictures import warn_of_equal_pictures
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages
 from glasskit.data.magic import read_magic, write_magic
@@ -63,4 +64,6 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
             "(or shards, .tar, or hf:OWNER/NAME)"
         )
     folder = Path(images) if images is not None else file.parent / "images"
-    return read_magic(file, FolderImages(folder))
+    dataset = read_magic(file, FolderImages(folder))
+    warn_of_equal_pictures(dataset)
+    return dataset

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from glasskit.data.images import FileSource, ImageSource
+from glasskit.data.images import FileSource, FolderImages, ImageSource
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.errors import InputError
 
@@ -50,6 +52,11 @@ class GroupedDataset:
         if side and isinstance(self.images, FileSource):
             return self.images.open(key, side)
         return self.images.open(key)
+
+    def check(self, index: int) -> None:
+        """Look whether a record's picture is there and readable; raises PictureError where not."""
+        if isinstance(self.images, FolderImages):
+            self.images.check(self.records[index].key)
 
     def key(self, index: int) -> str:
         """The key of a record."""
@@ -107,6 +114,43 @@ class GroupedDataset:
                 if label is not None:
                     row[place[label]] = True
         return mask
+
+    @cached_property
+    def clusters(self) -> np.ndarray:
+        """(n,) number of each record's cluster: records of one are not independent of each other.
+
+        One cluster are records of the same ``cluster`` text, and pictures whose files have the same
+        bytes, whatever their names. Everyone else is alone in a cluster.
+        """
+        own = (f"cluster {r.cluster}" if r.cluster else f"picture {r.key}" for r in self.records)
+        _, number = np.unique(list(own), return_inverse=True)
+        for rows in self._same_files():
+            number[np.isin(number, number[rows])] = number[rows[0]]
+        return np.unique(number, return_inverse=True)[1]
+
+    @cached_property
+    def cluster_by(self) -> str:
+        """What the clusters are: "picture", "concept", or "cluster" for any other."""
+        names, concepts = self.clusters.tolist(), [record.concept for record in self.records]
+        pairs = len(set(zip(names, concepts, strict=True)))
+        if len(set(names)) == len(self):
+            return "picture"
+        return "concept" if pairs == len(set(names)) == len(set(concepts)) else "cluster"
+
+    def _same_files(self) -> list[list[int]]:
+        """Records whose pictures have the same bytes; pictures that are not here have none."""
+        if not isinstance(self.images, FileSource):
+            return []
+        sizes: dict[int, list[int]] = {}
+        for row, record in enumerate(self.records):
+            with suppress(InputError):  # features of pictures that are not here may ship
+                sizes.setdefault(self.images.size(record.key), []).append(row)
+        same: dict[bytes, list[int]] = {}
+        for rows in sizes.values():
+            for row in rows if len(rows) > 1 else ():
+                data, _ = self.images.read(self.records[row].key)
+                same.setdefault(sha256(data).digest(), []).append(row)
+        return [rows for rows in same.values() if len(rows) > 1]
 
     def groups(self) -> dict[str, np.ndarray]:
         """Indices of the records of each concept that has any, in taxonomy order."""

@@ -26,7 +26,7 @@ from glasskit.data.pack import Member, pack, packed
 from glasskit.data.shard_dataset import read_shards
 from glasskit.data.shards import Sample
 from glasskit.errors import InputError
-from glasskit.pictures import EXTENSIONS
+from glasskit.pictures import EXTENSIONS, FORMATS, picture_kind
 from glasskit.places import cache_folder
 
 PREFIX = "hf:"
@@ -134,7 +134,7 @@ class HubSource:
         for sample, _ in HubStream(self.name).samples(skip=start):
             notes = {"image": sample.key} | {k: v for k, v in sample.notes.items() if _is_json(v)}
             if f".{sample.ending}" not in EXTENSIONS:
-                raise InputError(f"{sample.where}: not a JPEG, PNG or WebP picture")
+                raise InputError(f"{sample.where}: not a readable picture")
             yield Member(sample.data, sample.ending, notes)
 
     def taxonomy(self) -> list[dict[str, Any]]:
@@ -184,17 +184,14 @@ def _bytes(value: Any, name: str) -> bytes:
 
 
 def _ending(data: bytes) -> str:
-    """What kind of file the bytes are: of the three that are read, else ``bin``."""
-    if data[:3] == b"\xff\xd8\xff":
-        return "jpg"
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return "png"
-    return "webp" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else "bin"
+    """The ending of a file with these bytes, ``bin`` where it is no picture that is read."""
+    kind = picture_kind(data[:256])
+    return {"JPEG": "jpg"}.get(kind, kind.lower()) if kind in FORMATS else "bin"
 
 
 def _is_json(value: Any) -> bool:
     try:
-        json.dumps(value)
+        json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
         return False
     return True

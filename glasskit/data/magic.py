@@ -2,9 +2,10 @@
 
 A list of concepts {"concept", "hard_negative": [names], "train_images": [...], "val_images": [...],
 "test_images": [...]}. A picture: {"image": COCO id or file name, "old_captions": [literal caption,
-paraphrases], "new_captions": [theme captions], "level1".."level4", "also": [concepts], "negation"}.
-The layout is that of the public CLEAR GLASS code (arXiv 2509.12771); val_images, also and negation
-are additions and may be missing.
+paraphrases], "new_captions": [theme captions], "level1".."level4", "also": [concepts], "negation",
+"cluster": a text that pictures share which are not independent, such as those of one burst or one
+photographer}. The layout is that of the public CLEAR GLASS code (arXiv 2509.12771); val_images,
+also, negation and cluster are additions and may be missing.
 """
 
 from __future__ import annotations
@@ -14,15 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from glasskit.data.grouped import GroupedDataset
-from glasskit.data.images import ImageSource
+from glasskit.data.images import FolderImages, ImageSource
 from glasskit.data.magic_record import (
+    CONCEPT_KEYS,
+    PICTURE_KEYS,
+    TAXONOMY_KEYS,
     check_records,
     list_of,
     merge_levels,
+    name_of,
+    names_of,
     parse_record,
     record_as_json,
+    tell_unknown,
     text_of,
-    texts_of,
+    unknown_keys,
 )
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.errors import InputError
@@ -52,15 +59,18 @@ def read_magic(
     levels = {name: concept.levels for name, concept in known.items()}
     records: list[Record] = []
     hard_negatives: dict[str, tuple[str, ...]] = {}
+    unknown: list[str] = []
     for number, entry in enumerate(entries):
         where = f"{file}: concept {number + 1}"
-        name = text_of(entry, "concept", where)
+        unknown += unknown_keys(entry, CONCEPT_KEYS, where)
+        name = name_of(entry, "concept", where)
         where = f"{file}: concept {name!r}"
         if name in hard_negatives:
             raise InputError(f"{where}: it comes twice; join the two entries")
-        hard_negatives[name] = texts_of(entry, "hard_negative", where)
+        hard_negatives[name] = names_of(entry, "hard_negative", where)
         for split in SPLITS:
             for picture in list_of(entry, f"{split}_images", where):
+                unknown += unknown_keys(picture, PICTURE_KEYS, f"{where}, {split}_images")
                 record, own = parse_record(picture, name, split, f"{where}, {split}_images")
                 records.append(record)
                 merge_levels(levels, own, f"{where}, image {record.key!r}")
@@ -72,7 +82,9 @@ def read_magic(
             dict.fromkeys(levels, ()) | hard_negatives
         ).items()
     )
-    check_records(file, concepts, records)
+    differ = {"differ": images.differ} if isinstance(images, FolderImages) else {}
+    check_records(file, concepts, records, **differ)
+    tell_unknown(file, unknown)
     return GroupedDataset(name=file.stem, concepts=concepts, records=tuple(records), images=images)
 
 
@@ -115,18 +127,21 @@ def read_taxonomy(file: Path) -> dict[str, Concept]:
         InputError: the file is not a list of concepts; the line names the entry.
     """
     concepts: dict[str, Concept] = {}
+    unknown: list[str] = []
     for number, entry in enumerate(_json_list(file)):
         where = f"{file}: entry {number + 1}"
-        name = text_of(entry, "level1", where)
+        unknown += unknown_keys(entry, TAXONOMY_KEYS, where)
+        name = name_of(entry, "level1", where)
         if name in concepts:
             raise InputError(f"{where}: concept {name!r} comes twice")
         higher = (
-            text_of(entry, level, where) if entry.get(level) is not None else None
+            name_of(entry, level, where) if entry.get(level) is not None else None
             for level in LEVELS[1:]
         )
         guide = text_of(entry, "guide", where) if entry.get("guide") else ""
-        near = texts_of(entry, "hard_negative", where)
+        near = names_of(entry, "hard_negative", where)
         concepts[name] = Concept((name, *higher), guide, near)
+    tell_unknown(file, unknown)
     return concepts
 
 

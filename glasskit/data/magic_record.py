@@ -6,13 +6,32 @@ has the same records one by one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from glasskit.data.images import coco_id
-from glasskit.data.schema import LEVELS, Concept, Record
+from glasskit.data.images import picture_name
+from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.errors import InputError
+from glasskit.text_files import checked, look, plain_name, refuse_twins, suggestion
+
+CONCEPT_KEYS = ("concept", "hard_negative", *(f"{split}_images" for split in SPLITS))
+PICTURE_KEYS = (
+    "image",
+    "old_captions",
+    "new_captions",
+    *LEVELS,
+    "also",
+    "negation",
+    "cluster",
+)
+TAXONOMY_KEYS = (*LEVELS, "guide", "hard_negative")
+_TELLING = re.compile("(images|captions)$|^(train|val|valid|validation|dev|test|eval)([ _-]|$)")
+
+log = logging.getLogger(__name__)
 
 
 def record_as_json(record: Record, concept: Concept) -> dict[str, Any]:
@@ -27,7 +46,8 @@ def record_as_json(record: Record, concept: Concept) -> dict[str, Any]:
         **{level: name for level, name in zip(LEVELS, concept.levels, strict=True) if name},
         "also": list(record.also),
     }
-    return out | ({"negation": record.negation} if record.negation else {})
+    optional = {"negation": record.negation, "cluster": record.cluster}
+    return out | {name: text for name, text in optional.items() if text is not None}
 
 
 def parse_record(
@@ -49,11 +69,12 @@ def parse_record(
     if not whole and not (isinstance(key, str) and key.strip()):
         raise InputError(f"{where}: a picture has no 'image' (a COCO id or a file name)")
     where = f"{where}, image {key!r}"
+    checked(str(key), where, "image")
     literal = texts_of(picture, "old_captions", where)
     if not literal:
         raise InputError(f"{where}: 'old_captions' is empty; give at least a literal caption")
     level1 = picture.get("level1", concept)
-    if level1 != concept:
+    if level1 != concept and not (isinstance(level1, str) and plain_name(level1) == concept):
         raise InputError(f"{where}: level1 is {level1!r} but it stands under concept {concept!r}")
     negation = picture.get("negation")
     record = Record(
@@ -61,15 +82,53 @@ def parse_record(
         concept=concept,
         literal=literal,
         theme=texts_of(picture, "new_captions", where),
-        also=texts_of(picture, "also", where),
+        also=names_of(picture, "also", where),
         negation=text_of(picture, "negation", where) if negation is not None else None,
         split=split,
+        cluster=text_of(picture, "cluster", where) if picture.get("cluster") is not None else None,
     )
     higher = tuple(
-        text_of(picture, level, where) if picture.get(level) is not None else None
+        name_of(picture, level, where) if picture.get(level) is not None else None
         for level in LEVELS[1:]
     )
     return record, (concept, *higher)
+
+
+def unknown_keys(
+    entry: Any, known: Sequence[str], where: str, missing: Sequence[str] | None = None
+) -> list[str]:
+    """Keys that are none of the layout's, where none of them looks like one of it.
+
+    Args:
+        entry: an object of the file.
+        known: keys of the layout.
+        where: begins the line of an error.
+        missing: refuse no more than what is nearly one of these, for objects in which other tools
+            keep what they like.
+
+    Raises:
+        InputError: a key is nearly one of the layout, or begins or ends as those of pictures and
+            captions do: it would be lost without a word.
+    """
+    if not isinstance(entry, dict):
+        return []
+    image = entry.get("image")
+    where = where if image is None else f"{where}, image {image!r}"
+    unknown = [key for key in entry if key not in known]
+    for key in unknown:
+        near = suggestion(key, known if missing is None else missing)
+        if near or (missing is None and _TELLING.search(look(key))):
+            names = near or f"; the keys are {', '.join(known)}"
+            raise InputError(f"{where}: unknown key {key!r}{names}")
+    return unknown
+
+
+def tell_unknown(file: Path | str, keys: Iterable[str]) -> None:
+    """Say in one line which keys were left out, and how often each came."""
+    counts = Counter(keys)
+    if counts:
+        named = ", ".join(f"{key!r} {times} times" for key, times in counts.most_common(8))
+        log.warning("%s: left out are keys that the layout does not have: %s", file, named)
 
 
 def merge_levels(
@@ -83,11 +142,21 @@ def merge_levels(
     levels[own[0]] = tuple(old or new for old, new in zip(known, own, strict=True))
 
 
-def check_records(file: Path | str, concepts: Sequence[Concept], records: Sequence[Record]) -> None:
-    """Rules that need the whole data set; InputError names ``file`` and the record."""
+def check_records(
+    file: Path | str,
+    concepts: Sequence[Concept],
+    records: Sequence[Record],
+    differ: Callable[[str, str], bool] = lambda key, other: False,
+) -> None:
+    """Rules that need the whole data set; InputError names ``file`` and the record.
+
+    Args:
+        differ: whether two keys that are one name (`images.picture_name`) are two pictures.
+    """
     if not records:
         raise InputError(f"{file}: there is no picture in it")
     names = {concept.name for concept in concepts}
+    refuse_twins((concept.name for concept in concepts), str(file))
     for concept in concepts:
         for name in concept.hard_negatives:
             if name == concept.name:
@@ -95,21 +164,28 @@ def check_records(file: Path | str, concepts: Sequence[Concept], records: Sequen
             if name not in names:
                 raise InputError(
                     f"{file}: concept {concept.name!r}: hard negative {name!r} is not a concept"
+                    f"{suggestion(name, names)}"
                 )
-    seen: dict[str, Record] = {}
+    seen: dict[str, list[tuple[str, Record]]] = {}
     for record in records:
         where = f"{file}: concept {record.concept!r}, image {record.key!r}"
-        picture = coco_id(record.key) or record.key  # 7 and 000000000007 are one photograph
-        if picture in seen:
-            other = seen[picture]
-            raise InputError(
-                f"{where}: it stands also in {other.split}_images of {other.concept!r}; "
-                "a picture has one concept (name others in 'also') and one split"
-            )
-        seen[picture] = record
+        name, ending = picture_name(record.key)
+        for other_ending, other in seen.setdefault(name, []):
+            # p1 may be p1.jpg or p1.png, which are two.
+            may_be_one = ending == other_ending or not (ending and other_ending)
+            if may_be_one and not differ(record.key, other.key):
+                named = "" if other.key == record.key else f" as {other.key!r}"
+                raise InputError(
+                    f"{where}: it stands also in {other.split}_images of {other.concept!r}{named}; "
+                    "a picture has one concept (name others in 'also') and one split"
+                )
+        seen[name].append((ending, record))
         for name in record.also:
             if name not in names:
-                raise InputError(f"{where}: 'also' names {name!r}, which is not a concept")
+                raise InputError(
+                    f"{where}: 'also' names {name!r}, which is not a concept"
+                    f"{suggestion(name, names)}"
+                )
 
 
 def list_of(entry: dict[str, Any], key: str, where: str) -> list[Any]:
@@ -126,8 +202,19 @@ def text_of(entry: Any, key: str, where: str) -> str:
         raise InputError(f"{where}: must be an object, not {type(entry).__name__}")
     value = entry.get(key)
     if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{where}: {key!r} must be a text and not empty")
-    return value
+        near = suggestion(key, entry.keys() - {key}) if key not in entry else ""
+        raise InputError(f"{where}: {key!r} must be a text and not empty{near}")
+    return checked(value, where, key)
+
+
+def name_of(entry: Any, key: str, where: str) -> str:
+    """A name under a key that must be there: in composed form, with single blanks."""
+    return plain_name(text_of(entry, key, where))
+
+
+def names_of(entry: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    """Names under a key, in composed form, with single blanks."""
+    return tuple(plain_name(name) for name in texts_of(entry, key, where))
 
 
 def texts_of(entry: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
@@ -136,4 +223,5 @@ def texts_of(entry: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
     for value in values:
         if not isinstance(value, str) or not value.strip():
             raise InputError(f"{where}: {key!r} must hold texts that are not empty")
+        checked(value, where, key)
     return tuple(values)

@@ -24,7 +24,7 @@ from glasskit.data.shard_dataset import TAXONOMY
 from glasskit.data.shards import END
 from glasskit.errors import InputError
 from glasskit.json_files import read_json
-from glasskit.pictures import EXTENSIONS
+from glasskit.pictures import EXTENSIONS, ask_each
 from glasskit.places import replace_file
 
 PLAN = "pack.json"
@@ -83,8 +83,11 @@ class DatasetSource:
 
     def identity(self) -> str:
         digest = hashlib.sha256()
-        for index, record in enumerate(self.dataset.records):
-            digest.update(f"{record!r} {self.dataset.fingerprint(index)}".encode())
+        rows = range(len(self.dataset))
+        ask_each(rows, self.dataset.check)
+        prints = ask_each(rows, self.dataset.fingerprint)
+        for record, mark in zip(self.dataset.records, prints, strict=True):
+            digest.update(f"{record!r} {mark}".encode(errors="surrogatepass"))
         return digest.hexdigest()
 
     def members(self, start: int) -> Iterator[Member]:

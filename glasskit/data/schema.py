@@ -45,6 +45,8 @@ class Record:
         also: other level-1 concepts that a careful viewer accepts.
         negation: a sentence that is false of the picture, or None.
         split: "train", "val" or "test".
+        cluster: pictures with the same text here are not independent of each other (one burst, one
+            photographer, drawn from the same things); None: independent of all others.
     """
 
     key: str
@@ -54,6 +56,7 @@ class Record:
     also: tuple[str, ...] = ()
     negation: str | None = None
     split: str = "train"
+    cluster: str | None = None
 
     @property
     def captions(self) -> tuple[str, ...]:

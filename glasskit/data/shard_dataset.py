@@ -10,14 +10,23 @@ from PIL import Image
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.magic import read_taxonomy
-from glasskit.data.magic_record import check_records, merge_levels, parse_record, text_of
+from glasskit.data.magic_record import (
+    PICTURE_KEYS,
+    check_records,
+    merge_levels,
+    name_of,
+    parse_record,
+    tell_unknown,
+    unknown_keys,
+)
 from glasskit.data.schema import SPLITS, Concept, Record
 from glasskit.data.shard_index import Place, Progress, index_shards
 from glasskit.data.shards import key_of, shard_names
 from glasskit.errors import InputError
-from glasskit.pictures import decode_image
+from glasskit.pictures import DECODER, decode_image
 
 TAXONOMY = "taxonomy.json"
+KEYS = (*PICTURE_KEYS, "concept", "split")
 
 
 def read_shards(
@@ -42,9 +51,12 @@ def read_shards(
     levels = {name: concept.levels for name, concept in known.items()}
     records: list[Record] = []
     places: list[tuple[int, Place]] = []
+    unknown: list[str] = []
     for number, (shard, found) in enumerate(index_shards(names, progress)):
         for place in found:
             where = f"{shard}: {place.member}.json"
+            missing = [key for key in KEYS if key not in place.notes]
+            unknown += unknown_keys(place.notes, KEYS, where, missing)
             record, own = _record(place, shard, where)
             merge_levels(levels, own, where)
             records.append(record)
@@ -56,7 +68,9 @@ def read_shards(
         for name, own in levels.items()
     )
     name = Path(names[0]).resolve().parent.name
-    check_records(str(source), concepts, records)
+    # A shard's pictures are members of a tar and not files: only equal numbers are one picture.
+    check_records(str(source), concepts, records, lambda key, other: _number(key) != _number(other))
+    tell_unknown(str(source), unknown)
     images = ShardImages(names, [record.key for record in records], places)
     return GroupedDataset(name=name, concepts=concepts, records=tuple(records), images=images)
 
@@ -98,9 +112,12 @@ class ShardImages:
         row = self._of(key)
         return self._bytes(row), self._members[row][1]
 
+    def size(self, key: str) -> int:
+        return int(self._spans[self._of(key), 2])
+
     def fingerprint(self, key: str) -> str:
         number, offset, size = self._spans[self._of(key)]
-        return f"{self._marks[number]}:{offset}:{size}"
+        return f"{self._marks[number]}:{offset}:{size}:{DECODER}"
 
     def _of(self, key: str) -> int:
         try:
@@ -122,6 +139,10 @@ class ShardImages:
         return data
 
 
+def _number(key: str) -> int | str:
+    return int(key) if key.isascii() and key.isdigit() and len(key) <= 12 else key
+
+
 def _record(place: Place, shard: str, where: str) -> tuple[Record, tuple[str | None, ...]]:
     notes = place.notes
     if "concept" not in notes:
@@ -133,4 +154,4 @@ def _record(place: Place, shard: str, where: str) -> tuple[Record, tuple[str | N
     if split not in SPLITS:
         raise InputError(f"{where}: split {split!r}: choose one of {', '.join(SPLITS)}")
     picture = {"image": key_of(notes, shard, place.member), **notes}
-    return parse_record(picture, text_of(notes, "concept", where), split, where)
+    return parse_record(picture, name_of(notes, "concept", where), split, where)

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from glasskit.data.shards import WEB, headers, parse_notes, picture_member
+from glasskit.data.shards import WEB, headers, member_of, parse_notes, picture_member
 from glasskit.errors import InputError
 from glasskit.places import cache_folder
 
-FORMAT = 1
+FORMAT = 2
 
 Progress = Callable[[int, int], None]
 
@@ -104,11 +104,9 @@ def _read(shard: str) -> list[Place]:
     samples: dict[str, dict[str, tuple[int, int]]] = {}
     notes: dict[str, dict[str, Any]] = {}
     for header, tar in headers(shard):
-        folder, _, name = header.name.rpartition("/")
-        stem, _, ending = name.partition(".")
-        if not stem or not ending:  # no part of a sample, as webdataset has it
+        member, ending = member_of(header.name)
+        if not member:
             continue
-        member, ending = f"{folder}/{stem}" if folder else stem, ending.lower()
         parts = samples.setdefault(member, {})
         if ending in parts:
             raise InputError(f"{shard}: {header.name}: the member comes twice")

@@ -16,8 +16,11 @@ from typing import Any, NamedTuple
 from glasskit.errors import InputError
 from glasskit.json_files import parse_json
 from glasskit.pictures import EXTENSIONS
+from glasskit.text_files import checked, decode_text
 
 END = ".tar"
+COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+_MARKS = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 WEB = ("http://", "https://")
 _CAPTIONS = ("old_captions", "captions", "caption", "text", "sentences", "txt")
 
@@ -47,17 +50,23 @@ class Sample(NamedTuple):
             if isinstance(value, (list, tuple)) and value:
                 value = value[0]
             if isinstance(value, str) and value.strip():
-                return value.strip()
+                return checked(value.strip(), self.where, name)
         return None
 
 
 def is_shards(source: str | Path) -> bool:
-    """Whether a text names shards: a tar, several, a pattern of them, or a folder that has some."""
-    text = str(source)
-    if text.endswith(END):
+    """Whether a text names shards: a tar, several, a pattern of them, or a folder that has some.
+
+    A compressed tar counts, so that `shard_names` says what to do with it.
+    """
+    text = str(source).lower()
+    if text.endswith((END, *COMPRESSED)):
         return True
-    folder = Path(text)
-    return folder.is_dir() and next(folder.glob(f"*{END}"), None) is not None
+    folder = Path(source)
+    if not folder.is_dir():
+        return False
+    endings = {file.suffix.lower() for file in folder.iterdir()}
+    return END in endings or (bool(_tars(folder)) and endings.isdisjoint(EXTENSIONS))
 
 
 def shard_names(source: str | Path | Sequence[str | Path]) -> list[str]:
@@ -74,7 +83,12 @@ def shard_names(source: str | Path | Sequence[str | Path]) -> list[str]:
     parts = [str(source)] if isinstance(source, (str, Path)) else [str(part) for part in source]
     names = [name for part in parts for name in _expand(part)]
     for name in names:
-        if not name.endswith(END):
+        if name.lower().endswith(COMPRESSED):
+            raise InputError(
+                f"{name}: a compressed tar, in which no picture can be found by its place; unpack "
+                "it (as gunzip does) and give the .tar"
+            )
+        if not name.lower().endswith(END):
             raise InputError(f"{name}: no {END} file; shards are tar files that are not compressed")
         if not name.startswith(WEB) and not Path(name).is_file():
             raise InputError(f"{name}: there is no such shard")
@@ -90,16 +104,17 @@ def shard_samples(shard: str) -> Iterator[Sample]:
     """The samples of a shard in order, read once from begin to end.
 
     Raises:
-        InputError: the tar is damaged, a sample has no picture, or its json is none.
+        InputError: the tar is damaged or compressed, the members of a sample do not stand together,
+            a sample has no picture, its json is none, or its txt is not in UTF-8.
     """
     import webdataset as wds
 
     if not shard.startswith(WEB):
-        for _ in headers(shard):
-            pass  # a look at the headers first: what tarfile takes for the end may be damage
+        _check_order(shard)  # and the headers: what tarfile takes for the end may be damage
     try:
         # No split by rank here: who reads which shard is the caller's to say.
-        for found in wds.DataPipeline(wds.SimpleShardList([shard]), wds.tarfile_to_samples()):
+        members = wds.tarfile_to_samples(select_files=lambda name: bool(member_of(name)[0]))
+        for found in wds.DataPipeline(wds.SimpleShardList([shard]), members):
             yield _sample(shard, found)
     except InputError:
         raise
@@ -117,6 +132,13 @@ def headers(shard: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
             an end is a block of zeros and nothing else after it.
     """
     try:
+        with Path(shard).open("rb") as file:
+            first = file.read(8)
+        kind = next((kind for mark, kind in _MARKS.items() if first.startswith(mark)), None)
+        if kind is not None:
+            raise InputError(f"{shard}: it is compressed ({kind}); unpack it to a plain tar")
+        if not first:
+            raise InputError(f"{shard}: damaged or cut off (the file is empty)")
         with tarfile.open(shard, "r:") as tar:
             for header in tar:
                 if header.type in (tarfile.REGTYPE, tarfile.AREGTYPE):
@@ -136,9 +158,35 @@ def headers(shard: str) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
         raise InputError(f"{shard}: damaged or cut off ({error})") from error
 
 
+def member_of(name: str) -> tuple[str, str]:
+    """The sample that a file of a tar belongs to and its ending in lower case, as webdataset has
+    it; both empty where it is no part of a sample, such as ``._000012.jpg``."""
+    folder, _, file = name.rpartition("/")
+    stem, _, ending = file.partition(".")
+    if not stem or not ending:
+        return "", ""
+    return f"{folder}/{stem}" if folder else stem, ending.lower()
+
+
+def _check_order(shard: str) -> None:
+    """Raise InputError where a sample's files do not stand together: read in order, its parts would
+    be taken for several samples."""
+    seen: set[str] = set()
+    last = ""
+    for header, _ in headers(shard):
+        member, _ = member_of(header.name)
+        if member and member != last and member in seen:
+            raise InputError(
+                f"{shard}: {header.name}: the files of one sample must stand together; write the "
+                "tar in the order of names (tar --sort=name)"
+            )
+        last = member or last
+        seen.add(last)
+
+
 def parse_notes(data: bytes, where: str) -> dict[str, Any]:
     """The object in the bytes of a json member; InputError where there is none."""
-    notes = parse_json(data, where)
+    notes = parse_json(data, where, nan_is_null=True)  # as crawlers write what they don't know
     if not isinstance(notes, dict):
         raise InputError(f"{where}: must be a JSON object, not {type(notes).__name__}")
     return notes
@@ -162,8 +210,8 @@ def key_of(notes: Mapping[str, Any], shard: str, member: str) -> str:
     """The name of a picture: what its json says, or the places of shard and member."""
     named = notes.get("image")
     if isinstance(named, (str, int)) and not isinstance(named, bool) and str(named).strip():
-        return str(named)
-    return f"{Path(shard).stem}/{member}"
+        return checked(str(named), f"{shard}: {member}", "image")
+    return checked(f"{Path(shard).stem}/{member}", shard, member)
 
 
 def _sample(shard: str, found: Mapping[str, Any]) -> Sample:
@@ -173,7 +221,7 @@ def _sample(shard: str, found: Mapping[str, Any]) -> Sample:
     ending = picture_member(parts, where)
     notes = parse_notes(parts["json"], f"{where}.json") if "json" in parts else {}
     if "txt" in parts:
-        notes.setdefault("txt", parts["txt"].decode(errors="replace"))
+        notes.setdefault("txt", decode_text(parts["txt"], f"{where}.txt"))
     return Sample(key_of(notes, shard, member), f"{where}.{ending}", parts[ending], ending, notes)
 
 
@@ -182,12 +230,22 @@ def _expand(part: str) -> list[str]:
 
     folder = Path(part)
     if folder.is_dir():
-        return [str(file) for file in sorted(folder.glob(f"*{END}"))]
+        return [str(file) for file in _tars(folder)]
     try:
         return [name for piece in _pieces(part) for name in braceexpand(piece.strip())]
     except UnbalancedBracesError as error:
         pattern = "shards/{00000..00009}.tar"
         raise InputError(f"{part}: braces do not match; write {pattern}") from error
+
+
+def _tars(folder: Path) -> list[Path]:
+    """The tars of a folder, those among them that cannot be read because they are compressed."""
+    ends = (END, *COMPRESSED)
+    return sorted(
+        file
+        for file in folder.iterdir()
+        if file.name.lower().endswith(ends) and not file.name.startswith(".")
+    )
 
 
 def _pieces(text: str) -> list[str]:

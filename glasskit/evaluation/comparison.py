@@ -22,7 +22,8 @@ class Measure:
 
     Args:
         key: its name in the JSON. title: its heading. about: what it says, in one line.
-        values: (pictures,) numbers from 0 to 1 of an evaluation, or None where there are none.
+        values: (n,) numbers from 0 to 1 of an evaluation, NaN for pictures that were not asked; or
+            None where none was.
     """
 
     key: str
@@ -47,7 +48,7 @@ def _hard(name: str, way: str) -> Callable[[Evaluation], np.ndarray | None]:
         if answers is None:
             return None
         asked = answers.questions[way].counts > 0
-        return answers.correct[way][asked] if asked.any() else None
+        return _spread(evaluation.n, answers.rows[asked], answers.correct[way][asked])
 
     return values
 
@@ -59,6 +60,15 @@ def _recall(way: str) -> Callable[[Evaluation], np.ndarray | None]:
         return ranks.hits(way, 10) if len(pool) > 10 else None
 
     return values
+
+
+def _spread(n: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray | None:
+    """(n,) the values of some records, NaN for the others; None where there are none."""
+    if not len(rows):
+        return None
+    out = np.full(n, np.nan)
+    out[rows] = values
+    return out
 
 
 MEASURES = (
@@ -104,7 +114,7 @@ MEASURES = (
         "caption_over_negation",
         "Caption over negation",
         "the true caption is nearer than a false sentence",
-        lambda evaluation: evaluation.negation if len(evaluation.negation) else None,
+        lambda one: _spread(one.n, one.negation_rows, one.negation),
     ),
 )
 
@@ -114,14 +124,14 @@ class Cell:
     """One model on one measure.
 
     Args:
-        value: share from 0 to 1. ci95: its interval.
+        value: share from 0 to 1. ci95: its interval, None where all pictures are of one cluster.
         change: paired difference to the baseline; None for the baseline itself.
         p_holm: its p value after Holm's correction over the whole table.
         mark: "better", "worse" or "" at 5%.
     """
 
     value: float
-    ci95: tuple[float, float]
+    ci95: list[float] | None
     change: Difference | None = None
     p_holm: float | None = None
     mark: str = SAME
@@ -131,7 +141,7 @@ class Cell:
         change = None if self.change is None else self.change.as_dict()
         return {
             "value": self.value,
-            "ci95": list(self.ci95),
+            "ci95": self.ci95,
             "change": change,
             "p_holm": self.p_holm,
             "mark": self.mark,
@@ -140,11 +150,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Cells by model and measure; the first model is the baseline of every comparison."""
+    """Cells by model and measure; the first model is the baseline of every comparison.
+
+    Args:
+        names, measures: rows and columns. cells: by (name, key of the measure).
+        clusters, cluster_by: how many clusters the intervals and tests are over, and of what.
+    """
 
     names: tuple[str, ...]
     measures: tuple[Measure, ...]
     cells: dict[tuple[str, str], Cell]
+    clusters: int
+    cluster_by: str
 
     def cell(self, name: str, measure: Measure) -> Cell:
         """The cell of a model."""
@@ -158,7 +175,8 @@ class Table:
 def compare(named: Sequence[tuple[str, Evaluation]], *, seed: int = 0) -> Table:
     """Every model against the first, on every measure that the data allow.
 
-    p values of all (model, measure) pairs are one family under Holm's correction.
+    p values are of the sign-flip test of ``paired_difference``, over whole clusters of pictures;
+    those of all (model, measure) pairs are one family under Holm's correction.
 
     Raises:
         InputError: no model, or two of the same name.
@@ -178,17 +196,20 @@ def compare(named: Sequence[tuple[str, Evaluation]], *, seed: int = 0) -> Table:
             values = measure.values(evaluation)
             if values is None:
                 raise InputError(f"{name}: was not measured on the records of {names[0]}")
-            low, high = interval(values, draws=evaluation.draws, seed=seed)
-            cells[name, measure.key] = Cell(float(values.mean()), (low, high))
+            known, of = ~np.isnan(values), evaluation.clusters
+            values, of = values[known].astype(float), of[known]
+            cells[name, measure.key] = Cell(float(values.mean()), interval(values, clusters=of))
             if name != names[0]:
-                changes[name, measure.key] = paired_difference(values, first, seed=seed)
+                changes[name, measure.key] = paired_difference(
+                    values, first[known], clusters=of, seed=seed
+                )
     adjusted = holm([change.p for change in changes.values()])
     for (key, change), p in zip(changes.items(), adjusted, strict=True):
         mark = SAME
         if p < ALPHA:
             mark = BETTER if change.difference > 0 else WORSE
         cells[key] = Cell(cells[key].value, cells[key].ci95, change, p, mark)
-    return Table(names, measures, cells)
+    return Table(names, measures, cells, named[0][1].cluster_count, named[0][1].cluster_by)
 
 
 @dataclass(frozen=True)
@@ -229,12 +250,22 @@ class Flip:
 
     Args:
         index: record. concept: its own. before, after: what each model said ("a tie" where tied).
+        gained: whether after counts, else before does.
+        also: whether the one that counts is not its own concept but one that ``also`` accepts.
     """
 
     index: int
     concept: str
     before: str
     after: str
+    gained: bool
+    also: bool
+
+    @property
+    def said(self) -> tuple[str, str]:
+        """Before and after, as they are shown."""
+        note = " (also accepted)" if self.also else ""
+        return (self.before, self.after + note) if self.gained else (self.before + note, self.after)
 
 
 def flips(baseline: Evaluation, model: Evaluation, most: int = 8) -> tuple[list[Flip], list[Flip]]:
@@ -245,23 +276,32 @@ def flips(baseline: Evaluation, model: Evaluation, most: int = 8) -> tuple[list[
     said = ["a tie" if p < 0 else first.labels[p] for p in first.predicted]
     says = ["a tie" if p < 0 else second.labels[p] for p in second.predicted]
     out = []
-    for hit, sign in (
-        (second.accepted & ~first.accepted, 1),
-        (first.accepted & ~second.accepted, -1),
+    for hit, sign, right in (
+        (second.accepted & ~first.accepted, 1, second),
+        (first.accepted & ~second.accepted, -1, first),
     ):
         found = np.flatnonzero(hit)
         found = found[np.argsort(-sign * moved[found], kind="stable")][:most]
         out.append(
-            [Flip(int(rows[i]), first.labels[first.target[i]], said[i], says[i]) for i in found]
+            [
+                Flip(
+                    index=int(rows[i]),
+                    concept=first.labels[first.target[i]],
+                    before=said[i],
+                    after=says[i],
+                    gained=sign > 0,
+                    also=not right.correct[i],
+                )
+                for i in found
+            ]
         )
     return out[0], out[1]
 
 
 def confusions(evaluation: Evaluation, most: int = 8) -> list[tuple[str, str, int]]:
-    """The most frequent confusions at level 1: (own concept, said instead, pictures)."""
+    """The most frequent wrong answers at level 1: (own concept, said instead, pictures)."""
     result = evaluation.concepts["level1"]
-    counts = result.confusion()
-    np.fill_diagonal(counts, 0)
+    counts = result.confusion(~result.accepted)
     columns = (*result.labels, "a tie")
     order = np.argsort(-counts, axis=None, kind="stable")[:most]
     pairs = [np.unravel_index(place, counts.shape) for place in order]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit.evaluation.intervals import DRAWS, interval, macro_mean
+from glasskit.evaluation.intervals import interval, macro_mean
 from glasskit.evaluation.vectors import TIE, products, unit_rows
 
 TIED = -1
@@ -47,37 +47,44 @@ class Recognition:
         """(n,) bool: the own label is among the first k; None where k takes in every label."""
         return self.rank <= k if len(self.labels) > k else None
 
-    def confusion(self) -> np.ndarray:
-        """(c, c + 1) counts: rows the own label, columns the predicted one, the last one ties."""
+    def confusion(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """(c, c + 1) counts: rows the own label, columns the predicted one, the last one ties.
+
+        Args:
+            rows: (n,) bool, the pictures that are counted; by default all.
+        """
         c = len(self.labels)
         column = np.where(self.predicted == TIED, c, self.predicted)
-        counts = np.bincount(self.target * (c + 1) + column, minlength=c * (c + 1))
+        places = (self.target * (c + 1) + column)[rows]
+        counts = np.bincount(places, minlength=c * (c + 1))
         return counts.reshape(c, c + 1)
 
-    def summary(self, draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
+    def summary(self, clusters: np.ndarray | None = None) -> dict[str, Any]:
         """Shares from 0 to 1 with 95% intervals, beside what guessing gives.
 
         ``chance`` is a uniform guess, ``best_constant`` the best that one label said to every
         picture can do: a model that looks at nothing stays at or below it. ``macro`` averages over
         concepts, ``top5`` is None where there are five labels or fewer.
+
+        Args:
+            clusters: (n,) label of each picture's cluster; None: all are independent.
         """
         top5 = self.within(5)
         c, n = len(self.labels), len(self.target)
-        settings = {"draws": draws, "seed": seed}
         return {
             "n": n,
             "labels": c,
             "top1": float(self.correct.mean()),
-            "ci95": interval(self.correct, **settings),
+            "ci95": interval(self.correct, clusters=clusters),
             "macro_top1": macro_mean(self.correct, self.target),
-            "macro_ci95": interval(self.correct, self.target, **settings),
+            "macro_ci95": interval(self.correct, self.target, clusters=clusters),
             "acceptable_top1": float(self.accepted.mean()),
-            "acceptable_ci95": interval(self.accepted, **settings),
+            "acceptable_ci95": interval(self.accepted, clusters=clusters),
             "macro_acceptable_top1": macro_mean(self.accepted, self.target),
             "top5": None if top5 is None else float(top5.mean()),
-            "top5_ci95": None if top5 is None else interval(top5, **settings),
+            "top5_ci95": None if top5 is None else interval(top5, clusters=clusters),
             "mrr": float((1 / self.rank).mean()),
-            "mrr_ci95": interval(1 / self.rank, **settings),
+            "mrr_ci95": interval(1 / self.rank, clusters=clusters),
             "chance": 1 / c,
             "acceptable_chance": float(self.acceptable.mean()),
             "best_constant": float(np.bincount(self.target).max() / n),

@@ -50,6 +50,7 @@ def embed(
     """
     from glasskit.models.features import embed_dataset_images, embed_texts
     from glasskit.models.prompts import concept_vectors
+    from glasskit.models.reading import tell_unread
 
     if not len(dataset):
         raise InputError(f"data set {dataset.name!r} has no records to evaluate")
@@ -60,6 +61,8 @@ def embed(
         if (names := dataset.labels(level))
     }
     place = sentences_of(dataset)
+    tell_unread(model, list(place), "captions")
+    tell_unread(model, dataset.labels(1), "concept names")
     texts = embed_texts(model, list(place))
     return Embeddings(
         unit_rows(images, "image vectors"), labels, unit_rows(texts, "caption vectors"), place

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -26,9 +26,8 @@ from glasskit.evaluation.hard_questions import (
     caption_questions,
     level_questions,
 )
-from glasskit.evaluation.intervals import DRAWS, Resampling
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
-from glasskit.evaluation.retrieval import Retrieval, retrieve
+from glasskit.evaluation.retrieval import Retrieval, retrieve, same_texts
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -38,13 +37,15 @@ UNMEASURED = {"n": 0, **dict.fromkeys(("top1", "ci95", "acceptable_top1", "top5"
 UNASKED = {IMAGE_TO_TEXT: None, TEXT_TO_IMAGE: None}
 
 
-class Settings(Resampling, total=False):
-    """Keywords of whatever measures a model; the seed is of the questions too.
+class Settings(TypedDict, total=False):
+    """Keywords of whatever measures a model.
 
     Args:
+        seed: of the hard-negative questions, 0 unless told otherwise.
         k: wrong answers a hard-negative question, ``hard_negative.K`` unless told otherwise.
     """
 
+    seed: int
     k: int
 
 
@@ -62,13 +63,11 @@ class Answers:
     questions: dict[str, Questions]
     correct: dict[str, np.ndarray]
 
-    def summary(self, draws: int, seed: int) -> dict[str, Any]:
-        """Shares, intervals, chance and K for both directions."""
+    def summary(self, clusters: np.ndarray) -> dict[str, Any]:
+        """Shares, intervals, chance and K for both directions; clusters of all records."""
         out: dict[str, Any] = {}
         for way, correct in self.correct.items():
-            out |= hard_negative.summarise(
-                correct, self.questions[way], way, draws=draws, seed=seed
-            )
+            out |= hard_negative.summarise(correct, self.questions[way], way, clusters[self.rows])
         return out
 
 
@@ -82,11 +81,13 @@ class Evaluation:
         concept_rows: records of each of them (those that have a label there).
         retrieval: with the literal caption of every picture.
         variants: retrieval with more captions, "literal_captions" and "theme_captions".
-        duplicate_captions: literal captions that belong to several pictures, so must tie.
+        duplicate_captions: literal captions whose text stands under several pictures.
         negation_rows, negation, negation_blind: records with a negation, who won, who won blind.
         hard: hard-negative choice by "level1" to "level4" and "captions".
         k: wrong answers a question.
-        draws, seed: of the bootstrap and of the questions.
+        clusters: (n,) number of each record's cluster, see ``GroupedDataset.clusters``.
+        cluster_by: what a cluster is: "picture", "concept" or "cluster".
+        seed: of the questions.
     """
 
     n: int
@@ -99,28 +100,34 @@ class Evaluation:
     negation: np.ndarray
     negation_blind: np.ndarray
     hard: dict[str, Answers]
+    clusters: np.ndarray
+    cluster_by: str
     k: int
-    draws: int = DRAWS
     seed: int = 0
+
+    @property
+    def cluster_count(self) -> int:
+        """How many clusters the records are of."""
+        return len(np.unique(self.clusters))
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``glasskit evaluate``."""
-        settings = {"draws": self.draws, "seed": self.seed}
         concepts = {
-            level: self.concepts[level].summary(**settings)
+            level: self.concepts[level].summary(self.clusters[self.concept_rows[level]])
             if level in self.concepts
             else UNMEASURED
             for level in LEVELS
         }
-        retrieval = self.retrieval.summary(**settings)
+        retrieval = self.retrieval.summary(self.clusters)
         retrieval["duplicate_captions"] = self.duplicate_captions
         for name in ("literal_captions", "theme_captions"):
             variant = self.variants.get(name)
-            retrieval[name] = None if variant is None else variant.summary(**settings)
-        hard = {name: answers.summary(**settings) for name, answers in self.hard.items()}
+            retrieval[name] = None if variant is None else variant.summary(self.clusters)
+        hard = {name: answers.summary(self.clusters) for name, answers in self.hard.items()}
         main = hard.get("level1", {})
         return {
             "n": self.n,
+            "clusters": {"n": self.cluster_count, "by": self.cluster_by},
             "concepts": concepts,
             "retrieval": retrieval,
             "negation": self._negation(),
@@ -130,16 +137,15 @@ class Evaluation:
                 TEXT_TO_IMAGE: main.get(TEXT_TO_IMAGE),
                 **{name: hard.get(name, UNASKED) for name in (*LEVELS, CAPTIONS)},
             },
-            "settings": {**settings, "hard_negative_k": self.k},
+            "settings": {"seed": self.seed, "hard_negative_k": self.k},
         }
 
     def _negation(self) -> dict[str, Any]:
         name = "caption_over_negation"
         if not len(self.negation):
             return {"n": 0, name: None, "ci95": None, "blind": None, "chance": 0.5}
-        return summarise_wins(
-            self.negation, self.negation_blind, name, draws=self.draws, seed=self.seed
-        )
+        clusters = self.clusters[self.negation_rows]
+        return summarise_wins(self.negation, self.negation_blind, name, clusters)
 
 
 def evaluate(
@@ -155,12 +161,14 @@ def evaluate(
         model: a GlassModel.
         dataset: pictures may be missing where image features of this model's tower ship with it.
         progress: called with (done, total) pictures while they are embedded.
-        settings: k, seed and draws, see ``Settings``.
+        settings: k and seed, see ``Settings``.
 
     Returns:
-        {"n", "concepts": {"level1": {"top1", "acceptable_top1", "top5", "chance", "ci95", ...}},
-        "retrieval": {"image_to_text_r1", ...}, "negation": {"caption_over_negation", ...},
-        "hard_negative": {"k", "image_to_text", "text_to_image", "level1": {...}, ...}}.
+        {"n", "clusters": {"n", "by"}, "concepts": {"level1": {"top1", "acceptable_top1", "top5",
+        "chance", "ci95", ...}}, "retrieval": {"image_to_text_r1", ...}, "negation":
+        {"caption_over_negation", ...},
+        "hard_negative": {"k", "image_to_text", "text_to_image", "level1": {...}, ...}}. Intervals
+        are over clusters of pictures (``GroupedDataset.clusters``); None where there is only one.
 
     Raises:
         InputError: no records, a missing or broken picture, a vector that is not finite.
@@ -185,7 +193,6 @@ def measure_embeddings(
     *,
     k: int = hard_negative.K,
     seed: int = 0,
-    draws: int = DRAWS,
 ) -> Evaluation:
     """Every measure from vectors that are there already."""
     concepts, concept_rows, hard = {}, {}, {}
@@ -228,15 +235,16 @@ def measure_embeddings(
         n=len(dataset),
         concepts=concepts,
         concept_rows=concept_rows,
-        retrieval=retrieve(vectors.images, captions, everyone),
+        retrieval=retrieve(vectors.images, captions, everyone, same_texts(literal)),
         variants=_variants(vectors, dataset.records),
         duplicate_captions=sum(times for times in Counter(literal).values() if times > 1),
         negation_rows=negated,
         negation=wins,
         negation_blind=blind,
         hard=hard,
+        clusters=dataset.clusters,
+        cluster_by=dataset.cluster_by,
         k=k,
-        draws=draws,
         seed=seed,
     )
 
@@ -252,5 +260,7 @@ def _variants(vectors: Embeddings, records: tuple[Record, ...]) -> dict[str, Ret
         if more and all(captions):
             owner = np.repeat(np.arange(len(records)), [len(of_one) for of_one in captions])
             sentences = [sentence for of_one in captions for sentence in of_one]
-            out[name] = retrieve(vectors.images, vectors.of(sentences), owner)
+            out[name] = retrieve(
+                vectors.images, vectors.of(sentences), owner, same_texts(sentences)
+            )
     return out

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit.evaluation.intervals import DRAWS, interval
+from glasskit.evaluation.intervals import interval
 from glasskit.evaluation.vectors import TIE, row_products
 
 K = 10
@@ -208,16 +208,21 @@ def answer_from_vectors(
 
 
 def summarise(
-    correct: np.ndarray, questions: Questions, direction: str, *, draws: int = DRAWS, seed: int = 0
+    correct: np.ndarray,
+    questions: Questions,
+    direction: str,
+    clusters: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Share correct in one direction, over the items that have any wrong answer."""
     asked = questions.counts > 0
     counts = questions.counts[asked]
+    if clusters is not None:
+        clusters = clusters[asked]
     if not len(counts):
         return {direction: None, f"{direction}_n": 0}
     return {
         direction: float(correct[asked].mean()),
-        f"{direction}_ci95": interval(correct[asked], draws=draws, seed=seed),
+        f"{direction}_ci95": interval(correct[asked], clusters=clusters),
         f"{direction}_n": int(asked.sum()),
         f"{direction}_chance": float((1 / (1 + counts)).mean()),
         f"{direction}_k_min": int(counts.min()),

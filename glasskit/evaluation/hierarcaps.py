@@ -10,19 +10,19 @@ the pick is the best-scoring text whose radius is within the threshold.
 
 from __future__ import annotations
 
-import csv
 import re
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit.evaluation.intervals import Resampling, interval, paired_difference
+from glasskit.evaluation.intervals import interval, paired_difference
 from glasskit.evaluation.pictures import Progress, embed_pictures
 from glasskit.evaluation.vectors import TIE, products, unit_rows
+from glasskit.text_files import read_table
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -42,29 +42,35 @@ class Chain:
 
 @dataclass(frozen=True, eq=False)
 class HierarchyScores:
-    """(n,) numbers of each picture: precision, recall, and Kendall's tau of its chain's radii."""
+    """(n,) numbers of each chain: precision, recall, Kendall's tau of its radii, and its picture.
+
+    Chains of one picture are one cluster of the intervals and tests.
+    """
 
     precision: np.ndarray
     recall: np.ndarray
     tau: np.ndarray
+    picture: np.ndarray
 
-    def summary(self, **resampling: Unpack[Resampling]) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """Means and 95% intervals; d_corr is the mean tau, from -1 to 1."""
-        tau = interval((self.tau + 1) / 2, **resampling)
+        tau = interval((self.tau + 1) / 2, clusters=self.picture)
         return {
             "n": len(self.tau),
             "precision": float(self.precision.mean()),
-            "precision_ci95": interval(self.precision, **resampling),
+            "precision_ci95": interval(self.precision, clusters=self.picture),
             "recall": float(self.recall.mean()),
-            "recall_ci95": interval(self.recall, **resampling),
+            "recall_ci95": interval(self.recall, clusters=self.picture),
             "d_corr": float(self.tau.mean()),
-            "d_corr_ci95": [2 * edge - 1 for edge in tau],
+            "d_corr_ci95": tau and [2 * edge - 1 for edge in tau],
         }
 
-    def against(self, baseline: HierarchyScores) -> dict[str, dict[str, float]]:
+    def against(self, baseline: HierarchyScores) -> dict[str, dict[str, float | None]]:
         """Paired differences to another model on the same chains, by measure."""
         return {
-            name: paired_difference(getattr(self, part), getattr(baseline, part)).as_dict()
+            name: paired_difference(
+                getattr(self, part), getattr(baseline, part), clusters=self.picture
+            ).as_dict()
             for name, part in (("precision", "precision"), ("recall", "recall"), ("d_corr", "tau"))
         }
 
@@ -81,26 +87,23 @@ def read_hierarcaps(path: str | Path) -> list[Chain]:
     if not path.is_file():
         raise InputError(f"{path}: there is no such csv file")
     chains = []
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        missing = {"captions", "image_url"} - set(rows.fieldnames or ())
-        if missing:
-            raise InputError(f"{path}: no column {' and no column '.join(sorted(missing))}")
-        for number, row in enumerate(rows, start=2):
-            texts = tuple(text.strip() for text in (row["captions"] or "").split("=>"))
-            found = re.search(r"(\d+)\.\w+$", row["image_url"] or "")
-            if len(texts) != DEPTH or not all(texts) or found is None:
-                raise InputError(
-                    f"{path}: line {number} is no chain of {DEPTH} texts with a picture"
-                )
-            chains.append(Chain(str(int(found[1])), texts))
+    for line, row in read_table(path, ("captions", "image_url")):
+        texts = tuple(text.strip() for text in row["captions"].split("=>"))
+        found = re.search(r"(\d+)\.\w+$", row["image_url"].strip())
+        if len(texts) != DEPTH or not all(texts) or found is None:
+            raise InputError(f"{path}: line {line} is no chain of {DEPTH} texts with a picture")
+        chains.append(Chain(str(int(found[1])), texts))
     if not chains:
         raise InputError(f"{path}: no chains in it")
     return chains
 
 
 def score_chains(
-    images: np.ndarray, texts: np.ndarray, root: np.ndarray, chains: np.ndarray
+    images: np.ndarray,
+    texts: np.ndarray,
+    root: np.ndarray,
+    chains: np.ndarray,
+    picture: np.ndarray | None = None,
 ) -> HierarchyScores:
     """Precision, recall and radius order of every picture's chain.
 
@@ -112,6 +115,7 @@ def score_chains(
     Args:
         images: (n, L). texts: (t, L), one a distinct text. root: (L,) vector of the empty text.
         chains: (n, 4) rows of texts, general to specific.
+        picture: (n,) label of each chain's picture; None: all are of different pictures.
     """
     images, texts = unit_rows(images, "image vectors"), unit_rows(texts, "text vectors")
     root = unit_rows(np.asarray(root)[None], "root vector")
@@ -128,7 +132,9 @@ def score_chains(
             distinct = set(row.tolist())
             precision[i] = len(distinct & set(chain.tolist())) / len(distinct)
             recall[i] = np.mean([text in distinct for text in chain.tolist()])
-    return HierarchyScores(precision, recall, _taus(radii[chains]))
+    if picture is None:
+        picture = np.arange(len(images))
+    return HierarchyScores(precision, recall, _taus(radii[chains]), picture)
 
 
 def evaluate_hierarcaps(
@@ -138,7 +144,6 @@ def evaluate_hierarcaps(
     *,
     features: Path | None = None,
     progress: Progress | None = None,
-    **resampling: Unpack[Resampling],
 ) -> dict[str, Any]:
     """{"n", "precision", "recall", "d_corr"} with 95% intervals.
 
@@ -148,7 +153,7 @@ def evaluate_hierarcaps(
     Raises:
         InputError: the csv is not the official one, or a picture is missing or broken.
     """
-    return measure_hierarcaps(model, path, images, features, progress).summary(**resampling)
+    return measure_hierarcaps(model, path, images, features, progress).summary()
 
 
 def measure_hierarcaps(
@@ -168,7 +173,7 @@ def measure_hierarcaps(
     vectors, picture = embed_pictures(model, images, keys, features, progress)
     texts = embed_texts(model, list(place)).numpy()
     root = embed_texts(model, [""]).numpy()[0]
-    return score_chains(vectors[picture], texts, root, np.array(rows))
+    return score_chains(vectors[picture], texts, root, np.array(rows), picture)
 
 
 def _walk(scores: np.ndarray, ends: np.ndarray) -> np.ndarray:

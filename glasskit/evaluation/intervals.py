@@ -1,36 +1,28 @@
-"""How sure a measured mean is: bootstrap over pictures, paired between models, and Holm's rule.
+"""How sure a measured mean is: intervals and paired tests that respect clusters, and Holm's rule.
 
-The bootstrap of a mean depends on the pictures only through how often each value occurs, so a draw
-of n pictures with replacement is one multinomial draw over the distinct values: exact, and as fast
-for 100,000 pictures as for 100. Values are one per picture, so several captions of a picture are
-resampled together.
+Pictures of one cluster (drawn from the same things, of one photographer) are not independent: eight
+of them may tell hardly more than one. So the unit of everything here is the cluster with all of its
+pictures; without ``clusters`` each picture is one of its own.
+
+Letters: n pictures, G clusters, y_i the number of picture i, w_i its weight, m the mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TypedDict
+from itertools import product
 
 import numpy as np
+from scipy.special import betaincinv, ndtri, stdtrit
 
 from glasskit.errors import InputError
 
 LEVEL = 0.95
-DRAWS = 2000
+FLIPS = 10_000
+_EXACT = 12  # clusters up to which every flip is looked at
 _CELLS = 4_000_000  # numbers held at once while drawing
-
-
-class Resampling(TypedDict, total=False):
-    """Keywords of whatever gives intervals.
-
-    Args:
-        draws: bootstrap resamples, ``DRAWS`` unless told otherwise.
-        seed: of the bootstrap, 0 unless told otherwise.
-    """
-
-    draws: int
-    seed: int
+_TAIL = (1 - LEVEL) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,91 +31,95 @@ class Difference:
 
     Args:
         difference: mean of the paired differences.
-        low, high: 95% bootstrap interval of it.
+        low, high: its 95% interval; None where there is only one cluster.
         p: two-sided, under the hypothesis of no difference; never 0.
     """
 
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p: float
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, float | None]:
         """The four numbers by name."""
         return asdict(self)
 
 
-def bootstrap_means(
-    values: np.ndarray, strata: np.ndarray | None = None, *, draws: int = DRAWS, seed: int = 0
-) -> np.ndarray:
-    """Means of ``draws`` resamples of the pictures.
+def interval(
+    values: np.ndarray, groups: np.ndarray | None = None, *, clusters: np.ndarray | None = None
+) -> list[float] | None:
+    """[low, high]: 95% interval of a mean of values from 0 to 1; None for fewer than two clusters.
+
+    The exact interval of Clopper and Pearson (1934) at the effective sample size, as of Korn and
+    Graubard (1998): with the cluster-robust variance of the mean (Cochran 1977, section 6.4;
+    Cameron and Miller 2015)
+
+        e_g = sum of w_i (y_i - m) over cluster g / sum of all w_i,  V = G / (G - 1) sum_g e_g^2,
+
+    n* = m (1 - m) / V (z / t)^2, low and high are the 2.5% quantile of Beta(m n*, n* - m n* + 1)
+    and the 97.5% quantile of Beta(m n* + 1, n* - m n*). z and t are the 97.5% quantiles of the
+    normal and of Student's t with f = 2 / (sum_g e_g^4 / (sum_g e_g^2)^2 - 1 / G) degrees of
+    freedom, at most G - 1: few where few clusters make the variance (Satterthwaite 1946). Without
+    clusters z / t is 1. Percentiles of a bootstrap over clusters (``bootstrap_means``) are too
+    narrow for rare answers in some tens of clusters; the tests simulate it.
+
+    Where clusters do not differ at all, V = 0 would claim certainty. Then b = 1 - 0.025^(1/G), the
+    exact bound on the share of clusters that could differ unseen, gives [m - m b, m + (1 - m) b].
 
     Args:
-        values: (n,) one finite number a picture.
-        strata: (n,) group of each picture; then the mean is the macro average, the mean over groups
-            of the group means. Groups that a resample misses are left out of that resample.
-
-    Returns:
-        (draws,) float64.
+        values: (n,) numbers from 0 to 1.
+        groups: (n,) group of each picture; then of the macro average, see ``macro_mean``.
+        clusters: (n,) label of each picture's cluster; None: all pictures are independent.
 
     Raises:
-        InputError: no values, or NaN or infinity among them.
+        InputError: no values, NaN or infinity among them, or another number of labels.
     """
     values = _checked(values)
-    levels, level = np.unique(values, return_inverse=True)
-    group = np.unique(strata, return_inverse=True)[1] if strata is not None else 0
-    # A cell is a value in a group; only those that occur are kept, group after group.
-    counts = np.bincount(group * len(levels) + level)
-    cells = np.flatnonzero(counts)
-    counts, worth = counts[cells], levels[cells % len(levels)]
-    _, starts = np.unique(cells // len(levels), return_index=True)
-    rng = np.random.default_rng(seed)
-    out = np.empty(draws)
-    step = max(1, _CELLS // len(cells))
-    for low in range(0, draws, step):
-        size = min(step, draws - low)
-        times = rng.multinomial(len(values), counts / len(values), size=size)  # (size, cells)
-        totals = np.add.reduceat(times * worth, starts, axis=1)  # (size, groups)
-        drawn = np.add.reduceat(times, starts, axis=1)
-        means = totals / np.maximum(drawn, 1)
-        out[low : low + size] = means.sum(axis=1) / (drawn > 0).sum(axis=1)
-    return out
-
-
-def interval(
-    values: np.ndarray, strata: np.ndarray | None = None, *, draws: int = DRAWS, seed: int = 0
-) -> list[float]:
-    """[low, high]: 95% percentile bootstrap interval of a mean of values from 0 to 1.
-
-    Where all values are equal, resampling shows nothing else, and [v, v] would claim certainty.
-    Then the exact binomial bound b = 1 - 0.025^(1/n) on the share of pictures that could differ
-    unseen gives [v - v b, v + (1 - v) b] (Clopper and Pearson 1934 for v = 0 and v = 1).
-    """
-    values = _checked(values)
-    if values.min() == values.max():
-        value = float(values[0])
-        unseen = 1 - ((1 - LEVEL) / 2) ** (1 / len(values))
-        return [value - value * unseen, value + (1 - value) * unseen]
-    means = bootstrap_means(values, strata, draws=draws, seed=seed)
-    return _percentiles(means)
+    mean, residuals = _mean_and_residuals(values, _weights(values, groups), clusters)
+    count = len(residuals)
+    if count < 2:
+        return None
+    mean = min(max(mean, 0.0), 1.0)
+    error = _standard_error(residuals)
+    if not error > 1e-9:
+        unseen = 1 - _TAIL ** (1 / count)
+        return [mean - mean * unseen, mean + (1 - mean) * unseen]
+    n = mean * (1 - mean) / error**2
+    if count < len(values):
+        squares = np.square(residuals / error)
+        uneven = np.square(squares).sum() / squares.sum() ** 2 - 1 / count
+        freedom = min(count - 1, 2 / max(uneven, 1e-9))
+        n *= (ndtri(1 - _TAIL) / stdtrit(freedom, 1 - _TAIL)) ** 2
+    hits = mean * n
+    return [
+        float(betaincinv(hits, n - hits + 1, _TAIL)),
+        float(betaincinv(hits + 1, n - hits, 1 - _TAIL)),
+    ]
 
 
 def paired_difference(
     model: np.ndarray,
     baseline: np.ndarray,
-    strata: np.ndarray | None = None,
     *,
-    draws: int = 10_000,
+    clusters: np.ndarray | None = None,
+    flips: int = FLIPS,
     seed: int = 0,
 ) -> Difference:
-    """Paired bootstrap of mean(model) - mean(baseline) over the same pictures.
+    """mean(model) - mean(baseline) over the same pictures, with its interval and a sign-flip test.
 
-    p = (1 + #{|d* - d| >= |d|}) / (1 + draws): how often resampling noise alone is as large as what
-    was seen (Efron and Tibshirani 1993, section 16.4, the resamples centred on no difference).
+    The interval is d +- t sqrt(V), V as in ``interval`` and t of G - 1 degrees of freedom. The test
+    asks how often the difference is as large when model and baseline change places in whole
+    clusters at random: with D_g the sum of the differences of cluster g and signs s_g,
+
+        p = share of all 2^G signs with |sum_g s_g D_g| >= |sum_g D_g|,
+
+    exact for up to 12 clusters that differ, else p = (1 + hits) / (1 + flips) over random signs
+    (Davison and Hinkley 1997, sections 4.3 and 3.8).
 
     Args:
-        model, baseline: (n,) one number a picture, the same pictures in the same order.
-        strata: as in ``bootstrap_means``, for macro averages.
+        model, baseline: (n,) one number a picture, the same pictures in one order.
+        clusters: (n,) label of each picture's cluster; None: all pictures are independent.
+        flips: random signs, from this seed.
 
     Raises:
         InputError: different lengths, none, or not finite.
@@ -134,18 +130,48 @@ def paired_difference(
             f"a paired comparison needs the same pictures: {len(model)} against {len(baseline)}"
         )
     change = model - baseline
-    seen = float(change.mean()) if strata is None else float(macro_mean(change, strata))
-    means = bootstrap_means(change, strata, draws=draws, seed=seed)
-    # A hair of slack: equal changes must compare equal after summation in another order.
-    extreme = int((np.abs(means - seen) >= abs(seen) - 1e-12).sum())
-    low, high = _percentiles(means)
-    return Difference(seen, low, high, (1 + extreme) / (1 + draws))
+    mean, residuals = _mean_and_residuals(change, np.ones(len(change)), clusters)
+    count, error = len(residuals), _standard_error(residuals)
+    low = high = None
+    if count > 1 and error > 1e-9:
+        reach = error * stdtrit(count - 1, 1 - _TAIL)
+        low, high = float(mean - reach), float(mean + reach)
+    elif count > 1:
+        unseen = 1 - _TAIL ** (1 / count)
+        low, high = mean - (1 + mean) * unseen, mean + (1 - mean) * unseen
+    sums = np.bincount(_places(clusters, len(change)), weights=change)
+    return Difference(mean, low, high, _flipped(sums, flips, seed))
 
 
-def macro_mean(values: np.ndarray, strata: np.ndarray) -> float:
+def bootstrap_means(
+    values: np.ndarray, *, clusters: np.ndarray | None = None, draws: int = 2000, seed: int = 0
+) -> np.ndarray:
+    """Means of resamples: G clusters drawn with replacement, each with all of its pictures.
+
+    The mean of a resample is the sum of its numbers over the number of its pictures (Davison and
+    Hinkley 1997, section 3.8; Cameron, Gelbach and Miller 2008).
+
+    Args:
+        values: (n,) one finite number a picture.
+        clusters: (n,) label of each picture's cluster; None: all pictures are independent.
+
+    Returns:
+        (draws,) float64.
+
+    Raises:
+        InputError: no values, or NaN or infinity among them.
+    """
+    values = _checked(values)
+    place = _places(clusters, len(values))
+    sizes, sums = np.bincount(place), np.bincount(place, weights=values)
+    count = len(sizes)
+    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=draws)
+    return (times @ sums) / (times @ sizes)
+
+
+def macro_mean(values: np.ndarray, groups: np.ndarray) -> float:
     """Mean over groups of the mean of each group that has any value."""
-    _, place, counts = np.unique(strata, return_inverse=True, return_counts=True)
-    return float((np.bincount(place, weights=values) / counts).mean())
+    return float(np.average(values, weights=_weights(values, groups)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -164,9 +190,75 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
-def _percentiles(means: np.ndarray) -> list[float]:
-    tail = 100 * (1 - LEVEL) / 2
-    return [float(edge) for edge in np.percentile(means, [tail, 100 - tail])]
+def units(count: int, by: str) -> str:
+    """What intervals and tests are over, in words.
+
+    >>> units(36, "concept"), units(132, "picture"), units(9, "cluster")
+    ('36 clusters (concepts)', '132 pictures', '9 clusters')
+    """
+    return f"{count} " + {"picture": "pictures", "cluster": "clusters"}.get(by, f"clusters ({by}s)")
+
+
+def interval_note(count: int, by: str) -> str:
+    """The line under a table of intervals; for a single cluster it says why there is none.
+
+    >>> interval_note(36, "concept")
+    '95% interval over 36 clusters (concepts)'
+    """
+    if count < 2:
+        return f"no 95% interval: all pictures are of one {by}, and it takes two or more"
+    return f"95% interval over {units(count, by)}"
+
+
+def _mean_and_residuals(
+    values: np.ndarray, weights: np.ndarray, clusters: np.ndarray | None
+) -> tuple[float, np.ndarray]:
+    """Weighted mean, and (G,) what each cluster adds to its error."""
+    mean = float(np.average(values, weights=weights))
+    place = _places(clusters, len(values))
+    return mean, np.bincount(place, weights=weights * (values - mean)) / weights.sum()
+
+
+def _standard_error(residuals: np.ndarray) -> float:
+    count = len(residuals)
+    return float(np.sqrt(np.square(residuals).sum() * count / max(count - 1, 1)))
+
+
+def _weights(values: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """(n,) weights whose weighted mean is the mean, or the macro average over groups."""
+    if groups is None:
+        return np.ones(len(values))
+    place = _places(groups, len(values))
+    return 1 / np.bincount(place)[place]
+
+
+def _flipped(sums: np.ndarray, flips: int, seed: int) -> float:
+    """p of the sign-flip test on the sums of clusters."""
+    # Rounded and with slack, so that equal sums compare equal after summation in another order.
+    sums = np.round(sums, 12)
+    least = abs(sums.sum()) - 1e-9 * np.abs(sums).sum()
+    sums = np.abs(sums[sums != 0])
+    if len(sums) <= _EXACT:
+        signs = np.array(list(product((1, -1), repeat=len(sums))))
+        return float((np.abs(signs @ sums) >= least).mean())
+    # Of c clusters with the same sum it matters only how many keep their sign: a binomial number.
+    sizes, counts = np.unique(sums, return_counts=True)
+    rng = np.random.default_rng(seed)
+    hits, step = 0, max(1, _CELLS // len(sizes))
+    for low in range(0, flips, step):
+        kept = rng.binomial(counts, 0.5, size=(min(step, flips - low), len(sizes)))
+        hits += int((np.abs((2 * kept - counts) @ sizes) >= least).sum())
+    return (1 + hits) / (1 + flips)
+
+
+def _places(labels: np.ndarray | None, n: int) -> np.ndarray:
+    """(n,) number of each label from 0; None: all are different."""
+    if labels is None:
+        return np.arange(n)
+    labels = np.asarray(labels)
+    if labels.shape != (n,):
+        raise InputError(f"one label a picture is needed: {n} pictures, labels {labels.shape}")
+    return np.unique(labels, return_inverse=True)[1]
 
 
 def _checked(values: np.ndarray) -> np.ndarray:

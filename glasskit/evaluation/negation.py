@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from glasskit.evaluation.intervals import DRAWS, interval
+from glasskit.evaluation.intervals import interval
 from glasskit.evaluation.vectors import TIE, mean_direction, row_products, unit_rows
 
 
@@ -37,13 +37,13 @@ def blind_wins(images: np.ndarray, captions: np.ndarray, negatives: np.ndarray) 
 
 
 def summarise_wins(
-    wins: np.ndarray, blind: np.ndarray, name: str, *, draws: int = DRAWS, seed: int = 0
+    wins: np.ndarray, blind: np.ndarray, name: str, clusters: np.ndarray | None = None
 ) -> dict[str, Any]:
     """The share of wins under ``name`` with its interval, chance, and the share won blind."""
     return {
         "n": len(wins),
         name: float(wins.mean()),
-        "ci95": interval(wins, draws=draws, seed=seed),
+        "ci95": interval(wins, clusters=clusters),
         "blind": float(blind.mean()),
         "chance": 0.5,
     }

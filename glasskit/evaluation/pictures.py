@@ -46,6 +46,10 @@ class FolderPictures:
         """The picture as RGB; raises InputError where it is missing or broken."""
         return self.images.open(self.keys[index], side)
 
+    def check(self, index: int) -> None:
+        """Look whether the picture is there and readable; raises PictureError where not."""
+        self.images.check(self.keys[index])
+
     def fingerprint(self, index: int) -> str:
         """A text that changes when the picture does."""
         return self.images.fingerprint(self.keys[index])

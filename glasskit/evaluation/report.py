@@ -83,6 +83,7 @@ class Report:
         return {
             "dataset": self.dataset,
             "n": self.n,
+            "clusters": {"n": self.table.clusters, "by": self.table.cluster_by},
             "baseline": self.table.names[0],
             "measures": [{"key": m.key, "title": m.title} for m in self.table.measures],
             "models": cells,
@@ -139,7 +140,7 @@ def build_report(
             run is shown as the last part of its path, where no other one ends so.
         dataset: what to measure on, usually ``dataset.split("test")``.
         progress: called with (models done, models).
-        settings: k, seed and draws, as in ``evaluate``.
+        settings: k and seed, as in ``evaluate``.
 
     Raises:
         InputError: no models, two of the same name, or what ``load_model`` and ``evaluate`` raise.

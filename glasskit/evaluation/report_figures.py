@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -43,8 +44,8 @@ def measure_figure(table: Table, measure: Measure) -> go.Figure:
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [100 * (cell.ci95[1] - cell.value) for cell in cells],
-                "arrayminus": [100 * (cell.value - cell.ci95[0]) for cell in cells],
+                "array": [reach(cell)[1] for cell in cells],
+                "arrayminus": [reach(cell)[0] for cell in cells],
                 "thickness": 1.5,
                 "width": 0,
                 "color": GREY,
@@ -111,12 +112,32 @@ def trade_figure(table: Table) -> go.Figure | None:
     return figure
 
 
+def reach(cell: Cell) -> tuple[float, float]:
+    """How far the interval reaches below and above the share, in percent; 0 where there is none."""
+    low, high = cell.ci95 or (cell.value, cell.value)
+    return 100 * (cell.value - low), 100 * (high - cell.value)
+
+
+def whole_ticks(values: Sequence[int]) -> dict[str, object]:
+    """Axis settings for counts: ticks at 0 and whole steps of 1, 2 or 5 times a power of ten.
+
+    Args:
+        values: what is drawn, 0 is always on the axis.
+
+    >>> [whole_ticks([-2, 1])["dtick"], whole_ticks([13])["dtick"], whole_ticks([0, 140])["dtick"]]
+    [1, 2, 20]
+    """
+    span = max([0, *values]) - min([0, *values])
+    steps = (scale * part for scale in (10**power for power in range(12)) for part in (1, 2, 5))
+    return {"tick0": 0, "dtick": next(step for step in steps if 8 * step >= span)}
+
+
 def _whisker(cell: Cell, colour: str) -> dict[str, object]:
     return {
         "type": "data",
         "symmetric": False,
-        "array": [100 * (cell.ci95[1] - cell.value)],
-        "arrayminus": [100 * (cell.value - cell.ci95[0])],
+        "array": [reach(cell)[1]],
+        "arrayminus": [reach(cell)[0]],
         "thickness": 1.2,
         "width": 0,
         "color": colour,
@@ -146,7 +167,12 @@ def concept_figure(changed: Changed) -> go.Figure:
         height=90 + 20 * max(1, len(moved)),
         margin={"l": 8, "r": 16, "t": 8, "b": 36},
         bargap=0.3,
-        xaxis={"tickformat": "+d", "zeroline": True, "nticks": 9, "tickangle": 0},
+        xaxis={
+            "tickformat": "+d",
+            "zeroline": True,
+            "tickangle": 0,
+            **whole_ticks([one.pictures for one in moved]),
+        },
         yaxis={
             "autorange": "reversed",
             "automargin": True,

@@ -18,7 +18,15 @@ from glasskit.evaluation.report_figures import (
     measure_figure,
     trade_figure,
 )
-from glasskit.evaluation.report_markdown import FOOTNOTE, MARKS, percent, points
+from glasskit.evaluation.report_markdown import (
+    MARKS,
+    between,
+    footnote,
+    how_tested,
+    nothing_worse,
+    percent,
+    points,
+)
 
 if TYPE_CHECKING:
     from glasskit.evaluation.report import Changed, Report
@@ -70,22 +78,22 @@ def _table(report: Report) -> str:
         '<section><h2>All measures</h2><div class="scroll" tabindex="0"><table><thead><tr>'
         f'<th scope="col">Model</th>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
         "</div>"
-        f'<p class="note">{escape(FOOTNOTE)}</p></section>'
+        f'<p class="note">{escape(footnote(table))}</p></section>'
     )
 
 
 def _cell(cell: Cell) -> str:
     mark = f' <span class="{cell.mark}">{MARKS[cell.mark]}</span>' if cell.mark else ""
-    low, high = cell.ci95
     hint = ""
     if cell.change is not None:
         hint = (
-            f' title="{points(cell.change.difference)} points [{points(cell.change.low)}, '
-            f'{points(cell.change.high)}], p {cell.p_holm:.4f} after Holm"'
+            f' title="{points(cell.change.difference)} points '
+            f"({between(cell.change.low, cell.change.high, points)}), "
+            f'p {cell.p_holm:.4f} after Holm"'
         )
     return (
         f"<td{hint}><b>{percent(cell.value)}</b>{mark}"
-        f"<small>{percent(low)} to {percent(high)}</small></td>"
+        f"<small>{between(*(cell.ci95 or (None, None)), percent)}</small></td>"
     )
 
 
@@ -97,12 +105,16 @@ def _worse(report: Report) -> str:
             if cell.change is not None:
                 items.append(
                     f"<li><b>{escape(name)}</b>: {escape(measure.title)} "
-                    f"{points(cell.change.difference)} points, interval "
-                    f"{points(cell.change.low)} to {points(cell.change.high)}</li>"
+                    f"{points(cell.change.difference)} points "
+                    f"({between(cell.change.low, cell.change.high, points)}), "
+                    f"p {cell.p_holm:.4f}</li>"
                 )
     if len(report.table.names) < 2:
         return ""
-    found = f"<ul>{''.join(items)}</ul>" if items else "<p>Nothing, significantly.</p>"
+    if items:
+        found = f'<ul>{"".join(items)}</ul><p class="note">{escape(how_tested(report.table))}</p>'
+    else:
+        found = f"<p>{escape(nothing_worse(report.table))}</p>"
     return f"<section><h2>What got worse</h2>{found}</section>"
 
 
@@ -115,7 +127,8 @@ def _measures(report: Report) -> str:
     return (
         "<section><h2>Measure by measure</h2>"
         '<p class="note">Dots are shares, lines 95% intervals, the dotted line is the first model. '
-        "Blue triangles up are significantly better, orange triangles down worse.</p>"
+        "Blue triangles up are better, orange triangles down worse at 5%, by the test named above."
+        "</p>"
         f'<div class="grid">{"".join(parts)}</div></section>'
     )
 
@@ -160,12 +173,13 @@ def _flips(report: Report, found: list[Flip]) -> str:
         return "<p>None.</p>"
     cards = []
     for flip in found:
+        before, after = flip.said
         uri = report.thumbnails.get(flip.index)
         caption = escape(report.captions[flip.index])
         picture = f'<img src="{uri}" alt="{caption}" loading="lazy">' if uri else ""
         cards.append(
-            f'<article>{picture}<p class="said"><s>{escape(flip.before)}</s> '
-            f"<span aria-hidden='true'>→</span> <b>{escape(flip.after)}</b></p>"
+            f'<article>{picture}<p class="said"><s>{escape(before)}</s> '
+            f"<span aria-hidden='true'>→</span> <b>{escape(after)}</b></p>"
             f'<p class="own">labelled {escape(flip.concept)}</p><p>{caption}</p></article>'
         )
     return f'<div class="cards">{"".join(cards)}</div>'
@@ -187,9 +201,11 @@ def _footer(report: Report) -> str:
         notes.append(f"Pictures: {report.credits}")
     first = report.evaluations[report.table.names[0]]
     part = first["concepts"]["level1"]
+    asked = first["hard_negative"]["level1"].get("image_to_text_k_mean")
     notes.append(
         f"Guessing gives {percent(part['chance'])}% concept top-1, the best constant answer "
-        f"{percent(part['best_constant'])}%. Hard negatives: K = {first['hard_negative']['k']}."
+        f"{percent(part['best_constant'])}%."
+        + (f" Hard negatives: 1 of {round(1 + asked, 1):g}." if asked else "")
     )
     blind = first["negation"]["blind"]
     if blind is not None:

@@ -7,13 +7,14 @@ can no longer matter for R@10.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit.evaluation.intervals import DRAWS, interval
+from glasskit.evaluation.intervals import interval
 from glasskit.evaluation.vectors import TIE, products, row_products, unit_rows
 
 DEPTHS = (1, 5, 10)
@@ -26,8 +27,9 @@ class Retrieval:
     """Ranks in both directions, 1 the best, ``CAP + 1`` for everything beyond ``CAP``.
 
     Args:
-        image_to_text: (n,) rank of the best of a picture's own captions among the captions of
-            other pictures; equal scores of others count as ahead.
+        image_to_text: (n,) rank of the best of a picture's own captions among all other texts;
+            the same text under another picture is its own as well, equal scores of other texts
+            count as ahead.
         text_to_image: (m,) rank of the caption's picture among all pictures; equal ones ahead.
         owner: (m,) picture of each caption.
     """
@@ -40,17 +42,20 @@ class Retrieval:
         """(n,) a picture's share of hits at depth k, "image_to_text" or "text_to_image".
 
         Text to image: the mean over the picture's captions, so that the mean over pictures is R@k
-        where every picture has equally many, and the bootstrap resamples whole pictures.
+        where every picture has equally many, and a picture counts once however many it has.
         """
         if direction == "image_to_text":
             return (self.image_to_text <= k).astype(np.float64)
         counts = np.bincount(self.owner)
         return np.bincount(self.owner, weights=self.text_to_image <= k) / counts
 
-    def summary(self, draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
+    def summary(self, clusters: np.ndarray | None = None) -> dict[str, Any]:
         """R@1, R@5 and R@10 both ways from 0 to 1, their 95% intervals, and chance at R@10.
 
         A depth that takes in every candidate is None: all queries would hit.
+
+        Args:
+            clusters: (n,) label of each picture's cluster; None: all are independent.
         """
         pictures, captions = len(self.image_to_text), len(self.text_to_image)
         out: dict[str, Any] = {"n_images": pictures, "n_texts": captions}
@@ -62,19 +67,24 @@ class Retrieval:
                     continue
                 hits = self.hits(direction, k)
                 out[name] = float(hits.mean())
-                out[f"{name}_ci95"] = interval(hits, draws=draws, seed=seed)
+                out[f"{name}_ci95"] = interval(hits, clusters=clusters)
         out["text_to_image_r10_chance"] = CAP / pictures if pictures > CAP else None
         return out
 
 
-def retrieve(images: np.ndarray, texts: np.ndarray, owner: np.ndarray) -> Retrieval:
+def retrieve(
+    images: np.ndarray, texts: np.ndarray, owner: np.ndarray, same: np.ndarray | None = None
+) -> Retrieval:
     """Ranks of own captions and own pictures by cosine.
 
-    Two pictures with the same caption cannot be told apart by it: they tie, and a tie is no hit.
+    Image to text, a caption is right by its text: the same text under another picture is no rival,
+    and another picture's text counts as often as it stands there. Text to image, the own picture is
+    the right one: a text that two pictures share finds one of them first.
 
     Args:
         images: (n, L). texts: (m, L). owner: (m,) index of each caption's picture; every picture
             has at least one caption.
+        same: (m,) captions with the same number are the same text; None where all differ.
 
     Raises:
         InputError: shapes that do not agree, a picture without a caption, NaN.
@@ -92,11 +102,24 @@ def retrieve(images: np.ndarray, texts: np.ndarray, owner: np.ndarray) -> Retrie
     best = np.full(n, -np.inf, dtype=np.float32)
     np.maximum.at(best, owner, own)
     rows = np.arange(len(texts))
+    distinct, column, times = texts, rows, None
+    if same is not None:
+        _, first, column, times = np.unique(
+            same, return_index=True, return_inverse=True, return_counts=True
+        )
+        distinct = texts[first]
     return Retrieval(
-        image_to_text=1 + _ahead(images, texts, best, owner, rows),
+        image_to_text=1 + _ahead(images, distinct, best, owner, column, times),
         text_to_image=1 + _ahead(texts, images, own, rows, owner),
         owner=owner,
     )
+
+
+def same_texts(sentences: Sequence[str]) -> np.ndarray | None:
+    """(m,) a number a distinct text, as ``retrieve`` takes them; None where all differ."""
+    if len(set(sentences)) == len(sentences):
+        return None
+    return np.unique(sentences, return_inverse=True)[1]
 
 
 def _ahead(
@@ -105,11 +128,13 @@ def _ahead(
     own_score: np.ndarray,
     own_query: np.ndarray,
     own_key: np.ndarray,
+    times: np.ndarray | None = None,
 ) -> np.ndarray:
     """How many keys of others score at least ``own_score - TIE``, counted up to ``CAP``.
 
     Args:
         own_query, own_key: the pairs (query, key) that belong together and so are not counted.
+        times: how often each key counts; once each where None.
     """
     ahead = np.zeros(len(queries), dtype=np.int64)
     limit = (own_score - TIE).astype(np.float32)
@@ -128,7 +153,11 @@ def _ahead(
             scores = products(queries[some], keys[low:high])
             inside = (own_row >= start) & (own_row < start + len(some))
             scores[own_row[inside] - start, own_column[inside]] = -np.inf
-            ahead[some] += np.count_nonzero(scores >= limit[some, None], axis=1)
+            above = scores >= limit[some, None]
+            if times is None:
+                ahead[some] += np.count_nonzero(above, axis=1)
+            else:
+                ahead[some] += above @ times[low:high]
         active = active[ahead[active] < CAP]
         low, size = high, min(2 * size, _KEYS)
     return np.minimum(ahead, CAP)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasskit.data.magic_record import text_of
 from glasskit.errors import InputError
-from glasskit.evaluation.intervals import Resampling
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
 from glasskit.evaluation.pictures import Progress, coco_key, embed_pictures
 from glasskit.json_files import read_json
@@ -59,35 +59,37 @@ def read_sugarcrepe(folder: str | Path) -> list[Item]:
         if not isinstance(rows, (dict, list)):
             raise InputError(f"{path}: the top of the file must be an object or a list of items")
         for number, row in enumerate(rows.values() if isinstance(rows, dict) else rows):
-            if not isinstance(row, dict) or any(
-                not isinstance(row.get(field), str) for field in _FIELDS
-            ):
-                raise InputError(f"{path}: item {number} needs the texts {', '.join(_FIELDS)}")
-            items.append(Item(kind, *(row[field].strip() for field in _FIELDS)))
+            where = f"{path}: item {number}"
+            items.append(Item(kind, *(text_of(row, field, where).strip() for field in _FIELDS)))
     if not items:
         raise InputError(f"{folder}: none of {', '.join(f'{kind}.json' for kind in TYPES)} is here")
     return items
 
 
 def score_items(
-    kinds: list[str], wins: np.ndarray, blind: np.ndarray, **resampling: Unpack[Resampling]
+    kinds: list[str],
+    wins: np.ndarray,
+    blind: np.ndarray,
+    images: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Share of wins over all items, by type, and the mean of the types.
 
     Args:
         kinds: type of each item. wins, blind: (n,) bool.
+        images: (n,) label of each item's picture; the items of one are a cluster. None: all differ.
 
     Returns:
         {"all": {...}, "macro", "macro_blind", "types": {type: {"n", "accuracy", "ci95", "blind",
         "chance"}}}.
     """
     of = np.array(kinds)
+    images = np.arange(len(of)) if images is None else images
     types = {
-        kind: summarise_wins(wins[of == kind], blind[of == kind], "accuracy", **resampling)
+        kind: summarise_wins(wins[of == kind], blind[of == kind], "accuracy", images[of == kind])
         for kind in dict.fromkeys(kinds)
     }
     return {
-        "all": summarise_wins(wins, blind, "accuracy", **resampling),
+        "all": summarise_wins(wins, blind, "accuracy", images),
         "macro": float(np.mean([part["accuracy"] for part in types.values()])),
         "macro_blind": float(np.mean([part["blind"] for part in types.values()])),
         "types": types,
@@ -101,7 +103,6 @@ def evaluate_sugarcrepe(
     *,
     features: Path | None = None,
     progress: Progress | None = None,
-    **resampling: Unpack[Resampling],
 ) -> dict[str, Any]:
     """Share of items with cos(image, caption) > cos(image, negative caption), ties not correct.
 
@@ -127,5 +128,5 @@ def evaluate_sugarcrepe(
         [item.kind for item in items],
         caption_wins(pictures, captions, negatives),
         blind_wins(pictures, captions, negatives),
-        **resampling,
+        rows,
     )

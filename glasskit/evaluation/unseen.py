@@ -19,7 +19,7 @@ from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.evaluation.concepts import Recognition, recognise
 from glasskit.evaluation.embeddings import Progress
-from glasskit.evaluation.intervals import DRAWS, paired_difference
+from glasskit.evaluation.intervals import paired_difference
 from glasskit.evaluation.vectors import unit_rows
 
 if TYPE_CHECKING:
@@ -80,7 +80,6 @@ def leave_concepts_out(
     baseline: GlassModel | None = None,
     k: int = 5,
     seed: int = 0,
-    draws: int = DRAWS,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train k models, each without a fold of concepts, and recognise the concepts it never saw.
@@ -91,10 +90,13 @@ def leave_concepts_out(
         baseline: the model before training, measured on the same pictures.
         progress: called with (folds done, k).
 
+    What is left out is a concept, so that intervals and tests are over concepts.
+
     Returns:
-        {"folds", "held_out": [[names], ...], "unseen": recognition at level 1 among all concepts
-        (see ``Recognition.summary``), "baseline": the same, "gain": {"top1": {"difference", "low",
-        "high", "p"}, "acceptable_top1": ...}}; the last two are None without a baseline.
+        {"folds", "held_out": [[names], ...], "clusters": {"n", "by": "concept"}, "unseen":
+        recognition at level 1 among all concepts (see ``Recognition.summary``), "baseline": the
+        same, "gain": {"top1": {"difference", "low", "high", "p"}, "acceptable_top1": ...}}; the
+        last two are None without a baseline.
 
     Raises:
         InputError: see ``unseen_folds``.
@@ -111,19 +113,24 @@ def leave_concepts_out(
         if progress is not None:
             progress(fold.number + 1, k)
     after = pool(parts)
+    concept = after.target
     out: dict[str, Any] = {
         "folds": k,
         "held_out": held,
-        "unseen": after.summary(draws=draws, seed=seed),
+        "clusters": {"n": len(np.unique(concept)), "by": "concept"},
+        "unseen": after.summary(concept),
         "baseline": None,
         "gain": None,
     }
     if before:
         first = pool(before)
-        out["baseline"] = first.summary(draws=draws, seed=seed)
+        out["baseline"] = first.summary(concept)
         out["gain"] = {
-            "top1": paired_difference(after.correct, first.correct).as_dict(),
-            "acceptable_top1": paired_difference(after.accepted, first.accepted).as_dict(),
+            name: paired_difference(mine, theirs, clusters=concept).as_dict()
+            for name, mine, theirs in (
+                ("top1", after.correct, first.correct),
+                ("acceptable_top1", after.accepted, first.accepted),
+            )
         }
     return out
 

@@ -40,6 +40,7 @@ from glasskit.grouping.vocabulary import read_vocabulary
 from glasskit.models.features import embed_texts
 from glasskit.models.glass_model import GlassModel, Progress
 from glasskit.models.prompts import concept_vectors
+from glasskit.pictures import ask_each
 
 
 class Built(NamedTuple):
@@ -72,12 +73,16 @@ def build_dataset(
     """
     _check_free(settings)
     split_records([], settings.val, settings.test, settings.seed)  # refuses bad shares at once
-    photos = read_captions(settings.source)
+    photos, notes = read_captions(settings.source)
     images = _images(settings, photos)
     vocabulary = read_vocabulary(settings.vocabulary)
 
     texts = [caption for photo in photos for caption in photo.captions]
     owners = [row for row, photo in enumerate(photos) for _ in photo.captions]
+    unread = (
+        model.reading(texts).note("captions"),
+        model.reading(vocabulary.names).note("names of the vocabulary"),
+    )
     vectors = photo_vectors(
         embed_texts(model, texts, progress).numpy(), owners, len(photos)
     )  # (n, L)
@@ -120,6 +125,7 @@ def build_dataset(
         vocabulary=vocabulary.name,
         endpoint=endpoint.model if endpoint is not None else None,
         seed=settings.seed,
+        notes=(*notes, *filter(None, unread)),
         dataset=dataset,
         groups=_groups(
             dataset,
@@ -149,15 +155,14 @@ def _check_free(settings: BuildSettings) -> None:
 
 
 def _images(settings: BuildSettings, photos: Sequence[Photo]) -> ImageSource:
-    """The pictures; where their folder is known, every photograph must be in it."""
+    """The pictures; where their folder is known, every photograph must be in it and readable."""
     folder = settings.images
     if folder is None and settings.source.is_dir():
         folder = settings.source
     if folder is None:
         return MissingImages("give the folder of the pictures with --images")
     images = FolderImages(folder)
-    for photo in photos:
-        images.path(photo.key)
+    ask_each(range(len(photos)), lambda row: images.check(photos[row].key))
     return images
 
 

@@ -53,6 +53,8 @@ class BuildReport:
         vocabulary: of the names.
         endpoint: the language model that wrote themes, or None.
         seed: of the split.
+        notes: a line for each kind of thing of the source that was left out, is doubtful, or that
+            the model does not read, with how many there are.
         dataset: what was written.
         groups: its groups, the largest first.
         tightness: of the groups.
@@ -69,6 +71,7 @@ class BuildReport:
     vocabulary: str
     endpoint: str | None
     seed: int
+    notes: tuple[str, ...]
     dataset: GroupedDataset
     groups: tuple[Group, ...]
     tightness: Tightness
@@ -89,6 +92,7 @@ class BuildReport:
             "vocabulary": self.vocabulary,
             "endpoint": self.endpoint,
             "seed": self.seed,
+            "notes": list(self.notes),
             "photographs": len(records),
             "captions": sum(len(record.literal) for record in records),
             "concepts": len(self.dataset.concepts),

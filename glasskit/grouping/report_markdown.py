@@ -18,6 +18,7 @@ def to_markdown(report: BuildReport) -> str:
         f"Captions compared by `{report.model}`, names from the vocabulary {report.vocabulary}, "
         f"seed {report.seed}.",
         _sizes(value),
+        _notes(value),
         _themes(value),
         _purity(report),
         _leaks(report),
@@ -33,6 +34,11 @@ def _sizes(value: dict[str, Any]) -> str:
         f"captions, {value['concepts']} concepts, {value['concepts_with_levels']} of them with "
         "levels above."
     )
+
+
+def _notes(value: dict[str, Any]) -> str:
+    lines = [f"- {_cell(note)}" for note in value["notes"]] or ["Nothing."]
+    return "## Left out, or not read by the model\n\n" + "\n".join(lines)
 
 
 def _themes(value: dict[str, Any]) -> str:

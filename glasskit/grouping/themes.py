@@ -106,7 +106,11 @@ def write_themes(
         if found:
             again = f"{question}\nNot like this, it uses {', '.join(found)}: {text}"
             text = _line(endpoint.ask(THEME, again, THEME_TOKENS))
-        if not text or len(text) > LONGEST or leaked_words(text, concept.levels):
+        if (
+            not text.isprintable()
+            or not 0 < len(text) <= LONGEST
+            or leaked_words(text, concept.levels)
+        ):
             return record
         return replace(record, theme=(text,))
 
@@ -148,7 +152,9 @@ def _place(endpoint: Endpoint, concept: Concept) -> Concept:
     if (
         not isinstance(names, list)
         or len(names) != 3
-        or not all(isinstance(name, str) and 0 < len(name.strip()) <= 60 for name in names)
+        or not all(
+            isinstance(n, str) and n.isprintable() and 0 < len(n.strip()) <= 60 for n in names
+        )
     ):
         return concept
     level2, level3, level4 = (name.strip().lower() for name in names)
@@ -169,4 +175,5 @@ def _theme_question(record: Record, concept: Concept) -> str:
 
 def _line(answer: str) -> str:
     """The first line of an answer, without quotation marks around it."""
-    return answer.strip().splitlines()[0].strip().strip("\"'").strip() if answer.strip() else ""
+    line = answer.strip().splitlines()[0].strip().strip("\"'") if answer.strip() else ""
+    return " ".join(line.split())

@@ -14,9 +14,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from glasskit.data.schema import LEVELS, Concept
+from glasskit.data.magic import read_taxonomy
+from glasskit.data.schema import Concept
 from glasskit.errors import InputError
-from glasskit.json_files import parse_json
+from glasskit.text_files import checked, lines_of, plain_name, read_text, refuse_twins
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,33 +42,29 @@ def read_vocabulary(file: Path | None = None) -> Vocabulary:
     """The vocabulary of a file, or the built-in one.
 
     Raises:
-        InputError: no such file, or it is in none of the three forms.
+        InputError: no such file, it is in none of the three forms, or two names look the same.
     """
     built_in = Path(str(files(__package__))) / "vocabulary.toml"
     path = file if file is not None else built_in
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such vocabulary") from None
-    except (UnicodeDecodeError, OSError) as error:
-        raise InputError(f"{path}: not a readable text in UTF-8 ({error})") from error
     readers = {".toml": _toml, ".json": _json, ".txt": _lines}
     if path.suffix.lower() not in readers:
         raise InputError(f"{path}: a vocabulary is a .toml, .json or .txt file")
-    concepts = tuple(readers[path.suffix.lower()](text, path))
+    concepts = tuple(readers[path.suffix.lower()](path))
     seen: set[str] = set()
     for concept in concepts:
+        _name(concept.name, str(path))
         if concept.name in seen:
             raise InputError(f"{path}: concept {concept.name!r} comes twice")
         seen.add(concept.name)
+    refuse_twins((concept.name for concept in concepts), str(path))
     if len(concepts) < 2:
         raise InputError(f"{path}: a vocabulary needs two concepts or more")
     return Vocabulary("built in" if file is None else str(path), concepts)
 
 
-def _toml(text: str, path: Path) -> Iterator[Concept]:
+def _toml(path: Path) -> Iterator[Concept]:
     try:
-        table = tomllib.loads(text)
+        table = tomllib.loads(read_text(path))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InputError(f"{path}: not readable TOML ({error})") from error
     for level4, broad in table.items():
@@ -75,7 +72,8 @@ def _toml(text: str, path: Path) -> Iterator[Concept]:
             for level2, names in _table(narrow, f"{path}: [{level4}.{level3}]"):
                 where = f"{path}: [{level4}.{level3}] {level2}"
                 for name in names if isinstance(names, list) else [None]:
-                    yield Concept((_name(name, where), level2, level3, level4))
+                    higher = (_name(level, where) for level in (level2, level3, level4))
+                    yield Concept((_name(name, where), *higher))
 
 
 def _table(value: Any, where: str) -> Iterable[tuple[str, Any]]:
@@ -84,33 +82,18 @@ def _table(value: Any, where: str) -> Iterable[tuple[str, Any]]:
     return value.items()
 
 
-def _json(text: str, path: Path) -> Iterator[Concept]:
-    entries = parse_json(text, str(path))
-    if not isinstance(entries, list):
-        raise InputError(f"{path}: the top of the file must be a list of concepts")
-    for number, entry in enumerate(entries):
-        where = f"{path}: entry {number + 1}"
-        if not isinstance(entry, dict):
-            raise InputError(f"{where}: must be an object with level1 to level4")
-        higher = [
-            _name(entry[level], where) if entry.get(level) is not None else None
-            for level in LEVELS[1:]
-        ]
-        guide = entry.get("guide")
-        yield Concept(
-            (_name(entry.get("level1"), where), higher[0], higher[1], higher[2]),
-            guide=guide if isinstance(guide, str) else "",
-        )
+def _json(path: Path) -> Iterable[Concept]:
+    return read_taxonomy(path).values()
 
 
-def _lines(text: str, path: Path) -> Iterator[Concept]:
-    for line in text.splitlines():
+def _lines(path: Path) -> Iterator[Concept]:
+    for number, line in enumerate(lines_of(read_text(path)), start=1):
         name = line.partition("#")[0].strip()
         if name:
-            yield Concept((_name(name, str(path)), None, None, None))
+            yield Concept((_name(name, f"{path}: line {number}"), None, None, None))
 
 
 def _name(value: Any, where: str) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > 60:
         raise InputError(f"{where}: a name must be a text of 1 to 60 characters")
-    return value.strip()
+    return plain_name(checked(value, where, "name"))

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from glasskit.latent.probe import Probe, checked_text, mixed
+from glasskit.models.reading import check_query
 from glasskit.pictures import open_image
 
 SAME = 0.9999
@@ -94,6 +95,7 @@ class Comparison:
     def text_vectors(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """A phrase's (L,) vector by each model."""
         text = checked_text(text)
+        check_query(self.before.model, text)
         if not self.shared:
             return self.before.text_vectors([text])[0], self.after.text_vectors([text])[0]
         with torch.inference_mode():

@@ -12,14 +12,22 @@ from safetensors.numpy import save_file
 
 from glasskit.data import load_dataset
 from glasskit.data.hub import is_hub
-from glasskit.data.shards import is_shards
-from glasskit.errors import InputError
+from glasskit.data.images import FolderScan, file_fingerprint, scan_folder
+from glasskit.data.shards import END, is_shards
+from glasskit.errors import InputError, first_process
 from glasskit.latent.embedding import embed
 from glasskit.latent.stream_export import embed_stream
 from glasskit.models.cache import replace_file
 from glasskit.models.features import embed_dataset_images
+from glasskit.models.reading import tell_unread
 from glasskit.models.store import checked_dtype
-from glasskit.pictures import EXTENSIONS, open_image
+from glasskit.pictures import (
+    BrokenPicturesError,
+    PictureError,
+    check_image,
+    open_image,
+    printable,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +36,7 @@ if TYPE_CHECKING:
 
 VECTORS = "vectors.safetensors"
 INDEX = "index.json"
+BROKEN = "broken.txt"
 
 Progress = Callable[[int, int], None]
 
@@ -38,10 +47,12 @@ class Written(NamedTuple):
     Attributes:
         pictures: rows of picture vectors.
         texts: rows of caption and concept vectors.
+        left_out: what of a folder is not among them, in words, or "".
     """
 
     pictures: int
     texts: int
+    left_out: str = ""
 
 
 def embed_source(
@@ -52,16 +63,18 @@ def embed_source(
     images: str | Path | None = None,
     captions: bool = False,
     dtype: str = "float32",
+    skip_broken: bool = False,
     progress: Progress | None = None,
 ) -> Written:
     """Embed pictures into ``vectors.safetensors`` and ``index.json``.
 
     The tensors are ``pictures`` (n, L) and, for a data set, ``captions`` (n, L; the first caption
-    of each record) and ``concepts`` (c, L): of length 1. The index names every row.
+    of each record) and ``concepts`` (c, L): of length 1. The index names every row. Several
+    processes share shards and hub data sets; of anything else the first one alone embeds all.
 
     Args:
         model: any GlassModel.
-        source: a folder of JPEG, PNG or WebP pictures, shards or ``hf:OWNER/NAME`` (which
+        source: a folder of pictures and folders, shards or ``hf:OWNER/NAME`` (which
             `stream_export.embed_stream` does), or what else ``load_dataset`` takes.
         out: directory to write to; files of an earlier call are replaced.
         images: folder of a data set's pictures.
@@ -69,18 +82,32 @@ def embed_source(
         dtype: float32, or float16, which halves the file and what a search must read and moves a
             cosine by about 1e-5, less than a search prints. For arithmetic of your own float32 is
             the better one: numpy is slow with float16.
+        skip_broken: leave out what cannot be read of a folder, and list it in ``broken.txt``.
         progress: called with (done, total) pictures.
 
     Raises:
-        InputError: another dtype, no such source, a folder without pictures, or a broken picture.
+        InputError: another dtype, no such source, a folder without pictures or with shards beside
+            them, or broken pictures.
     """
     checked_dtype(dtype)
+    folder = Path(source)
+    scan = scan_folder(folder) if folder.is_dir() else None
+    if scan is not None and scan.pictures and is_shards(source):
+        shard = next(folder.glob(f"*{END}"))
+        raise InputError(
+            f"{source}: {len(scan.pictures)} pictures and {END} shards; for the shards name them, "
+            f"such as {shard}; for the pictures move the {END} files away"
+        )
+    if skip_broken and (scan is None or not scan.pictures):
+        raise InputError(f"{source}: --skip-broken is for folders of pictures")
     if is_shards(source) or is_hub(source):
         count = embed_stream(model, source, out, captions=captions, dtype=dtype, progress=progress)
         return Written(count, count if captions else 0)
-    folder = Path(source)
-    if folder.is_dir():
-        tensors, index = _folder(model, folder, progress)
+    if not first_process():
+        return Written(0, 0)  # what is no stream is not shared between processes
+    broken: list[str] = []
+    if scan is not None:
+        tensors, index, broken = _folder(model, folder, scan, skip_broken, progress)
     else:
         tensors, index = _dataset(model, str(source), images, progress)
     out = Path(out)
@@ -89,7 +116,7 @@ def embed_source(
     except OSError as error:
         raise InputError(f"{out}: cannot be made a directory ({error.strerror})") from error
     hashes = {"tower_hash": model.tower_hash, "model_hash": model.model_hash}
-    index = {"model": model.name, **hashes, "source": str(source), **index}
+    index = {"model": model.name, **hashes, "source": printable(source), **index}
     scratch = out / f".{VECTORS}.part"
     save_file({name: rows.astype(dtype) for name, rows in tensors.items()}, scratch)
     replace_file(scratch, out / VECTORS)
@@ -99,8 +126,15 @@ def embed_source(
     head = json.dumps(index, ensure_ascii=False)[:-1]
     scratch.write_text(f'{head}, "pictures": [\n{lines}\n]}}\n', encoding="utf-8")
     replace_file(scratch, out / INDEX)
+    (out / BROKEN).unlink(missing_ok=True)
+    if broken:
+        (out / BROKEN).write_text("".join(f"{line}\n" for line in broken), encoding="utf-8")
+    left_out = scan.rest() if scan is not None else ""
+    if broken:
+        listed = f"{len(broken)} broken listed in {printable(out / BROKEN)}"
+        left_out = f"{left_out}, {listed}" if left_out else listed
     texts = sum(len(rows) for name, rows in tensors.items() if name != "pictures")
-    return Written(len(tensors["pictures"]), texts)
+    return Written(len(tensors["pictures"]), texts, left_out)
 
 
 class _Files:
@@ -120,15 +154,22 @@ class _Files:
     def key(self, index: int) -> str:
         return str(self.files[index])
 
+    def check(self, index: int) -> None:
+        check_image(self.files[index])
+
     def fingerprint(self, index: int) -> str:
-        stat = self.files[index].stat()
-        return f"{self.files[index].resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
+        try:
+            return file_fingerprint(self.files[index])
+        except OSError as error:
+            raise PictureError(f"{printable(self.files[index])}: {error.strerror}") from error
 
 
 def _dataset(
     model: GlassModel, source: str, images: str | Path | None, progress: Progress | None
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     data = load_dataset(source, images=images)
+    tell_unread(model, [record.captions[0] for record in data.records], "captions")
+    tell_unread(model, data.labels(1), "concept names")
     seen = embed(model, data, progress)
     index = {
         "pictures": [
@@ -141,11 +182,25 @@ def _dataset(
 
 
 def _folder(
-    model: GlassModel, folder: Path, progress: Progress | None
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in EXTENSIONS and p.is_file())
-    if not files:
-        raise InputError(f"{folder}: no {', '.join(EXTENSIONS)} files in this folder")
-    vectors = embed_dataset_images(model, _Files(files), progress).numpy()
-    names = [{"file": path.relative_to(folder).as_posix()} for path in files]
-    return {"pictures": vectors}, {"pictures": names}
+    model: GlassModel, folder: Path, scan: FolderScan, skip: bool, progress: Progress | None
+) -> tuple[dict[str, np.ndarray], dict[str, Any], list[str]]:
+    if not scan.pictures:
+        rest = f"; {scan.rest()}" if scan.rest() else ""
+        raise InputError(f"{printable(folder)}: no pictures in this folder{rest}")
+    names = list(scan.pictures)
+    broken: list[str] = []
+    while True:
+        try:
+            files = _Files([folder / name for name in names])
+            vectors = embed_dataset_images(model, files, progress).numpy()
+            break
+        except BrokenPicturesError as error:  # what was embedded before is in the cache
+            if not skip:
+                more = "; or leave them out with --skip-broken"
+                raise InputError(f"{printable(folder)}: {error}{more}") from error
+            broken += [str(problem) for problem in error.rows.values()]
+            names = [name for row, name in enumerate(names) if row not in error.rows]
+        if not names:
+            raise InputError(f"{printable(folder)}: all {len(broken)} pictures are broken")
+    rows = [{"file": printable(name)} for name in names]
+    return {"pictures": vectors}, {"pictures": rows}, broken

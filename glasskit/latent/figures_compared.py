@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from glasskit.evaluation.comparison import Table
+from glasskit.evaluation.report_figures import reach, whole_ticks
 from glasskit.latent.figures_style import SERIES, SYMBOLS, calm
 
 
@@ -32,8 +33,8 @@ def measures_figure(table: Table, *, title: str = "") -> go.Figure:
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [100 * (cell.ci95[1] - cell.value) for cell in cells],
-                "arrayminus": [100 * (cell.value - cell.ci95[0]) for cell in cells],
+                "array": [reach(cell)[1] for cell in cells],
+                "arrayminus": [reach(cell)[0] for cell in cells],
                 "thickness": 1.6,
                 "width": 0,
             },
@@ -64,12 +65,14 @@ def spread_figure(
         suffix: after the numbers.
     """
     figure = go.Figure()
+    most = 0
     # Means of a test set move in steps: bins hold whole steps, or some would hold one more.
     found = np.unique(np.concatenate([np.round(values, 9) for values in draws.values()]))
     step = 3 * np.diff(found).min()
     edges = np.arange(found[0] - step / 6, found[-1] + step, step)
     for number, (name, values) in enumerate(draws.items()):
         counts, _ = np.histogram(values, edges)
+        most = max(most, int(counts.max()))
         figure.add_bar(
             x=((edges[1:] + edges[:-1]) / 2).round(3),
             y=counts,
@@ -79,7 +82,7 @@ def spread_figure(
             hovertemplate="%{x:.1f}: %{y} resamples",
         )
     figure.update_xaxes(title={"text": axis}, ticksuffix=suffix)
-    figure.update_yaxes(title={"text": "resamples"})
+    figure.update_yaxes(title={"text": "resamples"}, **whole_ticks([most]))
     calm(figure, height=400, title=title)
     figure.update_layout(
         barmode="overlay",

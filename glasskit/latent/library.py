@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,7 @@ from glasskit.errors import InputError
 from glasskit.latent.export import INDEX, VECTORS
 from glasskit.latent.mapped import nearest_mapped
 from glasskit.latent.probe import checked_text
+from glasskit.models.reading import check_query
 from glasskit.pictures import EXTENSIONS, open_image
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ class Library:
         if not (self.folder / VECTORS).is_file() or not (self.folder / INDEX).is_file():
             raise InputError(
                 f"{folder}: no {VECTORS} with {INDEX} here; make them: "
-                f"glasskit embed MODEL FOLDER --out {folder}"
+                f"glasskit embed MODEL FOLDER --out {shlex.quote(str(folder))}"
             )
         self.vectors = mapped_tensor(self.folder / VECTORS, "pictures")
         self._index = _Index(self.folder / INDEX)
@@ -94,12 +96,15 @@ def query_vector(model: GlassModel, query: str) -> np.ndarray:
     """(L,) vector of a phrase, or of a picture where the text is the name of one.
 
     Raises:
-        InputError: the phrase is empty or too long, or the picture is missing or broken.
+        InputError: the phrase is empty, too long, or has no word that the model knows, or the
+            picture is missing or broken.
     """
     path = Path(query)
     if path.suffix.lower() in EXTENSIONS or path.is_file():
         return np.asarray(model.encode_images([open_image(path)]))[0]
-    return np.asarray(model.encode_texts([checked_text(query)]))[0]
+    phrase = checked_text(query)
+    check_query(model, phrase)
+    return np.asarray(model.encode_texts([phrase]))[0]
 
 
 def mapped_tensor(file: Path, name: str) -> np.ndarray:

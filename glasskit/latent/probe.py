@@ -13,7 +13,9 @@ from glasskit.data.schema import LEVELS
 from glasskit.errors import InputError
 from glasskit.latent.mapped import nearest_mapped
 from glasskit.latent.neighbours import nearest, unit
+from glasskit.models.reading import check_query, tell_unread
 from glasskit.pictures import open_image
+from glasskit.text_files import checked, look
 
 if TYPE_CHECKING:
     from glasskit.data.grouped import GroupedDataset
@@ -85,7 +87,8 @@ class Probe:
             k: how many; all candidates where there are fewer.
 
         Raises:
-            InputError: the picture can't be read, or a candidate is empty or too long.
+            InputError: the picture can't be read, or a candidate is empty, too long, or has no word
+                that the model knows.
         """
         vector = self.image_vector(image)
         names, bank = self._candidates(candidates)
@@ -114,7 +117,8 @@ class Probe:
             k: how many; all pictures where there are fewer.
 
         Raises:
-            InputError: the phrase is empty or too long, or the picture can't be read.
+            InputError: the phrase is empty, too long, or has no word that the model knows, or the
+                picture can't be read.
         """
         if isinstance(text_or_image, str):
             vector = self.text_vectors([text_or_image])[0]
@@ -145,14 +149,23 @@ class Probe:
         return np.asarray(self.model.encode_images([image]))[0]
 
     def text_vectors(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, L) unit vectors of phrases as they stand, without a prompt."""
-        return np.asarray(self.model.encode_texts([checked_text(text) for text in texts]))
+        """(n, L) unit vectors of phrases as they stand, without a prompt.
+
+        Raises:
+            InputError: a phrase is empty, too long, or has no word that the model knows.
+        """
+        phrases = [checked_text(text) for text in texts]
+        for phrase in phrases:
+            check_query(self.model, phrase)
+        return np.asarray(self.model.encode_texts(phrases))
 
     @property
     def concept_vectors(self) -> np.ndarray:
         """(c, L) vectors of the data set's level-1 concepts."""
         if self._concepts is None:
-            self._concepts = self.named_vectors(self.dataset.labels(1))
+            names = self.dataset.labels(1)
+            tell_unread(self.model, names, "concept names")
+            self._concepts = self.named_vectors(names)
         return self._concepts
 
     @property
@@ -169,13 +182,19 @@ class Probe:
             return self.dataset.labels(1), self.concept_vectors
         if isinstance(names, str):
             raise InputError("candidates: give a list of names, not one text")
-        names = list(dict.fromkeys(checked_text(name) for name in names))
+        first: dict[str, str] = {}  # of names that look the same the first one stays
+        for name in map(checked_text, names):
+            first.setdefault(look(name), name)
+        names = list(first.values())
         if not names:
             raise InputError("candidates: the list is empty; name at least one concept")
         if len(names) > MAX_CANDIDATES:
             raise InputError(
                 f"candidates: {len(names)} names are more than the limit of {MAX_CANDIDATES}"
             )
+        if tuple(names) not in self._named_before:
+            for name in names:
+                check_query(self.model, name)
         return names, self.named_vectors(names)
 
     def named_vectors(self, names: Sequence[str]) -> np.ndarray:
@@ -205,7 +224,7 @@ def checked_text(text: str) -> str:
     """
     if not isinstance(text, str):
         raise InputError(f"a phrase must be text, not {type(text).__name__}")
-    text = " ".join(text.split())
+    text = " ".join(checked(text, "the phrase", "it").split())
     if not text:
         raise InputError("the phrase is empty; type a word or a sentence")
     if len(text) > MAX_TEXT:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ from glasskit.data.hub import HubStream, Placed, is_hub
 from glasskit.data.shards import WEB, Sample, shard_names, shard_samples
 from glasskit.errors import InputError
 from glasskit.latent.parts import Part, merge
+from glasskit.models.reading import Reading
 from glasskit.models.store import checked_dtype
 from glasskit.models.stream import read_ahead
 from glasskit.pictures import decode_image
@@ -37,6 +39,8 @@ BLOCK = 256
 """Pictures between two writes: no more of the work is lost by a kill."""
 
 PARTS = ".parts"
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], None]
 
@@ -216,7 +220,11 @@ def _finish(
     folder = out / PARTS
     parts = [Part(folder, unit.name, width, unit.identity, marked=unit.marked) for unit in units]
     names = ["pictures", "captions"] if captions else ["pictures"]
+    if not any(part.done for part in parts):
+        shutil.rmtree(folder)
+        raise InputError(f"{source}: there is no picture in it")
     count = merge(parts, names, out / "vectors.safetensors", dtype)
+    _tell(model, parts, captions)
     named = source if isinstance(source, (str, Path)) else ",".join(map(str, source))
     hashes = {"tower_hash": model.tower_hash, "model_hash": model.model_hash}
     head = {"model": model.name, **hashes, "source": str(named)}
@@ -230,6 +238,25 @@ def _finish(
     replace_file(scratch, out / "index.json")
     shutil.rmtree(folder)
     return count
+
+
+def _tell(model: GlassModel, parts: Sequence[Part], captions: bool) -> None:
+    """Warn of keys that come more than once, and of captions that were read in part."""
+    seen: set[str] = set()
+    twice: list[str] = []
+    reading = Reading(model.name)
+    entries = _entries(parts)
+    while block := list(islice(entries, BLOCK)):
+        for entry in block:
+            if entry["key"] in seen:
+                twice.append(entry["key"])
+            seen.add(entry["key"])
+        if captions:
+            reading = reading.plus(model.reading([entry["caption"] for entry in block]))
+    if twice:
+        log.warning("%d pictures have the name of another one, first %r", len(twice), twice[0])
+    if note := reading.note("captions"):
+        log.warning("%s", note)
 
 
 def _entries(parts: Iterable[Part]) -> Iterator[dict[str, Any]]:

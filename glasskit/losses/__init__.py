@@ -1,4 +1,4 @@
-"""Grouped contrastive objectives; this package imports torch and nothing else of the kit."""
+"""Grouped contrastive objectives, for other projects too: no other part of the kit is imported."""
 
 from __future__ import annotations
 

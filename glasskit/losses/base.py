@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 import warnings
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
-from glasskit.losses.distributed import gather_batch
+from glasskit.losses.distributed import batch_facts, gather_batch
 from glasskit.losses.vectors import accumulator, check_temperature, unit
 
 FIELD_MEANING = {
@@ -46,9 +46,10 @@ def unit_rows(x: Tensor) -> Tensor:
     return unit(accumulator(x.flatten(0, 1)))
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, ABC):
     """One objective: takes a GroupedBatch, gives an ObjectiveOutput.
 
+    A subclass gives `terms`; without it there is nothing to call, and making one is a TypeError.
     `forward` checks that the batch has what the objective needs, joins the batches of all ranks
     (so that the value and its gradients are those of one process on the joined batch), switches
     autocast off (a product of unit vectors over tau in half precision is off by whole units at
@@ -63,7 +64,8 @@ class Objective(nn.Module):
 
     Raises:
         ValueError: a temperature that is not positive and finite; at the call, a field that is
-            needed and absent.
+            needed and absent, or ranks whose batches cannot be joined (compared at the first batch
+            of its kind).
     """
 
     def __init__(
@@ -79,12 +81,16 @@ class Objective(nn.Module):
         self.needs = needs
         self.temperature = temperature
         self.negatives_are_groups = negatives_are_groups
+        self._compared: set[tuple[int, ...]] = set()
 
     def forward(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value and its parts, () each."""
         for field in self.needs:
             self.field(batch, field)
-        joined = gather_batch(batch)
+        # Ranks are compared at the first batch of its kind: each time would make a GPU wait.
+        kind = tuple(batch_facts(batch)[:-1])
+        joined = gather_batch(batch, check=kind not in self._compared)
+        self._compared.add(kind)
         if self.negatives_are_groups and joined.groups == 1 and not torch.compiler.is_compiling():
             warnings.warn(
                 f"M = 1: objective {self.name!r} has no negatives in a batch of one group; "

@@ -52,7 +52,7 @@ def gather_batch(
     world = dist.get_world_size(group)
     if world == 1:
         return batch
-    facts = _facts(batch)
+    facts = batch_facts(batch)
     if check or batch.phrases is not None:
         everyone = _exchange(facts, batch.image.device, world, group)
         _compare(everyone)
@@ -114,7 +114,7 @@ FACTS = (
 )
 
 
-def _facts(batch: GroupedBatch) -> list[int]:
+def batch_facts(batch: GroupedBatch) -> list[int]:
     """What must agree between ranks, as integers in the order of FACTS (the last is free)."""
     present = dtypes = grads = 0
     for place, name in enumerate(JOINED_FIELDS):

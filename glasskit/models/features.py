@@ -19,6 +19,7 @@ from glasskit.models.cache import cache_folder
 from glasskit.models.glass_model import GlassModel, Progress
 from glasskit.models.shipped import TEXTS, shipped_rows
 from glasskit.models.store import FeatureStore
+from glasskit.pictures import BrokenPicturesError, PictureError, ask_each
 
 BLOCK = 128
 """Most pictures or texts that are computed between two writes."""
@@ -31,6 +32,7 @@ class Pictures(Protocol):
 
     def __len__(self) -> int: ...
     def image(self, index: int, side: int = 0) -> Image.Image: ...
+    def check(self, index: int) -> None: ...
     def fingerprint(self, index: int) -> str: ...
     def key(self, index: int) -> str: ...
 
@@ -44,7 +46,8 @@ def image_features(
     picture; else those on disk; the rest are computed and kept.
 
     Raises:
-        InputError: a picture is missing or broken; the line names it.
+        BrokenPicturesError: pictures are missing or broken; the line names the first ten. Those
+            that can be told by a look at them are told before any is embedded.
     """
     names = [dataset.key(i) for i in range(len(dataset))]
     shipped = shipped_rows(dataset.features, model.tower_hash, names)
@@ -52,11 +55,22 @@ def image_features(
         return _stacked(shipped, names, model.image_width)
     side = model.image_side
 
-    def compute(rows: Sequence[int]) -> Iterator[Tensor]:
-        batches = model.image_batches(rows, lambda i: dataset.image(i, side))
-        return (features for _, features in batches)
+    def load(row: int) -> Image.Image:
+        try:
+            return dataset.image(row, side)
+        except PictureError as error:
+            raise BrokenPicturesError(len(names), {row: error}) from error
 
-    keys = [dataset.fingerprint(i) for i in range(len(dataset))]
+    def compute(rows: Sequence[int]) -> Iterator[Tensor]:
+        ask_each(rows, dataset.check)
+        return (features for _, features in model.image_batches(rows, load))
+
+    every = range(len(names))
+    try:
+        keys = ask_each(every, dataset.fingerprint)
+    except BrokenPicturesError:
+        ask_each(every, dataset.check)  # tells the broken ones with those that are missing
+        raise
     kind = "images" if model.precision == "fp32" else f"images-{model.precision}"
     found = _cached(_store(model, kind, model.image_width), keys, {}, compute, progress)
     return _stacked(found, keys, model.image_width)

@@ -17,8 +17,9 @@ from torch.nn import functional
 from glasskit.errors import InputError
 from glasskit.models.fast_tower import FastImageTower
 from glasskit.models.preparation import Preparation
+from glasskit.models.reading import Reading, read_with
 from glasskit.models.stream import tower_batches
-from glasskit.pictures import open_image
+from glasskit.pictures import as_rgb, open_image
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) while long work runs."""
@@ -102,6 +103,11 @@ class GlassModel(nn.Module):
         features = self.text_tower(texts, batch_size, progress)
         return self.embed_text_features(features.to(self.device)).cpu()
 
+    def reading(self, texts: Sequence[str]) -> Reading:
+        """How many of these texts are longer than the text tower reads, and how many of their words
+        it does not know; ``reading(texts).note("captions")`` says it in one line."""
+        return read_with(self.tokenizer, texts, self.base)
+
     @property
     def embed_dim(self) -> int:
         """L, the width of the shared space."""
@@ -174,9 +180,9 @@ class GlassModel(nn.Module):
         return max(size) if isinstance(size, Sequence) else size
 
     def load_picture(self, picture: Picture) -> Image.Image:
-        """A picture as RGB; a large JPEG file comes smaller, as the tower needs it."""
+        """A picture as `pictures.as_rgb` makes it; a large JPEG file comes smaller."""
         if isinstance(picture, Image.Image):
-            return picture.convert("RGB")
+            return as_rgb(picture)
         return open_image(picture, self.image_side)
 
     def pixels(self, images: Sequence[Picture]) -> Tensor:

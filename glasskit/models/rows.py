@@ -86,8 +86,9 @@ class Files(NamedTuple):
 
 
 def digests(keys: Sequence[str]) -> np.ndarray:
-    """(n, 2) uint64: the first 16 bytes of the SHA-256 of each key."""
-    data = b"".join(hashlib.sha256(key.encode()).digest()[:16] for key in keys)
+    """(n, 2) uint64: the first 16 bytes of the SHA-256 of each key, a file name of any bytes."""
+    names = (key.encode(errors="surrogatepass") for key in keys)
+    data = b"".join(hashlib.sha256(name).digest()[:16] for name in names)
     return np.frombuffer(data, dtype="<u8").reshape(-1, 2)
 
 

@@ -1,6 +1,7 @@
 """From an epoch's plan to the tensors of each step, and from encoded rows to a GroupedBatch.
 
-Letters: M groups of this process, N members a group, B = M N pairs, L width, K noun phrases.
+Letters: M groups of this process (in a plan: of all), N members a group, B = M N pairs, L width,
+K noun phrases.
 
 A step encodes one stack of image rows and one stack of text rows. Image rows are the B pictures,
 then the B negative pictures where the objective needs them; text rows are the B captions, then the
@@ -36,6 +37,9 @@ class Rows(NamedTuple):
         members: N.
         extras: which of paraphrase, negation, negative_image, phrases, patches are in the rows.
         phrase_owner: (K,) row 0 .. B - 1 of the pair that each phrase is from.
+        image_places: (image rows,) where each stands among those of all processes.
+        text_places: (text rows,) likewise.
+        whole: image rows and text rows of all processes.
     """
 
     images: Tensor
@@ -44,6 +48,9 @@ class Rows(NamedTuple):
     members: int
     extras: tuple[str, ...]
     phrase_owner: Tensor
+    image_places: Tensor
+    text_places: Tensor
+    whole: tuple[int, int]
 
 
 class Encoded(NamedTuple):
@@ -123,25 +130,37 @@ class Batches:
     def rows(self, plan: EpochPlan, step: int) -> Rows:
         """What this process encodes in one step of a plan."""
         own = slice(self.rank * self.share, (self.rank + 1) * self.share)
-        records, captions = plan.records[step, own], plan.captions[step, own]
-        images, texts = [records.ravel()], [captions.ravel()]
-        owner = np.empty(0, dtype=np.int64)
+        records, captions = plan.records[step], plan.captions[step]  # (M, N) of all processes
+        images, texts = [records], [captions]
         if "negative_image" in self.needs:
-            images.append(plan.opposites[step, own].ravel())
+            images.append(plan.opposites[step])
         if "paraphrase" in self.needs:
-            texts.append(plan.paraphrases[step, own].ravel())
+            texts.append(plan.paraphrases[step])
         if "negation" in self.needs:
-            texts.append(self.first_negation + records.ravel())
+            texts.append(self.first_negation + records)
+        image, image_places = _share(images, own)
+        text, text_places = _share(texts, own)
+        whole = (records.size * len(images), records.size * len(texts))
+        owner = np.empty(0, dtype=np.int64)
         if "phrases" in self.needs:
             phrases = [self.phrases[caption] for caption in captions.ravel()]
             owner = np.repeat(np.arange(captions.size), [len(p) for p in phrases])
-            texts.append(np.concatenate(phrases))
+            first, members = own.start * captions.shape[1], self.share * captions.shape[1]
+            mine = (owner >= first) & (owner < first + members)
+            text = np.concatenate([text, np.concatenate(phrases)[mine]])
+            text_places = np.concatenate([text_places, whole[1] + np.flatnonzero(mine)])
+            whole = (whole[0], whole[1] + len(owner))
+            owner = owner[mine] - first
         return Rows(
-            torch.from_numpy(np.concatenate(images)),
-            torch.from_numpy(np.concatenate(texts)),
-            *records.shape,
+            torch.from_numpy(image),
+            torch.from_numpy(text),
+            self.share,
+            records.shape[1],
             self.needs,
             torch.from_numpy(owner),
+            torch.from_numpy(image_places),
+            torch.from_numpy(text_places),
+            whole,
         )
 
     def _add_phrases(self, config: TrainConfig) -> None:
@@ -160,6 +179,13 @@ class Batches:
                 "noun phrase"
             )
         self.texts += list(place)
+
+
+def _share(stacks: list[np.ndarray], own: slice) -> tuple[np.ndarray, np.ndarray]:
+    """One process's rows of stacks of (M, N), one after the other, and the places they have."""
+    whole = np.stack(stacks)
+    places = np.arange(whole.size).reshape(whole.shape)
+    return whole[:, own].ravel(), places[:, own].ravel()
 
 
 def grouped(encoded: Encoded, rows: Rows) -> GroupedBatch:

@@ -2,7 +2,7 @@
 
 A file ``checkpoints/step-00000120.safetensors`` holds every tensor (weights, optimizer, average)
 by name, and in its header, as JSON, the rest: place in the run, scaler, best scores, settings. No
-state of a random generator is needed: every draw of a step is seeded by (seed, step, process).
+state of a random generator is needed: every draw of a step is seeded by (seed, step).
 Nothing is ever pickled.
 """
 
@@ -15,23 +15,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from psutil import pid_exists
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from glasskit.errors import InputError
 from glasskit.models.cache import replace_file
-from glasskit.training.sharding import part
 
-FORMAT = "glasskit-checkpoint/1"
+FORMAT = "glasskit-checkpoint/2"
 PATTERN = "step-*.safetensors"
 
 
 def write_atomic(path: Path, write: Any) -> None:
-    """Let ``write(scratch)`` fill a scratch file, flush it, and give it its name in one step."""
+    """Let ``write(scratch)`` fill a scratch file, flush it, and give it its name in one step.
+
+    Where that fails, the scratch file is removed and what ``path`` held before is still there.
+    """
     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    write(scratch)
-    replace_file(scratch, path)
+    try:
+        write(scratch)
+        replace_file(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def save_checkpoint(
@@ -59,7 +65,6 @@ def save_checkpoint(
     try:
         write_atomic(path, lambda scratch: save_file(plain, scratch, metadata=metadata))
     except (OSError, SafetensorError) as error:
-        _remove_scratch(folder)  # which may be what fills the disk
         there = checkpoints(folder)
         kept = f"step {step_of(there[-1])} is kept" if there else "there is none before it"
         raise InputError(
@@ -68,14 +73,18 @@ def save_checkpoint(
         ) from error
     for old in checkpoints(folder)[:-keep]:
         old.unlink()
-    _remove_scratch(folder)
     return path
 
 
-def _remove_scratch(folder: Path) -> None:
-    """Remove what a run left that was killed, or failed, while writing."""
-    for scratch in folder.glob(".*.tmp"):
-        scratch.unlink()
+def remove_scratch(out: Path) -> None:
+    """Remove what killed processes left in a run directory while they wrote, as NAME.PID.*tmp.
+
+    Files of processes that still live stay, but for those of this one, which is not writing now.
+    """
+    for scratch in (*out.glob("*.tmp"), *out.glob("checkpoints/*.tmp")):
+        numbers = [int(part) for part in scratch.name.split(".") if part.isdecimal()]
+        if not any(pid_exists(number) for number in numbers if number != os.getpid()):
+            scratch.unlink(missing_ok=True)
 
 
 def step_of(path: Path) -> int:
@@ -145,7 +154,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Te
         for name, parameter in zip(group["names"], group["params"], strict=True):
             prefix = f"optimizer.{name}:"
             optimizer.state[parameter] = {
-                key.removeprefix(prefix): part(value, parameter).clone()
+                key.removeprefix(prefix): value.to(parameter.device, copy=True)
                 for key, value in tensors.items()
                 if key.startswith(prefix)
             }

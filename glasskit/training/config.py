@@ -32,16 +32,21 @@ RUNTIME = (
     "out",
     "resume",
     "overwrite",
+    "dataset",
     "images",
+    "model",
     "device",
     "workers",
-    "shard",
     "tracker",
     "log_every",
     "checkpoint_every",
     "keep_last",
 )
-"""Fields that may differ between a run and its continuation: they change no weight."""
+"""Fields that may differ between a run and its continuation: they change no weight.
+
+``dataset``, ``images`` and ``model`` are names and places; what they stand for is compared by its
+content (`glasskit.training.fingerprints`).
+"""
 
 
 @dataclass(frozen=True)
@@ -133,9 +138,6 @@ class TrainConfig:
     )
     gradient_checkpointing: bool = setting(False, "recompute towers in backward to save memory")
     compile: bool = setting(False, "compile the model with torch.compile")
-    shard: bool = setting(
-        False, "split weights and optimizer over the processes (FSDP) instead of a copy in each"
-    )
     device: str = setting("auto", "where to train", choices=("auto", "cpu"))
     workers: int = setting(2, "threads that load pictures, where towers are trained", low=0)
 
@@ -165,11 +167,6 @@ class TrainConfig:
             raise InputError("theme_weight: all three caption weights are 0; raise one of them")
         if self.mode == "lora" and self.gradient_checkpointing:
             raise InputError("gradient_checkpointing: not with mode lora; turn it off")
-        if self.shard and self.mode == "head":
-            raise InputError("shard: heads are too small to be split; choose another mode")
-        if self.shard and (self.compile or self.precision == "fp16"):
-            what = "compile" if self.compile else "precision fp16"
-            raise InputError(f"shard: not with {what}; use precision bf16, and no compile")
         if self.feature_dropout and self.mode != "head":
             raise InputError("feature_dropout: only mode head works on features; set it to 0")
 

@@ -15,23 +15,22 @@ from torch.nn import functional
 
 from glasskit.training.batches import Encoded
 from glasskit.training.config import TrainConfig
+from glasskit.training.feeds import Step
 from glasskit.training.lora import LoraEncoder
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
 
-NORMS = (nn.modules.batchnorm._BatchNorm,)
-
 
 class HeadEncoder(nn.Module):
-    """Heads on cached tower features, with dropout of features while it trains.
+    """Heads on cached tower features; a trainer takes the inputs of its steps from `dropped`.
 
     What the built-in image head does with frozen weights alone (`ConseHead.split`) is the same in
     every step: `inputs` computes it once, and a step is one matrix product a side.
 
     Args:
         model: whose heads are used.
-        dropout: share of features set to zero in training.
+        dropout: share of features that `dropped` sets to zero.
     """
 
     def __init__(self, model: GlassModel, dropout: float = 0.0) -> None:
@@ -48,25 +47,45 @@ class HeadEncoder(nn.Module):
     def images(self, inputs: Tensor) -> Tensor:
         """(rows, F) or (rows, F + L) from `inputs` -> (rows, L), normalised."""
         if not self.splits:
-            return self.model.embed_image_features(self._drop(inputs))
+            return self.model.embed_image_features(inputs)
         head = self.model.image_head
         seen, fixed = inputs.tensor_split([head.map.in_features], dim=1)
-        return functional.normalize(fixed + head.map(self._drop(seen)), dim=-1)
+        return functional.normalize(fixed + head.map(seen), dim=-1)
 
     def texts(self, features: Tensor) -> Tensor:
         """(rows, G) -> (rows, L), normalised."""
-        return self.model.embed_text_features(self._drop(features))
+        return self.model.embed_text_features(features)
 
     def forward(self, images: Tensor, texts: Tensor) -> Encoded:
         """Image and text rows, and the temperature where it is learned."""
         return Encoded(self.images(images), self.texts(texts), None, learned_scale(self.model))
 
-    def _drop(self, features: Tensor) -> Tensor:
-        return functional.dropout(features, self.dropout, self.training)
+    def dropped(self, step: Step) -> Step:
+        """A step with a share of its features set to zero, the others scaled by 1 / (1 - share).
+
+        What falls depends on the generator's state and a row's place in the batch of all processes
+        alone: however many they are, and however a step is cut in parts, the draw is the same.
+        """
+        if not self.dropout:
+            return step
+        rows, width = step.rows, self.model.image_head.map.in_features if self.splits else None
+        images, texts = step.images.clone(), step.texts
+        images[:, :width] *= self._mask(images[:, :width], rows.image_places, rows.whole[0])
+        return Step(rows, images, texts * self._mask(texts, rows.text_places, rows.whole[1]))
+
+    def _mask(self, like: Tensor, places: Tensor, whole: int) -> Tensor:
+        """(rows, width) 0 or 1 / (1 - share): this process's rows of a draw for the whole batch."""
+        keep = 1 - self.dropout
+        drawn = like.new_empty(whole, like.shape[1]).bernoulli_(keep).div_(keep)
+        return drawn if len(places) == whole else drawn[places.to(like.device)]
 
 
 class TowerEncoder(nn.Module):
-    """Towers and heads on pixels and tokens.
+    """Towers and heads on pixels and tokens, always as they encode in use.
+
+    Batch norms keep their statistics, and the towers' own dropout (of `lite0-minilm`'s text tower)
+    stays off: a batch then has the same gradients at once, in parts (`backward_in_parts`) and over
+    several processes.
 
     Args:
         model: what is used.
@@ -94,11 +113,11 @@ class TowerEncoder(nn.Module):
         return Encoded(self.images(images), self.texts(texts), patches, learned_scale(self.model))
 
     def train(self, mode: bool = True) -> TowerEncoder:
-        """Training mode, but batch norms keep their statistics: parts of a batch encode alike."""
-        super().train(mode)
+        """Evaluation mode in every mode, but for layers that recompute themselves in backward."""
+        super().train(False)
         for module in self.modules():
-            if isinstance(module, NORMS):
-                module.eval()
+            if getattr(module, "gradient_checkpointing", False):  # transformers asks for training
+                module.training = mode
         return self
 
 
@@ -151,7 +170,7 @@ def build_encoder(
 
 @contextmanager
 def left_as_found(model: GlassModel, config: TrainConfig) -> Iterator[None]:
-    """At the end, put back what a run sets on a model besides its weights."""
+    """At the end, put back what a run sets on a model besides its weights and its device."""
     wanted = {name: p.requires_grad for name, p in model.named_parameters()}
     training = model.training
     try:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
+import torch.distributed as dist
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from accelerate.utils import (
     DistributedType,
+    gather_object,
     is_tensorboard_available,
     is_wandb_available,
     parse_flag_from_env,
-    patch_environment,
 )
 
 from glasskit.errors import InputError
@@ -21,63 +25,126 @@ from glasskit.training.config import TrainConfig
 ENGINES = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
 """Kinds of Accelerate engines that training is made for."""
 
-FSDP = "ACCELERATE_USE_FSDP"
-"""Set by ``accelerate launch --use_fsdp``."""
-
-
-def as_launched(config: TrainConfig) -> TrainConfig:
-    """The settings, with ``shard`` set where the launcher asks for it.
-
-    Raises:
-        InputError: it asks for a kind of FSDP that is not to be had.
-    """
-    if not parse_flag_from_env(FSDP):
-        return config
-    if os.environ.get("FSDP_VERSION", "1") != "2":
-        raise InputError("FSDP 1 is not supported; give accelerate launch --fsdp_version 2")
-    if parse_flag_from_env("FSDP_OFFLOAD_PARAMS"):
-        raise InputError("FSDP with weights on the host is not supported; turn off offload_params")
-    return config.but(shard=True)
+MEETING = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+"""What a launcher tells each of several processes besides WORLD_SIZE."""
 
 
 def start_engine(config: TrainConfig) -> Accelerator:
     """An Accelerator for the settings; under torchrun or accelerate launch, one of several.
 
     Raises:
-        InputError: the precision or the tracker is not to be had here.
+        InputError: the precision or the tracker is not to be had here, or Accelerate does not see
+            the processes that the launcher started.
     """
     on_gpu = torch.cuda.is_available() and config.device != "cpu"
     if config.precision == "fp16" and not on_gpu:
         raise InputError("precision fp16: needs a GPU; choose fp32 or bf16")
+    launched = int(os.environ.get("WORLD_SIZE", 1))
+    missing = [name for name in MEETING if launched > 1 and name not in os.environ]
+    if missing:
+        raise InputError(
+            f"WORLD_SIZE is {launched}, but {', '.join(missing)} not set; start several processes "
+            "with torchrun or accelerate launch, or unset WORLD_SIZE"
+        )
+    if parse_flag_from_env("ACCELERATE_USE_FSDP"):
+        raise InputError("FSDP is not supported; each process holds the whole model: turn it off")
     have = {"tensorboard": is_tensorboard_available, "wandb": is_wandb_available}
     if config.tracker != "none" and not have[config.tracker]():
         raise InputError(f"tracker {config.tracker}: not installed; pip install {config.tracker}")
     if not torch.distributed.is_initialized():
         # An earlier run in this process may have had another device or precision.
         AcceleratorState._reset_state(reset_partial_state=True)
-    tracked = None if config.tracker == "none" else config.tracker
-    # `sharding` splits the model, so that Accelerate itself is to start as for a copy in each.
-    with patch_environment(**{FSDP: "false"}):
-        accelerator = Accelerator(
-            cpu=config.device == "cpu",
-            mixed_precision={"fp32": "no"}.get(config.precision, config.precision),
-            log_with=tracked,
-            project_dir=config.out,
-            # Towers may have parameters that no output depends on.
-            kwargs_handlers=[
-                DistributedDataParallelKwargs(find_unused_parameters=config.mode != "head")
-            ],
-        )
+    accelerator = Accelerator(
+        cpu=not on_gpu,  # else Accelerate takes each of several CPU processes for the only one
+        mixed_precision={"fp32": "no"}.get(config.precision, config.precision),
+        log_with=None if config.tracker == "none" else config.tracker,
+        project_dir=config.out,
+        # Towers may have parameters that no output depends on.
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(find_unused_parameters=config.mode != "head")
+        ],
+    )
     if accelerator.distributed_type not in ENGINES:
         raise InputError(
-            f"{accelerator.distributed_type.value}: one process, data parallel (MULTI_GPU, "
-            "MULTI_CPU) or FSDP can train; change the accelerate settings"
+            f"{accelerator.distributed_type.value}: training runs in one process or data parallel "
+            "(MULTI_GPU, MULTI_CPU); change the accelerate settings"
         )
-    if config.shard and accelerator.num_processes == 1:
-        raise InputError("shard: there is one process only; start several with torchrun, or unset")
-    if tracked is not None:
-        settings = {k: v for k, v in config.as_dict().items() if v is not None}
-        accelerator.init_trackers(
-            "tensorboard" if tracked == "tensorboard" else "glasskit", settings
+    started = dist.get_world_size() if dist.is_initialized() else 1
+    if not accelerator.num_processes == started == launched:
+        raise InputError(
+            f"{launched} processes were launched (WORLD_SIZE), torch.distributed has {started}, "
+            f"Accelerate {accelerator.num_processes}; start them with torchrun or accelerate "
+            "launch",
+            everywhere=True,
         )
     return accelerator
+
+
+def start_trackers(accelerator: Accelerator, config: TrainConfig) -> None:
+    """Begin the curves of a run besides its log."""
+    if config.tracker != "none":
+        settings = {k: v for k, v in config.as_dict().items() if v is not None}
+        accelerator.init_trackers(
+            "tensorboard" if config.tracker == "tensorboard" else "glasskit", settings
+        )
+
+
+@contextmanager
+def agreed(accelerator: Accelerator) -> Iterator[None]:
+    """What one process refuses in this block, all refuse, so that none waits for it for ever.
+
+    There must be no exchange between processes inside the block; its end is one.
+
+    Raises:
+        InputError: in every process, the line of the first one that refused.
+    """
+    error = None
+    try:
+        yield
+    except InputError as raised:
+        error = raised
+    if accelerator.num_processes > 1:
+        told = gather_object([None if error is None else str(error)])
+        line = next((line for line in told if line is not None), None)
+        if line is not None:
+            raise InputError(line, everywhere=True) from error
+    if error is not None:
+        raise error
+
+
+def same_everywhere(accelerator: Accelerator, **facts: Any) -> None:
+    """Refuse to train where the processes were given different things.
+
+    Raises:
+        InputError: in every process; names the first fact that differs and the process.
+    """
+    if accelerator.num_processes == 1:
+        return
+    told = gather_object([facts])
+    for name in facts:
+        for rank, theirs in enumerate(told):
+            if theirs[name] != told[0][name]:
+                raise InputError(
+                    f"{name}: process {rank} has {theirs[name]!r}, process 0 has "
+                    f"{told[0][name]!r}; start every process with the same settings and data",
+                    everywhere=True,
+                )
+
+
+@contextmanager
+def with_the_others(accelerator: Accelerator) -> Iterator[None]:
+    """Where another process dies, this one ends with one line and not in the middle of a trace.
+
+    Raises:
+        InputError: the connection to another process is lost, or it did not answer in time.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        lost = isinstance(error, dist.DistError) or "gloo" in str(error)
+        if accelerator.num_processes == 1 or not lost:
+            raise
+        raise InputError(
+            "another process of this run has ended or does not answer; see what it says, then go "
+            "on with --resume"
+        ) from error

@@ -1,4 +1,4 @@
-"""One step's gradients: the batch at once, or in parts with exactly the same gradients.
+"""One step's gradients: the batch at once, or in parts with the same gradients, but for rounding.
 
 A contrastive loss needs all rows of a batch at once, so that plain accumulation would lose
 negatives. GradCache (Gao et al. 2021, arXiv 2101.06983) encodes the parts without gradient, takes
@@ -43,23 +43,17 @@ def backward_in_parts(
 ) -> ObjectiveOutput:
     """The same gradients with at most 1/parts of the rows in memory as graphs.
 
-    Random draws in the encoder (dropout) are the same in both forwards of a part.
+    The encoder draws nothing at random (`TowerEncoder`; in mode head features are dropped before).
     """
     pieces = list(zip(images.tensor_split(parts), texts.tensor_split(parts), strict=True))
-    states, cached = [], []
     with torch.no_grad():
-        for piece in pieces:
-            states.append(_random_state(images.device))
-            cached.append(encoder(*piece))
+        cached = [encoder(*piece) for piece in pieces]
     leaves = _join(cached)
     output = objective(grouped(leaves, rows))
     accelerator.backward(output.total)  # scaled where there is a scaler, and so are all below
     gradients = _split(leaves, pieces)
-    for number, (piece, state, gradient) in enumerate(
-        zip(pieces, states, gradients, strict=True), start=1
-    ):
+    for number, (piece, gradient) in enumerate(zip(pieces, gradients, strict=True), start=1):
         last = number == parts
-        _set_random_state(state, images.device)
         with nullcontext() if last else accelerator.no_sync(encoder):
             encoded = encoder(*piece)
             terms = [
@@ -106,14 +100,3 @@ def _split(leaves: Encoded, pieces: list[tuple[Tensor, Tensor]]) -> list[Encoded
             parts(leaves.images), parts(leaves.texts), parts(leaves.patches), strict=True
         )
     ]
-
-
-def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:
-    on_device = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    return torch.get_rng_state(), on_device
-
-
-def _set_random_state(state: tuple[Tensor, Tensor | None], device: torch.device) -> None:
-    torch.set_rng_state(state[0])
-    if state[1] is not None:
-        torch.cuda.set_rng_state(state[1], device)

@@ -19,7 +19,8 @@ class LoraEncoder(nn.Module):
     """Towers with a low-rank change of every weight matrix: W + B A (Hu et al., arXiv 2106.09685).
 
     B is zero at the start. Weights are frozen; what is trained is A (rank, in) and B (out, rank)
-    of each matrix, and the heads.
+    of each matrix, and the heads. Checkpoints and the optimizer's state are small; a step is not,
+    for it computes W + B A of every matrix and its gradient.
 
     Args:
         encoder: what is changed.

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from glasskit.training.config import TrainConfig
-from glasskit.training.sharding import local
 
 MAX_LOGIT_SCALE = math.log(100)
 """ln 100: the learned inverse temperature never exceeds 100 (CLIP, arXiv 2103.00020, 2.5)."""
@@ -44,14 +42,8 @@ def build_optimizer(
     }
     groups = []
     for text, (rate, decay) in sides.items():
-        # A fused step takes split or plain tensors (`sharding`), never both.
-        for matrix, split in ((True, True), (True, False), (False, True), (False, False)):
-            kind = (text, matrix, split)
-            names = [
-                n
-                for n, p in parameters.items()
-                if (is_text(n), p.ndim > 1, isinstance(p, DTensor)) == kind
-            ]
+        for matrix in (True, False):
+            names = [n for n, p in parameters.items() if (is_text(n), p.ndim > 1) == (text, matrix)]
             strength = decay if matrix else 0.0
             group = {
                 "params": [parameters[name] for name in names],
@@ -109,17 +101,18 @@ class Start:
         """One step of decay toward the start, at each group's present rate."""
         for group in self.optimizer.param_groups:
             if group["pull"]:
-                starts = [local(self.weights[name]) for name in group["names"]]
-                weights = [local(parameter) for parameter in group["params"]]
-                torch._foreach_lerp_(weights, starts, group["lr"] * group["pull"])
+                starts = [self.weights[name] for name in group["names"]]
+                torch._foreach_lerp_(group["params"], starts, group["lr"] * group["pull"])
 
 
 class Average:
-    """An exponential moving average of weights: a = d a + (1 - d) w, with d rising from 0.1.
+    """An exponential moving average of weights: a = d a + (1 - d) w.
+
+    After step t, counted from 1, d = min(decay, (1 + t) / (10 + t)): 2/11 at first.
 
     Args:
         parameters: weights by name.
-        decay: the final d.
+        decay: the largest d.
     """
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], decay: float) -> None:
@@ -131,8 +124,8 @@ class Average:
     def update(self, step: int) -> None:
         """Take in the weights after a step, counted from 1."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        averages = [local(average) for average in self.weights.values()]
-        torch._foreach_lerp_(averages, [local(p) for p in self.parameters.values()], 1 - decay)
+        weights = list(self.parameters.values())
+        torch._foreach_lerp_(list(self.weights.values()), weights, 1 - decay)
 
     @torch.no_grad()
     def swap(self) -> None:
@@ -144,7 +137,6 @@ class Average:
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether no weight of this process is NaN or infinite; one number crosses to the host."""
-    parts = [local(tensor.detach()) for tensor in tensors]
-    norms = torch._foreach_norm([part for part in parts if part.numel()])
+    """Whether no weight is NaN or infinite; one number crosses to the host."""
+    norms = torch._foreach_norm([tensor.detach() for tensor in tensors])
     return bool(torch.stack([norm.float() for norm in norms]).isfinite().all())

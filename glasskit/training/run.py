@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from glasskit.data.grouped import GroupedDataset
@@ -18,11 +20,19 @@ from glasskit.losses.objectives import build_objective
 from glasskit.losses.settings import ObjectiveSettings
 from glasskit.models import GlassModel, load_model
 from glasskit.models.prompts import prompts
+from glasskit.models.reading import tell_unread
+from glasskit.pictures import ask_each
 from glasskit.training.batches import Batches
-from glasskit.training.checkpoint import checkpoints, write_atomic
+from glasskit.training.checkpoint import checkpoints, remove_scratch, write_atomic
 from glasskit.training.config import TrainConfig
 from glasskit.training.encoders import HeadEncoder, build_encoder, left_as_found
-from glasskit.training.engine import as_launched, start_engine
+from glasskit.training.engine import (
+    agreed,
+    same_everywhere,
+    start_engine,
+    start_trackers,
+    with_the_others,
+)
 from glasskit.training.feeds import (
     FeatureBank,
     Features,
@@ -33,12 +43,18 @@ from glasskit.training.feeds import (
     cached_features,
     embed_share,
 )
+from glasskit.training.fingerprints import frozen_key, pictures_key, records_key
 from glasskit.training.host import left_alone
-from glasskit.training.result import DivergedError, TrainResult
+from glasskit.training.log import read_log
+from glasskit.training.result import TrainResult
+from glasskit.training.state import load_state
 from glasskit.training.stopping import StopRequest
 from glasskit.training.trainer import Trainer
 from glasskit.training.validation import Validation, split_for_training, validation_sizes
 from glasskit.training.watch import Hook
+
+PLACES = ("dataset", "images", "model", "workers")
+"""Settings that may differ between the processes of a run: where each finds the same things."""
 
 
 @left_alone()
@@ -59,11 +75,15 @@ def train(
     The directory then holds config.json and model.safetensors (`load_model` takes it), config.yaml,
     checkpoints/, log.jsonl and, with that tracker, tensorboard/.
 
+    Under torchrun or accelerate launch every process calls this with the same arguments; the first
+    one alone writes.
+
     Args:
         config: all settings.
         dataset: used instead of ``config.dataset``; its test records are never looked at.
-        model: used instead of ``config.model``, and trained in place: it ends with the weights of
-            the last step, while ``config.out`` has the best.
+        model: used instead of ``config.model``. What the mode trains of it ends with the weights of
+            the last step (towers in mode lora as they were: their changes lie beside them), while
+            ``config.out`` has the best.
         features: how tower features are computed in mode head; by default through the disk cache.
         bar: draw a progress bar.
         progress: called with (done, total) while pictures are embedded for mode head.
@@ -73,43 +93,53 @@ def train(
 
     Raises:
         InputError: settings, data, objective and model do not go together, a checkpoint cannot be
-            used, the directory holds a run already, or training diverged.
+            used, the directory holds a run already or cannot be made, processes were given
+            different things, one of them ended, or training diverged. A directory that this call
+            made is gone again where no step was taken.
     """
-    out = prepare_folder(config)
-    if dataset is None:
-        from glasskit.data import load_dataset
+    accelerator = start_engine(config)
+    if not accelerator.is_main_process:
+        progress = None
+    with with_the_others(accelerator):
+        with agreed(accelerator):
+            check_folder(config)
+            if dataset is None:
+                from glasskit.data import load_dataset
 
-        dataset = load_dataset(config.dataset, images=config.images)
-    if model is None:
-        model = load_model(config.model, device="cpu")
-    with left_as_found(model, config):
-        trainer = build_trainer(
-            config,
-            dataset,
-            model,
-            features=features,
-            progress=progress,
-            bar=bar,
-            on_step=on_step,
-            on_epoch=on_epoch,
-        )
-        accelerator = trainer.accelerator
-        if accelerator.is_main_process:
-            text = trainer.config.to_yaml()  # with M and N as the data settled them
-            write_atomic(out / "config.yaml", lambda scratch: scratch.write_text(text))
-        # Until here Ctrl-C has its usual effect: features are kept as they are computed.
-        try:
-            with StopRequest(stop) as request:
-                result = trainer.fit(request)
-        except DivergedError:  # in every process at the same step
-            accelerator.end_training()
-            raise
-    accelerator.end_training()
+                dataset = load_dataset(config.dataset, images=config.images)
+            if model is None:
+                model = load_model(config.model, device="cpu")
+        with left_as_found(model, config), run_folder(config, accelerator):
+            trainer = build_trainer(
+                config,
+                accelerator,
+                dataset,
+                model,
+                features=features,
+                progress=progress,
+                bar=bar,
+                on_step=on_step,
+                on_epoch=on_epoch,
+            )
+            resumed = load_state(trainer) if config.resume else False
+            with agreed(accelerator):
+                if accelerator.is_main_process:
+                    _begin(trainer.config)
+            try:
+                start_trackers(accelerator, trainer.config)
+                # Until here Ctrl-C has its usual effect: features are kept as they are computed.
+                with StopRequest(stop) as request:
+                    result = trainer.fit(request, resumed)
+            finally:
+                for tracker in accelerator.trackers:
+                    tracker.finish()
+        accelerator.state.destroy_process_group()
     return result
 
 
 def build_trainer(
     config: TrainConfig,
+    accelerator: Accelerator,
     dataset: GroupedDataset,
     model: GlassModel,
     *,
@@ -119,73 +149,146 @@ def build_trainer(
     on_step: Hook | None = None,
     on_epoch: Hook | None = None,
 ) -> Trainer:
-    """A trainer that is ready to `fit`; the arguments are those of `train`.
+    """A trainer that is ready to `fit`; the other arguments are those of `train`.
 
     Raises:
-        InputError: settings, data, objective and model do not go together.
+        InputError: in every process: settings, data, objective and model do not go together, or
+            differ between processes.
     """
-    config = as_launched(config)
-    objective = objective_of(config)
-    needs = tuple(objective.needs)
-    train_part, held = split_for_training(dataset, config)
-    accelerator = start_engine(config)
-    if config.mode == "head" and features is None and accelerator.num_processes > 1:
-        share = accelerator.process_index, accelerator.num_processes
-        embed_share(model.to(accelerator.device), dataset, *share, progress)
-        accelerator.wait_for_everyone()
-    sizes = [len(members) for members in train_part.groups().values()]
-    config = config.fitted(len(sizes), max(sizes), accelerator.num_processes)
-    ranks = {"rank": accelerator.process_index, "world": accelerator.num_processes}
-    batches = Batches(
-        train_part,
-        config,
-        needs,
-        groups=config.groups_per_batch,
-        members=config.group_size,
-        **ranks,
-    )
-    encoder = build_encoder(model, config, needs)
-    if not config.shard:
-        encoder = encoder.to(accelerator.device)
-    feed_of, prompt_inputs = inputs_of(
-        config, accelerator, model, encoder, dataset, needs, features, progress
-    )
-    validation = None
-    if held is not None:
-        groups, members = validation_sizes(held, config, accelerator.num_processes)
-        held_batches = Batches(held, config, needs, groups=groups, members=members, **ranks)
-        validation = Validation(feed_of(held_batches), prompt_inputs, accelerator)
+    with agreed(accelerator):
+        objective = objective_of(config)
+        needs = tuple(objective.needs)
+        if len(dataset.split("train").groups()) == 1:
+            raise InputError(
+                f"{dataset.name!r} has pictures to train on in one concept only; a loss between "
+                "groups needs two"
+            )
+        train_part, held = split_for_training(dataset, config)
+        sizes = [len(members) for members in train_part.groups().values()]
+        given, world = config, accelerator.num_processes
+        config = config.fitted(len(sizes), max(sizes), world)
+        usual = given.fitted(len(sizes), max(sizes)).groups_per_batch
+        if config.groups_per_batch != usual and accelerator.is_main_process:
+            warnings.warn(
+                f"groups_per_batch: {config.groups_per_batch} and not {usual}, so that each of "
+                f"{world} processes has as many groups",
+                stacklevel=2,
+            )
+        ranks = {"rank": accelerator.process_index, "world": accelerator.num_processes}
+        batches = Batches(
+            train_part,
+            config,
+            needs,
+            groups=config.groups_per_batch,
+            members=config.group_size,
+            **ranks,
+        )
+        held_batches = None
+        if held is not None:
+            groups, members = validation_sizes(held, config, accelerator.num_processes)
+            held_batches = Batches(held, config, needs, groups=groups, members=members, **ranks)
+        data = records_key(dataset)
+    settings = {name: value for name, value in config.as_dict().items() if name not in PLACES}
+    same_everywhere(accelerator, **settings, **data)
+    if accelerator.is_main_process:
+        tell_unread(model, batches.captions.texts, "captions to train on")
+        tell_unread(model, dataset.labels(1), "concept names")
+    if config.mode != "head":
+        with agreed(accelerator):
+            needed = [row for row, record in enumerate(dataset.records) if record.split != "test"]
+            ask_each(needed, dataset.check)
+    elif features is None:  # all pictures at once, so that those that are broken are told together
+        with agreed(accelerator):
+            share = accelerator.process_index, accelerator.num_processes
+            embed_share(model.to(accelerator.device), dataset, *share, progress)
+    encoder = build_encoder(model, config, needs).to(accelerator.device)
+    for turn in (True, False):  # the first process computes what is in no cache yet
+        with agreed(accelerator):
+            if accelerator.is_main_process == turn:
+                feed_of, prompt_inputs = inputs_of(
+                    config, accelerator, model, encoder, dataset, needs, features, progress
+                )
+                feed = feed_of(batches)
+                validation = None
+                if held_batches is not None:
+                    validation = Validation(feed_of(held_batches), prompt_inputs, accelerator)
+    with agreed(accelerator):
+        trained = (p for p in encoder.parameters() if p.requires_grad)
+        data["model"] = frozen_key(model, trained)
+        # Whoever brings features of their own says which pictures they are of.
+        if accelerator.is_main_process and features is None:
+            data |= pictures_key(dataset, model, cached=config.mode == "head")
     return Trainer(
         config,
         accelerator,
         model,
         encoder,
         objective,
-        feed_of(batches),
+        feed,
         validation,
-        data=data_key(dataset),
+        data=broadcast_object_list([data])[0],
         bar=bar and accelerator.is_main_process,
         on_step=on_step,
         on_epoch=on_epoch,
     )
 
 
-def prepare_folder(config: TrainConfig) -> Path:
-    """Make the run directory.
+def check_folder(config: TrainConfig) -> None:
+    """Refuse a directory that holds a run, where that is neither to go on nor to be overwritten.
 
     Raises:
-        InputError: it holds a run and neither ``resume`` nor ``overwrite`` is set.
+        InputError: it does.
     """
     out = Path(config.out)
-    folder = out / "checkpoints"
-    out.mkdir(parents=True, exist_ok=True)
-    if config.resume or not (checkpoints(folder) or (out / "model.safetensors").exists()):
-        return out
-    if not config.overwrite:
+    holds = checkpoints(out / "checkpoints") or (out / "model.safetensors").exists()
+    if holds and not (config.resume or config.overwrite):
         raise InputError(f"{out}: holds a run; go on with resume, or choose another out directory")
-    for file in (*checkpoints(folder), out / "model.safetensors", out / "config.json"):
-        file.unlink(missing_ok=True)
-    return out
+
+
+@contextmanager
+def run_folder(config: TrainConfig, accelerator: Accelerator) -> Iterator[None]:
+    """Make the run directory; where no step is logged before a failure, what this made goes again.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    out = Path(config.out)
+    missing: list[Path] = []
+    try:
+        with agreed(accelerator):
+            if accelerator.is_main_process:
+                missing = [folder for folder in (out, *out.parents) if not folder.exists()]
+                _make(out)
+        yield
+    except BaseException:
+        trained = any("loss" in line for line in read_log(out / "log.jsonl"))
+        if out in missing and out.exists() and not trained:
+            shutil.rmtree(out)
+            with suppress(OSError):  # another run may lie in it by now
+                for folder in missing[1:]:
+                    folder.rmdir()
+        raise
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{out}: the run directory cannot be made ({error.strerror}); choose another out"
+        ) from error
+
+
+def _begin(config: TrainConfig) -> None:
+    """Write the settings of a run, and remove what an earlier or a killed one left in its place."""
+    out = Path(config.out)
+    remove_scratch(out)
+    if not config.resume:
+        for file in (*checkpoints(out / "checkpoints"), out / "model.safetensors"):
+            file.unlink(missing_ok=True)
+        (out / "config.json").unlink(missing_ok=True)
+    text = config.to_yaml()  # with M and N as the data settled them
+    write_atomic(out / "config.yaml", lambda scratch: scratch.write_text(text, encoding="utf-8"))
 
 
 def objective_of(config: TrainConfig) -> nn.Module:
@@ -216,22 +319,12 @@ def inputs_of(
             lambda batches: PictureFeed(batches, model, device, config.workers),
             model.tokens(sentences).to(device),
         )
-    with accelerator.main_process_first():
-        negations = "negation" in needs
-        bank = FeatureBank(model, dataset, features or cached_features(), negations, progress)
-        prompt_inputs = bank.texts(sentences).to(device)
+    negations = "negation" in needs
+    bank = FeatureBank(model, dataset, features or cached_features(), negations, progress)
+    prompt_inputs = bank.texts(sentences).to(device)
 
     def table(batches: Batches) -> TableFeed:
         images = encoder.inputs(bank.images(batches.dataset).to(device))
         return TableFeed(batches, images, bank.texts(batches.texts).to(device))
 
     return table, prompt_inputs
-
-
-def data_key(dataset: GroupedDataset) -> str:
-    """A hash of all records: a run goes on only with the data that it began with."""
-    digest = hashlib.sha256()
-    for record in dataset.records:
-        row = (record.key, record.concept, record.split, *record.captions, record.negation)
-        digest.update(json.dumps(row).encode())
-    return digest.hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +18,7 @@ from glasskit.training.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
-from glasskit.training.sharding import gathered, part
+from glasskit.training.engine import agreed, same_everywhere
 from glasskit.training.validation import Scores
 
 if TYPE_CHECKING:
@@ -55,39 +56,52 @@ def tensors_of(trainer: Trainer) -> dict[str, Tensor]:
 
 
 def save_state(trainer: Trainer) -> None:
-    """Write a checkpoint of a run from its main process; the others give their part and wait."""
-    main = trainer.accelerator.is_main_process
-    tensors = gathered(tensors_of(trainer) | optimizer_tensors(trainer.optimizer), keep=main)
-    if main:
-        scaler = trainer.accelerator.scaler
-        state: dict[str, Any] = {
-            "step": trainer.state.step,
-            "best": trainer.state.scores(),
-            "data": trainer.data,
-            "config": trainer.config.kept(),
-            "scaler": None if scaler is None else scaler.state_dict(),
-        }
-        save_checkpoint(
-            trainer.out / "checkpoints",
-            trainer.state.step,
-            tensors,
-            state,
-            trainer.config.keep_last,
-        )
-    trainer.accelerator.wait_for_everyone()
+    """Write a checkpoint of a run from its main process; the others wait.
+
+    Raises:
+        InputError: in every process, where it can't be written.
+    """
+    with agreed(trainer.accelerator):
+        if trainer.accelerator.is_main_process:
+            _write_state(trainer)
+
+
+def _write_state(trainer: Trainer) -> None:
+    scaler = trainer.accelerator.scaler
+    state: dict[str, Any] = {
+        "step": trainer.state.step,
+        "best": trainer.state.scores(),
+        "data": trainer.data,
+        "config": trainer.config.kept(),
+        "scaler": None if scaler is None else scaler.state_dict(),
+    }
+    save_checkpoint(
+        trainer.out / "checkpoints",
+        trainer.state.step,
+        tensors_of(trainer) | optimizer_tensors(trainer.optimizer),
+        state,
+        trainer.config.keep_last,
+    )
 
 
 def load_state(trainer: Trainer) -> bool:
     """Bring a run back to its last checkpoint; False where it has none yet.
 
     Raises:
-        InputError: the checkpoint is damaged, of another architecture, or the settings or the data
-            are not those that it was written with.
+        InputError: in every process: the checkpoint is damaged, of another architecture, or the
+            settings, the data or the model are not those that it was written with; names what
+            differs.
     """
-    kept = checkpoints(trainer.out / "checkpoints")
-    if not kept:
-        return False
-    path = kept[-1]
+    with agreed(trainer.accelerator):
+        kept = checkpoints(trainer.out / "checkpoints")[-1:]
+    same_everywhere(trainer.accelerator, checkpoint=[path.name for path in kept])
+    with agreed(trainer.accelerator):
+        for path in kept:
+            _read_state(trainer, path)
+    return bool(kept)
+
+
+def _read_state(trainer: Trainer, path: Path) -> None:
     tensors, state = read_checkpoint(path)
     changed = trainer.config.differences(state["config"])
     if changed:
@@ -99,11 +113,16 @@ def load_state(trainer: Trainer) -> bool:
     own = tensors_of(trainer)
     optimizer = {n: t for n, t in tensors.items() if n.startswith("optimizer.")}
     check_fits(path, {n: t for n, t in tensors.items() if n not in optimizer}, own)
-    if state["data"] != trainer.data:
-        raise InputError(f"{path}: the data set has changed since; train anew in another directory")
+    was, now = state["data"], trainer.data
+    other = [name for name in {**was, **now} if was.get(name) != now.get(name)]
+    if other:
+        raise InputError(
+            f"{path}: what the run learns from has changed since: {', '.join(other)}; bring back "
+            "what it was, or train anew in another directory"
+        )
     with torch.no_grad():
         for name, tensor in own.items():
-            tensor.copy_(part(tensors[name], tensor))
+            tensor.copy_(tensors[name])
     restore_optimizer(trainer.optimizer, optimizer)
     if state["scaler"] is not None and trainer.accelerator.scaler is not None:
         trainer.accelerator.scaler.load_state_dict(state["scaler"])
@@ -112,4 +131,3 @@ def load_state(trainer: Trainer) -> bool:
     if best is not None:
         trainer.state.best_epoch = best["epoch"]
         trainer.state.best = Scores(best["loss"], best["top1"], best["acceptable_top1"])
-    return True

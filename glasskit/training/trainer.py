@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from glasskit.models import GlassModel, save_model
 from glasskit.training.config import TrainConfig
 from glasskit.training.encoders import HeadEncoder, TowerEncoder
+from glasskit.training.engine import agreed
 from glasskit.training.feeds import Feed, Step
 from glasskit.training.gradients import backward, backward_in_parts
 from glasskit.training.lora import LoraEncoder
@@ -25,8 +26,7 @@ from glasskit.training.optim import (
     set_rate,
 )
 from glasskit.training.result import TrainResult
-from glasskit.training.sharding import collect, shard
-from glasskit.training.state import RunState, load_state, save_state
+from glasskit.training.state import RunState, save_state
 from glasskit.training.stopping import StopRequest
 from glasskit.training.validation import Validation
 from glasskit.training.watch import Hook, Watch
@@ -43,7 +43,7 @@ class Trainer:
         objective: GroupedBatch -> ObjectiveOutput; may have parameters of its own.
         feed: the steps to train on.
         validation: scores after each epoch, or None.
-        data: a text that identifies the data.
+        data: what the run learns from, as names and hashes (`glasskit.training.fingerprints`).
         bar: whether to draw a progress bar.
         on_step, on_epoch: called with each line of the log.
     """
@@ -58,22 +58,21 @@ class Trainer:
         feed: Feed,
         validation: Validation | None,
         *,
-        data: str = "",
+        data: Mapping[str, str] | None = None,
         bar: bool = False,
         on_step: Hook | None = None,
         on_epoch: Hook | None = None,
     ) -> None:
         self.config, self.accelerator, self.model = config, accelerator, model
         self.feed, self.validation = feed, validation
-        self.data = data
+        self.data = dict(data or {})
         self.out = Path(config.out)
         self.steps = len(feed.batches)
         self.total = self.steps * config.epochs
         self.objective = objective.to(accelerator.device)
-        self.plain = encoder if config.shard else encoder.to(accelerator.device)
-        trained = shard(encoder, accelerator) if config.shard else encoder
+        self.plain = encoder.to(accelerator.device)
         named = [(f"objective.{n}", p) for n, p in objective.named_parameters()]
-        named += [(n.removeprefix("encoder."), p) for n, p in trained.named_parameters()]
+        named += [(n.removeprefix("encoder."), p) for n, p in encoder.named_parameters()]
         self.parameters = {name: p for name, p in named if p.requires_grad}
         self.scale = self.parameters.get("model.clip.logit_scale")
         self.optimizer = build_optimizer(self.parameters, config, accelerator.device)
@@ -81,20 +80,23 @@ class Trainer:
         self.average = Average(self.parameters, config.ema) if config.ema else None
         if config.compile:
             encoder.compile()
-        self.encoder = trained if config.shard else accelerator.prepare(encoder)
+        self.encoder = accelerator.prepare(encoder)
         self.engine = accelerator.prepare(self.optimizer)
         pairs = feed.batches.sampler.groups * feed.batches.sampler.members
         every = config.log_every or (1 if accelerator.device.type == "cpu" else 10)
         self.watch = Watch(self.out, accelerator, every, pairs, bar, on_step, on_epoch)
         self.state = RunState()
 
-    def fit(self, stop: StopRequest) -> TrainResult:
+    def fit(self, stop: StopRequest, resumed: bool = False) -> TrainResult:
         """Train to the end, or until asked to stop; everything is saved either way.
+
+        Args:
+            stop: asked after every step.
+            resumed: whether the state is that of a checkpoint (`load_state`).
 
         Raises:
             DivergedError: a loss or a weight became NaN or infinite.
         """
-        resumed = load_state(self) if self.config.resume else False
         with self.watch.opened(self.state.step, self.total, resumed):
             if not resumed:
                 self.validate(0)
@@ -121,6 +123,8 @@ class Trainer:
         config, accelerator = self.config, self.accelerator
         # Every draw of a step (dropout) follows from this: no generator's state needs to be kept.
         self.reseed()
+        if isinstance(self.plain, HeadEncoder):
+            step = self.plain.dropped(step)
         set_rate(self.optimizer, rate_at(self.state.step, self.total, config))
         batch = (step.images, step.texts, step.rows)
         if config.accumulate == 1:
@@ -172,23 +176,17 @@ class Trainer:
         if self.average is not None:
             self.average.swap()
         try:
-            self.gather()
             with self.plain.merged() if lora else nullcontext():
                 yield self.plain.encoder if lora else self.plain
         finally:
-            if self.config.shard:
-                self.plain.to("cpu")
             if self.average is not None:
                 self.average.swap()
 
-    def gather(self) -> None:
-        """Where weights are split over processes, give them to the model, on the device."""
-        if self.config.shard:
-            collect(self.encoder, self.plain.to(self.accelerator.device))
-
     def write_model(self) -> None:
-        """Write the model, as it stands, as the run's own."""
-        if self.accelerator.is_main_process:
+        """Write the model, as it stands, as the run's own, from the main process."""
+        with agreed(self.accelerator):
+            if not self.accelerator.is_main_process:
+                return
             if self.config.mode != "head":
                 self.model.towers_changed()
             best = self.state.scores()
@@ -200,9 +198,9 @@ class Trainer:
         return every > 0 and self.state.step % every == 0
 
     def reseed(self) -> None:
-        """Seed the generators by (run, step, process)."""
+        """Seed the generators by (run, step): all processes draw the same for the whole batch."""
         place = self.config.seed * 1_000_003 + self.state.step
-        seed = (place * 65_537 + self.accelerator.process_index) % 2**63
+        seed = place * 65_537 % 2**63
         # torch.manual_seed would queue a call for each kind of device that is not in use.
         torch.default_generator.manual_seed(seed)
         if self.accelerator.device.type == "cuda":
@@ -222,7 +220,6 @@ class Trainer:
         if not (self.out / "model.safetensors").exists():
             with self.as_saved():
                 self.write_model()
-        self.gather()
         repeats = self.feed.batches.sampler.plan(0).repeats
         step = self.state.step
         return TrainResult(

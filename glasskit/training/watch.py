@@ -144,5 +144,6 @@ class Watch:
         kept = checkpoints(self.out / "checkpoints")
         last = f"the last good checkpoint is {kept[-1]}" if kept else "no checkpoint was written"
         raise DivergedError(
-            f"training diverged at step {step}: {what}; {last}; try a lower lr or precision fp32"
+            f"training diverged at step {step}: {what}; {last}; try a lower lr or precision fp32",
+            everywhere=True,
         )

@@ -35,6 +35,7 @@ from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
 from glasskit.models import GlassModel, load_model
 from glasskit.training import TrainConfig
 from glasskit.training.batches import grouped
+from glasskit.training.engine import start_engine
 from glasskit.training.feeds import Features, Step
 from glasskit.training.run import build_trainer
 from glasskit.training.trainer import Trainer
@@ -83,7 +84,8 @@ def trainer_for(
         **more,
     }
     config = TrainConfig.load(**settings)
-    trainer = build_trainer(config, data, model, features=random_features())
+    accelerator = start_engine(config)
+    trainer = build_trainer(config, accelerator, data, model, features=random_features())
     trainer.encoder.train()
     with trainer.watch.opened(0, trainer.total, resumed=False):
         yield trainer

@@ -161,6 +161,59 @@ WRONG = {
         _change(*FIRST, "also", to=["awe"]),
         "concept 'grief', image '7': 'also' names 'awe', which is not a concept",
     ),
+    "half an emoji in a caption": (
+        _change(*FIRST, "old_captions", to=["one \ud83d"]),
+        "image 7: 'old_captions' holds half a character, as of an emoji cut in two (U+D83D)",
+    ),
+    "half an emoji in a name": (
+        _change(1, "concept", to="joy\ude00"),
+        "concept 2: 'concept' holds half a character",
+    ),
+    "half an emoji in a file name": (
+        _change(*FIRST, "image", to="a\ud83d.png"),
+        "'image' holds half a character",
+    ),
+    "half an emoji in a key": (
+        _change(*FIRST, "\ud83d_captions", to=[]),
+        "image 7: unknown key '\\ud83d_captions'",
+    ),
+    "NUL in a negation": (
+        _change(*FIRST, "negation", to="no\0body"),
+        "image 7: 'negation' holds a control character (U+0000)",
+    ),
+    "a misspelt split": (
+        _change(0, "trian_images", to=[]),
+        "concept 1: unknown key 'trian_images'; did you mean 'train_images'?",
+    ),
+    "a split of another name": (
+        _change(0, "validation_images", to=[]),
+        "unknown key 'validation_images'; ",
+    ),
+    "a split without its ending": (_change(1, "test", to=[]), "concept 2: unknown key 'test'"),
+    "a key in capitals": (
+        _change(0, "Hard_Negative", to=[]),
+        "unknown key 'Hard_Negative'; did you mean 'hard_negative'?",
+    ),
+    "captions of another layout": (
+        _change(*FIRST, "captions", to=["a"]),
+        "train_images, image 7: unknown key 'captions'; did you mean 'old_captions'?",
+    ),
+    "a misspelt key of a picture": (
+        _change(*FIRST, "negaton", to="x"),
+        "image 7: unknown key 'negaton'; did you mean 'negation'?",
+    ),
+    "names that look the same": (
+        _change(0, "concept", to="J\u200boy"),
+        "two concepts look the same, 'J\\u200boy' and 'joy'",
+    ),
+    "one name in two forms": (
+        _change(1, "concept", to=" grief "),
+        "concept 'grief': it comes twice",
+    ),
+    "nearly a concept in also": (
+        _change(*FIRST, "also", to=["Joy"]),
+        "'also' names 'Joy', which is not a concept; did you mean 'joy'?",
+    ),
     "twice in a split": (
         _change(0, "train_images", 1, "image", to="7"),
         "concept 'grief', image '7': it stands also in train_images of 'grief'",
@@ -218,6 +271,30 @@ def test_a_file_that_is_not_utf8_or_not_there(tmp_path: Path) -> None:
         read_magic(tmp_path, NONE)
 
 
+def test_blanks_and_unicode_forms_of_names_do_not_count(tmp_path: Path) -> None:
+    value = copy.deepcopy(GOOD)
+    value[0]["concept"], value[0]["hard_negative"] = " cafe\u0301 ", ["joy  "]
+    value[1]["train_images"][0] |= {"also": ["caf\u00e9"], "level1": " joy"}
+    data = _read(tmp_path, value)
+    assert [concept.name for concept in data.concepts] == ["caf\u00e9", "joy"]
+    assert data.by_name["caf\u00e9"].hard_negatives == ("joy",)
+    assert data.records[-1].also == ("caf\u00e9",)
+
+
+def test_keys_of_other_tools_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    value = copy.deepcopy(GOOD)
+    value[0]["note"] = "x"
+    for picture in value[0]["train_images"]:
+        picture["width"] = 640
+    data = _read(tmp_path, value)
+    assert len(data) == 5
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        f"{tmp_path / 'set.json'}: left out are keys that the layout does not have: "
+        "'width' 2 times, 'note' 1 times"
+    ]
+
+
 # --- the taxonomy beside the file
 
 
@@ -246,6 +323,7 @@ def test_a_record_against_the_taxonomy_is_an_error(tmp_path: Path) -> None:
     [
         ([{"level2": "x"}], "entry 1: 'level1' must be a text"),
         ([{"level1": "x"}, {"level1": "x"}], "entry 2: concept 'x' comes twice"),
+        ([{"level1": "x", "hard_negatives": []}], "entry 1: unknown key 'hard_negatives'; did you"),
         ([{"level1": "x", "level3": 3}], "entry 1: 'level3' must be a text"),
         ([{"level1": "x", "guide": 3}], "entry 1: 'guide' must be a text"),
         (["x"], "entry 1: must be an object, not str"),

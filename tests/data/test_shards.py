@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import webdataset
+from PIL import Image
 from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
@@ -182,6 +185,99 @@ def test_a_sample_that_is_not_whole_is_named(shards: Path, change, says: str) ->
             read()
 
 
+def _tar(file: Path, members: dict[str, bytes], mode: str = "w") -> Path:
+    with tarfile.open(file, mode) as tar:
+        for name, data in members.items():
+            header = tarfile.TarInfo(name)
+            header.size = len(data)
+            tar.addfile(header, io.BytesIO(data))
+    return file
+
+
+def _picture() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(file, "JPEG")
+    return file.getvalue()
+
+
+def test_a_tar_as_other_tools_write_it(tmp_path: Path) -> None:
+    """Names in capitals, what a Mac adds, names that lead elsewhere: they name, nothing more."""
+    jpg, note = _picture(), b'{"caption": "a dog", "similarity": NaN}'
+    tar = _tar(
+        tmp_path / "A.TAR",
+        {
+            "._0.jpg": b"\0\5\26\7",
+            "0.JPG": jpg,
+            "0.JSON": note,
+            "__MACOSX/._0.jpg": b"\0\5\26\7",
+            "/etc/1.jpg": jpg,
+            "../2.jpg": jpg,
+            "../2.txt": "caf\u00e9".encode("utf-8-sig"),
+        },
+    )
+    assert is_shards(tmp_path)
+    samples = list(shard_samples(shard_names(tar)[0]))
+    assert [sample.caption for sample in samples] == ["a dog", None, "caf\u00e9"]
+    assert [place.ending for place in index_shard(str(tar))] == ["jpg"] * 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["A.TAR"]
+
+
+@pytest.mark.parametrize(
+    ("members", "says"),
+    [
+        (
+            ["0.jpg", "1.jpg", "0.txt", "1.txt"],
+            r"0\.txt: the files of one sample must stand together",
+        ),
+        (["0.txt", "1.txt", "0.jpg"], r"0\.jpg: the files of one sample must stand together"),
+        (["0.jpg", "0.latin.txt", "0.txt"], r"0\.txt: not readable text \(line 1 is not utf-8"),
+        (["0.jpg", "0.json"], r"0\.json: the key 'a' comes twice|the key 'a' comes twice"),
+    ],
+)
+def test_samples_that_would_be_read_wrongly_are_named(
+    tmp_path: Path, members: list[str], says: str
+) -> None:
+    data = {"jpg": _picture(), "txt": b"a caf\xe9", "json": b'{"a": 1, "a": 2}'}
+    tar = _tar(tmp_path / "a.tar", {name: data[name.rpartition(".")[2]] for name in members})
+    with pytest.raises(InputError, match=rf"a\.tar: .*({says})"):
+        list(shard_samples(str(tar)))
+
+
+def test_half_an_emoji_in_shards_is_named(shards: Path) -> None:
+    bad = json.dumps({"image": "a\ud83d", "caption": "dog \ud83d", "concept": "x"}).encode()
+    rewritten(shards / "00001.tar", lambda n, d: bad if n == "000000022.json" else d)
+    with pytest.raises(InputError, match=r"00001\.tar: 000000022: 'image' holds half a character"):
+        list(shard_samples(str(shards / "00001.tar")))
+    with pytest.raises(InputError, match=r"00001\.tar: 000000022: 'image' holds half a character"):
+        load_dataset(shards)
+    bad = json.dumps({"image": "a", "caption": "dog \ud83d"}).encode()
+    rewritten(shards / "00001.tar", lambda n, d: bad if n == "000000022.json" else d)
+    with pytest.raises(InputError, match=r"000000022\.jpg: 'caption' holds half a character"):
+        [sample.caption for sample in shard_samples(str(shards / "00001.tar"))]
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_a_compressed_tar_is_named_as_that(tmp_path: Path, mode: str) -> None:
+    tar = _tar(tmp_path / "a.tar", {"0.jpg": _picture()}, mode)
+    for read in (lambda: list(shard_samples(str(tar))), lambda: load_dataset(tar)):
+        with pytest.raises(InputError, match=r"a\.tar: it is compressed \(\w+\); unpack it"):
+            read()
+    named = tar.rename(tmp_path / f"a.tar.{mode[2:]}")
+    for source in (named, tmp_path):
+        assert is_shards(source)
+        with pytest.raises(InputError, match=r"a\.tar\.\w+: a compressed tar"):
+            load_dataset(source)
+
+
+def test_a_misspelt_key_in_a_shard_is_named(shards: Path) -> None:
+    def change(name: str, data: bytes) -> bytes:
+        return data.replace(b'"also"', b'"alos"') if name == "000000021.json" else data
+
+    rewritten(shards / "00001.tar", change)
+    with pytest.raises(InputError, match=r"000000021\.json, .*key 'alos'; did you mean 'also'"):
+        load_dataset(shards)
+
+
 @pytest.mark.parametrize(
     ("notes", "says"),
     [
@@ -199,7 +295,7 @@ def test_shards_without_groups_cannot_be_trained_on(shards: Path, notes, says: s
 
 def test_a_picture_that_does_not_decode_is_named(shards: Path) -> None:
     rewritten(shards / "00000.tar", lambda n, d: b"no picture" if n == "000000001.jpg" else d)
-    with pytest.raises(InputError, match=r"00000\.tar: 000000001\.jpg: not a readable JPEG"):
+    with pytest.raises(InputError, match=r"00000\.tar: 000000001\.jpg: not a readable picture"):
         load_dataset(shards).image(1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from glasskit.errors import InputError
 from glasskit.latent.export import embed_source
 from glasskit.latent.parts import Part, merge
 from glasskit.latent.stream_export import embed_stream
+from glasskit.models.reading import Reading
 from glasskit.training.feeds import FeatureBank, cached_features, embed_share
 from tests.data.shard_toys import magic_folder, rewritten, shards_of
 from tests.data.shard_workers import embed, launch, train_on
@@ -169,6 +171,34 @@ def test_a_caption_that_is_asked_for_must_be_there(shards: Path, tmp_path: Path)
     rewritten(own / "00000.tar", lambda n, d: b"{}" if n == "000000002.json" else d)
     with pytest.raises(InputError, match=r"00000\.tar: 000000002\.jpg: no caption to embed"):
         embed_stream(toy_model(), own, tmp_path / "out", captions=True)
+
+
+def test_a_tar_without_pictures_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "empty.tar", "w"):
+        pass
+    with pytest.raises(InputError, match=r"empty\.tar: there is no picture in it"):
+        embed_stream(toy_model(), tmp_path / "empty.tar", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_names_that_come_twice_and_captions_read_in_part_are_told(
+    shards: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = toy_model()
+    model.reading = lambda texts: Reading("toy", len(texts), 4, 1)
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in ("a.tar", "b.tar"):
+        shutil.copy(shards / "00000.tar", own / name)
+    embed_stream(model, own, tmp_path / "out", captions=True)
+    pictures = json.loads((tmp_path / "out" / "index.json").read_text())["pictures"]
+    keys = [line["key"] for line in pictures]
+    half = len(keys) // 2
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{half} pictures have the name of another one, first {keys[0]!r}",
+        f"1 of {2 * half} captions are longer than the 4 word pieces that toy reads; the rest is "
+        "not read",
+    ]
 
 
 # --- parts

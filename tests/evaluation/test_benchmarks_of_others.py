@@ -11,7 +11,7 @@ from evaluation_cases import unit
 from scipy.stats import kendalltau
 
 from glasskit.errors import InputError
-from glasskit.evaluation.hierarcaps import read_hierarcaps, score_chains
+from glasskit.evaluation.hierarcaps import HierarchyScores, read_hierarcaps, score_chains
 from glasskit.evaluation.sugarcrepe import read_sugarcrepe, score_items
 
 
@@ -33,12 +33,28 @@ def test_sugarcrepe_by_type() -> None:
     assert out["macro_blind"] == 0.5
 
 
+def test_items_and_chains_of_one_picture_are_one_cluster() -> None:
+    wins = np.repeat([True, False, True, True, False, False], 5)
+    apart, together = np.arange(30), np.repeat(np.arange(6), 5)
+    width = {}
+    for name, images in (("apart", apart), ("together", together)):
+        low, high = score_items(["a"] * 30, wins, wins, images)["all"]["ci95"]
+        width[name] = high - low
+        scores = HierarchyScores(wins / 1.0, wins / 1.0, wins / 1.0, images)
+        low, high = scores.summary()["recall_ci95"]
+        assert high - low == width[name]
+        none = HierarchyScores(wins * 0.0, wins / 1.0, wins / 1.0, images)
+        # Three pictures changed: by themselves that is no proof, as fifteen pictures it would be.
+        assert (scores.against(none)["precision"]["p"] < 0.05) == (name == "apart")
+    assert width["together"] > 1.8 * width["apart"]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("{", "not readable JSON"),
         ("7", "must be an object or a list"),
-        ('[{"caption": 1}]', "item 0 needs the texts"),
+        ('[{"caption": 1}]', "item 0: 'filename' must be a text"),
         ("[]", "none of"),
     ],
 )
@@ -116,7 +132,7 @@ def test_hierarcaps_constant_model_scores_zero() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,captions\n", "no column image_url"),
+        ("id,captions\n", "the column 'image_url' is missing"),
         ("captions,image_url\na => b,http://x/1.jpg\n", "line 2 is no chain of 4"),
         ("captions,image_url\n", "no chains"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,10 @@ from glasskit.data.schema import Concept
 from glasskit.evaluation import measure_embeddings
 
 DATASET = made_up()
-SETTINGS = {"draws": 200}
 
 
 def test_the_json_has_the_promised_keys() -> None:
-    out = measure_embeddings(random_embeddings(DATASET), DATASET, **SETTINGS).as_dict()
+    out = measure_embeddings(random_embeddings(DATASET), DATASET).as_dict()
     out = json.loads(json.dumps(out, allow_nan=False))
     assert out["n"] == len(DATASET)
     for level in ("level1", "level2", "level3", "level4"):
@@ -35,6 +35,33 @@ def test_the_json_has_the_promised_keys() -> None:
     assert out["retrieval"]["theme_captions"]["n_texts"] == len(DATASET)
 
 
+def test_every_interval_is_over_the_clusters_of_the_data_set() -> None:
+    own = replace(
+        DATASET, records=tuple(replace(r, cluster=f"of {r.concept}") for r in DATASET.records)
+    )
+    vectors = random_embeddings(DATASET)
+    alone = measure_embeddings(vectors, DATASET).as_dict()
+    assert alone["clusters"] == {"n": len(DATASET), "by": "picture"}
+    out = measure_embeddings(vectors, own).as_dict()
+    assert out["clusters"] == {"n": 12, "by": "concept"}
+    (one,) = [r.concept for r in own.records[:1]]
+    single = own.where(lambda record: record.concept == one)
+    rows = [i for i, record in enumerate(own.records) if record.concept == one]
+    lone = measure_embeddings(replace(vectors, images=vectors.images[rows]), single).as_dict()
+    assert lone["clusters"]["n"] == 1
+
+    def check(first: Any, second: Any, lonely: Any, name: str = "") -> int:
+        if isinstance(first, dict):
+            return sum(check(first[k], second[k], lonely.get(k), k) for k in first if k in second)
+        if not name.endswith("ci95") or first is None:
+            return 0
+        assert first != second, name
+        assert lonely is None, name
+        return 1
+
+    assert check(alone, out, lone) > 30
+
+
 def test_what_the_data_lack_is_none() -> None:
     bare = made_up(negation=False)
     bare = replace(
@@ -43,7 +70,7 @@ def test_what_the_data_lack_is_none() -> None:
         records=tuple(replace(r, literal=r.literal[:1], theme=()) for r in bare.records),
     )
     vectors = random_embeddings(made_up(negation=False))
-    out = measure_embeddings(vectors, bare, **SETTINGS).as_dict()
+    out = measure_embeddings(vectors, bare).as_dict()
     assert out["negation"]["caption_over_negation"] is None
     assert out["concepts"]["level2"]["top1"] is None
     assert out["hard_negative"]["level4"]["image_to_text"] is None
@@ -52,15 +79,28 @@ def test_what_the_data_lack_is_none() -> None:
     assert out["hard_negative"]["level1"]["image_to_text_hard_share"] == 0
 
 
+def test_pictures_that_share_a_caption_can_all_be_right() -> None:
+    records = [
+        replace(r, literal=("a skier",)) if i < 3 else r for i, r in enumerate(DATASET.records)
+    ]
+    data = replace(DATASET, records=tuple(records))
+    vectors = random_embeddings(data, width=64)
+    images = vectors.of([record.literal[0] for record in data.records])
+    out = measure_embeddings(replace(vectors, images=images), data).as_dict()
+    assert out["retrieval"]["duplicate_captions"] == 3
+    assert out["retrieval"]["image_to_text_r1"] == 1
+    assert out["retrieval"]["literal_captions"]["image_to_text_r1"] == 1
+
+
 def test_a_perfect_model_wins_everything() -> None:
     vectors = random_embeddings(DATASET, width=64)
     images = vectors.of([record.literal[0] for record in DATASET.records])
-    out = measure_embeddings(replace(vectors, images=images), DATASET, **SETTINGS).as_dict()
+    out = measure_embeddings(replace(vectors, images=images), DATASET).as_dict()
     assert out["retrieval"]["image_to_text_r1"] == out["retrieval"]["text_to_image_r1"] == 1
     assert out["hard_negative"]["captions"]["image_to_text"] == 1
     assert out["negation"]["caption_over_negation"] == 1
     images = vectors.labels[1][DATASET.targets(1)]
-    out = measure_embeddings(replace(vectors, images=images), DATASET, **SETTINGS).as_dict()
+    out = measure_embeddings(replace(vectors, images=images), DATASET).as_dict()
     assert out["concepts"]["level1"]["top1"] == out["concepts"]["level1"]["mrr"] == 1
     assert out["hard_negative"]["image_to_text"] == 1
 
@@ -77,7 +117,7 @@ def test_a_constant_model_scores_zero_everywhere() -> None:
         texts=same(vectors.texts),
         labels={level: same(rows) for level, rows in vectors.labels.items()},
     )
-    out = measure_embeddings(constant, DATASET, **SETTINGS).as_dict()
+    out = measure_embeddings(constant, DATASET).as_dict()
     for level in ("level1", "level2"):
         part = out["concepts"][level]
         assert part["top1"] == part["acceptable_top1"] == part["top5"] == part["macro_top1"] == 0
@@ -93,7 +133,7 @@ def test_a_blank_image_model_is_at_chance_or_below() -> None:
     for seed in range(20):
         vectors = random_embeddings(DATASET, seed=seed)
         blank = replace(vectors, images=np.repeat(vectors.images[:1], len(DATASET), axis=0))
-        out = measure_embeddings(blank, DATASET, draws=20).as_dict()
+        out = measure_embeddings(blank, DATASET).as_dict()
         part = out["concepts"]["level1"]
         assert part["top1"] <= part["chance"] + 1e-12  # the groups are of equal size
         assert part["top5"] <= 5 / 12 + 1e-12

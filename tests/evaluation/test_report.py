@@ -16,9 +16,15 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages
 from glasskit.errors import InputError
 from glasskit.evaluation import Evaluation, measure_embeddings, report_evaluations
-from glasskit.evaluation.comparison import compare, concept_changes, flips
-from glasskit.evaluation.report import _names
-from glasskit.evaluation.report_figures import trade_figure
+from glasskit.evaluation.comparison import (
+    ConceptChange,
+    compare,
+    concept_changes,
+    confusions,
+    flips,
+)
+from glasskit.evaluation.report import Changed, _names
+from glasskit.evaluation.report_figures import concept_figure, trade_figure
 
 DATASET = made_up(each=12)
 NASTY = "<b>run</b> | `x`"
@@ -28,7 +34,7 @@ def evaluations() -> tuple[Evaluation, Evaluation]:
     """A model that knows nothing, and one that knows every concept but has lost the captions."""
     vectors = random_embeddings(DATASET)
     knows = replace(vectors, images=vectors.labels[1][DATASET.targets(1)])
-    return tuple(measure_embeddings(v, DATASET, draws=100) for v in (vectors, knows))
+    return tuple(measure_embeddings(v, DATASET) for v in (vectors, knows))
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +63,73 @@ def test_marks_and_changes(both: tuple[Evaluation, Evaluation]) -> None:
     assert len(gained) == 8
     assert lost == []
     assert all(flip.after == flip.concept for flip in gained)
+
+
+def of_concepts() -> GroupedDataset:
+    """The data set with every concept as one cluster."""
+    return replace(
+        DATASET, records=tuple(replace(r, cluster=f"of {r.concept}") for r in DATASET.records)
+    )
+
+
+def test_marks_and_words_follow_the_test_over_clusters() -> None:
+    dataset, vectors = of_concepts(), random_embeddings(DATASET)
+    # Two of twelve concepts are known with all of their pictures: of 144 pictures that is proof.
+    known = np.isin(DATASET.targets(1), [0, 1])
+    images = vectors.images.copy()
+    images[known] = vectors.labels[1][DATASET.targets(1)][known]
+    better = replace(vectors, images=images)
+    for part, by, mark in ((DATASET, "144 pictures", "better"), (dataset, "12 clusters", "")):
+        pair = [("a", measure_embeddings(vectors, part)), ("b", measure_embeddings(better, part))]
+        report = report_evaluations(pair, part)
+        assert report.as_dict()["models"]["b"]["top1"]["mark"] == mark
+        for text in (report.markdown(), report.html()):
+            assert f"95% interval over {by}" in text
+            assert f"sign-flip test over {by}" in text
+            assert "Nothing that the test tells from chance at 5%" in text
+            assert "significant" not in text
+    assert report.as_dict()["clusters"] == {"n": 12, "by": "concept"}
+
+
+def test_one_cluster_has_no_intervals_and_the_report_says_why() -> None:
+    one = replace(DATASET, records=tuple(replace(r, cluster="all") for r in DATASET.records))
+    first = measure_embeddings(random_embeddings(DATASET), one)
+    other = measure_embeddings(random_embeddings(DATASET, seed=1), one)
+    report = report_evaluations([("a", first), ("b", other)], one)
+    assert report.as_dict()["models"]["b"]["top1"]["ci95"] is None
+    for text in (report.markdown(), report.html()):
+        assert "no 95% interval: all pictures are of one cluster" in text
+        assert "nan" not in re.sub(r"<script>.*?</script>", "", text, flags=re.S).lower()
+
+
+def test_answers_that_also_accepts_are_marked_and_are_no_confusions() -> None:
+    labels = random_embeddings(DATASET).labels[1]
+    target = DATASET.targets(1)
+    other = DATASET.acceptable(1)
+    other[np.arange(len(target)), target] = False
+    said = np.where(other.any(axis=1), other.argmax(axis=1), (target + 5) % 12)
+    wrong = replace(random_embeddings(DATASET), images=labels[(target + 5) % 12])
+    pair = [measure_embeddings(v, DATASET) for v in (wrong, replace(wrong, images=labels[said]))]
+    gained, lost = flips(*pair)
+    assert gained
+    assert not lost
+    assert all(flip.also and flip.said[1] == f"{flip.after} (also accepted)" for flip in gained)
+    lost = flips(pair[1], pair[0])[1]
+    assert all(flip.said == (f"{flip.before} (also accepted)", flip.after) for flip in lost)
+    accepted = {(record.concept, name) for record in DATASET.records for name in record.also}
+    assert not accepted & {(own, name) for own, name, _ in confusions(pair[1], 99)}
+    report = report_evaluations([("a", pair[0]), ("b", pair[1])], DATASET)
+    assert "(also accepted)" in report.html()
+    assert "(also accepted)" in report.markdown()
+
+
+@pytest.mark.parametrize("counts", [[1], [-2, 1], [3, 13], [-40, 60], [1000]])
+def test_axes_of_counts_have_whole_ticks(counts: list[int]) -> None:
+    changes = [ConceptChange(f"c{i}", 2000, 0.5, 0.5 + n / 2000) for i, n in enumerate(counts)]
+    axis = concept_figure(Changed("x", changes, [], [], [])).layout.xaxis
+    assert axis.tick0 == 0
+    assert axis.dtick == int(axis.dtick) >= 1
+    assert (max([0, *counts]) - min([0, *counts])) / axis.dtick <= 8
 
 
 def test_equal_models_differ_in_nothing(both: tuple[Evaluation, Evaluation]) -> None:

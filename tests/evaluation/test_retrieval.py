@@ -70,10 +70,22 @@ def test_blank_and_constant_models() -> None:
     assert shares == [0] * 6
 
 
-def test_pictures_with_the_same_caption_tie() -> None:
-    images = unit(np.array([[1, 0.0], [0.9, 0.4]]))
-    texts = unit(np.array([[1, 0.0], [1, 0]]))
-    assert retrieve(images, texts, np.arange(2)).image_to_text.tolist() == [2, 2]
+def test_the_same_text_under_another_picture_is_right_too() -> None:
+    images = unit(np.array([[1, 0.0], [0.9, 0.4], [0, 1]]))
+    texts = unit(np.array([[1, 0.0], [1, 0], [0, 1]]))
+    apart = retrieve(images, texts, np.arange(3))
+    assert apart.image_to_text.tolist() == [2, 2, 1]  # equal vectors of two texts: a tie
+    found = retrieve(images, texts, np.arange(3), np.array([7, 7, 2]))
+    assert found.image_to_text.tolist() == [1, 1, 1]
+    assert found.text_to_image.tolist() == apart.text_to_image.tolist() == [1, 2, 1]
+
+
+def test_a_wrong_text_counts_as_often_as_it_stands_there() -> None:
+    images = unit(np.array([[1, 0.0], [0, 1], [0, 1], [0.1, 1]]))
+    texts = unit(np.array([[0.5, 0.5], [1, 0], [1, 0], [1, 0]]))
+    found = retrieve(images, texts, np.arange(4), np.array([0, 1, 1, 1]))
+    # Picture 0: three entries of the other text are ahead. The others: that of picture 0 is.
+    assert found.image_to_text.tolist() == [4, 2, 2, 2]
 
 
 @pytest.mark.parametrize(

@@ -60,13 +60,13 @@ def test_the_protocol_trains_each_fold_and_measures_the_gain(
         seen.append(fold)
         return "trained"
 
-    out = leave_concepts_out(DATASET, train, baseline="before", k=3, draws=100)  # type: ignore[arg-type]
+    out = leave_concepts_out(DATASET, train, baseline="before", k=3)  # type: ignore[arg-type]
     assert seen == [0, 1, 2]
     assert out["unseen"]["top1"] == 1
     assert out["unseen"]["n"] == len(DATASET)
     gain = out["gain"]["top1"]
     assert gain["difference"] == pytest.approx(1 - out["baseline"]["top1"])
-    assert leave_concepts_out(DATASET, train, k=3, draws=100)["gain"] is None
+    assert leave_concepts_out(DATASET, train, k=3)["gain"] is None
     assert unseen.recognise_level1("trained", DATASET).correct.all()  # type: ignore[arg-type]
 
 

@@ -192,15 +192,21 @@ def test_three_forms_of_a_vocabulary(
     ("name", "text", "line"),
     [
         ("v.txt", "joy\njoy\n", "concept 'joy' comes twice"),
+        ("v.txt", "joy\nJoy\n", "two concepts look the same, 'joy' and 'Joy'"),
+        ("v.txt", "cafe\u0301\nCafé\n", "two concepts look the same"),
+        ("v.txt", "joy\nhope\x07\n", "line 2: 'name' holds a control character (U+0007)"),
+        ("v.json", '[{"level1": "joy\\ud83d"}]', "'level1' holds half a character"),
+        ("v.json", '[{"level1": "joy", "levle2": "x"}]', "key 'levle2'; did you mean 'level2'?"),
         ("v.txt", "joy\n", "needs two concepts or more"),
         ("v.txt", "x" * 61 + "\ny", "1 to 60 characters"),
         ("v.toml", "[", "not readable TOML"),
         ("v.toml", 'joy = "x"', "[joy]: must be a table"),
         ("v.toml", '[a.b]\nc = "joy"', "[a.b] c: a name must be a text"),
         ("v.toml", "[a.b]\nc = [3]", "[a.b] c: a name must be a text"),
+        ("v.json", '[{"level1": "x", "level1": "y"}]', "the key 'level1' comes twice"),
         ("v.json", "{}", "must be a list of concepts"),
         ("v.json", "[3]", "entry 1: must be an object"),
-        ("v.json", '[{"level2": "x"}]', "entry 1: a name must be a text"),
+        ("v.json", '[{"level2": "x"}]', "entry 1: 'level1' must be a text"),
         ("v.json", "x", "not readable JSON"),
         ("v.csv", "x", "a vocabulary is a .toml, .json or .txt file"),
     ],
@@ -209,7 +215,7 @@ def test_a_broken_vocabulary_is_named(tmp_path: Path, name: str, text: str, line
     (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=re.escape(line)):
         read_vocabulary(tmp_path / name)
-    with pytest.raises(InputError, match="there is no such vocabulary"):
+    with pytest.raises(InputError, match="there is no such file"):
         read_vocabulary(tmp_path / "none.txt")
 
 

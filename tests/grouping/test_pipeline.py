@@ -20,6 +20,7 @@ from glasskit.errors import InputError
 from glasskit.grouping import BuildSettings, Endpoint, build_dataset
 from glasskit.grouping.leaks import leaked_words
 from glasskit.grouping.themes import Estimate
+from glasskit.models.reading import Reading
 from tests.grouping.test_endpoint import chat, question
 from tests.grouping.toys import SUBJECTS, SubjectModel, captions, write_csv, write_vocabulary
 from tests.web_stand_in import Answer, Asked, StandIn, serve
@@ -256,6 +257,30 @@ def test_the_command_builds_offline_and_says_how_to_train(
     assert json.loads((tmp_path / "out" / "r.json").read_text()) == json.loads(
         (settings.out / "report.json").read_text()
     )
+
+
+def test_what_is_left_out_or_not_read_is_told_in_the_terminal_and_in_the_report(
+    settings: BuildSettings, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = settings.source.read_text(encoding="utf-8") + "z.jpg,,\n"
+    settings.source.write_bytes(table.replace(",", ";").encode("utf-16"))
+    monkeypatch.setattr(
+        SubjectModel, "reading", lambda model, texts: Reading("subjects", len(texts), 5, 2, 9, 3)
+    )
+    words = ["build", settings.source, "--out", tmp_path / "my set", "--concepts", 5]
+    done = run(*words, "--vocabulary", settings.vocabulary)
+    assert done.exit_code == 0, done.output
+    notes = [
+        "rows left out, which have no caption: 1, first line 122",
+        "2 of 120 captions are longer than the 5 word pieces that subjects reads; the rest is not "
+        "read; 3 of 9 words of captions are unknown to subjects",
+    ]
+    report = (tmp_path / "my set" / "report.md").read_text(encoding="utf-8")
+    for note in notes:
+        assert note in done.output
+        assert f"- {note}\n" in report
+    assert json.loads((tmp_path / "my set" / "report.json").read_text())["notes"][:2] == notes
+    assert f"glasskit train '{tmp_path}/my set/annotations.json' --images DIR" in done.output
 
 
 def test_the_command_prints_the_cost_and_asks_first(settings: BuildSettings, run: Any) -> None:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from glasskit.models.reading import Reading
+
 SUBJECTS = {
     "feast": ("cake", "candles", "guests", "wine"),
     "voyage": ("ship", "sail", "harbour", "captain"),
@@ -37,6 +39,9 @@ class SubjectModel:
             noise = torch.Generator().manual_seed(sum(text.encode()))
             row[len(SUBJECTS) :] = 0.2 * torch.randn(8, generator=noise)
         return rows
+
+    def reading(self, texts: Sequence[str]) -> Reading:
+        return Reading(self.name, len(texts))
 
     def embed_text_features(self, features: Tensor) -> Tensor:
         return functional.normalize(features, dim=-1)

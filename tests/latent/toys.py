@@ -11,6 +11,7 @@ from PIL import Image
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import Concept, Record
 from glasskit.errors import InputError
+from glasskit.models.reading import Reading
 
 AXES = {"red": 0, "green": 1, "blue": 2}
 """A concept's word points along its axis; a picture's vector is its mean colour."""
@@ -43,6 +44,9 @@ class ColourModel:
 
     def __init__(self) -> None:
         self.pictures_seen = 0
+
+    def reading(self, texts: Sequence[str]) -> Reading:
+        return Reading(self.name, len(texts))
 
     def image_tower(self, images: Sequence[Image.Image], *_: object) -> torch.Tensor:
         self.pictures_seen += len(images)

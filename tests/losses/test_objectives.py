@@ -11,9 +11,12 @@ import pytest
 import torch
 
 from glasskit.losses import GroupedBatch
+from glasskit.losses.base import Objective
 from glasskit.losses.objectives import OBJECTIVES, build_objective
 from glasskit.losses.semclip import directions
 from glasskit.losses.settings import GROUPED, INSTANCE, ObjectiveSettings
+from glasskit.losses.siglip import SigmoidObjective
+from glasskit.losses.views import MultiViewObjective
 from tests.losses.literal_objectives import LITERAL, semclip
 from tests.losses.objective_batches import differentiable, full_batch, reordered
 
@@ -287,3 +290,9 @@ def test_import_brings_torch_alone() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
     assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", [Objective, MultiViewObjective, SigmoidObjective])
+def test_what_gives_no_terms_cannot_be_made(kind: type[Objective]) -> None:
+    with pytest.raises(TypeError, match="terms"):
+        kind("x")

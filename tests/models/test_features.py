@@ -16,6 +16,7 @@ from glasskit.errors import InputError
 from glasskit.models import GlassModel, features
 from glasskit.models.prompts import TEMPLATES, concept_vectors, pool_prompts, prompts
 from glasskit.models.shipped import TEXTS, shipped_rows, write_shipped
+from glasskit.pictures import BrokenPicturesError, PictureError
 from tests.tools.shipped_features import texts
 
 
@@ -32,6 +33,10 @@ class Pictures:
 
     def image(self, index: int, side: int = 0) -> Image.Image:
         return Image.new("RGB", (40, 40), (index * 20 % 256, 100, 50))
+
+    def check(self, index: int) -> None:
+        if self.names[index] == "broken":
+            raise PictureError(f"{index}: broken")
 
     def fingerprint(self, index: int) -> str:
         return self.names[index]
@@ -86,6 +91,16 @@ def test_what_is_damaged_is_computed_again(lite0, counted: list[int], tmp_path: 
     assert counted == [4, 4]
     assert torch.equal(features.image_features(lite0, data), first)
     assert counted == [4, 4]
+
+
+def test_broken_pictures_are_told_together_before_any_is_embedded(lite0, counted) -> None:
+    data = Pictures(["broken" if i % 2 else f"p{i}" for i in range(30)])
+    with pytest.raises(BrokenPicturesError) as caught:
+        features.image_features(lite0, data)
+    assert str(caught.value).startswith("15 of 30 pictures cannot be used: 1: broken; 3: broken;")
+    assert str(caught.value).endswith("19: broken; and 5 more")
+    assert list(caught.value.rows) == list(range(1, 30, 2))
+    assert not counted
 
 
 def test_an_interrupted_run_goes_on(lite0: GlassModel, counted: list[int]) -> None:

@@ -30,7 +30,7 @@ from glasskit.data import GroupedDataset, load_dataset
 from glasskit.evaluation.concepts import recognise
 from glasskit.evaluation.embeddings import embed
 from glasskit.evaluation.negation import caption_wins
-from glasskit.evaluation.retrieval import retrieve
+from glasskit.evaluation.retrieval import retrieve, same_texts
 from glasskit.models import GlassModel, load_model
 from glasskit.study import MEASURES, Outcome, cross_validation, joined
 from glasskit.training import TrainConfig, train
@@ -134,8 +134,9 @@ def measured(model: GlassModel, test: GroupedDataset) -> dict[str, np.ndarray]:
     concepts = recognise(
         vectors.images, vectors.labels[1], test.labels(1), test.targets(1), test.acceptable(1)
     )
-    captions = vectors.of([record.literal[0] for record in test.records])
-    retrieval = retrieve(vectors.images, captions, np.arange(len(test)))
+    literal = [record.literal[0] for record in test.records]
+    captions = vectors.of(literal)
+    retrieval = retrieve(vectors.images, captions, np.arange(len(test)), same_texts(literal))
     negations = vectors.of([record.negation or "" for record in test.records])
     columns = (
         concepts.correct,
@@ -147,13 +148,21 @@ def measured(model: GlassModel, test: GroupedDataset) -> dict[str, np.ndarray]:
     return {name: np.asarray(c, float) for name, c in zip(MEASURES, columns, strict=True)}
 
 
-def table(rows: dict[str, dict[str, Any]]) -> str:
-    """Markdown: shares with 95% intervals, and paired differences to the grouped loss."""
+def table(rows: dict[str, dict[str, Any]], data: dict[str, list[GroupedDataset]]) -> str:
+    """Markdown: shares with 95% intervals, and paired differences to the grouped loss.
+
+    Args:
+        rows: what was measured, by recipe. data: the parts that it was measured on, in that order.
+    """
+    # Clusters of these data sets are named after what their pictures share, in every part alike.
+    clusters = {
+        key: np.array([r.cluster or r.key for fold in folds for r in fold.split("test").records])
+        for key, folds in data.items()
+    }
     found = {
         name: {
-            key: Outcome({m: np.array(row[key][m]) for m in MEASURES})
-            for key in ("coco-concepts", "scenes")
-            if key in row
+            key: Outcome({m: np.array(row[key][m]) for m in MEASURES}, clusters[key])
+            for key in data
         }
         for name, row in rows.items()
     }
@@ -168,11 +177,11 @@ def table(rows: dict[str, dict[str, Any]]) -> str:
     for name, of in found.items():
         cells = []
         for key, what in columns:
-            low, high = of[key].interval(what)
+            low, high = of[key].interval(what) or (np.nan, np.nan)
             cells.append(f"{of[key].share(what):.3f} ({low:.3f} to {high:.3f})")
         for key, what in columns[::3]:
             gain = of[key].gain(found["grouped"][key], what).as_dict()
-            cells.append("{difference:+.3f} ({low:+.3f} to {high:+.3f})".format(**gain))
+            cells.append("{difference:+.3f} ({low:+.3f} to {high:+.3f}), p {p:.4f}".format(**gain))
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -191,7 +200,7 @@ def main() -> None:
     lines = given.file.read_text().splitlines() if given.file.exists() else []
     done = {row["name"]: row for row in map(json.loads, lines)}
     if given.table:
-        print(table(done))
+        print(table(done, parts(given.final)))
         return
     start, data = load_model("lite0-minilm", device="cpu"), parts(given.final)
     chosen = FIXED | TOGETHER if given.final else recipes(given.draws)

@@ -4,9 +4,11 @@ python -m tests.tools.unseen_concepts DATASET [--folds K] [--seeds S] [--split N
 
 prints three Markdown tables about every picture of the concepts that its model was trained without
 (`glasskit.evaluation.unseen`): shares with intervals, paired differences to the untrained model and
-to the grouped loss. Two measures tell a pull from a loss: a picture that is drawn to trained
-concepts is wrong among all concepts and right among those of its fold, none of which was trained
-on; a picture whose own concept is no longer known is wrong among both.
+to the grouped loss, with p of the sign-flip test after Holm's correction over the table. Concepts
+are what is left out, so that intervals and tests are over concepts. Two measures tell a pull from a
+loss: a picture that is drawn to trained concepts is wrong among all concepts and right among those
+of its fold, none of which was trained on; a picture whose own concept is no longer known is wrong
+among both.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ import torch
 from glasskit.data import load_dataset
 from glasskit.evaluation.concepts import recognise
 from glasskit.evaluation.embeddings import embed
-from glasskit.evaluation.intervals import interval, paired_difference
-from glasskit.evaluation.retrieval import retrieve
+from glasskit.evaluation.intervals import holm, interval, paired_difference
+from glasskit.evaluation.retrieval import retrieve, same_texts
 from glasskit.evaluation.unseen import Fold, unseen_folds
 from glasskit.models import GlassModel, load_model
 from glasskit.study import RECIPES
@@ -49,8 +51,9 @@ def measured(model: GlassModel, fold: Fold) -> dict[str, np.ndarray]:
         np.array([place[target] for target in targets]),
         acceptable[:, own],
     )
-    captions = vectors.of([record.literal[0] for record in test.records])
-    found = retrieve(vectors.images, captions, np.arange(len(test)))
+    literal = [record.literal[0] for record in test.records]
+    captions = vectors.of(literal)
+    found = retrieve(vectors.images, captions, np.arange(len(test)), same_texts(literal))
     columns = (among_all.accepted, among_own.accepted, found.hits("image_to_text", 10))
     names = (ALL, OWN, CAPTION)
     return {name: np.asarray(c, float) for name, c in zip(names, columns, strict=True)}
@@ -65,27 +68,35 @@ def trained(start: GlassModel, fold: Fold, changes: dict[str, Any], seed: int) -
     return model.eval()
 
 
-def shares(found: dict[str, dict[str, np.ndarray]]) -> list[str]:
-    """Table: mean and 95% interval of every measure."""
+def shares(found: dict[str, dict[str, np.ndarray]], concepts: np.ndarray) -> list[str]:
+    """Table: mean and 95% interval of every measure over the (n,) concepts of the pictures."""
     lines = [f"| recipe | {ALL} | {OWN} | {CAPTION} |", "| --- | ---: | ---: | ---: |"]
     for name, of in found.items():
         cells = []
         for values in of.values():
-            low, high = interval(values)
+            low, high = interval(values, clusters=concepts) or (np.nan, np.nan)
             cells.append(f"{values.mean():.3f} ({low:.3f} to {high:.3f})")
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 
 
-def gains(found: dict[str, dict[str, np.ndarray]], base: str) -> list[str]:
-    """Table: paired differences of every measure to one recipe."""
+def gains(found: dict[str, dict[str, np.ndarray]], base: str, concepts: np.ndarray) -> list[str]:
+    """Table: paired differences of every measure to one recipe, each with its p."""
     heads = " | ".join(f"{name}, over {base}" for name in (ALL, OWN, CAPTION))
     lines = [f"| recipe | {heads} |", "| --- | ---: | ---: | ---: |"]
-    for name, of in found.items():
-        if name == base:
-            continue
-        pairs = [paired_difference(v, found[base][what]).as_dict() for what, v in of.items()]
-        cells = ["{difference:+.3f} ({low:+.3f} to {high:+.3f})".format(**gain) for gain in pairs]
+    pairs = {
+        (name, what): paired_difference(values, found[base][what], clusters=concepts)
+        for name, of in found.items()
+        if name != base
+        for what, values in of.items()
+    }
+    adjusted = dict(zip(pairs, holm([gain.p for gain in pairs.values()]), strict=True))
+    for name in dict.fromkeys(name for name, _ in pairs):
+        cells = [
+            "{difference:+.3f} ({low:+.3f} to {high:+.3f})".format(**pairs[name, what].as_dict())
+            + f", p {adjusted[name, what]:.4f}"
+            for what in (ALL, OWN, CAPTION)
+        ]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return lines
 
@@ -102,8 +113,10 @@ def main() -> None:
     start, data = load_model("lite0-minilm", device="cpu"), load_dataset(given.dataset)
     recipes: dict[str, dict[str, Any]] = RECIPES | TOGETHER
     parts: dict[str, list[dict[str, np.ndarray]]] = {name: [] for name in ("untrained", *recipes)}
+    concepts: list[np.ndarray] = []
     for fold in unseen_folds(data if given.split is None else data.split(given.split), given.folds):
         parts["untrained"].append(measured(start, fold))
+        concepts.append(fold.test.targets(1))
         for name, changes in recipes.items():
             runs = [
                 measured(trained(start, fold, changes, seed), fold) for seed in range(given.seeds)
@@ -113,7 +126,9 @@ def main() -> None:
         name: {m: np.concatenate([part[m] for part in of]) for m in (ALL, OWN, CAPTION)}
         for name, of in parts.items()
     }
-    print("\n".join([*shares(found), "", *gains(found, "untrained"), "", *gains(found, "grouped")]))
+    of = np.concatenate(concepts)
+    tables = [shares(found, of), gains(found, "untrained", of), gains(found, "grouped", of)]
+    print("\n\n".join("\n".join(lines) for lines in tables))
 
 
 if __name__ == "__main__":

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from glasskit.data import GroupedDataset, write_magic
+from glasskit.data.images import MissingImages
 from glasskit.errors import InputError
 from glasskit.models import save_model
+from glasskit.models.shipped import write_shipped
 from glasskit.training import train
 from glasskit.training.checkpoint import (
     checkpoints,
@@ -148,7 +156,7 @@ def test_a_pickle_is_refused_and_never_loaded(finished, tmp_path):
 def test_another_architecture_is_refused(finished, tmp_path):
     file = copy(finished, tmp_path)
     tensors, state = read_checkpoint(file)
-    metadata = {"format": "glasskit-checkpoint/1", "state": json.dumps(state)}
+    metadata = {"format": "glasskit-checkpoint/2", "state": json.dumps(state)}
     name = "weight.model.image_head.map.weight"
     save_file(tensors | {name: torch.ones(3, 4)}, file, metadata=metadata)
     assert f"tensor {name!r} has shape (3, 4), here it is (12, 12)" in refused(tmp_path)
@@ -163,13 +171,168 @@ def test_other_settings_or_data_are_refused_and_other_paths_are_not(finished, tm
     copy(finished, tmp_path)
     assert "another lr: it was 0.01, now 0.02" in refused(tmp_path, lr=0.02)
     run(tmp_path, resume=True, keep_last=5, log_every=3)
-    with pytest.raises(InputError, match="the data set has changed"):
+    with pytest.raises(InputError, match="has changed since: records, captions, negations"):
         train(
             toy_config(tmp_path, epochs=2, resume=True),
             dataset=toy_dataset(train=9),
             model=toy_model(),
             features=toy_features(),
         )
+
+
+def edited(data: GroupedDataset, what: str) -> GroupedDataset:
+    """The data with one thing changed in its first concept or record."""
+    first, concept = data.records[0], data.concepts[0]
+    if what == "hard negatives":
+        concept = replace(concept, hard_negatives=(data.concepts[2].name,))
+    changes = {
+        "also": {"also": ()},
+        "negations": {"negation": "nothing"},
+        "captions": {"literal": first.captions[:1], "theme": first.captions[1:]},  # the border
+        "records": {"key": "0-99"},
+    }
+    return replace(
+        data,
+        concepts=(concept, *data.concepts[1:]),
+        records=(replace(first, **changes.get(what, {})), *data.records[1:]),
+    )
+
+
+@pytest.mark.parametrize("what", ["hard negatives", "also", "negations", "captions", "records"])
+def test_whatever_of_the_data_moves_a_run_is_compared_and_named(finished, tmp_path, what):
+    copy(finished, tmp_path)
+    config = toy_config(tmp_path, epochs=2, resume=True)
+    data, model = edited(toy_dataset(), what), toy_model()
+    with pytest.raises(InputError, match=f"has changed since: {what};"):
+        train(config, dataset=data, model=model, features=toy_features())
+
+
+def test_what_is_only_tested_may_change(finished, tmp_path):
+    copy(finished, tmp_path)
+    data = toy_dataset()
+    record = replace(data.records[0], key="new", split="test")
+    data = replace(data, records=(*data.records, record))
+    config = toy_config(tmp_path, epochs=2, resume=True)
+    train(config, dataset=data, model=toy_model(), features=toy_features())
+
+
+def test_another_model_of_the_same_name_is_refused(finished, tmp_path):
+    copy(finished, tmp_path)
+    model = toy_model()
+    with torch.no_grad():
+        model.clip.visual.gain.mul_(2)  # frozen in mode head, so in no checkpoint
+    config = toy_config(tmp_path, epochs=2, resume=True)
+    with pytest.raises(InputError, match="has changed since: model;"):
+        train(config, dataset=toy_dataset(), model=model, features=toy_features())
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A data set of files, and a run on it that was stopped, of towers and of cached features."""
+    place = tmp_path / "project"
+    toy = toy_dataset()
+    images = place / "pictures"
+    images.mkdir(parents=True)
+    for index, record in enumerate(toy.records):
+        toy.image(index).save(images / f"{record.key}.png")
+    write_magic(toy, place / "set.json")
+    for mode in ("full", "head"):
+        go(place, mode, stop=lambda: True)
+    return place
+
+
+def go(place: Path, mode: str, **more: Any) -> str:
+    config = toy_config(
+        place / mode,
+        mode=mode,
+        dataset=str(place / "set.json"),
+        images=str(place / "pictures"),
+        epochs=2,
+        resume="stop" not in more,
+    )
+    return train(config, model=toy_model(), **more).status
+
+
+@pytest.mark.parametrize("mode", ["full", "head"])
+def test_a_moved_project_goes_on(project, mode):
+    shutil.copytree(project, project.parent / "moved", copy_function=shutil.copyfile)
+    shutil.rmtree(project)
+    assert go(project.parent / "moved", mode) == "finished"
+
+
+@pytest.mark.parametrize("mode", ["full", "head"])
+def test_another_picture_of_the_same_name_is_refused(project, mode):
+    picture = project / "pictures" / "0-0.png"
+    picture.write_bytes((project / "pictures" / "1-1.png").read_bytes())
+    with pytest.raises(InputError, match="has changed since: pictures;"):
+        go(project, mode)
+
+
+def test_other_bundled_features_are_refused_and_pictures_are_not_looked_at(tmp_path):
+    data, model = toy_dataset(), toy_model()
+    data = replace(data, images=MissingImages("they are not needed"))
+    keys = [record.key for record in data.records]
+    for number, rows in enumerate((torch.ones(len(keys), 12), torch.zeros(len(keys), 12))):
+        file = tmp_path / f"{number}.safetensors"
+        write_shipped(file, model.tower_hash, keys, rows)
+        bundle = replace(data, features=file)
+        config = toy_config(tmp_path / "run", epochs=1, resume=True)
+        if number == 0:
+            train(config, dataset=bundle, model=model, stop=lambda: True)
+            assert train(config, dataset=bundle, model=toy_model()).status == "finished"
+        else:
+            with pytest.raises(InputError, match="changed since: bundled features of pictures;"):
+                train(config, dataset=bundle, model=toy_model())
+
+
+def test_what_killed_processes_left_is_removed_and_what_living_ones_write_is_not(tmp_path):
+    run(tmp_path)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    parent = os.getppid()  # any process that lives
+    left = [f"model.safetensors.{dead.pid}.tmp", f".config.yaml.{dead.pid}.ab12cd.tmp"]
+    left += [f"checkpoints/.step-00000009.safetensors.{dead.pid}.tmp", f".own.{os.getpid()}.tmp"]
+    for name in (*left, f".model.safetensors.{parent}.tmp"):
+        (tmp_path / name).write_bytes(b"half")
+    run(tmp_path, resume=True)
+    assert [path.name for path in tmp_path.rglob("*.tmp")] == [f".model.safetensors.{parent}.tmp"]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"group_size": 9}, {"objective": "c2lip"}, {"objective": "nonsense"}, {"dataset": "nowhere"}],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_a_refused_run_leaves_no_folder(tmp_path, settings):
+    config = toy_config(tmp_path / "new" / "run", tracker="tensorboard", **settings)
+    data = None if "dataset" in settings else toy_dataset()
+    with pytest.raises(InputError):
+        train(config, dataset=data, model=toy_model(), features=toy_features())
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_that_fails_before_its_first_step_leaves_no_folder_and_what_was_there(tmp_path):
+    def fail(line: dict[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "there").mkdir()
+    for out in (tmp_path / "new" / "run", tmp_path / "there"):
+        with pytest.raises(KeyboardInterrupt):
+            train(
+                toy_config(out, tracker="tensorboard"),
+                dataset=toy_dataset(),
+                model=toy_model(),
+                features=toy_features(),
+                on_epoch=fail,
+            )
+    assert not (tmp_path / "new").exists()
+    assert (tmp_path / "there").exists()
+
+
+def test_a_directory_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file/run: the run directory cannot be made \(Not a dir"):
+        run(tmp_path / "file" / "run")
 
 
 def test_a_directory_with_a_run_is_not_overwritten_unasked(finished):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from glasskit.data.images import FolderImages
+from glasskit.errors import InputError
 from glasskit.models import load_model
+from glasskit.models.reading import Reading
 from glasskit.training import DivergedError, read_log, train
 from glasskit.training.checkpoint import checkpoints, read_checkpoint
 from tests.training.toys import tiny_open_clip, toy_config, toy_dataset, toy_features, toy_model
@@ -44,6 +48,23 @@ def test_log_lines_are_those_that_hooks_get_and_readers_expect(tmp_path):
     assert (result.status, result.exit_code, result.epoch) == ("finished", 0, 3)
     assert result.step == len(steps) == steps[-1]["step"]
     assert result.best["acceptable_top1"] == max(e["val"]["acceptable_top1"] for e in epochs[1:])
+
+
+def test_one_concept_is_refused_with_the_reason(tmp_path):
+    one = toy_dataset(concepts=1)
+    with pytest.raises(InputError, match="'toy' has pictures to train on in one concept only"):
+        train(toy_config(tmp_path), dataset=one, model=toy_model(), features=toy_features())
+
+
+def test_captions_that_are_not_read_whole_are_counted(tmp_path, caplog):
+    model = toy_model()
+    model.reading = lambda texts: Reading("toy", len(texts), 4, 9 * (len(texts) > 9))
+    toy_run(tmp_path, model=model, epochs=1)
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert said == (
+        "9 of 144 captions to train on are longer than the 4 word pieces that toy reads; the rest "
+        "is not read"
+    )
 
 
 def test_a_sparse_log_has_the_same_numbers(tmp_path):
@@ -169,3 +190,22 @@ def test_heads_trained_on_tuned_towers_keep_them(tmp_path: Path) -> None:
     weight = kept.clip.visual.conv1.weight
     assert torch.equal(weight, model.clip.visual.conv1.weight)
     assert not torch.equal(weight, tiny_open_clip().clip.visual.conv1.weight)
+
+
+@pytest.mark.parametrize("mode", ["head", "full"])
+def test_pictures_that_are_missing_are_told_together_before_a_step(tmp_path, monkeypatch, mode):
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+    data = toy_dataset()
+    (tmp_path / "images").mkdir()
+    for number, record in enumerate(data.records):
+        data.image(number).save(tmp_path / "images" / f"{record.key}.png")
+    gone = [next(r.key for r in data.records if r.split == split) for split in ("train", "val")]
+    (tmp_path / "images" / f"{gone[0]}.png").unlink()
+    (tmp_path / "images" / f"{gone[1]}.png").write_bytes(b"<html>")
+    data = replace(data, images=FolderImages(tmp_path / "images"))
+    with pytest.raises(InputError) as caught:
+        train(toy_config(tmp_path / "run", mode=mode), dataset=data, model=toy_model())
+    assert str(caught.value).startswith("2 of ")
+    assert f"record {gone[0]!r}" in str(caught.value)
+    assert "HTML page" in str(caught.value)
+    assert not (tmp_path / "run" / "log.jsonl").exists()

@@ -182,7 +182,6 @@ def toy_config(out: Path, **changes: Any) -> TrainConfig:
         "groups_per_batch": 4,
         "group_size": 3,
         "lr": 0.01,
-        "feature_dropout": 0.0,  # whole curves are compared, and each process draws its own
         "device": "cpu",
         "tracker": "none",
         "workers": 0,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import multiprocessing
 import os
 import socket
+import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,12 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from glasskit.errors import InputError
+from glasskit.losses import distributed
 from glasskit.training import train
-from glasskit.training.run import build_trainer
-from glasskit.training.sharding import local, whole
-from glasskit.training.stopping import StopRequest
+from glasskit.training.feeds import Features
 from tests.training.toys import (
-    tiny_open_clip,
+    CONCEPTS,
     toy_config,
     toy_dataset,
     toy_features,
@@ -31,31 +32,64 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.training.workers"])
 
 
-def run_toy(out: Path, *, tiny: bool = False, **changes: Any) -> None:
-    """A toy run in this process, of the toy model or of a tiny one of open_clip."""
+def run_toy(out: Path, *, tower_dropout: float = 0.0, **changes: Any) -> None:
+    """A toy run in this process."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     config = toy_config(out, **changes)
-    model = tiny_open_clip() if tiny else toy_model()
+    model = toy_model(tower_dropout)
     train(config, dataset=toy_dataset(), model=model, features=toy_features())
     torch.set_num_threads(threads)
 
 
-def run_and_count(out: Path, **changes: Any) -> None:
-    """A run of the tiny model that writes to heldRANK.json how many numbers this process keeps."""
+def run_and_tell(out: Path, *, odd: str = "", **changes: Any) -> None:
+    """A toy run that writes what it refuses or warns of to saidRANK.txt beside its directory.
+
+    Args:
+        out: the run directory.
+        odd: what the second process has that the first has not: another "lr" or "negation", or
+            "pictures" that cannot be read; or what both have: "five" concepts.
+        changes: settings.
+    """
     torch.set_num_threads(1)
-    model = tiny_open_clip()
-    trainer = build_trainer(toy_config(out, **changes), toy_dataset(), model)
-    with StopRequest() as stop:
-        trainer.fit(stop)
-    moments = [trainer.optimizer.state[p]["exp_avg"] for p in trainer.optimizer.state]
-    held = {
-        "weights": sum(local(p).numel() for p in trainer.encoder.parameters()),
-        "moments": sum(local(moment).numel() for moment in moments),
-        "model": [float(p.detach().double().sum()) for p in model.parameters()],
-        "trained": [float(whole(p.detach()).double().sum()) for p in trainer.encoder.parameters()],
-    }
-    (out / f"held{trainer.accelerator.process_index}.json").write_text(json.dumps(held))
+    rank = os.environ["RANK"]
+    data, features = toy_dataset(5 if odd == "five" else CONCEPTS), toy_features()
+    if rank == "1" and odd == "lr":
+        changes |= {"lr": 0.02}
+    if rank == "1" and odd == "negation":
+        records = (replace(data.records[0], negation="nothing"), *data.records[1:])
+        data = replace(data, records=records)
+    if rank == "1" and odd == "pictures":
+        features = Features(unreadable, features.texts)
+    said = []
+    with warnings.catch_warnings(record=True) as warned:
+        try:
+            train(toy_config(out, **changes), dataset=data, model=toy_model(), features=features)
+        except InputError as error:
+            said.append(str(error))
+    said += [str(each.message) for each in warned if each.category is UserWarning]
+    if said:
+        (out.parent / f"said{rank}.txt").write_text("\n".join(said))
+
+
+def unreadable(*_: Any) -> torch.Tensor:
+    raise InputError("0-0: not a readable picture")
+
+
+def run_and_count(out: Path, **changes: Any) -> None:
+    """A toy run that writes to exchangedRANK.txt how often the processes compared their batches."""
+    count = 0
+    exchange = distributed._exchange
+
+    def counted(*args: Any) -> list[list[int]]:
+        nonlocal count
+        count += 1
+        return exchange(*args)
+
+    distributed._exchange = counted
+    run_toy(out, **changes)
+    distributed._exchange = exchange
+    (out / f"exchanged{os.environ['RANK']}.txt").write_text(str(count))
 
 
 def start(out: Path, **changes: Any) -> BaseProcess:

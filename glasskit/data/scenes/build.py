@@ -164,6 +164,7 @@ def _record(recipe: Recipe, source: ConceptSource, seed: int) -> Record:
         also=_also(recipe.glyphs),
         negation=captions.negation,
         split=recipe.split,
+        cluster=recipe.concept,  # its pictures are made of the same few glyphs, those of no other
     )
 
 

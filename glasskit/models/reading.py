@@ -1,0 +1,181 @@
+"""What of a text a text tower reads: how many tokens it takes, and which words it knows."""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from glasskit.errors import InputError
+
+if TYPE_CHECKING:
+    from glasskit.models.glass_model import GlassModel
+
+log = logging.getLogger(__name__)
+
+CONTINUED = "##"
+"""Begins a word piece that goes on with a word, in WordPiece vocabularies."""
+
+BLOCK = 1024
+ENGLISH = "lite0"
+"""Begins the names of the models whose text tower was trained on English with a word list."""
+
+_PLAIN = re.compile(r"[a-z0-9]+|[!-/:-@[-`{-~]", re.IGNORECASE)
+
+
+class Reading(NamedTuple):
+    """How much of some texts a text tower reads.
+
+    Attributes:
+        model: name of the model that the towers are of.
+        texts: how many texts.
+        length: tokens that are read of a text, without the marks of its begin and end; 0 where
+            the tokenizer doesn't say.
+        longer: texts that have more; the rest of them is not read.
+        words: words in all texts, punctuation left out; 0 where the tokenizer knows every word.
+        unknown: words among them that have no token, are spelled letter by letter, or are put
+            together from letters of another alphabet than the Latin one.
+    """
+
+    model: str
+    texts: int = 0
+    length: int = 0
+    longer: int = 0
+    words: int = 0
+    unknown: int = 0
+
+    def plus(self, other: Reading) -> Reading:
+        """The counts of both."""
+        counts = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in ("texts", "longer", "words", "unknown")
+        }
+        return other._replace(**counts)
+
+    @property
+    def nothing(self) -> bool:
+        """Whether there are words, and not one is known."""
+        return 0 < self.words == self.unknown
+
+    def note(self, what: str) -> str:
+        """One line on what is not read, for people; empty where all is.
+
+        Args:
+            what: the texts, in the plural, such as "captions"; or one text, in quotation marks.
+        """
+        notes = []
+        if self.longer:
+            which = (
+                f"{what} is" if self.texts == 1 else f"{self.longer:,} of {self.texts:,} {what} are"
+            )
+            notes.append(
+                f"{which} longer than the {self.length} word pieces that {self.model} reads; the "
+                "rest is not read"
+            )
+        if self.unknown:
+            are = "is" if self.unknown == 1 else "are"
+            reads = f"{self.model} reads English; " * self.model.startswith(ENGLISH)
+            notes.append(
+                f"{reads}{self.unknown:,} of {self.words:,} words of {what} {are} unknown to "
+                f"{'it' if reads else self.model}"
+            )
+        return "; ".join(notes)
+
+
+def tell_unread(model: GlassModel, texts: Sequence[str], what: str) -> None:
+    """Warn, in one line, of what a model does not read of texts; ``what`` names them in the plural,
+    such as "captions"."""
+    note = model.reading(texts).note(what)
+    if note:
+        log.warning("%s", note)
+
+
+def check_query(model: GlassModel, text: str) -> None:
+    """Warn where a model reads only a part of a phrase or name.
+
+    Raises:
+        InputError: it knows not one word of it, so that its vector would mean nothing.
+    """
+    reading = model.reading([text])
+    note = reading.note(repr(text if len(text) <= 40 else f"{text[:37]}..."))
+    if reading.nothing:
+        raise InputError(note)
+    if note:
+        log.warning("%s", note)
+
+
+def read_with(tokenizer: Any, texts: Sequence[str], model: str) -> Reading:
+    """Count what a tokenizer of open_clip reads of texts.
+
+    A byte-pair encoding, as of CLIP, has a token for each byte and so knows every word, whatever
+    language the tower was trained on.
+    """
+    reading = Reading(model)
+    for start in range(0, len(texts), BLOCK):
+        block = texts[start : start + BLOCK]
+        inner = getattr(tokenizer, "tokenizer", None)
+        if getattr(inner, "is_fast", False):
+            reading = reading.plus(_hugging_face(tokenizer, block, model))
+        elif hasattr(tokenizer, "encode") and hasattr(tokenizer, "context_length"):
+            reading = reading.plus(_byte_pairs(tokenizer, block, model))
+    return reading
+
+
+def _byte_pairs(tokenizer: Any, texts: Sequence[str], model: str) -> Reading:
+    length = tokenizer.context_length - 2
+    # No more tokens than bytes: most texts need not be looked at.
+    longer = sum(len(t.encode()) > length and len(tokenizer.encode(t)) > length for t in texts)
+    return Reading(model, len(texts), length, longer)
+
+
+def _hugging_face(tokenizer: Any, texts: Sequence[str], model: str) -> Reading:
+    inner = tokenizer.tokenizer
+    length = tokenizer.context_length - inner.num_special_tokens_to_add()
+    clean = getattr(tokenizer, "clean_fn", str)
+    cleaned = [clean(text) for text in texts]
+    found = inner(cleaned, add_special_tokens=False, verbose=False)
+    longer = sum(len(ids) > length for ids in found["input_ids"])
+    words = unknown = 0
+    unk, unk_id = inner.unk_token, inner.unk_token_id
+    if unk is not None:
+        for number, (text, ids) in enumerate(zip(cleaned, found["input_ids"], strict=True)):
+            plain = _PLAIN.findall(text) if text.isascii() else ()
+            if len(plain) == len(ids) and unk_id not in ids:  # a token each: the most
+                words += sum(word[0].isalnum() for word in plain)
+                continue
+            for word, pieces in _words(found[number], text):
+                words += 1
+                unknown += _is_unknown(word, pieces, unk)
+    return Reading(model, len(texts), length, longer, words, unknown)
+
+
+def _words(encoding: Any, text: str) -> list[tuple[str, list[str]]]:
+    """(word, its tokens) of each word of a text; punctuation is none."""
+    spans: dict[int, list[int]] = {}
+    for token, word in enumerate(encoding.word_ids):
+        spans.setdefault(word, []).append(token)
+    out = []
+    for tokens in spans.values():
+        word = text[encoding.offsets[tokens[0]][0] : encoding.offsets[tokens[-1]][1]]
+        if not all(unicodedata.category(letter)[0] in "PZ" for letter in word):
+            out.append((word, [encoding.tokens[token] for token in tokens]))
+    return out
+
+
+def _is_unknown(word: str, tokens: list[str], unk: str) -> bool:
+    """Whether a word has no token of its own and is put together from next to nothing."""
+    if unk in tokens:
+        return True
+    kinds = [unicodedata.category(letter) for letter in word]
+    if not all(kind[0] in "LM" for kind in kinds):
+        return False
+    if len(tokens) == 1:
+        return len(word) == 1 and kinds[0] == "Lo"  # a sign of Chinese or Japanese
+    latin = all(
+        unicodedata.name(letter, "").startswith("LATIN")
+        for letter, kind in zip(word, kinds, strict=True)
+        if kind[0] == "L"
+    )
+    return not latin or all(len(token.removeprefix(CONTINUED)) == 1 for token in tokens)

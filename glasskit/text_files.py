@@ -1,0 +1,187 @@
+"""Text and tables that people hand in: read whole, or one line that names the place and the fault.
+
+Read are UTF-8, and UTF-16 or UTF-32 that says or shows what it is, with any line ends.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from glasskit.errors import InputError
+
+DELIMITERS = (",", ";", "\t", "|")
+_SEP_LINE = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)  # Excel's own first line
+_AFTER_QUOTE = re.compile(r'" +(?=[,;\t|\r\n]|\Z)')  # blanks that spreadsheets pass over
+_BROKEN = re.compile("[\x00-\x08\x0e-\x1b\ud800-\udfff]")  # white space is none of these
+
+
+def read_text(file: Path, kind: str = "text") -> str:
+    """What a text file holds, without a byte-order mark.
+
+    Raises:
+        InputError: the file is missing, cannot be read, or is not in UTF-8, UTF-16 or UTF-32.
+    """
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{file}: there is no such file") from None
+    except OSError as error:
+        raise InputError(f"{file}: not readable {kind} ({error.strerror})") from error
+    text = decode_text(data, str(file), kind)
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise InputError(f"{file}: not readable {kind} (line {line} holds a NUL character)")
+    return text
+
+
+def decode_text(data: bytes, where: str, kind: str = "text") -> str:
+    """Bytes as text; InputError names the line that is not in UTF-8."""
+    encoding = json.detect_encoding(data)  # by the mark, or by where the first bytes are zero
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise InputError(
+            f"{where}: not readable {kind} (line {line} is not {encoding.removesuffix('-sig')}; "
+            "if it is in Windows-1252 or Latin-1, save it as UTF-8)"
+        ) from error
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a text, cut at the line ends of any system and nowhere else."""
+    return re.split(r"\r\n|\r|\n", text)
+
+
+def checked(text: str, where: str, what: str) -> str:
+    """The text as it is.
+
+    Raises:
+        InputError: it holds half a character (a lone surrogate) or a control character.
+    """
+    found = _BROKEN.search(text)
+    if found is None:
+        return text
+    half = found[0] >= "\ud800"
+    kind = "half a character, as of an emoji cut in two" if half else "a control character"
+    raise InputError(f"{where}: {what!r} holds {kind} (U+{ord(found[0]):04X})")
+
+
+def plain_name(name: str) -> str:
+    """A name in Unicode's composed form (NFC), with single blanks between words."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
+
+
+def look(name: str) -> str:
+    """Equal for names that look the same to a reader, whatever their case and Unicode form."""
+    letters = unicodedata.normalize("NFKC", name).casefold()
+    seen = "".join(c for c in letters if unicodedata.category(c) != "Cf")  # none of zero width
+    return plain_name(seen)
+
+
+def refuse_twins(names: Iterable[str], where: str) -> None:
+    """Raise InputError where two names look the same."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(look(name), name)
+        if other != name:
+            raise InputError(f"{where}: two concepts look the same, {other!r} and {name!r}")
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The end of an error line: the known word that is nearest, where one is near."""
+    places = {look(name): name for name in known}
+    near = get_close_matches(look(word), places, n=1, cutoff=0.75)
+    return f"; did you mean {places[near[0]]!r}?" if near else ""
+
+
+def read_table(
+    file: Path, needed: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line, fields by column) of each row of a CSV file that is not empty.
+
+    The delimiter is the one that gives the header all needed columns (comma, semicolon, tab or |),
+    or what a first line such as ``sep=;`` says. Case and blanks around names do not count.
+
+    Raises:
+        InputError: a column is missing or comes twice, a row has more or fewer fields than the
+            header, or a double quote is not closed; the line is named.
+    """
+    text = read_text(file, "table")
+    if not text.strip():
+        raise InputError(f"{file}: the file is empty")
+    told = _SEP_LINE.match(text)
+    start = text[told.end() :] if told else text
+    start = _AFTER_QUOTE.sub('"', start)
+    most: list[str] = []
+    for delimiter in told[1] if told else DELIMITERS:
+        header = _header(start, delimiter)
+        if set(needed) <= set(header):
+            break
+        most = max(most, header, key=len)
+    else:
+        missing = next(name for name in needed if name not in most)
+        columns = ", ".join(repr(name[:40]) for name in most[:8])
+        raise InputError(
+            f"{file}: the column {missing!r} is missing; the first line must name the columns, "
+            f"and has {columns}"
+        )
+    wanted = [name for name in (*needed, *optional) if name in header]
+    for name in wanted:
+        if header.count(name) > 1:
+            raise InputError(f"{file}: the column {name!r} comes twice")
+    rows = _rows(start, delimiter, file, 1 if told else 0)
+    next(rows)
+    for line, fields in rows:
+        extra = [field for field in fields[len(header) :] if field.strip()]
+        if extra or len(fields) < len(header):
+            advice = " (put a text that holds one in double quotes)" if extra else ""
+            count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+            raise InputError(
+                f"{file}: line {line}: {count} where the header has {len(header)}, with "
+                f"{delimiter!r} between them{advice}"
+            )
+        yield line, {name: fields[header.index(name)] for name in wanted}
+
+
+def _header(text: str, delimiter: str) -> list[str]:
+    """The names of the first line that is not empty, in lower case; those at the end have one."""
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    try:
+        names = [look(name) for name in next((row for row in rows if any(map(str.strip, row))), [])]
+    except csv.Error:
+        return []
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def _rows(text: str, delimiter: str, file: Path, skipped: int) -> Iterator[tuple[int, list[str]]]:
+    """(line, fields) of each row that has any, the header among them."""
+    rows = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True
+    )
+    line = 1 + skipped
+    try:
+        for fields in rows:
+            if any(field.strip() for field in fields):
+                yield line, fields
+            line = rows.line_num + 1 + skipped
+    except csv.Error as error:
+        # Python says "expected after" where text follows a closing quote.
+        followed = "expected after" in str(error)
+        last = rows.line_num + skipped
+        what = (
+            f"a text in double quotes goes on after its closing quote in line {last}"
+            if followed
+            else "a double quote is opened there and never closed"
+        )
+        raise InputError(
+            f"{file}: line {line}: {what}; write two double quotes for one inside a text"
+        ) from error

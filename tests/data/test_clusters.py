@@ -1,0 +1,106 @@
+"""Which pictures are not independent of each other: the data set knows, and keeps it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import glasskit
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.images import FolderImages
+from glasskit.data.magic import read_magic, write_magic
+from glasskit.data.pack import DatasetSource, pack
+from glasskit.data.scenes.build import make_recipes
+from glasskit.data.shard_dataset import read_shards
+from glasskit.errors import InputError
+
+
+def test_scenes_that_share_a_glyph_are_one_cluster() -> None:
+    data = glasskit.load_dataset("scenes")
+    cluster = dict(zip((record.key for record in data.records), data.clusters, strict=True))
+    of_glyph = defaultdict(set)
+    for recipe in make_recipes(0):
+        for glyph in recipe.glyphs:
+            of_glyph[glyph.character].add(cluster[recipe.key])
+    assert all(len(clusters) == 1 for clusters in of_glyph.values())
+    for split in ("train", "val", "test"):
+        part = data.split(split)
+        assert part.cluster_by == "concept"
+        assert len(set(part.clusters)) == 36
+
+
+def test_every_photograph_of_coco_concepts_is_its_own(shared: Path) -> None:
+    data = glasskit.load_dataset("coco-concepts", images=shared / "data/coco-concepts/images")
+    assert len(set(data.clusters)) == len(data)
+    assert data.cluster_by == "picture"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> GroupedDataset:
+    """Six pictures: two of a burst, and two names for the same bytes."""
+    rng = np.random.default_rng(0)
+    for name in "abcdef":
+        grid = rng.integers(0, 256, size=(8, 8, 3), dtype=np.uint8)
+        Image.fromarray(grid).save(tmp_path / f"{name}.png")
+    (tmp_path / "f.png").write_bytes((tmp_path / "e.png").read_bytes())
+    bursts = {"a": {"cluster": "burst 1"}, "b": {"cluster": "burst 1"}}
+    pictures = [
+        {"image": f"{name}.png", "old_captions": [f"noise {name}"]} | bursts.get(name, {})
+        for name in "abcdef"
+    ]
+    file = tmp_path / "set.json"
+    file.write_text(
+        json.dumps(
+            [
+                {"concept": "x", "train_images": pictures[:4]},
+                {"concept": "y", "train_images": pictures[4:]},
+            ]
+        )
+    )
+    return read_magic(file, FolderImages(tmp_path))
+
+
+def test_clusters_are_named_in_the_layout_or_have_the_same_bytes(own: GroupedDataset) -> None:
+    a, b, c, d, e, f = own.clusters
+    assert a == b
+    assert e == f
+    assert len({a, c, d, e}) == 4
+    assert own.cluster_by == "cluster"
+    assert own.select([0, 2, 4]).cluster_by == "picture"
+    both = replace(own, records=(*own.records[:4], replace(own.records[4], cluster="burst 1")))
+    assert both.clusters[4] == both.clusters[0]
+
+
+def test_pictures_that_are_not_here_have_no_bytes_to_compare(
+    own: GroupedDataset, tmp_path: Path
+) -> None:
+    for name in "cf":
+        (tmp_path / f"{name}.png").unlink()
+    assert len(set(own.clusters)) == 5
+
+
+def test_files_and_shards_keep_clusters(own: GroupedDataset, tmp_path: Path) -> None:
+    write_magic(own, tmp_path / "again.json")
+    again = read_magic(tmp_path / "again.json", own.images)
+    assert [r.cluster for r in again.records] == [r.cluster for r in own.records]
+    pack(DatasetSource(own), tmp_path / "shards")
+    packed = read_shards(tmp_path / "shards")
+    place = {record.key: row for row, record in enumerate(packed.records)}
+    rows = [place[record.key] for record in own.records]
+    assert (packed.clusters[rows] == packed.clusters[rows][:, None]).tolist() == (
+        own.clusters == own.clusters[:, None]
+    ).tolist()
+
+
+def test_a_cluster_is_a_text(tmp_path: Path) -> None:
+    file = tmp_path / "set.json"
+    picture = {"image": "a.png", "old_captions": ["a"], "cluster": ["b"]}
+    file.write_text(json.dumps([{"concept": "x", "train_images": [picture]}]))
+    with pytest.raises(InputError, match="'cluster' must be a text"):
+        read_magic(file, FolderImages(tmp_path))

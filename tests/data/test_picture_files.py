@@ -1,0 +1,471 @@
+"""People's picture files give the pixels that an ordinary viewer shows; expectations by hand."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms, ImageFile, PngImagePlugin
+
+from glasskit.errors import InputError
+from glasskit.pictures import WEB_FORMATS, as_rgb, check_image, decode_image, open_image, printable
+
+RNG = np.random.default_rng(0)
+SMOOTH = Image.fromarray(RNG.integers(0, 256, (12, 18, 3), dtype=np.uint8)).resize((180, 120))
+NOISE = Image.fromarray(RNG.integers(0, 256, (120, 180, 3), dtype=np.uint8))
+RAMP = np.linspace(0, 65535, 40_000).astype(np.uint16).reshape(200, 200)
+
+
+def encoded(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, form, **options)
+    return file.getvalue()
+
+
+def pixels(data: bytes, **options: Any) -> np.ndarray:
+    picture = decode_image(data, **options)
+    assert picture.mode == "RGB"
+    return np.asarray(picture).astype(int)
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(depth: int, colour: int, rows: list[bytes], width: int, clear: bytes = b"") -> bytes:
+    """A PNG of raw rows, with a transparent colour."""
+    header = struct.pack(">IIBBBBB", width, len(rows), depth, colour, 0, 0, 0)
+    body = chunk(b"IHDR", header) + (chunk(b"tRNS", clear) if clear else b"")
+    body += chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
+    return b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b"")
+
+
+# --- modes
+
+
+@pytest.mark.parametrize("form", ["PNG", "TIFF"])
+def test_sixteen_bits_are_seen_by_their_upper_half(form: str) -> None:
+    seen = pixels(encoded(Image.fromarray(RAMP), form))
+    np.testing.assert_array_equal(seen, np.repeat(RAMP[..., None] // 256, 3, axis=2))
+
+
+@pytest.mark.parametrize("kind", ["<u2", ">u2", "<i4"])
+def test_sixteen_bits_in_any_byte_order(kind: str) -> None:
+    picture = Image.fromarray(RAMP.astype(kind))
+    seen = np.asarray(as_rgb(picture))
+    np.testing.assert_array_equal(seen[..., 0], RAMP // 256)
+
+
+def test_an_eight_bit_picture_and_its_sixteen_bit_twin_are_one() -> None:
+    grey = np.asarray(NOISE.convert("L"))
+    twin = Image.fromarray(grey.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(pixels(encoded(twin)), pixels(encoded(Image.fromarray(grey))))
+
+
+@pytest.mark.parametrize(
+    ("depth", "colour", "rows", "clear", "expected"),
+    [
+        (16, 0, [b"\0\0\x80\0\x80\1\xff\xff"], b"\x80\0", [0, 255, 128, 255]),
+        (8, 0, [bytes([0, 7, 9, 255])], b"\0\7", [0, 255, 9, 255]),
+        (4, 0, [b"\x01\x5f"], b"\0\5", [0, 17, 255, 255]),
+        (2, 0, [b"\x1b"], b"\0\1", [0, 255, 170, 255]),
+        (1, 0, [b"\x50"], b"\0\0", [255, 255, 255, 255]),
+        (16, 2, [b"\1\0" * 3 + b"\2\0" * 9], b"\1\0" * 3, [255, 2, 2, 2]),
+    ],
+    ids=["16 bit", "8 bit", "4 bit", "2 bit", "1 bit", "16 bit colours"],
+)
+def test_the_transparent_colour_of_a_png_is_white(depth, colour, rows, clear, expected) -> None:
+    assert pixels(png(depth, colour, rows, 4, clear))[0, :, 0].tolist() == expected
+
+
+def test_palettes_with_transparency() -> None:
+    picture = Image.new("P", (2, 1))
+    picture.putpalette([255, 0, 0, 0, 0, 200])
+    picture.putpixel((1, 0), 1)
+    assert pixels(encoded(picture, transparency=0)).tolist() == [[[255] * 3, [0, 0, 200]]]
+    half = pixels(encoded(picture, transparency=bytes([255, 51])))  # a fifth of (0, 0, 200)
+    assert half.tolist() == [[[255, 0, 0], [204, 204, 244]]]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "La", "P", "PA", "RGBX", "RGBA", "RGBa", "HSV"])
+def test_every_mode_of_pillow(mode: str) -> None:
+    first = {"La": "LA", "RGBa": "RGBA", "PA": "P"}.get(mode)
+    picture = SMOOTH.convert(first).convert(mode) if first else SMOOTH.convert(mode)
+    expected = picture.convert("LA" if mode == "La" else "RGBA" if mode == "RGBa" else "RGB")
+    np.testing.assert_array_equal(as_rgb(picture), expected.convert("RGB"))
+
+
+def test_lab_is_converted() -> None:
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    picture = ImageCms.applyTransform(SMOOTH, ImageCms.buildTransform(srgb, lab, "RGB", "LAB"))
+    assert abs(pixels(encoded(picture, "TIFF")) - np.asarray(SMOOTH)).mean() < 2
+
+
+@pytest.mark.parametrize("values", [RAMP / 65535, RAMP.astype(np.int32) * 9], ids=["F", "I"])
+def test_numbers_without_a_known_range_are_refused(tmp_path: Path, values: np.ndarray) -> None:
+    kind = np.float32 if values.dtype == float else np.int32
+    Image.fromarray(values.astype(kind)).save(tmp_path / "a.tif")
+    with pytest.raises(InputError, match=r"a\.tif: .* black and white are not known; save it with"):
+        open_image(tmp_path / "a.tif")
+
+
+def test_a_cmyk_jpeg() -> None:
+    seen = pixels(encoded(SMOOTH.convert("CMYK"), "JPEG", quality=95))
+    assert abs(seen - np.asarray(SMOOTH)).mean() < 3
+
+
+def test_pictures_in_memory_and_in_files_are_seen_alike() -> None:
+    clear = SMOOTH.convert("RGBA")
+    clear.putalpha(100)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for data in (encoded(clear), encoded(Image.fromarray(RAMP)), encoded(SMOOTH, exif=exif)):
+        np.testing.assert_array_equal(as_rgb(Image.open(io.BytesIO(data))), pixels(data))
+
+
+# --- formats
+
+
+@pytest.mark.parametrize("form", ["GIF", "BMP", "TIFF", "AVIF", "PNG", "WEBP", "JPEG"])
+def test_formats_whatever_the_ending(tmp_path: Path, form: str) -> None:
+    (tmp_path / "a.jpg").write_bytes(encoded(SMOOTH, form))
+    assert abs(np.asarray(open_image(tmp_path / "a.jpg")).astype(int) - SMOOTH).mean() < 12
+    check_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP", "TIFF", "MPO"])
+def test_of_several_frames_the_first(form: str) -> None:
+    red, blue = Image.new("RGB", (40, 40), (200, 0, 0)), Image.new("RGB", (40, 40), (0, 0, 200))
+    seen = pixels(encoded(red, form, save_all=True, append_images=[blue]))
+    assert abs(seen - (200, 0, 0)).max() <= 4
+
+
+def test_strangers_may_send_web_formats_only() -> None:
+    with pytest.raises(InputError, match="it is TIFF; give a JPEG, PNG or WebP"):
+        decode_image(encoded(SMOOTH, "TIFF"), formats=WEB_FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "it is empty"),
+        (bytes(5000), "zeros only"),
+        (b"\xef\xbb\xbf \n<!DOCTYPE HTML><html>", "an HTML page"),
+        (b"<?xml version='1.0'?><svg/>", "XML or SVG"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+        (b"\0\5\x16\7\0\2\0\0Mac OS X", "side file of macOS"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "it is HEIC; save it as JPEG"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0", "a film"),
+        (b"\xff\x0a\xfa\x1f", "it is JPEG XL"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"hello", "none that is known"),
+    ],
+)
+def test_what_is_no_picture_is_named(tmp_path: Path, data: bytes, reason: str) -> None:
+    (tmp_path / "a.jpg").write_bytes(data)
+    for read in (open_image, check_image):
+        with pytest.raises(InputError, match=reason) as caught:
+            read(tmp_path / "a.jpg")
+        assert "\n" not in str(caught.value)
+
+
+def test_names_that_lead_to_no_file(tmp_path: Path) -> None:
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    for name in ("a\0.jpg", "x" * 300 + ".jpg", "loop.jpg", "none.jpg"):
+        with pytest.raises(InputError, match=r"there is no such picture|cannot be read"):
+            open_image(tmp_path / name)
+
+
+def test_bytes_of_a_name_that_are_no_text_are_escaped() -> None:
+    assert printable(b"caf\xe9.jpg".decode(errors="surrogateescape")) == "caf%E9.jpg"
+    assert printable("café 1.jpg") == "café 1.jpg"
+    assert printable("a\n\x1b[2J.jpg") == "a%0A%1B[2J.jpg"
+
+
+def test_a_line_stays_one_whatever_the_name(tmp_path: Path) -> None:
+    (tmp_path / "a\nb.jpg").write_bytes(b"")
+    with pytest.raises(InputError, match=r"a%0Ab\.jpg: not a readable picture") as caught:
+        open_image(tmp_path / "a\nb.jpg")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_gif_cut_off_where_clear_is_not_told_from_missing() -> None:
+    picture = NOISE.convert("P")
+    data = encoded(picture, "GIF", transparency=0)
+    with pytest.raises(InputError, match="not a readable picture"):
+        decode_image(data[: len(data) // 2])
+
+
+# --- orientation
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("number", range(1, 9))
+def test_orientation(form: str, number: int) -> None:
+    turned = np.zeros((60, 90), dtype=np.uint8)
+    turned[:30, :30] = 200  # the upper left as it is stored
+    exif = Image.Exif()
+    exif[0x0112] = number
+    seen = pixels(encoded(Image.fromarray(turned), form, exif=exif))[..., 0]
+    assert seen.shape == ((60, 90) if number < 5 else (90, 60))
+    # EXIF says where the first row and column of what is stored lie in what is seen.
+    right, below = number in (2, 3, 6, 7), number in (3, 4, 7, 8)
+    corner = seen[-15 if below else 15, -15 if right else 15]
+    assert corner > 150
+    assert seen.mean() == pytest.approx(200 / 6, abs=4)
+
+
+@pytest.mark.parametrize(
+    "exif",
+    [
+        b"Exif\0\0",
+        b"Exif\0\0II*\0\xff\xff\xff\x7f",
+        b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + bytes(40),
+        b"Exif\0\0" + RNG.bytes(200),
+        b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x04\0\0\0abc\0\0\0\0\0",
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_broken_exif_is_no_error(form: str, exif: bytes) -> None:
+    np.testing.assert_array_equal(
+        pixels(encoded(SMOOTH, form, exif=exif)), pixels(encoded(SMOOTH, form))
+    )
+
+
+# --- colour profiles
+
+
+def profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """An ICC profile, version 2, by hand."""
+    table, body = struct.pack(">I", len(tags)), b""
+    start = 128 + 4 + 12 * len(tags)
+    for name, value in tags.items():
+        table += name + struct.pack(">II", start + len(body), len(value))
+        body += value + bytes(-len(value) % 4)
+    size = start + len(body)
+    head = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x02400000, b"mntr", space, b"XYZ ")
+    head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">iii", 63190, 65536, 54061)
+    return head.ljust(128, b"\0") + table + body
+
+
+def xyz(*values: float) -> bytes:
+    return b"XYZ \0\0\0\0" + struct.pack(">iii", *(round(v * 65536) for v in values))
+
+
+def gamma(value: float) -> bytes:
+    return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(value * 256))
+
+
+WHITE = {b"wtpt": xyz(0.9642, 1.0, 0.8249)}
+P3 = profile(
+    b"RGB ",
+    WHITE
+    | {b"rXYZ": xyz(0.5151, 0.2412, -0.0011), b"gXYZ": xyz(0.2919, 0.6922, 0.0419)}
+    | {b"bXYZ": xyz(0.1572, 0.0666, 0.7841)}
+    | {channel + b"TRC": gamma(2.2) for channel in (b"r", b"g", b"b")},
+)
+"""Display P3 with gamma 2.2, its primaries adapted to D50."""
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def grey_profile(value: float) -> bytes:
+    return profile(b"GRAY", WHITE | {b"kTRC": gamma(value)})
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_a_red_of_p3_is_redder_in_srgb(form: str) -> None:
+    # (200, 80, 80) of P3: linear .586, .078, .078 by gamma 2.2; with the matrix from P3 to sRGB
+    # 1.2249 -.2247 0 / -.0420 1.0419 0 / -.0197 -.0786 1.0979 it is .700, .057, .068: 217, 66, 72.
+    picture = Image.new("RGB", (32, 32), (200, 80, 80))
+    options: dict[str, Any] = {"JPEG": {"quality": 100}, "WEBP": {"lossless": True}}.get(form, {})
+    seen = pixels(encoded(picture, form, icc_profile=P3, **options))
+    assert abs(seen - (217, 66, 72)).max() <= 4
+
+
+def test_alpha_and_palette_follow_the_profile_too() -> None:
+    clear = Image.new("RGBA", (8, 8), (200, 80, 80, 51))
+    seen = pixels(encoded(clear, icc_profile=P3))
+    assert abs(seen - (247, 217, 218)).max() <= 2  # a fifth of (217, 66, 72) on white
+    palette = Image.new("RGB", (8, 8), (200, 80, 80)).convert("P", palette=Image.Palette.ADAPTIVE)
+    assert abs(pixels(encoded(palette, icc_profile=P3)) - (217, 66, 72)).max() <= 2
+
+
+@pytest.mark.parametrize(("value", "expected"), [(1.0, 188), (2.2, 128)])
+def test_grey_profiles(value: float, expected: int) -> None:
+    # Linear .5 is 188 in sRGB; with gamma 2.2, (128/255)^2.2 = .2195 is 128.
+    grey = Image.new("L", (8, 8), 128)
+    seen = pixels(encoded(grey, icc_profile=grey_profile(value)))
+    assert abs(seen - expected).max() <= 1
+    clear = Image.merge("LA", [grey, Image.new("L", (8, 8), 255)])
+    assert abs(pixels(encoded(clear, icc_profile=grey_profile(value))) - expected).max() <= 1
+
+
+def test_a_profile_that_says_srgb_changes_no_bit() -> None:
+    plain = pixels(encoded(NOISE, "JPEG"))
+    np.testing.assert_array_equal(pixels(encoded(NOISE, "JPEG", icc_profile=SRGB)), plain)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [b"x", b"", P3[:100], P3[:200], P3[:-40], RNG.bytes(500), P3[:128] + bytes(400)],
+    ids=["short", "empty", "head", "table", "end", "noise", "no tags"],
+)
+def test_a_broken_profile_is_as_none(broken: bytes) -> None:
+    plain = pixels(encoded(SMOOTH))
+    assert abs(pixels(encoded(SMOOTH, icc_profile=broken)) - plain).max() <= 80
+    if len(broken) < 300:
+        np.testing.assert_array_equal(pixels(encoded(SMOOTH, icc_profile=broken)), plain)
+
+
+def test_a_profile_of_other_colours_is_as_none() -> None:
+    for picture, given in ((SMOOTH, grey_profile(1.0)), (SMOOTH.convert("L"), P3)):
+        plain = pixels(encoded(picture, "JPEG"))
+        np.testing.assert_array_equal(pixels(encoded(picture, "JPEG", icc_profile=given)), plain)
+
+
+def test_what_was_converted_is_not_converted_twice() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    once = decode_image(encoded(SMOOTH, icc_profile=P3, exif=exif))
+    np.testing.assert_array_equal(as_rgb(once), once)
+    full = decode_image(encoded(SMOOTH, "JPEG", icc_profile=SRGB, exif=exif))
+    np.testing.assert_array_equal(as_rgb(full), full)
+
+
+# --- long texts
+
+
+@pytest.mark.parametrize("kind", ["zTXt", "iTXt", "iCCP", "behind"])
+def test_texts_and_profiles_of_megabytes_are_no_reason(tmp_path: Path, kind: str) -> None:
+    texts = PngImagePlugin.PngInfo()
+    options: dict[str, Any] = {"pnginfo": texts}
+    if kind == "zTXt":
+        texts.add_text("note", "x" * 3_000_000, zip=True)
+    elif kind == "iTXt":
+        texts.add_itxt("note", "é" * 3_000_000, zip=True)
+    elif kind == "iCCP":
+        options = {"icc_profile": bytes(3_000_000)}
+    data = encoded(SMOOTH, **options)
+    if kind == "behind":
+        data = data[:-12] + chunk(b"zTXt", b"n\0\0" + zlib.compress(bytes(3_000_000))) + data[-12:]
+    (tmp_path / "a.png").write_bytes(data)
+    limit = PngImagePlugin.MAX_TEXT_CHUNK
+    np.testing.assert_array_equal(open_image(tmp_path / "a.png"), SMOOTH)
+    check_image(tmp_path / "a.png")
+    assert limit == PngImagePlugin.MAX_TEXT_CHUNK
+
+
+# --- without the last bytes
+
+FILES: dict[str, dict[str, Any]] = {
+    "JPEG": {},
+    "progressive": {"progressive": True},
+    "grey": {},
+    "PNG": {},
+    "WEBP": {},
+    "lossless": {"lossless": True},
+    "GIF": {},
+    "BMP": {},
+}
+
+
+def cut_file(kind: str) -> bytes:
+    form = {"progressive": "JPEG", "grey": "JPEG", "lossless": "WEBP"}
+    picture = NOISE.convert("L") if kind == "grey" else NOISE
+    return encoded(picture, form.get(kind, kind), **FILES[kind])
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("missing", [1, 2, 10, 40])
+def test_a_file_without_its_last_bytes_is_read(tmp_path: Path, kind: str, missing: int) -> None:
+    data = cut_file(kind)
+    whole = pixels(data)
+    seen = pixels(data[:-missing])
+    rows = len(whole) - 24  # what is missing touches the last blocks only
+    tops = slice(8, None) if kind == "BMP" else slice(0, rows)
+    if kind == "progressive":
+        assert abs(seen - whole).mean() < 3
+    else:
+        np.testing.assert_array_equal(seen[tops], whole[tops])
+    (tmp_path / "a").write_bytes(data[:-missing])
+    check_image(tmp_path / "a")
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.85])
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_file_cut_in_its_middle_is_an_error(
+    tmp_path: Path, kind: str, share: float, filled: bool
+) -> None:
+    data = cut_file(kind)
+    if filled and kind == "BMP":
+        pytest.skip("zeros are pixels of a bitmap")
+    if kind == "progressive" and share > 0.8:
+        pytest.skip("all but the last bits of the details are there")
+    cut = data[: int(len(data) * share)]
+    cut += bytes(len(data) - len(cut)) if filled else b""
+    (tmp_path / "a.jpg").write_bytes(cut)
+    with pytest.raises(InputError, match=r"a\.jpg: not a readable picture \((cut off|nothing|dam)"):
+        open_image(tmp_path / "a.jpg")
+    if kind not in ("GIF", "BMP"):
+        with pytest.raises(InputError):
+            check_image(tmp_path / "a.jpg")
+
+
+def test_the_rows_that_are_there_are_told() -> None:
+    data = png(8, 0, [bytes([90]) * 50] * 30, 50)
+    header = struct.pack(">IIBBBBB", 50, 100, 8, 0, 0, 0, 0)
+    longer = data[:8] + chunk(b"IHDR", header) + data[33:]  # 30 rows where 100 are promised
+    with pytest.raises(InputError, match="cut off: 30 of 100 rows are there"):
+        decode_image(longer)
+
+
+def test_black_and_clear_ends_are_no_missing_ends() -> None:
+    black = NOISE.copy()
+    black.paste((0, 0, 0), (0, 60, 180, 120))
+    for picture in (black, black.convert("RGBA"), black.convert("P")):
+        np.testing.assert_array_equal(pixels(encoded(picture)), np.asarray(picture.convert("RGB")))
+
+
+# --- size
+
+
+def test_a_phone_s_fifty_megapixels_are_read(tmp_path: Path) -> None:
+    Image.new("RGB", (8192, 6144), (200, 30, 40)).save(tmp_path / "a.jpg")
+    check_image(tmp_path / "a.jpg")
+    assert open_image(tmp_path / "a.jpg", side=224).size == (2048, 1536)
+
+
+def test_a_jpeg_above_the_limit_is_decoded_at_a_half() -> None:
+    data = encoded(Image.new("L", (16_320, 12_240), 90), "JPEG", quality=1)
+    assert decode_image(data).size == (8160, 6120)
+    data = data.replace(struct.pack(">HH", 12_240, 16_320), struct.pack(">HH", 40_000, 60_000))
+    with pytest.raises(InputError, match="60000 x 40000 pixels is more than the limit"):
+        decode_image(data, side=224)
+
+
+def test_threads_decode_side_by_side() -> None:
+    files = [encoded(SMOOTH, "JPEG", icc_profile=P3), cut_file("JPEG")[:-2], encoded(NOISE)]
+    expected = [pixels(data) for data in files]
+    wrong: list[int] = []
+
+    def read(number: int) -> None:
+        for turn in range(20):
+            k = (number + turn) % len(files)
+            if not np.array_equal(pixels(files[k]), expected[k]):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=read, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong

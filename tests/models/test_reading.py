@@ -1,0 +1,82 @@
+"""What a text tower reads: its length, and the words that it does not know."""
+
+from __future__ import annotations
+
+import open_clip
+import pytest
+import torch
+
+from glasskit.errors import InputError
+from glasskit.models import GlassModel
+from glasskit.models.reading import Reading, check_query, read_with
+
+
+def test_the_length_is_where_the_vectors_stop_to_change(lite0: GlassModel) -> None:
+    """62 word pieces and two marks are the context of 64."""
+    ends = ["dog " * 61 + end for end in ("cat", "boat")]
+    inside, beyond = lite0.encode_texts(ends), lite0.encode_texts([f"dog {end}" for end in ends])
+    assert not torch.equal(inside[0], inside[1])
+    assert torch.equal(beyond[0], beyond[1])
+    assert lite0.reading(ends)[1:4] == (2, 62, 0)
+    reading = lite0.reading([*ends, f"dog {ends[0]}"])
+    assert reading[1:4] == (3, 62, 1)
+    assert reading.note("captions") == (
+        "1 of 3 captions are longer than the 62 word pieces that lite0-minilm reads; the rest is "
+        "not read"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "unknown"),
+    [
+        ("猫", 1, 1),
+        ("고양이", 1, 1),
+        ("แมว", 1, 1),
+        ("🎉", 1, 1),
+        ("中", 1, 1),
+        ("ねこ", 1, 1),
+        ("кошка на диване", 3, 3),
+        ("قطة", 1, 1),
+        ("γάτα", 1, 1),
+        ("बिल्ली", 1, 1),
+        ("a party 🎉", 3, 1),
+        ("xqz", 1, 1),
+        ("A dog — running… “hi”!", 4, 0),
+        ("crème brûlée, 25 °C", 4, 0),
+        ("o'clock at 4x4 on $5", 7, 0),
+        ("a unicyclist jaywalks", 3, 0),
+        ("???", 0, 0),
+        ("", 0, 0),
+    ],
+)
+def test_words_that_have_no_token_or_only_letters_are_unknown(
+    lite0: GlassModel, text: str, words: int, unknown: int
+) -> None:
+    reading = lite0.reading([text])
+    assert (reading.words, reading.unknown) == (words, unknown)
+    if words and unknown == words:
+        with pytest.raises(InputError, match=f"lite0-minilm reads English; {words} of {words} wor"):
+            check_query(lite0, text)
+    else:
+        check_query(lite0, text)
+
+
+def test_two_phrases_of_unknown_words_are_one_vector(lite0: GlassModel) -> None:
+    first, second = lite0.encode_texts(["猫", "🎉"])
+    assert torch.equal(first, second), "which is why they are refused"
+
+
+def test_byte_pairs_know_every_word_and_have_a_length() -> None:
+    tokenizer = open_clip.get_tokenizer("ViT-B-32")
+    texts = ["dog " * 75, "dog " * 76, "猫", "🎉 " * 40]
+    reading = read_with(tokenizer, texts, "ViT-B-32/openai")
+    kept = tokenizer(texts)
+    assert reading[1:] == (4, 75, int((kept[:, -1] != 0).sum()) - 1, 0, 0)
+    assert reading.note("captions").startswith(f"{reading.longer} of 4 captions are longer than")
+
+
+def test_what_is_read_whole_is_no_line() -> None:
+    assert Reading("m", 5, 62, 0, 9, 0).note("captions") == ""
+    assert Reading("m", 2, 62, 0, 2000, 1200).note("captions") == (
+        "1,200 of 2,000 words of captions are unknown to m"
+    )
