@@ -9,6 +9,8 @@ PARALLEL = -n $(JOBS) --dist loadfile --max-worker-restart 0
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# JupyterLab of this environment asks for no news, updates or extensions on the network.
+JUPYTER := $(wildcard .jupyter/*.json .jupyter/*/*.json)
 
 .PHONY: app test lab lint bench notebooks course clean setup help
 
@@ -23,7 +25,7 @@ help:
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+$(STAMP): pyproject.toml constraints.txt $(JUPYTER)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "Glass Kit needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
 	       "Install one and say: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
@@ -31,6 +33,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "Python's venv module is missing. Install it: sudo apt-get install python3-venv"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	mkdir -p $(VENV)/etc/jupyter && cp -R .jupyter/. $(VENV)/etc/jupyter/
 	@touch $@
 
 app: $(STAMP)
@@ -46,8 +49,6 @@ test: $(STAMP)
 	  --nbval-sanitize-with=tests/notebooks/sanitize.cfg notebooks
 	@$(BIN)/python -m tests.browser --summary
 
-# JupyterLab would ask about its news and look for its updates on the network.
-lab: export JUPYTER_CONFIG_PATH := $(CURDIR)/.jupyter
 lab: $(STAMP)
 	$(BIN)/jupyter lab notebooks
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import glasskit  # noqa: F401 (sets the switches of glasskit.offline before Gradio comes in)
+
 
 def launch(
     port: int = 7860,

@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from glasskit.offline import set_switches
+
 if TYPE_CHECKING:
     from glasskit.data import GroupedDataset as GroupedDataset
     from glasskit.data import load_dataset as load_dataset
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from glasskit.models import save_model as save_model
 
 __version__ = "0.1.0"
+
+set_switches()
 
 _HOMES = {
     "GlassModel": "glasskit.models",

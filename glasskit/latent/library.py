@@ -161,7 +161,8 @@ def mapped_tensor(file: Path, name: str) -> np.ndarray:
         kind, shape = DTYPES[tensor["dtype"]], tuple(tensor["shape"])
         if not shape[0]:
             return np.empty(shape, dtype=kind)
-        return np.memmap(file, dtype=kind, mode="r", offset=start, shape=shape)
+        # Copy on write: torch warns of arrays that can't be written.
+        return np.memmap(file, dtype=kind, mode="c", offset=start, shape=shape)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{file}: not a safetensors file with {name!r} ({error}); embed again"

@@ -80,14 +80,9 @@ def _rows_at_once(bank: np.ndarray) -> int:
 
 
 def _tensor(rows: np.ndarray) -> object:
-    import warnings
-
     import torch
 
-    with warnings.catch_warnings():
-        # It warns that what is mapped for reading can't be written; nothing here writes.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return torch.from_numpy(np.asarray(rows))
+    return torch.from_numpy(np.asarray(rows))
 
 
 def _give_back(bank: np.ndarray, rows: slice) -> None:

@@ -16,7 +16,6 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from glasskit.errors import InputError
-from glasskit.models import open_clip_plugin
 from glasskit.models.glass_model import GlassModel
 from glasskit.models.heads import ResidualMap, merged_weight
 from glasskit.models.lite0 import architecture
@@ -53,6 +52,10 @@ From a hub, write `hf-hub:OWNER/NAME` in place of `local-dir:{folder}`. Settings
 A concept is what a data set's labels say it is. Measure with your own pictures before you rely on
 it, and do not use it to judge people.
 """
+
+VISION, TEXT, POOLER = "glasskit_lite0_conse", "glasskit-minilm", "glasskit_centred_pooler"
+"""What `open_clip_plugin` adds to open_clip, by name: timm model, text tower, pooler. It is not
+imported here: only who loads an export is to have open_clip changed."""
 
 PLUGIN = "import glasskit.models.open_clip_plugin  # its head is no layer of open_clip's own\n"
 
@@ -125,9 +128,9 @@ def export_open_clip(run: str | Path, to: str | Path) -> None:
 
 def built_in_config() -> dict[str, Any]:
     """The open_clip config of `lite0-minilm` with the pieces of `open_clip_plugin`."""
-    config: dict[str, Any] = architecture(Path(open_clip_plugin.TEXT))
-    config["vision_cfg"] |= {"timm_model_name": open_clip_plugin.VISION, "timm_pool": ""}
-    config["text_cfg"] |= {"hf_pooler_type": open_clip_plugin.POOLER, "hf_proj_type": "linear"}
+    config: dict[str, Any] = architecture(Path(TEXT)) | {"custom_text": True}
+    config["vision_cfg"] |= {"timm_model_name": VISION, "timm_pool": ""}
+    config["text_cfg"] |= {"hf_pooler_type": POOLER, "hf_proj_type": "linear"}
     return config
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import torch
@@ -25,6 +26,9 @@ Progress = Callable[[int, int], None]
 
 Picture = Image.Image | str | Path
 T = TypeVar("T")
+
+_MAKING_FAST = Lock()
+"""Held while a fast tower is made: threads that need it at once share one."""
 
 
 class GlassModel(nn.Module):
@@ -322,9 +326,10 @@ class GlassModel(nn.Module):
         prepare = self.preparation
         if not self._heads_inside or self.device.type != "cpu" or prepare.normalise is None:
             return None
-        if self._fast is None:
-            self._fast = FastImageTower(self.clip.visual.trunk, prepare, self.tower_hash)
-        return self._fast
+        with _MAKING_FAST:
+            if self._fast is None:
+                self._fast = FastImageTower(self.clip.visual.trunk, prepare)
+            return self._fast
 
     @property
     def precision(self) -> str:

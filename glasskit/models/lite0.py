@@ -6,15 +6,11 @@ all-MiniLM-L6-v2, joined as an open_clip CustomTextCLIP: F = 1280, G = L = 384.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import logging
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import open_clip
 import torch
+from open_clip.tokenizer import HFTokenizer
 from safetensors.torch import load_file
 from torch import nn
 
@@ -47,7 +43,6 @@ def architecture(text_tower: Path) -> dict[str, object]:
             "hf_proj_type": None,
             "context_length": CONTEXT_LENGTH,
         },
-        "custom_text": True,
     }
 
 
@@ -82,25 +77,10 @@ def load_lite0_minilm() -> GlassModel:
     )
 
 
-def _empty_clip(text_tower: Path) -> tuple[nn.Module, open_clip.HFTokenizer]:
-    """The architecture without weights, through open_clip's own factory."""
-    with tempfile.TemporaryDirectory() as folder, _quiet():
-        config = Path(folder) / f"{NAME}.json"
-        config.write_text(json.dumps(architecture(text_tower)))
-        open_clip.add_model_config(config)
-        clip = open_clip.create_model(NAME, pretrained=None, pretrained_hf=False, device="cpu")
-        tokenizer = open_clip.get_tokenizer(NAME)
-    return clip, tokenizer
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back open_clip's warning that the weights are random: they are filled in right after."""
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(logging.NOTSET)
+def _empty_clip(text_tower: Path) -> tuple[nn.Module, HFTokenizer]:
+    """The architecture without weights, and its tokenizer."""
+    clip = open_clip.CustomTextCLIP(**architecture(text_tower))
+    return clip, HFTokenizer(str(text_tower), context_length=CONTEXT_LENGTH)
 
 
 def _fill_image_tower(trunk: nn.Module, weights: Path) -> nn.Linear:

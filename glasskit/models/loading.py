@@ -41,7 +41,8 @@ def load_model(name_or_path: str | Path, device: str | torch.device | None = Non
         InputError: no such model, or its files are damaged; the line says what to do.
     """
     folder = Path(os.path.expanduser(name_or_path))  # noqa: PTH111  # no error for ~x
-    model = _load_run(folder) if folder.is_dir() else _load_base(str(name_or_path))
+    with torch.random.fork_rng(devices=[]):  # weights are drawn before they are filled in
+        model = _load_run(folder) if folder.is_dir() else _load_base(str(name_or_path))
     if device is None:
         built_in = model.base == "lite0-minilm"
         device = "cuda" if torch.cuda.is_available() and not built_in else "cpu"
@@ -99,7 +100,7 @@ def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
         )
     try:
         # A run that goes on, and the processes of one run, need the same random towers.
-        with torch.random.fork_rng(devices=[]), _without_its_log():
+        with _without_its_log():
             torch.default_generator.manual_seed(0)
             clip, _, preprocess = open_clip.create_model_and_transforms(
                 architecture, pretrained=tag if tag in tags else None, device="cpu"

@@ -8,6 +8,9 @@ No layer that open_clip or timm can be told to build computes softmax(K f + k) V
 of one picture. So the image tower with its head is one timm model here, and the text side's pooling
 one pooler of open_clip. Without the import, open_clip stops with ``Unknown model
 (glasskit_lite0_conse)``.
+
+The import changes open_clip and timm for this process, and nothing else in Glass Kit does: it
+registers the model and the pooler, and open_clip's ``AutoConfig`` learns one more name.
 """
 
 from __future__ import annotations
@@ -23,10 +26,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import AutoConfig, BertConfig, PreTrainedConfig
 
+from glasskit.models.export import TEXT
 from glasskit.models.heads import ConseHead
-
-VISION, TEXT, POOLER = "glasskit_lite0_conse", "glasskit-minilm", "glasskit_centred_pooler"
-"""Names in ``open_clip_config.json``: timm model, text tower, pooler."""
 
 FEATURES, CLASSES, LENGTH, TEXT_WIDTH = 1280, 1000, 384, 384
 

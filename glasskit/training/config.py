@@ -221,7 +221,7 @@ class TrainConfig(BaseModel):
     compile: bool = Field(False, description="compile the model with torch.compile")
     device: Literal["auto", "cpu"] = Field("auto", description="where to train")
     workers: int | None = Field(
-        None, ge=0, description="processes that load pictures where towers are trained; default 2"
+        None, ge=0, description="threads that load pictures where towers are trained; default 2"
     )
 
     validation_share: float = Field(

@@ -5,16 +5,17 @@ n records, t texts, F and G feature widths, T tokens a text.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from glasskit.data.grouped import GroupedDataset
+from glasskit.data.sampler import EpochPlan
+from glasskit.models.stream import ahead
 from glasskit.training.batches import Batches, Rows
 
 if TYPE_CHECKING:
@@ -166,13 +167,17 @@ class TableFeed:
 
 
 class PictureFeed:
-    """Steps from pictures, loaded ahead by worker processes.
+    """Steps from pictures, loaded ahead by threads.
+
+    Pillow and torch let other threads run while they decode, resize and copy. Worker processes
+    would be forked from a process with threads, which can stop for good, or import torch anew in
+    every epoch.
 
     Args:
         batches: the plan.
         model: its preprocess and tokenizer are used.
         device: where inputs are put.
-        workers: processes that load; 0 loads in this one.
+        workers: threads that load; 0 loads each step when it is asked for.
     """
 
     def __init__(
@@ -184,47 +189,27 @@ class PictureFeed:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Step]:
         """The steps of one epoch from ``start`` on."""
-        loader = DataLoader(
-            _Steps(self, epoch),
-            batch_size=None,
-            sampler=range(start, len(self.batches)),
-            num_workers=self.workers,
-            collate_fn=_unchanged,
-            worker_init_fn=_take_no_signals,
-            pin_memory=self.device.type == "cuda",
+        plan = self.batches.sampler.plan(epoch)
+        steps = range(start, len(plan))
+        loaded = (
+            ahead(steps, partial(self._load, plan), 2 * self.workers, self.workers)
+            if self.workers
+            else map(partial(self._load, plan), steps)
         )
-        for rows, images, texts in loader:
+        for rows, images, texts in loaded:
             yield Step(
                 rows,
                 images.to(self.device, non_blocking=True),
                 texts.to(self.device, non_blocking=True),
             )
 
-
-class _Steps(Dataset):
-    """Step number -> its rows, pixels and tokens; what a worker process runs."""
-
-    def __init__(self, feed: PictureFeed, epoch: int) -> None:
-        self.batches, self.tokens, self.preprocess = feed.batches, feed.tokens, feed.preprocess
-        self.side = feed.side
-        self.plan = feed.batches.sampler.plan(epoch)
-
-    def __len__(self) -> int:
-        return len(self.plan)
-
-    def __getitem__(self, step: int) -> tuple[Rows, Tensor, Tensor]:
-        rows = self.batches.rows(self.plan, step)
+    def _load(self, plan: EpochPlan, step: int) -> Step:
+        """A step's inputs on the CPU."""
+        rows = self.batches.rows(plan, step)
         dataset = self.batches.dataset
         pictures = (dataset.image(int(i), self.side) for i in rows.images)
-        pixels = torch.stack([self.preprocess(picture) for picture in pictures])
-        return rows, pixels, self.tokens[rows.texts]
-
-
-def _take_no_signals(worker: int) -> None:
-    """In a worker: Ctrl-C is for the main process to handle, SIGTERM ends the worker as usual."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _unchanged(item: tuple[Rows, Tensor, Tensor]) -> tuple[Rows, Tensor, Tensor]:
-    return item
+        images = torch.stack([self.preprocess(picture) for picture in pictures])
+        texts = self.tokens[rows.texts]
+        if self.device.type == "cuda":
+            images, texts = images.pin_memory(), texts.pin_memory()
+        return Step(rows, images, texts)

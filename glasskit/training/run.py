@@ -43,6 +43,7 @@ from glasskit.training.feeds import (
     embed_share,
 )
 from glasskit.training.fingerprints import frozen_key, pictures_key, records_key
+from glasskit.training.host import left_alone
 from glasskit.training.log import read_log
 from glasskit.training.result import TrainResult
 from glasskit.training.state import load_state
@@ -57,6 +58,7 @@ PLACES = ("dataset", "images", "model", "workers")
 """Settings that may differ between the processes of a run: where each finds the same things."""
 
 
+@left_alone()
 def train(
     config: TrainConfig,
     *,

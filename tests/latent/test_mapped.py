@@ -15,7 +15,7 @@ from glasskit.latent.neighbours import unit
 def bank_of(vectors: np.ndarray, file: Path, dtype: str, before: int = 0) -> np.ndarray:
     """The vectors as a mapped file, ``before`` bytes into it."""
     file.write_bytes(bytes(before) + vectors.astype(dtype).tobytes())
-    return np.memmap(file, dtype=dtype, mode="r", offset=before, shape=vectors.shape)
+    return np.memmap(file, dtype=dtype, mode="c", offset=before, shape=vectors.shape)
 
 
 def oracle(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

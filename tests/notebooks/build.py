@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 import sys
 import time
 from pathlib import Path
 
-import kaleido
 import nbformat
-import plotly.graph_objects as go
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+from plotly.offline import get_plotlyjs
 
-from tests.browser import get_browser
+from tests.browser import FLAGS, get_browser
 from tests.notebooks.sources import PLOTLY, WIDGET, built_path, cells, read_source, sources
 
 WIDTH = 960
@@ -35,8 +34,12 @@ METADATA = {
 }
 
 
-def build(source: Path) -> float:
+def build(source: Path, browser: str) -> float:
     """Run one source and write its notebook; returns the seconds that the run took.
+
+    Args:
+        source: the text of the notebook.
+        browser: the path of the one that draws its figures.
 
     Raises:
         RuntimeError: a cell wrote a warning or an error message.
@@ -50,8 +53,13 @@ def build(source: Path) -> float:
     folder = {"metadata": {"path": str(source.parent)}}
     NotebookClient(notebook, timeout=TIMEOUT, resources=folder, record_timing=False).execute()
     seconds = time.perf_counter() - start
-    for cell in cells(notebook, "code"):
-        cell.outputs = [kept for out in cell.outputs if (kept := clean(out, source)) is not None]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))
+        page = chromium.new_page()
+        page.add_script_tag(content=get_plotlyjs())
+        for cell in cells(notebook, "code"):
+            made = (clean(output, source, page) for output in cell.outputs)
+            cell.outputs = [output for output in made if output is not None]
     notebook.metadata.pop("widgets", None)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     nbformat.validate(notebook)
@@ -59,7 +67,7 @@ def build(source: Path) -> float:
     return seconds
 
 
-def clean(output: NotebookNode, source: Path) -> NotebookNode | None:
+def clean(output: NotebookNode, source: Path, page: Page) -> NotebookNode | None:
     """An output as it is stored; None for one that shows nothing without a running kernel."""
     if output.output_type == "stream" and output.name == "stderr":
         raise RuntimeError(f"{source.name}: a cell wrote to stderr: {output.text.strip()[-500:]}")
@@ -68,22 +76,26 @@ def clean(output: NotebookNode, source: Path) -> NotebookNode | None:
         return None
     output.pop("transient", None)
     if PLOTLY in data:
-        picture = draw(data[PLOTLY])
+        picture = draw(data[PLOTLY], page)
         data["image/png"] = base64.b64encode(picture).decode()
         output.metadata = nbformat.from_dict({"image/png": {"width": WIDTH}})
     return output
 
 
-def draw(spec: NotebookNode) -> bytes:
+def draw(spec: NotebookNode, page: Page) -> bytes:
     """A figure's picture as PNG in at most 256 colours."""
-    figure = go.Figure({"data": spec["data"], "layout": spec["layout"]})
+    layout = spec["layout"]
     options = {
         "format": "png",
-        "width": figure.layout.width or WIDTH,
-        "height": figure.layout.height or 450,
+        "width": layout.get("width") or WIDTH,
+        "height": layout.get("height") or 450,
         "scale": SCALE,
     }
-    drawn = Image.open(io.BytesIO(kaleido.calc_fig_sync(figure, opts=options))).convert("RGB")
+    figure = {"data": spec["data"], "layout": layout}
+    address = page.evaluate(
+        "([figure, options]) => Plotly.toImage(figure, options)", [figure, options]
+    )
+    drawn = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))).convert("RGB")
     small = drawn.quantize(256, dither=Image.Dither.NONE)
     file = io.BytesIO()
     small.save(file, "PNG", optimize=True)
@@ -100,13 +112,8 @@ def main(names: list[str]) -> int:
     if browser is None:
         print("figures are drawn by Chromium: install it, or set BROWSER_PATH", file=sys.stderr)
         return 2
-    os.environ["BROWSER_PATH"] = browser
-    kaleido.start_sync_server(n=1)
-    try:
-        for source in chosen:
-            print(f"{source.stem}: {build(source):.0f} s", flush=True)
-    finally:
-        kaleido.stop_sync_server()
+    for source in chosen:
+        print(f"{source.stem}: {build(source, browser):.0f} s", flush=True)
     return 0
 
 
