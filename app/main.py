@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import signal
 import sys
 import tempfile
@@ -76,6 +78,7 @@ def serve(
                 lifespan="on",
                 timeout_graceful_shutdown=SECONDS_TO_CLOSE,
             )
+            logging.getLogger("uvicorn.error").addFilter(_worth_saying)
             uvicorn.Server(config).run(sockets=[bound])
 
 
@@ -109,6 +112,12 @@ def _on_ctrl_c(action: Callable | signal.Handlers) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """Whether the server's line is news: streams that are cut off when the app ends are none."""
+    cut_off = record.exc_info and issubclass(record.exc_info[0], asyncio.CancelledError)
+    return not (cut_off or str(record.msg).startswith("Cancel %s running task"))
 
 
 def _say(text: str) -> None:
