@@ -19,13 +19,14 @@ from tests.tools.build_app_data import DATASETS
 
 AGAIN = "the app's data is stale: run python -m tests.tools.build_app_data"
 
-COSINE = 0.999
+COSINE = 0.995
 """Least cosine of a picture's vector by the bundled head and by one that is trained again: other
 processors round otherwise, and the bundled head is float16."""
 
-TOGETHER = 0.6
+TOGETHER = 0.45
 """Least mean share of a picture's ten nearest on the map that a map drawn again also has there:
-UMAP's places depend on the processor's rounding, its neighbourhoods hardly."""
+UMAP's places depend on the processor's rounding, its neighbourhoods less; maps of two seeds share
+0.59 to 0.73, two that have nothing to do with each other 0.01."""
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,10 @@ def test_every_setting_is_in_the_key(
     dataset: GroupedDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fields = set(TrainConfig().as_dict()) - {"dataset", *RUNTIME}
-    assert set(cache.training_settings(dataset, cache.RECIPE)) == fields
+    settings = cache.training_settings(dataset, cache.RECIPE)
+    assert set(settings) == fields
+    decided = ("lr", "text_lr", "feature_dropout", "theme_weight", "groups_per_batch", "group_size")
+    assert None not in [settings[name] for name in decided], "resolved as a run resolves them"
     changes = {"epochs": 21, "lr": 0.003, "text_lr": 0.002, "group_size": 3, "theme_weight": 0.5}
     keys = {cache.settings_key(dataset, cache.RECIPE | {n: v}) for n, v in changes.items()}
     keys.add(cache.settings_key(dataset, cache.RECIPE))
