@@ -31,6 +31,7 @@ from glasskit.training import TrainConfig, train
 from glasskit.training.config import RUNTIME
 from glasskit.training.validation import split_for_training
 from glasskit_app.dataset_maps import MODEL, SIDES, DatasetMaps, Projection
+from glasskit_app.ending import beside
 from glasskit_app.thumbnails import Thumbnails
 
 RECIPE: dict[str, object] = {"objective": "grouped", "seed": 0}
@@ -105,7 +106,6 @@ def open_maps(
 
     Raises:
         InputError: a picture is missing or broken, or a setting is not allowed.
-        SystemExit: the training was stopped by Ctrl-C or SIGTERM.
     """
     recipe = RECIPE | (recipe or {})
     key = settings_key(dataset, recipe)
@@ -120,12 +120,18 @@ def open_maps(
         return DatasetMaps(dataset, *projections(arrays), folder, thumbnails)
     arrays = read_arrays(paths.maps)
     if arrays is None:
-        train_run(dataset, start, recipe, paths.run)
-        with bar(f"{dataset.name}: reading the pictures") as progress:
-            arrays = vectors(dataset, start, trained_copy(start, paths.run), progress)
-        arrays |= fit_places(dataset.name, arrays)
+        arrays = beside(lambda: make(dataset, start, recipe, paths.run))
         write_arrays(paths.maps, arrays)
     return DatasetMaps(dataset, *projections(arrays), paths.run, thumbnails)
+
+
+def make(
+    dataset: GroupedDataset, start: GlassModel, recipe: dict[str, object], out: Path
+) -> Arrays:
+    """Train into ``out``; the vectors and places before and after."""
+    train_run(dataset, start, recipe, out)
+    arrays = vectors(dataset, start, trained_copy(start, out))
+    return arrays | fit_places(dataset.name, arrays)
 
 
 def bundled_places(folder: Path, key: str) -> Arrays | None:
@@ -152,20 +158,14 @@ def train_run(
     shutil.rmtree(out, ignore_errors=True)
     config = TrainConfig.load(model=MODEL, out=str(out), tracker="none", **recipe)
     with bar(f"{dataset.name}: reading the pictures") as progress:
-        result = train(
-            config, dataset=dataset, model=copy.deepcopy(start), bar=True, progress=progress
-        )
-    if result.exit_code:
-        raise SystemExit(result.exit_code)
+        train(config, dataset=dataset, model=copy.deepcopy(start), bar=True, progress=progress)
 
 
-def vectors(
-    dataset: GroupedDataset, start: GlassModel, trained: GlassModel, progress: Any = None
-) -> Arrays:
+def vectors(dataset: GroupedDataset, start: GlassModel, trained: GlassModel) -> Arrays:
     """Vectors of pictures, captions and concepts before and after training."""
     arrays = {}
     for side, model in zip(SIDES, (start, trained), strict=True):
-        seen = embed(model, dataset, progress)
+        seen = embed(model, dataset)
         arrays |= {f"{side}_{kind}": v for kind, v in vars(seen).items()}
     return arrays
 

@@ -10,8 +10,7 @@ import tempfile
 import threading
 import time
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ from glasskit.data.images import FolderImages
 from glasskit.errors import InputError
 from glasskit.places import cache_folder, keeping_in
 from glasskit_app.address import bind, written
+from glasskit_app.ending import on_ctrl_c
 
 SECONDS_TO_CLOSE = 1
 """So long after Ctrl-C or SIGTERM open streams are cut off."""
@@ -51,8 +51,8 @@ def serve(
         pass
     chosen = [load_dataset(name, images=None if name == "scenes" else images) for name in datasets]
     _say("Glass Kit is loading its models ...")
-    # Libraries swallow a KeyboardInterrupt that reaches Python code called from C.
-    with _on_ctrl_c(signal.SIG_DFL):
+    # At once, whatever runs: libraries swallow a KeyboardInterrupt, or take seconds to reach it.
+    with on_ctrl_c(signal.SIG_DFL):
         import uvicorn
 
         from glasskit import load_model
@@ -62,8 +62,7 @@ def serve(
         from glasskit_app.state import AppState
 
         start = load_model(MODEL)
-        with _on_ctrl_c(signal.default_int_handler):  # a bar that is drawn is taken back
-            state = AppState([open_maps(data, start, recipe) for data in chosen], start)
+        state = AppState([open_maps(data, start, recipe) for data in chosen], start)
         state.warm()
         app = create_app(state, host, port, root_path)
         with bind(host, port) as bound:
@@ -99,19 +98,6 @@ def checked_root_path(root_path: str) -> str:
             "/museum, or the whole address"
         )
     return path
-
-
-@contextmanager
-def _on_ctrl_c(action: Callable | signal.Handlers) -> Iterator[None]:
-    """What Ctrl-C does meanwhile; only the main thread may say it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, action)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _worth_saying(record: logging.LogRecord) -> bool:

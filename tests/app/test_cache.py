@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glasskit.errors import InputError
 from glasskit.training import TrainConfig
 from glasskit_app import cache
 from glasskit_app.dataset_maps import SIDES, DatasetMaps
@@ -59,15 +60,15 @@ def test_other_settings_are_another_run(
     assert len(set(trainings)) == 3
 
 
-def test_a_run_that_was_stopped_is_begun_anew(
+def test_a_build_that_fails_is_begun_anew(
     shown: DatasetMaps, trainings: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped(*arguments: object) -> None:
-        raise SystemExit(130)
+        raise InputError("picture 7 is broken")
 
     train_run = cache.train_run
     monkeypatch.setattr(cache, "train_run", stopped)
-    with pytest.raises(SystemExit):
+    with pytest.raises(InputError, match="picture 7"):
         cache.open_maps(shown.dataset, None)
     monkeypatch.setattr(cache, "train_run", train_run)
     cache.open_maps(shown.dataset, None)

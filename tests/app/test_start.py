@@ -32,19 +32,27 @@ LOADING, SERVING = 15, 5
 
 class Started:
     """`glasskit app` in a process of its own, in a folder with an app.py and a gradio.py that
-    raise."""
+    raise.
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    Args:
+        folder: where it is started.
+        cache: the cache folder.
+        code: what is run instead, by ``python -P -c``, with ``PORT`` in place of the port.
+    """
+
+    def __init__(self, folder: Path, cache: Path, code: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("app", "gradio", "glasskit_app", "torch", "umap"):
             (folder / f"{name}.py").write_text("raise RuntimeError('not yours')")
         self.address = f"http://127.0.0.1:{(port := free_port())}"
         self.log = folder / "log.txt"
         environment = {k: v for k, v in os.environ.items() if k != "CI"}
-        command = Path(sys.executable).with_name("glasskit")
+        command = [str(Path(sys.executable).with_name("glasskit")), "app", "--port", str(port)]
+        if code:
+            command = [sys.executable, "-P", "-c", code.replace("PORT", str(port))]
         with self.log.open("a") as output:
             self.process = subprocess.Popen(
-                [command, "app", "--port", str(port)],
+                command,
                 cwd=folder,
                 env=environment | {"GLASSKIT_CACHE": str(cache)},
                 stdout=output,
@@ -133,6 +141,19 @@ def test_ctrl_c(moment: float | None, tmp_path: Path) -> None:
     assert code in (-signal.SIGINT, 128 + signal.SIGINT, 1)
     if moment is None:
         assert "Traceback" not in app.log.read_text()
+
+
+def test_ctrl_c_while_an_own_data_set_is_built(pictograms: Path, tmp_path: Path) -> None:
+    settings = f"datasets=({str(pictograms)!r},), recipe={{'epochs': 5000}}"
+    code = f"from glasskit_app import launch; launch(PORT, {settings})"
+    app = Started(tmp_path / "own", tmp_path / "cache", code)
+    while not list((tmp_path / "cache").glob("app/*/*/run/log.jsonl")):
+        assert app.process.poll() is None, app.log.read_text()
+        assert not app.ask(), "nobody listens before everything is built"
+        time.sleep(0.2)
+    time.sleep(1)
+    assert app.end(signal.SIGINT) == 128 + signal.SIGINT
+    assert "Traceback" not in app.log.read_text()
 
 
 def test_a_first_start_builds_nothing(tmp_path: Path) -> None:
