@@ -15,7 +15,7 @@ JUPYTER := $(wildcard .jupyter/*.json .jupyter/*/*.json)
 .PHONY: app test lab lint bench notebooks course clean setup help
 
 help:
-	@echo "make app    set up, build what is missing, open the app on 127.0.0.1:$(PORT)"
+	@echo "make app    set up, open the app on 127.0.0.1:$(PORT)"
 	@echo "make test   set up, run the tests that CI runs"
 	@echo "make lab    open the notebooks in JupyterLab"
 	@echo "make bench  measure quality and speed"

@@ -1,4 +1,4 @@
-"""The app: a museum of the latent space. ``glasskit app`` calls ``launch``."""
+"""The app: maps of the latent space and a probe. ``glasskit app`` calls ``launch``."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ def launch(
     datasets: tuple[str, ...] = ("scenes", "coco-concepts"),
     images: Path | None = None,
     recipe: dict[str, object] | None = None,
+    root_path: str = "",
     open_browser: bool = False,
 ) -> None:
-    """Serve the app until it is interrupted; the first start builds what is missing.
+    """Serve the app until it is interrupted.
+
+    The built-in data sets come with their trained heads and maps. Of others, what is not in the
+    cache is built first, with a bar in the terminal.
 
     Args:
         port: on which it listens.
@@ -24,15 +28,20 @@ def launch(
         datasets: names of data sets, or paths of MAGIC-layout files; the first is shown first.
         images: folder of photographs of the data sets that bring none, such as coco-concepts.
         recipe: fields of TrainConfig for the model on the right-hand side, over the app's own.
+        root_path: where a proxy shows the app, such as ``/museum``, or the whole address.
         open_browser: open the page when it can be looked at.
 
     Raises:
-        InputError: the port is taken, or a data set can't be read.
+        InputError: the address can't be had, or a data set can't be read.
     """
-    from glasskit_app.server import (
-        serve,  # loaded only here, so that importing the package costs nothing
-    )
+    from glasskit_app.main import serve  # the import of the package alone costs nothing
 
     serve(
-        port, host=host, datasets=datasets, images=images, recipe=recipe, open_browser=open_browser
+        port,
+        host=host,
+        datasets=datasets,
+        images=images,
+        recipe=recipe,
+        root_path=root_path,
+        open_browser=open_browser,
     )

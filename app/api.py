@@ -7,17 +7,17 @@ from PIL import Image
 
 from glasskit.errors import InputError
 from glasskit_app.map_data import map_answer
-from glasskit_app.museum import Museum
 from glasskit_app.picture_input import picture_input
 from glasskit_app.probe_tab import split_names
+from glasskit_app.state import AppState
 
 MOST = 100
 """Largest k that is answered."""
 
 
-def build(museum: Museum) -> None:
+def build(state: AppState) -> None:
     """Add the endpoints to the current Blocks."""
-    first = next(iter(museum.exhibits))
+    first = next(iter(state.names))
 
     def probe(picture: Image.Image, dataset: str, concepts: str, k: float) -> dict:
         """Concepts nearest to a picture, before and after training on groups.
@@ -34,7 +34,7 @@ def build(museum: Museum) -> None:
         if picture is None:
             raise gr.Error("probe: send a picture", print_exception=False)
         with plain_errors():
-            both = museum.comparison(dataset).concepts(picture, split_names(concepts), k=_count(k))
+            both = state.comparison(dataset).concepts(picture, split_names(concepts), k=_count(k))
         return {side: [i._asdict() for i in getattr(both, side)] for side in both._fields}
 
     def search(phrase: str, dataset: str, k: float) -> dict:
@@ -49,7 +49,7 @@ def build(museum: Museum) -> None:
             {"before": [{"index", "key", "score"}], "after": [...]}, best first.
         """
         with plain_errors():
-            both = museum.comparison(dataset).images(_text(phrase), k=_count(k))
+            both = state.comparison(dataset).images(_text(phrase), k=_count(k))
         return {side: [i._asdict() for i in getattr(both, side)] for side in both._fields}
 
     def map_of(dataset: str) -> dict:
@@ -62,7 +62,7 @@ def build(museum: Museum) -> None:
             keys, captions, splits, concepts, levels and views; places are x, y, x, y, ...
         """
         with plain_errors():
-            return map_answer(museum.exhibit(dataset))
+            return map_answer(state.maps(dataset))
 
     with gr.Column(visible=False):
         picture = picture_input(label="picture", format="png")

@@ -6,9 +6,9 @@ import gradio as gr
 
 from glasskit_app import api, groups_tab, map_tab, probe_tab, report_tab, train_tab
 from glasskit_app.jobs import Workshop
-from glasskit_app.museum import Museum
 from glasskit_app.report_tab import Reports
 from glasskit_app.scripts import on_load
+from glasskit_app.state import AppState
 
 TABS = {
     "map": "Map",
@@ -18,7 +18,7 @@ TABS = {
     "report": "Report",
 }
 FIRST = "map"
-"""The tab that is open unless the address asks for another (app/first_tab.py)."""
+"""The tab that is open unless the address asks for another, as ``?tab=train`` does."""
 
 MASTHEAD = """
 <header class="gk-masthead"><h1>Glass Kit</h1>
@@ -64,23 +64,30 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build_blocks(museum: Museum, workshop: Workshop, reports: Reports) -> gr.Blocks:
-    """The whole page for these exhibits."""
-    rooms = {
-        "map": lambda: map_tab.build(museum),
-        "probe": lambda: probe_tab.build(museum),
-        "groups": lambda: groups_tab.build(museum),
-        "train": lambda: train_tab.build(museum, workshop),
-        "report": lambda: report_tab.build(museum, reports),
+def build_blocks(state: AppState, workshop: Workshop, reports: Reports) -> gr.Blocks:
+    """The whole page."""
+    tabs = {
+        "map": lambda: map_tab.build(state),
+        "probe": lambda: probe_tab.build(state),
+        "groups": lambda: groups_tab.build(state),
+        "train": lambda: train_tab.build(state, workshop),
+        "report": lambda: report_tab.build(state, reports),
     }
     with gr.Blocks(title="Glass Kit", delete_cache=(3600, 3600), analytics_enabled=False) as blocks:
         gr.HTML(MASTHEAD, js_on_load=on_load("GlassKit.masthead(element)"))
-        with gr.Tabs(selected=FIRST):
+        with gr.Tabs(selected=FIRST) as chosen:
             for name, title in TABS.items():
                 with gr.Tab(title, id=name) as tab:
-                    rooms[name]()
+                    tabs[name]()
                 tab.select(fn=None, js=f"() => GlassKit.remember({{ tab: '{name}' }})")
         gr.HTML(CREDITS)
-        api.build(museum)
+        blocks.load(_wished, None, chosen, api_visibility="private", queue=False)
+        api.build(state)
     blocks.queue(max_size=64, default_concurrency_limit=2)
     return blocks
+
+
+def _wished(request: gr.Request) -> dict:
+    """Open the tab that the page's address asks for; any other wish is passed over."""
+    wished = request.query_params.get("tab")
+    return gr.Tabs(selected=wished) if wished in TABS else gr.skip()

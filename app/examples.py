@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glasskit_app.exhibit import Exhibit, measured
+from glasskit_app.dataset_maps import DatasetMaps, measured
 
 MOST = 12
 SHARES = {"learned": 7, "known": 2, "lost": 1, "missed": 2}
@@ -33,22 +33,22 @@ class Example(NamedTuple):
     kind: str
 
 
-def teaching(exhibit: Exhibit, most: int = MOST) -> list[Example]:
+def teaching(maps: DatasetMaps, most: int = MOST) -> list[Example]:
     """At most one picture of a concept, from those that training never saw; what was learned first.
 
     Of each kind come first the pictures whose own concept is farthest ahead of the best other one
     after training (of failures: least far behind), so that the first example is the clearest.
 
     Args:
-        exhibit: whose pictures.
+        maps: whose pictures.
         most: how many.
     """
-    _, chosen = measured(exhibit.dataset)
+    _, chosen = measured(maps.dataset)
     rows = np.asarray(chosen)
-    targets = exhibit.dataset.targets(1)[rows]
-    was, now = (exhibit.recognised(side).rank[rows] == 1 for side in ("before", "after"))
+    targets = maps.dataset.targets(1)[rows]
+    was, now = (maps.recognised(side).rank[rows] == 1 for side in ("before", "after"))
     kinds = np.where(now, np.where(was, "known", "learned"), np.where(was, "lost", "missed"))
-    seen = exhibit.after.embedding
+    seen = maps.after.embedding
     scores = seen.picture[rows] @ seen.concept.T  # (rows, c)
     own = np.take_along_axis(scores, targets[:, None], axis=1)[:, 0]
     np.put_along_axis(scores, targets[:, None], -np.inf, axis=1)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit_app.exhibit import SIDES, Exhibit
-from glasskit_app.museum import Museum
-from glasskit_app.scripts import answered, room
+from glasskit_app.dataset_maps import SIDES, DatasetMaps
+from glasskit_app.scripts import answered, html_tab
+from glasskit_app.state import AppState
+from glasskit_app.thumbnails import pictures_url
 
 SHOWN = 24
 """Members that a group is shown with at first."""
@@ -17,72 +18,70 @@ STRANGERS = 3
 """Pictures offered of each rival group."""
 
 
-def build(museum: Museum) -> None:
+def build(state: AppState) -> None:
     """Draw the tab inside the current Blocks."""
 
     def open_group(asked: object) -> dict:
-        return answered(
-            lambda name, concept: _open(museum, name, concept), asked, "name", "concept"
-        )
+        return answered(lambda name, concept: _open(state, name, concept), asked, "name", "concept")
 
     def measure(asked: object) -> dict:
         return answered(
-            lambda name, concept, members: _measure(museum, name, concept, members),
+            lambda name, concept, members: _measure(state, name, concept, members),
             asked,
             "name",
             "concept",
             "members",
         )
 
-    room(
+    html_tab(
         "groups.html",
         "GlassKit.groupsPage(element, server)",
-        museum.names,
+        state.names,
         [open_group, measure],
     )
 
 
-def _open(museum: Museum, name: object, concept: object) -> dict:
+def _open(state: AppState, name: object, concept: object) -> dict:
     """A group's members, its rivals, and strangers that could be put in."""
-    exhibit = museum.exhibit(name)
+    maps = state.maps(name)
     from glasskit.latent.groups import rivals  # torch comes in with the first group
 
-    groups = exhibit.dataset.groups()
+    groups = maps.dataset.groups()
     if not isinstance(concept, str) or concept not in groups:
-        raise InputError(f"group {concept!r} is not in {exhibit.name}")
+        raise InputError(f"group {concept!r} is not in {maps.name}")
     members = groups[concept][:SHOWN].tolist()
-    against = rivals(exhibit.before.embedding, groups, concept, RIVALS)
+    against = rivals(maps.before.embedding, groups, concept, RIVALS)
     strangers = [int(i) for rival in against for i in groups[rival][:STRANGERS]]
     # JSON objects have text for keys.
-    shown = {str(i): exhibit.dataset.records[i] for i in [*members, *strangers]}
+    shown = {str(i): maps.dataset.records[i] for i in [*members, *strangers]}
     return {
         "members": members,
         "strangers": strangers,
         "rivals": against,
-        "hard_negatives": list(exhibit.dataset.by_name[concept].hard_negatives),
-        "guide": exhibit.dataset.by_name[concept].guide,
+        "hard_negatives": list(maps.dataset.by_name[concept].hard_negatives),
+        "guide": maps.dataset.by_name[concept].guide,
         "captions": {i: record.captions[0] for i, record in shown.items()},
-        "pictures": f"kit/pictures/{exhibit.name}/" if exhibit.thumbnails else None,
+        "pictures": pictures_url(maps.name) if maps.thumbnails else None,
         "concepts": {i: record.concept for i, record in shown.items()},
     }
 
 
-def _measure(museum: Museum, name: object, concept: object, members: object) -> dict:
+def _measure(state: AppState, name: object, concept: object, members: object) -> dict:
     """The group of these members by both models."""
     from glasskit.latent.groups import rivals
 
-    exhibit = museum.exhibit(name)
-    groups = exhibit.dataset.groups()
+    maps = state.maps(name)
+    groups = maps.dataset.groups()
     if not isinstance(concept, str) or concept not in groups:
-        raise InputError(f"group {concept!r} is not in {exhibit.name}")
+        raise InputError(f"group {concept!r} is not in {maps.name}")
     if not isinstance(members, list) or not all(type(i) is int for i in members):
         raise InputError("members: send a list of numbers of pictures")
-    against = rivals(exhibit.before.embedding, groups, concept, RIVALS)
-    return {side: _one_side(exhibit, side, groups, concept, members, against) for side in SIDES}
+    against = rivals(maps.before.embedding, groups, concept, RIVALS)
+    return {side: _one_side(maps, side, groups, concept, members, against) for side in SIDES}
 
 
 def _one_side(
-    exhibit: Exhibit,
+    maps: DatasetMaps,
     side: str,
     groups: dict[str, np.ndarray],
     concept: str,
@@ -91,8 +90,8 @@ def _one_side(
 ) -> dict:
     from glasskit.latent.groups import group_report
 
-    seen = exhibit.view(side).embedding
-    word = seen.concept[exhibit.dataset.labels(1).index(concept)]
+    seen = maps.projection(side).embedding
+    word = seen.concept[maps.dataset.labels(1).index(concept)]
     found = group_report(seen, groups, concept, members, against, word=word)
     return {
         "similarity": np.round(found.similarity, 3).tolist(),

@@ -30,7 +30,7 @@ class Job:
 
     Attributes:
         key: its secret name; who has it may watch and stop.
-        dataset: name of the exhibit that it trains on.
+        dataset: name of the data set that it trains on.
         name: what it is kept as.
         settings: fields of TrainConfig.
         status: waiting, training, finished, stopped or failed.

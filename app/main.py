@@ -1,118 +1,110 @@
-"""From names of data sets to a running page: open the exhibits, then mount Gradio."""
+"""`glasskit app`: look at what was asked for, open the maps, then serve until interrupted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import logging
+import signal
+import sys
+import tempfile
+import threading
+import time
+import webbrowser
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-import gradio as gr
-from fastapi import FastAPI
+from urllib.parse import urlsplit
 
 from glasskit.data import load_dataset
-from glasskit_app.blocks import FIRST, TABS, build_blocks, theme
-from glasskit_app.exhibit import Exhibit
-from glasskit_app.exhibit_store import open_exhibit, stored_exhibit
-from glasskit_app.finish import Pending
-from glasskit_app.first_tab import FirstTab
-from glasskit_app.jobs import Job, Workshop
-from glasskit_app.museum import Museum
-from glasskit_app.picture_input import MAX_BYTES
-from glasskit_app.progress import Progress
-from glasskit_app.report_tab import Reports
-from glasskit_app.scripts import ASSETS, head
+from glasskit.data.images import FolderImages
+from glasskit.errors import InputError
+from glasskit.places import cache_folder, keeping_in
+from glasskit_app.address import bind, written
+from glasskit_app.ending import on_ctrl_c
 
-RECIPE: dict[str, object] = {"objective": "grouped", "seed": 0}
-"""How the model on the right-hand side is trained; all else as TrainConfig has it."""
+SECONDS_TO_CLOSE = 1
+"""So long after Ctrl-C or SIGTERM open streams are cut off."""
 
 
-class Rooms(NamedTuple):
-    """Everything behind the entrance.
-
-    Attributes:
-        app: the inner web app, Gradio's page.
-        museum: what is shown.
-        reports: where reports are made and kept.
-        pending: what is still to be built or finished (see app/finish.py).
-        recipe: how models are trained.
-    """
-
-    app: FastAPI
-    museum: Museum
-    reports: Reports
-    pending: list[Pending]
-    recipe: dict[str, object]
-
-
-def build_app(
-    datasets: tuple[str, ...],
-    images: Path | None,
-    recipe: dict[str, object],
-    progress: Progress,
-    host: str,
+def serve(
     port: int,
-) -> Rooms:
-    """Open every exhibit that is there, build the first as far as a visitor needs it, and mount.
+    *,
+    host: str,
+    datasets: Sequence[str],
+    images: Path | None,
+    recipe: dict[str, object] | None,
+    root_path: str,
+    open_browser: bool,
+) -> None:
+    """Open the maps of every data set, making what is missing, then listen until interrupted.
+
+    Everything that takes long is done before the first connection is taken, in this thread.
 
     Raises:
-        InputError: a data set can't be read, or a picture is missing or broken.
+        InputError: the address can't be had, or a data set can't be read or built.
     """
-    chosen, exhibits, pending = RECIPE | recipe, [], []
-    for source in datasets:
-        folder = None if source == "scenes" else images
-        data = load_dataset(source, images=folder)
-        exhibit = stored_exhibit(data, chosen, draft=True)
-        if exhibit is None and not exhibits:
-            exhibit = open_exhibit(data, chosen, progress, maps=False)
-        if exhibit is not None:
-            exhibits.append(exhibit)
-        if exhibit is None or exhibit.draft:
-            pending.append(Pending(data, str(source), folder))
-    progress.step("opening the rooms")
-    return open_rooms(exhibits, host, port, pending, chosen)
+    began = time.monotonic()
+    host, root_path = host.strip("[]"), checked_root_path(root_path)
+    if images is not None:
+        FolderImages(images)
+    bind(host, port).close()
+    with keeping_in(cache_folder()), tempfile.TemporaryFile(dir=cache_folder()):
+        pass
+    chosen = [load_dataset(name, images=None if name == "scenes" else images) for name in datasets]
+    _say("Glass Kit is loading its models ...")
+    # At once, whatever runs: libraries swallow a KeyboardInterrupt, or take seconds to reach it.
+    with on_ctrl_c(signal.SIG_DFL):
+        import uvicorn
+
+        from glasskit import load_model
+        from glasskit_app.cache import open_maps
+        from glasskit_app.dataset_maps import MODEL
+        from glasskit_app.server import create_app
+        from glasskit_app.state import AppState
+
+        start = load_model(MODEL)
+        state = AppState([open_maps(data, start, recipe) for data in chosen], start)
+        state.warm()
+        app = create_app(state, host, port, root_path)
+        with bind(host, port) as bound:
+            bound.listen()
+            address = f"http://{written(host)}:{port}"
+            _say(f"Open {address} (ready after {time.monotonic() - began:.0f} s; stop with Ctrl-C)")
+            if open_browser:
+                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+            config = uvicorn.Config(
+                app,
+                log_level="warning",
+                lifespan="on",
+                timeout_graceful_shutdown=SECONDS_TO_CLOSE,
+            )
+            logging.getLogger("uvicorn.error").addFilter(_worth_saying)
+            uvicorn.Server(config).run(sockets=[bound])
 
 
-def open_rooms(
-    exhibits: list[Exhibit],
-    host: str,
-    port: int,
-    pending: Sequence[Pending] = (),
-    recipe: dict[str, object] = RECIPE,
-) -> Rooms:
-    """Mount the page of exhibits that can be shown, with room for those that are pending."""
-    there = {exhibit.name for exhibit in exhibits}
-    museum = Museum(
-        exhibits, [one.dataset.name for one in pending if one.dataset.name not in there]
-    )
-    workshop = Workshop(_work(museum))
-    reports = Reports(museum, workshop)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    gr.mount_gradio_app(
-        app,
-        build_blocks(museum, workshop, reports),
-        "/",
-        server_name=host,
-        server_port=port,
-        allowed_paths=[],
-        show_error=False,
-        max_file_size=MAX_BYTES,
-        run_history=False,
-        enable_monitoring=False,
-        footer_links=["api"],
-        ssr_mode=False,
-        pwa=False,
-        theme=theme(),
-        css_paths=[ASSETS / "kit.css"],
-        head=head(),
-    )
-    app.add_middleware(FirstTab, usual=FIRST, known=tuple(TABS))
-    return Rooms(app, museum, reports, list(pending), recipe)
+def checked_root_path(root_path: str) -> str:
+    """The path or address at which a proxy shows the app, without a slash at its end.
+
+    Raises:
+        InputError: it is neither a path nor an address.
+    """
+    path = root_path.rstrip("/")
+    if path and "://" not in path:
+        path = "/" + path.lstrip("/")
+    parts = urlsplit(path)
+    plain = not (parts.query or parts.fragment or any(c.isspace() for c in path))
+    if not plain or parts.scheme not in ("", "http", "https"):
+        raise InputError(
+            f"root path {root_path!r}: give the path at which a proxy shows the app, such as "
+            "/museum, or the whole address"
+        )
+    return path
 
 
-def _work(museum: Museum) -> Callable[[Job, Path], None]:
-    def work(job: Job, out: Path) -> None:
-        from glasskit_app.training import Trainer  # torch comes in with the first run
+def _worth_saying(record: logging.LogRecord) -> bool:
+    """Whether the server's line is news: streams that are cut off when the app ends are none."""
+    cut_off = record.exc_info and issubclass(record.exc_info[0], asyncio.CancelledError)
+    return not (cut_off or str(record.msg).startswith("Cancel %s running task"))
 
-        Trainer(museum)(job, out)
 
-    return work
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -17,10 +17,10 @@ from glasskit.data.schema import LEVELS, SPLITS
 from glasskit.errors import InputError
 from glasskit.latent.neighbours import nearest
 from glasskit.latent.palette import family_level, level_colours
-from glasskit_app.thumbnails import COLUMNS, EACH, EDGE
+from glasskit_app.thumbnails import pictures_url
 
 if TYPE_CHECKING:
-    from glasskit_app.exhibit import Exhibit
+    from glasskit_app.dataset_maps import DatasetMaps
 
 TIES = 6
 """Neighbours that a picture is joined to on the map."""
@@ -31,16 +31,16 @@ STEPS = 32767
 HINT = "start the app with --images and the folder of the photographs"
 
 
-def map_file(exhibit: Exhibit) -> bytes:
+def map_file(maps: DatasetMaps) -> bytes:
     """Everything but the texts of the records, gzip of: header length, header, arrays.
 
     The length is 4 bytes, little-endian; the header is JSON, padded with spaces so that the arrays
     start at a multiple of 8; each array starts at one too. ``header["arrays"]`` has the type, the
     offset (from the first array) and the count of each.
     """
-    data = exhibit.dataset
+    data = maps.dataset
     places = {
-        f"{side}.{kind}": getattr(exhibit.view(side), kind)
+        f"{side}.{kind}": getattr(maps.projection(side), kind)
         for side in ("before", "after")
         for kind in ("picture", "caption", "concept")
     }
@@ -53,15 +53,15 @@ def map_file(exhibit: Exhibit) -> bytes:
     arrays["concept"] = _small(data.targets(1))
     arrays["split"] = np.array([order[record.split] for record in data.records], np.uint8)
     for side in ("before", "after"):
-        seen = exhibit.recognised(side)
+        seen = maps.recognised(side)
         arrays |= {f"{side}.rank": _small(seen.rank), f"{side}.top": _small(seen.top)}
-    header = _about(exhibit) | {"splits": splits, "reach": reach}
+    header = _about(maps) | {"splits": splits, "reach": reach}
     return gzip.compress(_packed(header, arrays), 5)
 
 
-def texts_file(exhibit: Exhibit) -> bytes:
+def texts_file(maps: DatasetMaps) -> bytes:
     """Keys, captions and themes of the records, as gzip of JSON; needed once one is pointed at."""
-    records = exhibit.dataset.records
+    records = maps.dataset.records
     texts = {
         "key": [record.key for record in records],
         "caption": [record.captions[0] for record in records],
@@ -70,29 +70,29 @@ def texts_file(exhibit: Exhibit) -> bytes:
     return gzip.compress(_json(texts), 5)
 
 
-def near(exhibit: Exhibit, index: int) -> dict[str, list[int]]:
+def near(maps: DatasetMaps, index: int) -> dict[str, list[int]]:
     """The pictures that one is joined to on each map; raises InputError for an unknown index."""
-    if not 0 <= index < len(exhibit.dataset):
-        raise InputError(f"picture {index}: there are {len(exhibit.dataset)}")
+    if not 0 <= index < len(maps.dataset):
+        raise InputError(f"picture {index}: there are {len(maps.dataset)}")
     answer = {}
     for side in ("before", "after"):
-        pictures = exhibit.view(side).embedding.picture
+        pictures = maps.projection(side).embedding.picture
         found = nearest(pictures[index], pictures, TIES + 1).index[0]
         answer[side] = [int(i) for i in found if i != index][:TIES]
     return answer
 
 
-def map_answer(exhibit: Exhibit) -> dict[str, Any]:
+def map_answer(maps: DatasetMaps) -> dict[str, Any]:
     """The same for programs: lists of numbers and texts."""
-    data = exhibit.dataset
+    data = maps.dataset
     views = {}
     for side in ("before", "after"):
-        view, seen = exhibit.view(side), exhibit.recognised(side)
+        places, seen = maps.projection(side), maps.recognised(side)
         views[side] = {
-            kind: np.round(getattr(view, kind), 4).ravel().tolist()
+            kind: np.round(getattr(places, kind), 4).ravel().tolist()
             for kind in ("picture", "caption", "concept")
         } | {"rank": seen.rank.tolist(), "top": seen.top.tolist()}
-    about = _about(exhibit)
+    about = _about(maps)
     about["views"] = {side: about["views"][side] | views[side] for side in views}
     return about | {
         "key": [record.key for record in data.records],
@@ -102,37 +102,24 @@ def map_answer(exhibit: Exhibit) -> dict[str, Any]:
     }
 
 
-def _about(exhibit: Exhibit) -> dict[str, Any]:
-    data = exhibit.dataset
-    about: dict[str, Any] = {
+def _about(maps: DatasetMaps) -> dict[str, Any]:
+    data = maps.dataset
+    return {
         "name": data.name,
         "n": len(data),
         "concepts": list(data.labels(1)),
-        "levels": _levels(exhibit),
+        "levels": _levels(maps),
         "family": LEVELS[family_level(data.concepts) - 1],
-        "views": {side: {"sentence": exhibit.sentence(side)} for side in ("before", "after")},
-        "story": exhibit.story(),
+        "views": {side: {"sentence": maps.sentence(side)} for side in ("before", "after")},
+        "story": maps.story(),
         "credits": data.credits,
-        "draft": exhibit.draft,
-        "sheet": None,
-        "pictures": None,
+        "pictures": pictures_url(data.name) if maps.thumbnails else None,
         "hint": HINT,
     }
-    if exhibit.thumbnails is not None:
-        base = f"kit/pictures/{data.name}/"
-        about["pictures"] = base
-        about["sheet"] = {
-            "url": f"{base}sheet",
-            "count": exhibit.thumbnails.sheets,
-            "each": EACH,
-            "columns": COLUMNS,
-            "edge": EDGE,
-        }
-    return about
 
 
-def _levels(exhibit: Exhibit) -> dict[str, object]:
-    data = exhibit.dataset
+def _levels(maps: DatasetMaps) -> dict[str, object]:
+    data = maps.dataset
     levels: dict[str, object] = {}
     for number, name in enumerate(LEVELS, start=1):
         labels = data.labels(number)

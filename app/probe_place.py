@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from glasskit.latent.maps import place_new
-from glasskit_app.exhibit import View
+from glasskit_app.dataset_maps import Projection
 
 DOTS = 1500
 """Most pictures of the map that are drawn; beyond that an even share of them."""
@@ -14,16 +14,18 @@ EDGE = 1.5
 """Of the drawn map, which goes from -EDGE to EDGE."""
 
 
-def place_figure(view: View, vector: np.ndarray) -> str:
+def place_figure(projection: Projection, vector: np.ndarray) -> str:
     """The map of one side with the picture's place on it, as HTML.
 
     Args:
         view: vectors and places of the data set by one model.
         vector: (L,) of the picture by the same model.
     """
-    x, y = np.clip(place_new(vector[None], view.embedding.picture, view.picture)[0], -EDGE, EDGE)
-    step = -(-len(view.picture) // DOTS)
-    dots = "".join(f"M{a:.2f} {-b:.2f}h0" for a, b in view.picture[::step])
+    x, y = np.clip(
+        place_new(vector[None], projection.embedding.picture, projection.picture)[0], -EDGE, EDGE
+    )
+    step = -(-len(projection.picture) // DOTS)
+    dots = "".join(f"M{a:.2f} {-b:.2f}h0" for a, b in projection.picture[::step])
     box = f"{-EDGE} {-EDGE} {2 * EDGE} {2 * EDGE}"
     return (
         '<figure class="gk-place"><svg role="img" aria-label="the place of this picture on the '

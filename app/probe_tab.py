@@ -10,11 +10,13 @@ from PIL import Image
 
 from glasskit.errors import InputError
 from glasskit.latent.probe import MAX_CANDIDATES, MAX_TEXT
+from glasskit_app.dataset_maps import DatasetMaps
 from glasskit_app.examples import SAID, teaching
-from glasskit_app.museum import Museum
 from glasskit_app.picture_input import picture_input
 from glasskit_app.probe_place import place_figure
 from glasskit_app.probe_why import reasons
+from glasskit_app.state import AppState
+from glasskit_app.thumbnails import pictures_url
 
 BARS = 8
 FOUND = 8
@@ -33,9 +35,9 @@ element.addEventListener('click', (event) => {
 """
 
 
-def build(museum: Museum) -> None:
+def build(state: AppState) -> None:
     """Draw the tab inside the current Blocks, with the API endpoints probe and search."""
-    names = museum.names
+    names = state.names
     first = names[0]
     gr.HTML(
         '<div class="gk-page"><h2>Ask about a picture or a phrase</h2><p>Drop in any picture, or '
@@ -53,7 +55,7 @@ def build(museum: Museum) -> None:
             )
             with gr.Row(visible=len(names) > 1):
                 name = gr.Dropdown(names, value=first, label="Data set", elem_id="probe-data")
-            examples = gr.HTML(_examples(museum, first), js_on_load=PICK, elem_id="probe-examples")
+            examples = gr.HTML(_examples(state, first), js_on_load=PICK, elem_id="probe-examples")
             phrase = gr.Textbox(
                 label="Phrase",
                 placeholder="a quiet evening by the sea",
@@ -88,12 +90,12 @@ def build(museum: Museum) -> None:
         picture: Image.Image | None, name: str, phrase: str, sign: str, candidates: str
     ) -> str:
         try:
-            return _answer(museum, picture, name, phrase, sign, candidates)
+            return _answer(state, picture, name, phrase, sign, candidates)
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
     def picked(name: str, event: gr.EventData) -> tuple[Image.Image, str]:
-        data = museum.exhibit(name).dataset
+        data = state.maps(name).dataset
         index = event._data.get("index")
         if type(index) is not int or not 0 <= index < len(data):
             raise gr.Error(f"example {index!r} is not there", print_exception=False)
@@ -108,7 +110,7 @@ def build(museum: Museum) -> None:
 
     def changed(name: str) -> tuple[str, str]:
         try:
-            return _examples(museum, name), _empty()
+            return _examples(state, name), _empty()
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
@@ -116,26 +118,26 @@ def build(museum: Museum) -> None:
 
 
 def _answer(
-    museum: Museum,
+    state: AppState,
     picture: Image.Image | None,
     name: str,
     phrase: str,
     sign: str,
     candidates: str,
 ) -> str:
-    comparison, exhibit = museum.comparison(name), museum.exhibit(name)
+    comparison, maps = state.comparison(name), state.maps(name)
     phrase, names = (phrase or "").strip(), split_names(candidates)
     own, note, known = "", "", None
     if picture is not None:
         vectors = comparison.image_vectors(picture)
         known = comparison.known(vectors)
         if known is not None:
-            record = exhibit.dataset.records[known]
+            record = maps.dataset.records[known]
             own, unseen = record.concept, record.split == "test"
             note = f"This picture is filed under <b>{escape(own)}</b>; "
             note += "training never saw it. " if unseen else "training saw it. "
-            places = [exhibit.recognised(side).rank[known] for side in ("before", "after")]
-            of = len(exhibit.dataset.labels(1))
+            places = [maps.recognised(side).rank[known] for side in ("before", "after")]
+            of = len(maps.dataset.labels(1))
             note += f"Of {of} concepts its own is number {places[0]} before and {places[1]} after."
             if places[1] > 1:
                 note += " The trained model gets this one wrong."
@@ -153,17 +155,17 @@ def _answer(
     for side in ("before", "after"):
         bars = _bars(getattr(both, side), both, own)
         if names is None:
-            bars += _levels(museum, name, side, vectors[("before", "after").index(side)])
+            bars += _levels(state, name, side, vectors[("before", "after").index(side)])
         place = ""
         if picture is not None:
-            place = place_figure(exhibit.view(side), vectors[("before", "after").index(side)])
-        gallery = _gallery(exhibit, [i for i in getattr(found, side) if i.index != known][:FOUND])
+            place = place_figure(maps.projection(side), vectors[("before", "after").index(side)])
+        gallery = _gallery(maps, [i for i in getattr(found, side) if i.index != known][:FOUND])
         columns.append(
             f'<section class="gk-{side}-answer"><h3>{TITLES[side]}</h3><h4>Nearest concepts</h4>'
             f"{bars}<h4>{title}</h4>{gallery}{place}</section>"
         )
     if picture is not None:
-        why = reasons(museum, name, picture, vectors, both)
+        why = reasons(state, name, picture, vectors, both)
         columns.append(f'<section class="gk-why">{why}</section>')
     note = f'<p class="gk-note">{note}</p>' if note else ""
     return f'<div class="gk-page">{note}<div class="gk-columns">{"".join(columns)}</div></div>'
@@ -199,39 +201,39 @@ def _bars(side: list, both: tuple[list, list], own: str) -> str:
     return bars
 
 
-def _levels(museum: Museum, name: str, side: str, vector: np.ndarray) -> str:
+def _levels(state: AppState, name: str, side: str, vector: np.ndarray) -> str:
     """The nearest name of each more general level, in one line."""
-    found = getattr(museum.comparison(name), side).levels(vector)
+    found = getattr(state.comparison(name), side).levels(vector)
     parts = [f"<b>{escape(item.name)}</b> {item.score:.2f}" for item in found]
     return f'<p class="gk-meta">More general: {" · ".join(parts)}</p>' if parts else ""
 
 
-def _gallery(exhibit, found: list) -> str:
+def _gallery(maps: DatasetMaps, found: list) -> str:
     cells = []
     for item in found:
-        record = exhibit.dataset.records[item.index]
+        record = maps.dataset.records[item.index]
         caption = escape(record.captions[0], quote=True)
-        if exhibit.thumbnails is None:
+        if maps.thumbnails is None:
             inner = f"<span>{caption}</span>"
         else:
-            source = f"kit/pictures/{escape(exhibit.name, quote=True)}/{item.index}.webp"
+            source = f"{pictures_url(maps.name)}{item.index}.webp"
             inner = f'<img src="{source}" alt="{caption}" loading="lazy">'
         cells.append(f'<figure title="{escape(record.concept)}: {caption}">{inner}</figure>')
     return f'<div class="gk-gallery">{"".join(cells)}</div>'
 
 
-def _examples(museum: Museum, name: str) -> str:
-    exhibit = museum.exhibit(name)
-    if exhibit.thumbnails is None:
+def _examples(state: AppState, name: str) -> str:
+    maps = state.maps(name)
+    if maps.thumbnails is None:
         return (
             '<div class="gk-page"><p class="gk-nopicture">The photographs of this data set are not '
             "here, so there are no examples: upload a picture of your own, or start the app with "
             "--images and the folder of the photographs.</p></div>"
         )
     cells = []
-    for index, kind in teaching(exhibit):
-        caption = escape(exhibit.dataset.records[index].captions[0], quote=True)
-        source = f"kit/pictures/{escape(name, quote=True)}/{index}.webp"
+    for index, kind in teaching(maps):
+        caption = escape(maps.dataset.records[index].captions[0], quote=True)
+        source = f"{pictures_url(name)}{index}.webp"
         cells.append(
             f'<button type="button" data-index="{index}" class="gk-{kind}" '
             f'title="{caption} ({SAID[kind]})" aria-label="example, {SAID[kind]}: {caption}">'
@@ -240,7 +242,7 @@ def _examples(museum: Museum, name: str) -> str:
     return (
         f'<div class="gk-page"><div class="gk-examples">{"".join(cells)}</div>'
         '<p class="gk-meta">Chosen to show what training does, not how often: after it, '
-        f"{exhibit.sentence('after')}. Learned: right only after training; known: before and "
+        f"{maps.sentence('after')}. Learned: right only after training; known: before and "
         "after; lost: only before; missed: neither.</p></div>"
     )
 

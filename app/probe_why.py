@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from glasskit.errors import InputError
-from glasskit_app.museum import Museum
+from glasskit_app.state import AppState
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,7 @@ TITLES = {"before": "before training", "after": "after training"}
 
 
 def reasons(
-    museum: Museum,
+    state: AppState,
     name: str,
     picture: Image.Image,
     vectors: tuple[np.ndarray, np.ndarray],
@@ -31,7 +31,7 @@ def reasons(
     """The fold under an answer, as HTML.
 
     Args:
-        museum: models and vectors.
+        state: models and vectors.
         name: of the data set.
         picture: what was asked about.
         vectors: its vector before and after.
@@ -39,7 +39,7 @@ def reasons(
     """
     from glasskit.latent.explain import class_words, heat_map, near_groups, overlay
 
-    comparison, exhibit = museum.comparison(name), museum.exhibit(name)
+    comparison, maps = state.comparison(name), state.maps(name)
     parts = []
     try:
         words = class_words(comparison.before.model, picture)
@@ -50,8 +50,8 @@ def reasons(
         )
     except InputError:
         pass  # a model without class words has one reason less
-    groups = exhibit.dataset.groups()
-    seen = {i for i, r in enumerate(exhibit.dataset.records) if r.split == "train"}
+    groups = maps.dataset.groups()
+    seen = {i for i, r in enumerate(maps.dataset.records) if r.split == "train"}
     trained = {c: rows[[int(i) in seen for i in rows]] for c, rows in groups.items()}
     trained = {c: rows for c, rows in trained.items() if len(rows)}
     cells, shared, note = [], None, ""
@@ -59,7 +59,7 @@ def reasons(
         shared = _grid(comparison.before.model, picture)
     for side, vector, found in zip(TITLES, vectors, both, strict=True):
         probe = getattr(comparison, side)
-        near = near_groups(vector, exhibit.view(side).embedding.picture, trained)
+        near = near_groups(vector, maps.projection(side).embedding.picture, trained)
         listed = " · ".join(f"<b>{escape(g.name)}</b> {g.weight:.2f}" for g in near)
         top = found[0].name
         cell = f"<p>Nearest training groups {TITLES[side]}: {listed}</p>"

@@ -8,10 +8,10 @@ from pathlib import Path
 from glasskit.errors import InputError
 from glasskit.latent.store import content_key
 from glasskit.models.cache import cache_folder, replace_file
-from glasskit_app.exhibit import MODEL, Exhibit
+from glasskit_app.dataset_maps import MODEL, DatasetMaps
 from glasskit_app.jobs import Workshop
-from glasskit_app.museum import Museum
-from glasskit_app.scripts import answered, room
+from glasskit_app.scripts import answered, html_tab
+from glasskit_app.state import AppState
 
 MOST_RUNS = 4
 VERSION = 2
@@ -21,32 +21,32 @@ class Reports:
     """Makes reports one at a time; a report that is there is not made again.
 
     Args:
-        museum: whose data sets and models are compared.
+        state: whose data sets and models are compared.
         workshop: whose kept runs may be compared too.
     """
 
-    def __init__(self, museum: Museum, workshop: Workshop) -> None:
-        self.museum = museum
+    def __init__(self, state: AppState, workshop: Workshop) -> None:
+        self.state = state
         self.workshop = workshop
         self.folder = cache_folder("app-reports")
         self._lock = threading.Lock()
 
     def make(self, name: object, runs: object) -> dict:
         """The name of the report of a data set: untrained, the app's own run, and kept runs."""
-        exhibit = self.museum.exhibit(name)
+        maps = self.state.maps(name)
         if not isinstance(runs, list) or len(runs) > MOST_RUNS:
             raise InputError(f"runs: send a list of at most {MOST_RUNS} names")
-        kept = {run["name"] for run in self.workshop.kept(exhibit.name)}
+        kept = {run["name"] for run in self.workshop.kept(maps.name)}
         for run in runs:
             if run not in kept:
                 raise InputError(f"no run named {run!r} is kept")
-        entries: list[tuple[str, str]] = [("untrained", MODEL), ("grouped", str(exhibit.run))]
-        entries += [(run, str(self.workshop.path(exhibit.name, run))) for run in runs]
+        entries: list[tuple[str, str]] = [("untrained", MODEL), ("grouped", str(maps.run))]
+        entries += [(run, str(self.workshop.path(maps.name, run))) for run in runs]
         prints = [(Path(path) / "model.safetensors").stat().st_mtime_ns for _, path in entries[1:]]
-        report = content_key(VERSION, exhibit.name, entries, prints)
+        report = content_key(VERSION, maps.name, entries, prints)
         with self._lock:
             if not self.path(report).is_file():
-                self._write(report, exhibit, entries)
+                self._write(report, maps, entries)
         return {"report": report}
 
     def path(self, report: str) -> Path:
@@ -55,10 +55,10 @@ class Reports:
             raise InputError("no such report")
         return self.folder / f"{report}.html"
 
-    def _write(self, report: str, exhibit: Exhibit, entries: list[tuple[str, str]]) -> None:
+    def _write(self, report: str, maps: DatasetMaps, entries: list[tuple[str, str]]) -> None:
         from glasskit.evaluation.report import build_report
 
-        data = exhibit.dataset
+        data = maps.dataset
         part = data.split("test") if any(r.split == "test" for r in data.records) else data
         page = build_report(entries, part).html()
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ class Reports:
         replace_file(scratch, self.path(report))
 
 
-def build(museum: Museum, reports: Reports) -> None:
+def build(state: AppState, reports: Reports) -> None:
     """Draw the tab inside the current Blocks."""
 
     def make(asked: object) -> dict:
@@ -77,11 +77,11 @@ def build(museum: Museum, reports: Reports) -> None:
         return answered(
             lambda name: (
                 {"runs": [r["name"] for r in reports.workshop.kept(name)]}
-                if museum.exhibit(name)
+                if state.maps(name)
                 else {}
             ),
             asked,
             "name",
         )
 
-    room("report.html", "GlassKit.reportPage(element, server)", museum.names, [make, kept])
+    html_tab("report.html", "GlassKit.reportPage(element, server)", state.names, [make, kept])

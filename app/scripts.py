@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import gradio as gr
 
 from glasskit.errors import InputError
-
-if TYPE_CHECKING:
-    import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
 PARTS = (
@@ -58,7 +56,7 @@ def on_load(call: str) -> str:
     )
 
 
-def room(
+def html_tab(
     template: str,
     call: str,
     names: Iterable[str],
@@ -74,8 +72,6 @@ def room(
         functions: what ``server`` can be asked; each takes whatever a browser sent.
         settings: of ``gr.HTML``.
     """
-    import gradio as gr  # takes seconds, and the server hands out scripts before that
-
     options = "".join(
         f'<option value="{html.escape(name, quote=True)}">{html.escape(name)}</option>'
         for name in names

@@ -6,8 +6,8 @@ from typing import Any
 
 from glasskit.errors import InputError
 from glasskit_app.jobs import Workshop
-from glasskit_app.museum import Museum
-from glasskit_app.scripts import answered, room
+from glasskit_app.scripts import answered, html_tab
+from glasskit_app.state import AppState
 
 LABELS = {
     "alpha": "weight of the outer loss",
@@ -25,7 +25,7 @@ MAIN = 4
 """So many of them are always seen, the others on demand."""
 
 
-def build(museum: Museum, workshop: Workshop) -> None:
+def build(museum: AppState, workshop: Workshop) -> None:
     """Draw the tab inside the current Blocks."""
 
     def form(asked: object) -> dict:
@@ -53,19 +53,17 @@ def build(museum: Museum, workshop: Workshop) -> None:
         return answered(lambda job: workshop.halt(job) or {}, asked, "job")
 
     def kept(asked: object) -> dict:
-        return answered(
-            lambda name: {"runs": workshop.kept(museum.exhibit(name).name)}, asked, "name"
-        )
+        return answered(lambda name: {"runs": workshop.kept(museum.maps(name).name)}, asked, "name")
 
     def remove(asked: object) -> dict:
         return answered(
-            lambda name, run: workshop.remove(museum.exhibit(name).name, run) or {},
+            lambda name, run: workshop.remove(museum.maps(name).name, run) or {},
             asked,
             "name",
             "run",
         )
 
-    room(
+    html_tab(
         "train.html",
         "GlassKit.trainPage(element, server)",
         museum.names,
@@ -74,7 +72,12 @@ def build(museum: Museum, workshop: Workshop) -> None:
 
 
 def _start(
-    museum: Museum, workshop: Workshop, name: object, run: object, settings: object, resume: object
+    museum: AppState,
+    workshop: Workshop,
+    name: object,
+    run: object,
+    settings: object,
+    resume: object,
 ) -> dict[str, Any]:
     from glasskit.training import TrainConfig
     from glasskit_app.training import (  # torch comes in only where it is needed
@@ -82,7 +85,7 @@ def _start(
         SETTINGS,
     )
 
-    exhibit = museum.exhibit(name)
+    exhibit = museum.maps(name)
     if not isinstance(settings, dict) or not set(settings) <= set(SETTINGS):
         raise InputError(f"settings: send some of {', '.join(SETTINGS)}")
     if not isinstance(resume, bool):

@@ -14,9 +14,9 @@ from glasskit.latent.maps import place_words
 from glasskit.models.loading import trained_copy
 from glasskit.training import TrainConfig, train
 from glasskit.training.checkpoint import write_atomic
-from glasskit_app.exhibit import MODEL, measured
+from glasskit_app.dataset_maps import MODEL, measured
 from glasskit_app.jobs import FINISHED, Job
-from glasskit_app.museum import Museum
+from glasskit_app.state import AppState
 
 SETTINGS = (
     "objective",
@@ -41,7 +41,7 @@ class Trainer:
         museum: whose data sets are trained on.
     """
 
-    def __init__(self, museum: Museum) -> None:
+    def __init__(self, museum: AppState) -> None:
         self.museum = museum
 
     def __call__(self, job: Job, out: Path) -> None:
@@ -50,7 +50,7 @@ class Trainer:
         Raises:
             InputError: a setting is not allowed, or training diverged.
         """
-        exhibit = self.museum.exhibit(job.dataset)
+        exhibit = self.museum.maps(job.dataset)
         config = TrainConfig.load(model=MODEL, out=str(out), tracker="none", **job.settings)
         earlier = _epochs_before(out) if config.resume else []
         job.epochs.extend(earlier)

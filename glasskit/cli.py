@@ -343,12 +343,15 @@ def serve(
     port: Annotated[int, typer.Option(help="port to listen on", min=1, max=65535)] = 7860,
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     images: Images = None,
+    root_path: Annotated[
+        str, typer.Option(help="path at which a proxy shows the app, such as /museum")
+    ] = "",
     open_browser: Annotated[bool, typer.Option(help="open the page in a browser")] = False,
 ) -> None:
     """Open the app: maps of the latent space, and pictures against concepts."""
     from glasskit_app import launch
 
-    launch(port, host=host, images=images, open_browser=open_browser)
+    launch(port, host=host, images=images, root_path=root_path, open_browser=open_browser)
 
 
 register(app)

@@ -43,13 +43,11 @@ from glasskit.latent import embed, nearest
 from glasskit.latent.figures import map_figure, show, similarity_figure
 from glasskit.latent.figures_measures import Change, change_figure
 from glasskit.latent.figures_pictures import sheet_figure
-from glasskit.latent.fitting import compile_behind
 from glasskit.latent.geometry import group_geometry
 from glasskit.latent.maps import project
 from glasskit.latent.space import direction, kept_neighbours, same_group_share, spread
 from glasskit.training import TrainConfig, train
 
-compile_behind()  # UMAP, once for this installation, while the model is trained
 SEED = 0
 RUNS = tempfile.TemporaryDirectory(prefix="glasskit-")
 

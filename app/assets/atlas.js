@@ -118,7 +118,7 @@ GlassKit.Atlas = class {
   // ---- colour ---------------------------------------------------------------------------------
 
   // The legend: [{label, text, colour}] of what is coloured now. Captions of the states of
-  // "recognised" must agree with exhibit.py, which counts them.
+  // "recognised" must agree with dataset_maps.py, which counts them.
   legend() {
     const { levels, splits } = this.data;
     if (levels[this.colourBy]) {

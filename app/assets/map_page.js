@@ -148,21 +148,7 @@ GlassKit.mapPage = (element, server) => {
     ]);
   };
 
-  // After a first start the map is a sketch until the real one has been drawn.
-  const follow = async (name) => {
-    find(".gk-sketch").hidden = false;
-    while (data.value === name) {
-      await new Promise((done) => setTimeout(done, 3000));
-      const state = await fetch("kit/progress").then((answer) => answer.json()).catch(() => null);
-      if (!state || state.unfinished.includes(name)) continue;
-      GlassKit.maps.delete(name);
-      if (data.value === name) await open(name);
-      return;
-    }
-  };
-
   const open = async (name) => {
-    find(".gk-sketch").hidden = true;
     calm();
     try {
       if (!await atlas.load(name)) return;
@@ -174,7 +160,6 @@ GlassKit.mapPage = (element, server) => {
       }
       find(".gk-show-pictures").closest("label").hidden = !atlas.data.pictures;
       tries();
-      if (atlas.data.draft) follow(name);
     } catch (error) {
       atlas.onError(GlassKit.trouble(error));
     }

@@ -1,53 +1,43 @@
-// Small pictures on a map: from sheets where there are some thousand, one by one where there are more.
+// Small pictures on a map, fetched when they are seen; the server draws those that it has not yet.
 window.GlassKit = window.GlassKit || {};
 
-GlassKit.KEPT = 300;       // single pictures that are kept
+GlassKit.KEPT = 1500;      // small pictures that are kept
 GlassKit.FEW = 1500;       // of many points: so many in view or fewer, and pictures appear
 
 GlassKit.Thumbs = class {
   constructor(atlas) {
     this.atlas = atlas;
-    this.sheets = [];
-    this.single = new Map();
+    this.kept = new Map();
+    this.missing = {};  // by panel
   }
 
   clear() {
-    this.sheets = [];
-    this.single.clear();
-  }
-  fetch(source) {
-    const picture = new Image();
-    picture.onload = () => this.atlas.redraw();
-    picture.src = source;
-    return picture;
+    for (const picture of this.kept.values()) picture.src = "";  // of another data set: not wanted any more
+    this.kept.clear();
+    this.missing = {};
   }
 
-  // Where the small picture of a record lies: [image, x, y, edge], or null while it is not here.
+  // The small picture of a record, or null while it is not here.
   source(index) {
-    const { sheet } = this.atlas.data, ready = (page) => page?.complete && page.naturalWidth;
-    if (sheet && sheet.count) {
-      const number = Math.floor(index / sheet.each), place = index % sheet.each;
-      const page = (this.sheets[number] ||= this.fetch(`${sheet.url}${number}.webp`));
-      if (!ready(page)) return null;
-      return [page, (place % sheet.columns) * sheet.edge, Math.floor(place / sheet.columns) * sheet.edge, sheet.edge];
-    }
-    const page = this.single.get(index);
-    if (!ready(page)) return null;
-    const edge = Math.min(page.naturalWidth, page.naturalHeight);
-    return [page, (page.naturalWidth - edge) / 2, (page.naturalHeight - edge) / 2, edge];
+    const picture = this.kept.get(index);
+    return picture?.complete && picture.naturalWidth ? picture : null;
   }
   // Ask for pictures that are seen, once the map has come to rest.
-  want(indices) {
-    const { sheet, pictures } = this.atlas.data;
-    if (!pictures || (sheet && sheet.count)) return;
+  want(side, indices) {
+    const { pictures } = this.atlas.data;
     clearTimeout(this.timer);
-    const missing = indices.filter((i) => !this.single.has(i));
-    if (!missing.length) return;
+    this.missing[side] = indices.filter((i) => !this.kept.has(i));
     this.timer = setTimeout(() => {
-      for (const index of missing) this.single.set(index, this.fetch(`${pictures}${index}.webp`));
-      for (const index of this.single.keys()) {
-        if (this.single.size <= GlassKit.KEPT) break;
-        this.single.delete(index);
+      for (const index of new Set(Object.values(this.missing).flat())) {
+        const picture = new Image();
+        picture.onload = () => this.atlas.redraw();
+        picture.src = `${pictures}${index}.webp?small=1`;
+        this.kept.set(index, picture);
+      }
+      this.missing = {};
+      for (const index of this.kept.keys()) {
+        if (this.kept.size <= GlassKit.KEPT) break;
+        this.kept.delete(index);
       }
     }, 160);
   }
@@ -56,7 +46,7 @@ GlassKit.Thumbs = class {
     c.fillStyle = ink.panel;
     c.fillRect(x, y, size, size);
     const found = this.source(index);
-    if (found) c.drawImage(found[0], found[1], found[2], found[3], found[3], x, y, size, size);
+    if (found) c.drawImage(found, x, y, size, size);
   }
 };
 
@@ -85,7 +75,7 @@ GlassKit.drawThumbs = (panel, c, ink, taken) => {
     boxes.push(box);
     if (boxes.length > (many ? 100 : 400)) break;
   }
-  atlas.thumbs.want(boxes.map((box) => box.index));
+  atlas.thumbs.want(panel.side, boxes.map((box) => box.index));
   c.imageSmoothingQuality = "high";
   const shown = boxes.filter((box) => atlas.thumbs.source(box.index));  // never an empty frame
   for (const box of shown) {

@@ -1,8 +1,7 @@
 """Fitting one UMAP: by cuML where a GPU has it, else by umap-learn with its compiled code kept.
 
-umap-learn compiles itself at the first fit of a process. Here it leaves out what our maps do not
-call (see ``light_umap``) and the compiled code is kept on disk, so that only the first fit of an
-installation waits, for about a quarter of a minute; ``compile_behind`` begins with it beforehand.
+umap-learn compiles itself at the first fit of a process. The compiled code is kept where numba
+keeps such code, so that only the first fit of an installation waits, for about half a minute.
 
 UMAP is always handed its neighbours, which are exact: its own way to compare all pairs of few
 vectors calls Python once a pair, which took most of the time of a map of 4,000.
@@ -12,23 +11,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import re
-import subprocess
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from glasskit.latent.light_umap import import_umap
-from glasskit.places import cache_folder
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +30,6 @@ REPULSION = 0.4
 """Below 1, so that a group unlike all others is not pushed so far away that the rest shrinks."""
 
 _loading = threading.Lock()
-_behind: list[subprocess.Popen] = []  # at most one: the process that compiles
 
 
 def fit(
@@ -82,7 +72,6 @@ def fit(
     if near is None:
         near = nearest_rows(vectors, settings["n_neighbors"])
     settings |= {"precomputed_knn": near, "force_approximation_algorithm": True}
-    _wait_for_compiler(progress, epochs or 1)
     umap_class = load_umap()
     told = _Told(progress)
     if progress is not None:
@@ -106,36 +95,10 @@ def fit(
             raise
 
 
-def compile_behind() -> bool:
-    """Begin to compile UMAP in a process of its own, and return whether that was still to be done.
-
-    For whoever does something else before drawing a map: the first ``fit`` waits for that process.
-    """
-    with _loading:
-        folder = Path(os.environ.get("NUMBA_CACHE_DIR") or compiled_folder())
-        if _behind or next(folder.rglob("*.nbc"), None) is not None:
-            return False
-        code = "from glasskit.latent.fitting import warm; warm()"
-        quiet = subprocess.DEVNULL
-        _behind.append(subprocess.Popen([sys.executable, "-c", code], stdout=quiet, stderr=quiet))
-        return True
-
-
 def warm() -> None:
     """Compile UMAP, or load what was compiled, by a map of 64 points."""
     vectors = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
     fit(vectors, neighbours=5, min_dist=0.1, seed=0, epochs=2)
-
-
-def _wait_for_compiler(progress: Progress | None, epochs: int) -> None:
-    """Wait for ``compile_behind``; whoever fails in it leaves the compiling to this process."""
-    for process in _behind:
-        if process.poll() is None:
-            logger.info("UMAP is being compiled, once for this installation")
-        while process.poll() is None:
-            if progress is not None:
-                progress(0, epochs)
-            time.sleep(0.1)
 
 
 def gpu_umap() -> Any | None:
@@ -151,28 +114,17 @@ def gpu_umap() -> Any | None:
 
 @cache
 def load_umap() -> Any:
-    """umap-learn's UMAP, its functions compiled once for this installation and kept on disk."""
+    """umap-learn's UMAP, its compiled functions kept on disk by numba."""
     with _loading:
-        import numba
-
-        if not numba.config.CACHE_DIR:
-            numba.config.CACHE_DIR = str(compiled_folder())
+        import umap
         from numba.core.dispatcher import Dispatcher
 
-        umap = import_umap()
         for name, module in list(sys.modules.items()):
             if name.startswith("umap."):
                 for value in list(vars(module).values()):
                     if isinstance(value, Dispatcher):
                         value.enable_caching()
         return umap.UMAP
-
-
-def compiled_folder() -> Path:
-    """Where compiled code is kept unless NUMBA_CACHE_DIR says otherwise."""
-    # Compiled code takes in that of other packages, whose change numba does not see.
-    made_by = "-".join(version(name) for name in ("umap-learn", "pynndescent", "numba"))
-    return cache_folder("numba", made_by)
 
 
 def nearest_rows(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

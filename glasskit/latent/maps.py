@@ -49,8 +49,8 @@ def project(
 ) -> np.ndarray:
     """A flat map of the vectors by UMAP on cosine similarity, computed once per content.
 
-    The first call of an installation compiles UMAP, about 15 seconds; `fitting.warm` does it
-    beforehand. Which of GPU and CPU did the work stands in the log.
+    The first call of an installation compiles UMAP, about half a minute;
+    `fitting.warm` does it beforehand. Which of GPU and CPU did the work stands in the log.
 
     Args:
         vectors: (n, L); their mean is taken out first.

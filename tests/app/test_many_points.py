@@ -20,7 +20,7 @@ POINTS = 6000
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an app with one made-up exhibit."""
+    """The address of an app with one made-up data set."""
     port, folder = free_port(), tmp_path_factory.mktemp("many")
     log: Path = folder / "log.txt"
     with log.open("w") as output:

@@ -13,16 +13,16 @@ import pytest
 from glasskit.errors import InputError
 from glasskit.latent import embedding
 from glasskit_app import map_data
+from glasskit_app.dataset_maps import DatasetMaps
 from glasskit_app.examples import teaching
-from glasskit_app.exhibit import Exhibit
-from tests.benchmarks.many import exhibit
+from tests.benchmarks.many import made_up
 
 N = 3000
 
 
 @pytest.fixture(scope="module")
-def shown() -> Exhibit:
-    return exhibit(N)
+def shown() -> DatasetMaps:
+    return made_up(N)
 
 
 def unpacked(body: bytes) -> tuple[dict, dict[str, np.ndarray]]:
@@ -37,25 +37,25 @@ def unpacked(body: bytes) -> tuple[dict, dict[str, np.ndarray]]:
     return header, arrays
 
 
-def test_places_arrive_within_half_a_step(shown: Exhibit) -> None:
+def test_places_arrive_within_half_a_step(shown: DatasetMaps) -> None:
     header, arrays = unpacked(shown.map_file)
     step = header["reach"] / map_data.STEPS
     assert header["reach"] * 600 / map_data.STEPS < 0.05  # pixels on a panel of 600
     for side in ("before", "after"):
         for kind in ("picture", "caption", "concept"):
             sent = arrays[f"{side}.{kind}"].reshape(-1, 2) * step
-            exact = getattr(shown.view(side), kind)
+            exact = getattr(shown.projection(side), kind)
             assert np.abs(sent - exact).max() <= 0.51 * step  # float32 adds a little
 
 
-def test_ranks_and_nearest_concepts_arrive(shown: Exhibit) -> None:
+def test_ranks_and_nearest_concepts_arrive(shown: DatasetMaps) -> None:
     header, arrays = unpacked(shown.map_file)
     own = shown.dataset.targets(1)
     assert arrays["concept"].tolist() == own.tolist()
     splits = [header["splits"][s] for s in arrays["split"]]
     assert splits == [record.split for record in shown.dataset.records]
     for side in ("before", "after"):
-        seen = shown.view(side).embedding
+        seen = shown.projection(side).embedding
         for i in range(0, N, 97):
             scores = [float(seen.picture[i] @ word) for word in seen.concept]
             better = sum(s >= scores[own[i]] - 1e-7 for s in scores)
@@ -63,7 +63,7 @@ def test_ranks_and_nearest_concepts_arrive(shown: Exhibit) -> None:
             assert arrays[f"{side}.top"][i] == int(np.argmax(scores))
 
 
-def test_blocks_change_nothing(shown: Exhibit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_change_nothing(shown: DatasetMaps, monkeypatch: pytest.MonkeyPatch) -> None:
     seen, targets = shown.before.embedding, shown.dataset.targets(1)
     whole = seen.recognised(targets)
     monkeypatch.setattr(embedding, "ROWS_AT_A_TIME", 7)
@@ -72,13 +72,13 @@ def test_blocks_change_nothing(shown: Exhibit, monkeypatch: pytest.MonkeyPatch) 
     assert (whole.top == parts.top).all()
 
 
-def test_texts_arrive_in_order(shown: Exhibit) -> None:
+def test_texts_arrive_in_order(shown: DatasetMaps) -> None:
     texts = json.loads(gzip.decompress(shown.texts_file))
     assert texts["key"] == [record.key for record in shown.dataset.records]
     assert texts["caption"] == [record.captions[0] for record in shown.dataset.records]
 
 
-def test_programs_get_the_same_numbers(shown: Exhibit) -> None:
+def test_programs_get_the_same_numbers(shown: DatasetMaps) -> None:
     _, arrays = unpacked(shown.map_file)
     answer = map_data.map_answer(shown)
     assert json.loads(json.dumps(answer)) == answer
@@ -89,22 +89,22 @@ def test_programs_get_the_same_numbers(shown: Exhibit) -> None:
 
 
 @pytest.mark.parametrize("index", [0, 1234, N - 1])
-def test_near_pictures(shown: Exhibit, index: int) -> None:
+def test_near_pictures(shown: DatasetMaps, index: int) -> None:
     answer = map_data.near(shown, index)
     for side in ("before", "after"):
-        pictures = shown.view(side).embedding.picture
+        pictures = shown.projection(side).embedding.picture
         scores = pictures @ pictures[index]
         scores[index] = -2
         assert set(answer[side]) == set(np.argpartition(-scores, map_data.TIES)[: map_data.TIES])
 
 
-def test_near_to_what_is_not_there(shown: Exhibit) -> None:
+def test_near_to_what_is_not_there(shown: DatasetMaps) -> None:
     with pytest.raises(InputError, match="there are 3000"):
         map_data.near(shown, N)
 
 
 def test_nothing_holds_every_pair() -> None:
-    many = exhibit(20_000)  # 1.6 GB as float32 pairs
+    many = made_up(20_000)  # 1.6 GB as float32 pairs
     tracemalloc.start()
     body = many.map_file
     peak = tracemalloc.get_traced_memory()[1]
@@ -113,7 +113,7 @@ def test_nothing_holds_every_pair() -> None:
     assert peak < 60e6
 
 
-def test_first_examples_teach_and_failures_come_last(shown: Exhibit) -> None:
+def test_first_examples_teach_and_failures_come_last(shown: DatasetMaps) -> None:
     examples = teaching(shown)
     kinds = [example.kind for example in examples]
     assert len(examples) == 12
@@ -131,7 +131,7 @@ def test_first_examples_teach_and_failures_come_last(shown: Exhibit) -> None:
         )
 
 
-def test_clearest_example_first(shown: Exhibit) -> None:
+def test_clearest_example_first(shown: DatasetMaps) -> None:
     seen, own = shown.after.embedding, shown.dataset.targets(1)
 
     def ahead(i: int) -> float:
@@ -144,7 +144,7 @@ def test_clearest_example_first(shown: Exhibit) -> None:
     assert teaching(shown)[0].index == max(learned, key=ahead)
 
 
-def test_a_model_that_learned_nothing_has_examples_too(shown: Exhibit) -> None:
+def test_a_model_that_learned_nothing_has_examples_too(shown: DatasetMaps) -> None:
     same = replace(shown, after=shown.before)
     kinds = [example.kind for example in teaching(same)]
     assert len(kinds) == 12

@@ -8,7 +8,6 @@ map's dots drawn as pixels with the same dots as shapes, each in turns.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import statistics
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 DATASET = "scenes"
 FROM_CACHE = "app, start from the cache"
-FULL, FULL_NOTE = "tabs at full speed", "models loaded, one picture passed"
 MANY = "app, a map of 100,000 points in Chromium without a graphics card"
 CLIENTS = 8
 ROUNDS, TURNS = 7, 12
@@ -70,27 +68,19 @@ class Served:
         self.started = time.perf_counter()
         self._process = process
 
-    def progress(self) -> dict:
-        """What the start page is told; {} while nobody listens."""
-        if self._process.poll() is not None:
-            raise RuntimeError(f"the app stopped with {self._process.returncode}")
-        try:
-            with urlopen(f"{self.address}/kit/progress", timeout=5) as answer:
-                return json.load(answer)
-        except OSError:
-            return {}
-
-    def seconds_until(self, true: Callable[[], object]) -> float:
-        """Seconds from the start of the process until ``true`` is."""
-        while not true():
+    def wait_for_page(self) -> float:
+        """Seconds from the start of the process until the page is there, models loaded."""
+        while True:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"the app stopped with {self._process.returncode}")
             if time.perf_counter() - self.started > 900:
                 raise RuntimeError("the app was not there after 15 minutes")
-            time.sleep(0.05)
-        return time.perf_counter() - self.started
-
-    def wait_for_tabs(self) -> float:
-        """Seconds until models are loaded, so that every tab answers at its full speed."""
-        return self.seconds_until(lambda: self.progress().get("warm"))
+            try:
+                with urlopen(self.address, timeout=5) as answer:
+                    if b"gradio" in answer.read():
+                        return time.perf_counter() - self.started
+            except OSError:
+                time.sleep(0.05)
 
 
 @contextmanager
@@ -129,21 +119,10 @@ def _python(code: str) -> float:
 
 
 def _first_start(cache: str) -> list[BenchRow]:
-    """Seconds from the command to a listening port, to the page, and to tabs at full speed."""
-    section = "app, first start into an empty cache"
+    """Seconds from the command to the page, with models that are loaded."""
     with served(["-m", "glasskit.cli", "app", "--port"], cache) as app:
-        port = app.seconds_until(app.progress)
-        page = _page(app)
-        took = app.wait_for_tabs()
-        finished = app.seconds_until(lambda: app.progress().get("unfinished") == [])
-        steps = app.progress()["steps"]
-    where = ", ".join(f"{step['text']} {step['seconds']:.1f} s" for step in steps)
-    return [
-        BenchRow(section, "start page", (port,)),
-        BenchRow(section, "first page", (page,), note=where),
-        BenchRow(section, FULL, (took,), note=FULL_NOTE),
-        BenchRow(section, "every map drawn", (finished,), note="behind the open app"),
-    ]
+        seconds = app.wait_for_page()
+    return [BenchRow("app, first start into an empty cache", "page", (seconds,))]
 
 
 def _starts(cache: str) -> list[BenchRow]:
@@ -152,25 +131,15 @@ def _starts(cache: str) -> list[BenchRow]:
     The app that is started last is probed.
     """
     bare = "importing gradio and torch alone"
-    times = {name: [] for name in (bare, "start page", "first page")}
+    times = {name: [] for name in (bare, "page")}
     further = []
     for start in range(STARTS):
         times[bare].append(_python("import gradio, torch"))
         with served(["-m", "glasskit.cli", "app", "--port"], cache) as app:
-            times["start page"].append(app.seconds_until(app.progress))
-            times["first page"].append(_page(app))
+            times["page"].append(app.wait_for_page())
             if start == STARTS - 1:
-                further.append(BenchRow(FROM_CACHE, FULL, (app.wait_for_tabs(),), note=FULL_NOTE))
                 further += _probes(app.address, cache)
     return compared(FROM_CACHE, times, bare) + further
-
-
-def _page(app: Served) -> float:
-    seconds = app.seconds_until(lambda: app.progress().get("ready"))
-    with urlopen(app.address) as answer:
-        if b"gradio" not in answer.read():
-            raise RuntimeError("the app's page is not there")
-    return seconds
 
 
 def _probes(address: str, cache: str) -> list[BenchRow]:
@@ -284,7 +253,7 @@ def _many(opened: ExitStack) -> tuple[Page | None, list[BenchRow]]:
         return None, [BenchRow(MANY, "not measured", note="no Chromium here")]
     cache = opened.enter_context(tempfile.TemporaryDirectory())
     app = opened.enter_context(served(["-m", "tests.benchmarks.many"], cache))
-    app.seconds_until(lambda: app.progress().get("ready"))
+    app.wait_for_page()
     size = 0
     for part in ("map/many.bin", "texts/many.json"):
         with urlopen(f"{app.address}/kit/{part}") as answer:

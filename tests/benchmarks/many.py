@@ -1,11 +1,10 @@
-"""The app with one made-up exhibit of many points: what it takes to show 100,000 of them.
+"""The app with one made-up data set of many points: what it takes to show 100,000 of them.
 
 python -m tests.benchmarks.many PORT [POINTS]
 """
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -17,17 +16,16 @@ from glasskit.data.images import MissingImages
 from glasskit.data.schema import Concept, Record
 from glasskit.latent.embedding import Embedding
 from glasskit.latent.neighbours import unit
-from glasskit_app.exhibit import Exhibit, View
-from glasskit_app.main import open_rooms
-from glasskit_app.progress import Progress
-from glasskit_app.server import Entrance
+from glasskit_app.dataset_maps import DatasetMaps, Projection
+from glasskit_app.server import create_app
+from glasskit_app.state import AppState
 
 NAME = "many"
 CONCEPTS = 60
 WIDTH = 16
 
 
-def exhibit(points: int, seed: int = 0) -> Exhibit:
+def made_up(points: int, seed: int = 0) -> DatasetMaps:
     """Points in clusters, one a concept, which are tighter after than before; no pictures."""
     rng = np.random.default_rng(seed)
     concepts = tuple(
@@ -45,42 +43,41 @@ def exhibit(points: int, seed: int = 0) -> Exhibit:
     def scattered(spread: float) -> np.ndarray:
         return (centre[own] + spread * rng.normal(size=(points, 2))).astype(np.float32)
 
-    views = []
+    sides = []
     standing = centre.astype(np.float32)
     for spread in (0.22, 0.08):
         vectors = unit(middle[own] + 6 * spread * rng.normal(size=(points, WIDTH)))
         seen = Embedding(picture=vectors, caption=vectors, concept=unit(middle))
-        views.append(View(seen, scattered(spread), scattered(1.2 * spread), standing))
+        sides.append(Projection(seen, scattered(spread), scattered(1.2 * spread), standing))
     data = GroupedDataset(NAME, concepts, records, MissingImages(NAME), "made-up points")
-    return Exhibit(data, *views, Path("none"), None)
+    return DatasetMaps(data, *sides, Path("none"), None)
 
 
 class Words:
     """Stands in for the two models: a phrase becomes the vector of the concept that it names."""
 
-    def __init__(self, shown: Exhibit) -> None:
+    def __init__(self, shown: DatasetMaps) -> None:
         self.shown = shown
 
     def text_vectors(self, phrase: str) -> tuple[np.ndarray, np.ndarray]:
         place = self.shown.dataset.labels(1).index(phrase)
-        return tuple(self.shown.view(side).embedding.concept[place] for side in ("before", "after"))
+        before, after = self.shown.before, self.shown.after
+        return before.embedding.concept[place], after.embedding.concept[place]
 
 
 def serve(port: int, points: int) -> None:
-    """Serve the exhibit until stopped."""
-    shown, progress = exhibit(points), Progress()
-    rooms = open_rooms([shown], "127.0.0.1", port)
-    rooms.museum._comparisons[NAME] = Words(shown)
-    entrance = Entrance(progress)
-
-    async def run() -> None:
-        await entrance.open(rooms)
-        progress.finish()
-        progress.warmed()  # its words need no model
-        config = uvicorn.Config(entrance, "127.0.0.1", port, log_level="warning", lifespan="on")
-        await uvicorn.Server(config).serve()
-
-    asyncio.run(run())
+    """Serve the made-up data set until stopped."""
+    shown = made_up(points)
+    state = AppState([shown])
+    state._comparisons[NAME] = Words(shown)
+    config = uvicorn.Config(
+        create_app(state, "127.0.0.1", port),
+        "127.0.0.1",
+        port,
+        log_level="warning",
+        timeout_graceful_shutdown=1,
+    )
+    uvicorn.Server(config).run()
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def same(some: Rows, others: Rows, atol: float) -> None:
 def test_one_process_embeds_what_the_data_set_holds(shards: Path, place: Path, tmp_path) -> None:
     model = toy_model()
     written = embed_source(model, shards, tmp_path / "shards", captions=True, dtype="float32")
-    assert written == (66, 66)
+    assert written == (66, 66, "")
     embed_source(model, place / "toy.json", tmp_path / "folder", dtype="float32")
     streamed, folder = (
         load_file(tmp_path / n / "vectors.safetensors") for n in ("shards", "folder")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 from io import StringIO
 from pathlib import Path
@@ -216,37 +215,3 @@ def test_compiled_code_is_kept_on_disk() -> None:
     from umap.layouts import _nb_optimize_layout_euclidean_single_epoch as epoch
 
     assert any(Path(epoch.stats.cache_path).glob("layouts._optimize_layout_euclidean*.nbc"))
-
-
-def test_a_map_waits_for_the_process_that_compiles(monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(fitting, "_behind", [])
-    started, start = [], subprocess.Popen
-
-    def slow(command: list[str], **settings: object) -> subprocess.Popen:
-        started.append(command[-1])
-        return start([sys.executable, "-c", "import time; time.sleep(1)"])
-
-    monkeypatch.setattr(subprocess, "Popen", slow)
-    assert fitting.compile_behind()
-    assert not fitting.compile_behind(), "one process is enough"
-    assert len(started) == 1
-    told: list[tuple[int, int]] = []
-    running: list[bool] = []
-
-    def progress(done: int, total: int) -> None:
-        told.append((done, total))
-        running.append(fitting._behind[0].poll() is None)
-
-    fitting.fit(clouds(30), neighbours=5, min_dist=0.1, seed=0, epochs=3, progress=progress)
-    assert told[0] == (0, 3)
-    assert running[0], "progress is told while it is being waited"
-    assert not running[-1], "and the map is drawn afterwards"
-
-
-def test_what_was_compiled_is_not_compiled_again(monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(fitting, "_behind", [])
-    (tmp_path / "umap").mkdir()
-    (tmp_path / "umap" / "layouts.nbc").write_bytes(b"")
-    assert not fitting.compile_behind()

@@ -111,7 +111,7 @@ def command(*arguments: str) -> None:
 def by_form(settings: dict[str, Any]) -> TrainConfig:
     """The config of a run that the Train tab starts when these fields were filled in."""
     jobs = []
-    museum = SimpleNamespace(exhibit=lambda name: SimpleNamespace(name=name))
+    museum = SimpleNamespace(maps=lambda name: SimpleNamespace(name=name))
     workshop = SimpleNamespace(
         start=lambda data, run, chosen: jobs.append(chosen) or SimpleNamespace(key="")
     )

@@ -18,7 +18,7 @@ MODEL = "lite0-minilm"
 
 
 @dataclass(frozen=True)
-class View:
+class Projection:
     """A data set as one model sees it, with its flat map. Places are (., 2)."""
 
     embedding: Embedding
@@ -28,8 +28,8 @@ class View:
 
 
 @dataclass(frozen=True)
-class Exhibit:
-    """One data set in the app, ready to be shown.
+class DatasetMaps:
+    """One data set in the app: its maps before and after training, and what they are drawn from.
 
     Attributes:
         dataset: records and taxonomy.
@@ -37,22 +37,20 @@ class Exhibit:
         after: by the trained model.
         run: directory of the trained model.
         thumbnails: small pictures, or None where the data set's pictures are not here.
-        draft: whether the maps are a sketch and the real ones are still being drawn.
     """
 
     dataset: GroupedDataset
-    before: View
-    after: View
+    before: Projection
+    after: Projection
     run: Path
     thumbnails: Thumbnails | None
-    draft: bool = False
 
     @property
     def name(self) -> str:
         """The data set's name."""
         return self.dataset.name
 
-    def view(self, side: str) -> View:
+    def projection(self, side: str) -> Projection:
         """``before`` or ``after``."""
         return self.before if side == "before" else self.after
 
@@ -63,7 +61,7 @@ class Exhibit:
     @cached_property
     def _recognised(self) -> dict[str, Recognised]:
         targets = self.dataset.targets(1)
-        return {side: self.view(side).embedding.recognised(targets) for side in SIDES}
+        return {side: self.projection(side).embedding.recognised(targets) for side in SIDES}
 
     @cached_property
     def map_file(self) -> bytes:

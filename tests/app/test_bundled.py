@@ -1,0 +1,96 @@
+"""What comes with the app is what the kit would make now: run tests.tools.build_app_data if not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glasskit.data import load_dataset
+from glasskit.data.grouped import GroupedDataset
+from glasskit.models import GlassModel, load_model
+from glasskit.models.loading import read_tensors, trained_copy
+from glasskit.training import TrainConfig
+from glasskit.training.config import RUNTIME
+from glasskit_app import cache
+from glasskit_app.dataset_maps import MODEL, SIDES
+from tests.tools.build_app_data import DATASETS
+
+AGAIN = "the app's data is stale: run python -m tests.tools.build_app_data"
+
+COSINE = 0.995
+"""Least cosine of a picture's vector by the bundled head and by one that is trained again: other
+processors round otherwise, and the bundled head is float16."""
+
+TOGETHER = 0.45
+"""Least mean share of a picture's ten nearest on the map that a map drawn again also has there:
+UMAP's places depend on the processor's rounding, its neighbourhoods less; maps of two seeds share
+0.59 to 0.73, two that have nothing to do with each other 0.01."""
+
+
+@pytest.fixture(scope="module")
+def start() -> GlassModel:
+    return load_model(MODEL)
+
+
+@pytest.fixture(params=DATASETS)
+def dataset(request: pytest.FixtureRequest) -> GroupedDataset:
+    return load_dataset(request.param)
+
+
+def test_made_from_this_data_and_these_settings(dataset: GroupedDataset) -> None:
+    key = cache.settings_key(dataset, cache.RECIPE)
+    assert cache.bundled_places(cache.BUNDLED / dataset.name, key) is not None, AGAIN
+
+
+def test_every_setting_is_in_the_key(
+    dataset: GroupedDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = set(TrainConfig().as_dict()) - {"dataset", *RUNTIME}
+    settings = cache.training_settings(dataset, cache.RECIPE)
+    assert set(settings) == fields
+    decided = ("lr", "text_lr", "feature_dropout", "theme_weight", "groups_per_batch", "group_size")
+    assert None not in [settings[name] for name in decided], "resolved as a run resolves them"
+    changes = {"epochs": 21, "lr": 0.003, "text_lr": 0.002, "group_size": 3, "theme_weight": 0.5}
+    keys = {cache.settings_key(dataset, cache.RECIPE | {n: v}) for n, v in changes.items()}
+    keys.add(cache.settings_key(dataset, cache.RECIPE))
+    monkeypatch.setattr(cache, "MAP_SETTINGS", (*cache.MAP_SETTINGS[:-1], 0.5))
+    keys.add(cache.settings_key(dataset, cache.RECIPE))
+    assert len(keys) == len(changes) + 2
+
+
+@pytest.mark.slow
+def test_trained_and_drawn_again(
+    dataset: GroupedDataset, start: GlassModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+    folder = cache.BUNDLED / dataset.name
+    cache.train_run(dataset, start, cache.RECIPE, tmp_path / "run")
+    kept = cache.vectors(dataset, start, trained_copy(start, folder))
+    made = cache.vectors(dataset, start, trained_copy(start, tmp_path / "run"))
+    for kind in ("picture", "caption", "concept"):
+        cosine = (kept[f"after_{kind}"] * made[f"after_{kind}"]).sum(axis=1)
+        assert cosine.min() > COSINE, AGAIN
+
+    places = cache.bundled_places(folder, cache.settings_key(dataset, cache.RECIPE))
+    drawn = cache.fit_places(dataset.name, kept)
+    for side in SIDES:
+        old, new = (_around(one[f"{side}_places"]) for one in (places, drawn))
+        shared = np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(old, new, strict=True)])
+        assert shared > TOGETHER, AGAIN
+
+
+def _around(places: np.ndarray, k: int = 10) -> np.ndarray:
+    """(n, k) the pictures nearest to each on a map."""
+    apart = ((places[:, None] - places[None]) ** 2).sum(axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    return np.argsort(apart, axis=1)[:, :k]
+
+
+def test_small_enough_to_ship() -> None:
+    files = [path for path in cache.BUNDLED.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 3_500_000
+    for path in files:
+        if path.suffix == ".safetensors" and path.name != cache.PLACES:
+            read_tensors(path)
