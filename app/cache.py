@@ -26,7 +26,7 @@ from glasskit.latent.store import content_key, read_arrays, write_arrays
 from glasskit.models import GlassModel
 from glasskit.models.loading import trained_copy
 from glasskit.places import cache_folder
-from glasskit.progress import bar
+from glasskit.terminal import bar
 from glasskit.training import TrainConfig, train
 from glasskit.training.config import RUNTIME
 from glasskit.training.validation import split_for_training
