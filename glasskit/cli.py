@@ -235,7 +235,7 @@ def search(
     ],
     query: Annotated[
         str | None,
-        typer.Argument(help="a phrase, or a picture file by its .jpg, .jpeg, .png or .webp name"),
+        typer.Argument(help="a phrase, or a picture file by its name with .jpg, .png or the like"),
     ] = None,
     image: Annotated[
         Path | None, typer.Option(help="a picture file of any name, in place of QUERY")
@@ -344,7 +344,7 @@ def serve(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     images: Images = None,
     root_path: Annotated[
-        str, typer.Option(help="path at which a proxy shows the app, such as /museum")
+        str, typer.Option(help="path at which a proxy shows the app, such as /glass")
     ] = "",
     open_browser: Annotated[bool, typer.Option(help="open the page in a browser")] = False,
 ) -> None:

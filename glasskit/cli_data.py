@@ -139,7 +139,7 @@ def build(
 @data.command("coco-concepts")
 def coco_concepts(
     download: Annotated[
-        bool, typer.Option("--download", help="fetch the 1,000 photographs (160 MB)")
+        bool, typer.Option("--download", help="fetch its 750 photographs and 250 more (160 MB)")
     ] = False,
     to: Annotated[
         str | None, typer.Option(metavar="DIR", help="folder; by default in the cache")

@@ -28,8 +28,8 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
 
     Args:
         name_or_path: ``scenes`` (built in), ``coco-concepts``, a JSON file in the MAGIC layout,
-            WebDataset shards (a folder of .tar files or ``shards/{00000..00009}.tar``) of its
-            records, or ``hf:OWNER/NAME`` with the same fields as columns.
+            WebDataset shards (a folder of .tar files or ``shards/{00000..00009}.tar``) of the
+            same records, or ``hf:OWNER/NAME`` with the same fields as columns.
         images: folder of the pictures; by default ``images`` beside the JSON file.
 
     Raises:

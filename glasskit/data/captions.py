@@ -77,7 +77,7 @@ class CaptionTable:
         return np.where(counts > 1, self.start[records] + local, -1)
 
     def vary(self, records: np.ndarray, captions: np.ndarray) -> np.ndarray:
-        """Each time a photograph comes again in its group (last axis), its next one in the draw."""
+        """The captions; a photograph that comes again in its group (last axis) has its next one."""
         out = captions.copy()
         for group, texts in zip(
             records.reshape(-1, records.shape[-1]), out.reshape(-1, records.shape[-1]), strict=True

@@ -120,7 +120,7 @@ class GroupedDataset:
         """(n,) number of each record's cluster: records of one are not independent of each other.
 
         One cluster are records of the same ``cluster`` text, and pictures whose files have the same
-        bytes, whatever their names. Everyone else is alone in a cluster.
+        bytes, whatever their names. Every other record is a cluster of its own.
         """
         own = (f"cluster {r.cluster}" if r.cluster else f"picture {r.key}" for r in self.records)
         _, number = np.unique(list(own), return_inverse=True)

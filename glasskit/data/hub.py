@@ -70,7 +70,7 @@ class HubStream:
         Args:
             state: begin after the sample that this state came with.
             skip: or leave out so many.
-            every: give the state with every so-manieth sample; 0: never.
+            every: give the state with each sample whose number is a multiple of this; 0: never.
 
         Raises:
             InputError: the package or the data set is missing, or a row has no picture.

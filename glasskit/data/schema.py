@@ -1,7 +1,7 @@
 """What a grouped data set is made of: concepts, and records of a picture with its captions.
 
-The layout is MAGIC, of CLEAR GLASS (arXiv 2509.12771), with three more keys (also, negation,
-guide): a record's captions never name the concept that its group shares.
+The layout is MAGIC, of CLEAR GLASS (arXiv 2509.12771), with a few more keys (see ``magic.py``). A
+record's captions should not name the concept that its group shares.
 """
 
 from __future__ import annotations

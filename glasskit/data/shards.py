@@ -1,7 +1,8 @@
 """WebDataset shards: which tar files are meant, and their samples, one after the other.
 
 A shard is a tar file; members whose names are equal up to the first dot are one sample:
-``000012.jpg`` (or .jpeg, .png, .webp), ``000012.json`` and, in shards of others, ``000012.txt``.
+``000012.jpg`` (or another ending of a picture that is read), ``000012.json`` and, in shards of
+others, ``000012.txt``.
 The json of a data set that is packed by `glasskit data pack` is a record of the MAGIC layout with
 two more keys, ``concept`` and ``split``. Reading in order is the webdataset package's work.
 """

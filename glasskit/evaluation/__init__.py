@@ -1,4 +1,4 @@
-"""Measures that a reviewer would accept: ties never win, intervals everywhere, fixed questions.
+"""Measures: ties are never correct, shares have intervals, all models get the same questions.
 
 ``evaluate`` measures a model on a data set, ``build_report`` compares several, and
 ``leave_concepts_out`` asks about concepts that were never trained on. The other modules hold one

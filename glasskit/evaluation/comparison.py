@@ -249,7 +249,7 @@ class Flip:
     """A picture whose concept one model got and the other did not.
 
     Args:
-        index: record. concept: its own. before, after: what each model said ("a tie" where tied).
+        index: record. concept: its own. before, after: the nearest by each model, or "a tie".
         gained: whether after counts, else before does.
         also: whether the one that counts is not its own concept but one that ``also`` accepts.
     """
@@ -299,7 +299,7 @@ def flips(baseline: Evaluation, model: Evaluation, most: int = 8) -> tuple[list[
 
 
 def confusions(evaluation: Evaluation, most: int = 8) -> list[tuple[str, str, int]]:
-    """The most frequent wrong answers at level 1: (own concept, said instead, pictures)."""
+    """The most frequent wrong answers at level 1: (own concept, answer, pictures)."""
     result = evaluation.concepts["level1"]
     counts = result.confusion(~result.accepted)
     columns = (*result.labels, "a tie")

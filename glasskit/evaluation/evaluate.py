@@ -1,7 +1,7 @@
 """evaluate: every measure of one model on one data set, as one dict.
 
-THE caption of a picture is its literal one (``literal[0]``, the first of ``old_captions``):
-retrieval and hard-negative choice on captions use it. ``retrieval["literal_captions"]`` takes all
+Retrieval and hard-negative choice on captions use the literal caption of a picture (``literal[0]``,
+the first of ``old_captions``). ``retrieval["literal_captions"]`` takes all
 literal captions of a picture, ``retrieval["theme_captions"]`` the theme-level ones, if any.
 Shares are from 0 to 1; what the data cannot show is None.
 """
@@ -42,7 +42,7 @@ class Settings(TypedDict, total=False):
 
     Args:
         seed: of the hard-negative questions, 0 unless told otherwise.
-        k: wrong answers a hard-negative question, ``hard_negative.K`` unless told otherwise.
+        k: wrong answers in a hard-negative question, ``hard_negative.K`` unless told otherwise.
     """
 
     seed: int

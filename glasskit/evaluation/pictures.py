@@ -1,4 +1,4 @@
-"""Pictures of other people's benchmarks, embedded through the kit's feature cache."""
+"""Pictures of published benchmarks, embedded through the feature cache."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ SAMPLE = 5_000
 """Photographs that Ward's method sees: 12.5 million pairs, 100 MB."""
 
 PHOTOS_A_GROUP = 15
-"""Photographs a group for one photograph in K, where the user names no K; as coco-concepts has."""
+"""Photographs for each of the K groups, where the user names no K; coco-concepts has as many."""
 
 
 def unit(vectors: Vectors) -> Vectors:

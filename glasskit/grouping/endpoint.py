@@ -32,7 +32,7 @@ class Endpoint:
         pause: waits that many seconds between tries.
 
     Raises:
-        InputError: the address is none.
+        InputError: the address is no web address.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Endpoint:
         self._folder = cache_folder("answers")
 
     def cached(self, system: str, user: str) -> str | None:
-        """The answer of an earlier time, or None; a damaged file counts as none."""
+        """The answer that was kept on disk, or None; a damaged file counts as none."""
         try:
             value = json.loads(self._file(system, user).read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):

@@ -44,7 +44,7 @@ from glasskit.places import atomic_folder, check_folder, write_text
 
 
 class Built(NamedTuple):
-    """What came of it."""
+    """The data set that was written, and its report."""
 
     dataset: GroupedDataset
     report: BuildReport

@@ -1,4 +1,4 @@
-"""The grouped loss drawn: similarity matrices with their blocks, and vectors with their pulls."""
+"""Losses drawn: similarity matrices with their blocks, and vectors with their gradients."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def matrix_figure(
 def pulls_figure(
     panels: Mapping[str, Pulls], *, arrows: bool = True, names: Sequence[str] = (), title: str = ""
 ) -> go.Figure:
-    """Batches of plane vectors on their circles, with an arrow for where each one is turned.
+    """Batches of vectors in the plane, on circles, with an arrow for where each one is turned.
 
     A round mark on the inner ring is an image, a square one on the outer ring a text; a colour is a
     group. Arrows of all panels have one scale, the longest being ``LONGEST``; those below
@@ -98,7 +98,7 @@ def pulls_figure(
 
     Args:
         panels: a title and a batch of width 2 each.
-        arrows: draw the pulls.
+        arrows: draw minus the gradient at each vector.
         names: of the groups, for the legend.
         title: one line above.
     """

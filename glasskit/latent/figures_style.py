@@ -24,7 +24,7 @@ MIMETYPE = "application/vnd.plotly.v1+json"
 
 
 def calm(figure: go.Figure, height: int, title: str = "") -> go.Figure:
-    """The house look: letters large enough for the back row, a quiet grid, no toolbar.
+    """The look of all figures: letters large enough for the back row, a quiet grid, no toolbar.
 
     Args:
         figure: changed in place.

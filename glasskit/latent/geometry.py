@@ -21,7 +21,8 @@ class GroupGeometry(NamedTuple):
         nearest_similarity: similarity of the two centres.
         word: similarity of the group's centre to the vector of its own concept's name.
         margin: mean over the group's pictures of (similarity to the own centre without the picture
-            itself) - (largest similarity to another centre); above 0 a picture is at home.
+            itself) - (largest similarity to another centre); above 0 the pictures are on average
+            nearer to their own centre than to any other.
     """
 
     concept: str

@@ -1,4 +1,4 @@
-"""One group under the glass: how its members lie, and what the grouped loss has to say about them.
+"""One group measured: how its members lie, and their grouped loss among rival groups.
 
 M groups of N members; L width of the space.
 """
@@ -70,8 +70,8 @@ def group_report(
         seen: vectors of the whole data set.
         groups: indices of the pictures of each concept.
         concept: the group's concept.
-        members: indices of the pictures that the group shall have, at least 2.
-        against: concepts of the rival groups of the outer loss; each gives as many pictures as the
+        members: indices of the pictures of the group, at least 2.
+        against: concepts of the rival groups of both losses; each gives as many pictures as the
             group has, its first ones, from the start again where it has fewer.
         word: (L,) vector of the concept's name.
         temperature: of both losses.

@@ -2,7 +2,7 @@
 
 1. UMAP of a few thousand vectors drawn at random (the landmarks) finds the shape of the whole.
 2. Every other vector starts at the weighted mean place of the landmarks nearest to it.
-3. A short run of UMAP over the neighbour graph of all vectors settles who stands beside whom.
+3. A short run of UMAP over the neighbour graph of all vectors corrects the places.
 
 The neighbours of step 3 are searched for in the cells of the landmarks near by, which finds about
 nine in ten and takes seconds where comparing all pairs takes minutes. Random landmarks are as good
@@ -28,7 +28,7 @@ PLACED_BY = 5
 """Landmarks or pictures by which one vector is placed."""
 
 STEPS = 100
-"""Into which a step is divided for those who wait."""
+"""Into which each stage is divided for the progress that is reported."""
 
 
 def landmark_fit(

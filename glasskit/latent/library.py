@@ -1,7 +1,7 @@
-"""What ``glasskit embed`` has written, opened for search without reading it all.
+"""What ``glasskit embed`` has written, opened for search.
 
-The vectors stay on disk, mapped, and of the index only the lines of what was found are read: a
-million pictures are open in a fraction of a second.
+The vectors stay on disk, mapped. The index is read once for its line ends, and of its lines only
+those of the pictures that were found are parsed.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def _header(file: Path) -> tuple[dict[str, Any], int]:
 
 
 class _Index:
-    """The index of vectors: its head, and rows that are read when they are asked for.
+    """The index of vectors: its head, and rows that are parsed when they are asked for.
 
     Each row stands on a line of its own, so that its place follows from line ends alone.
     """

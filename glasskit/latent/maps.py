@@ -49,8 +49,8 @@ def project(
 ) -> np.ndarray:
     """A flat map of the vectors by UMAP on cosine similarity, computed once per content.
 
-    The first call of an installation compiles UMAP, about half a minute;
-    `fitting.warm` does it beforehand. Which of GPU and CPU did the work stands in the log.
+    The first call of an installation compiles UMAP, which takes about half a minute. The log says
+    whether a GPU or the CPU did the work.
 
     Args:
         vectors: (n, L); their mean is taken out first.

@@ -1,4 +1,4 @@
-"""Colours for a taxonomy: ten families that differ for colour-blind eyes too, shades within them.
+"""Colours for a taxonomy: twelve hues that differ for colour-blind eyes too, shades within them.
 
 Nobody tells 50 colours apart. So a level of at most 12 labels has hues, a finer one has shades of
 its family's hue, and names stand on the map as text.

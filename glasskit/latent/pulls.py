@@ -49,7 +49,7 @@ def loss_of(objective: str, **settings: float) -> Loss:
 def pulls(image: Tensor, text: Tensor, loss: Loss) -> Pulls:
     """The batch with minus the gradient of the loss at each vector.
 
-    Losses normalise inside, so that a pull is at right angles to its vector: it turns it.
+    Losses normalise inside, so that the gradient is at right angles to its vector: it turns it.
     """
     image = functional.normalize(image.detach(), dim=-1).requires_grad_()
     text = functional.normalize(text.detach(), dim=-1).requires_grad_()
@@ -61,13 +61,13 @@ def pulls(image: Tensor, text: Tensor, loss: Loss) -> Pulls:
 def let_go(
     image: Tensor, text: Tensor, loss: Loss, *, steps: int = 200, rate: float = 0.1
 ) -> Pulls:
-    """The batch after so many steps along its pulls, all vectors free to turn.
+    """The batch after some steps of gradient descent on its vectors alone, without a model.
 
     Args:
         image, text: (M, N, L) where it begins.
-        loss: what it goes down.
+        loss: what is minimised.
         steps: of gradient descent, each followed by normalisation.
-        rate: length of a step as a multiple of the pull.
+        rate: length of a step as a multiple of the negative gradient.
     """
     now = pulls(image, text, loss)
     for _ in range(steps):

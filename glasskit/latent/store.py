@@ -1,7 +1,7 @@
 """Arrays that are costly to compute, kept on disk under the hash of what they were computed from.
 
-A result is written under a random name and renamed, so that a reader sees all of it or nothing, and
-a file that can't be read counts as not there. Nothing is pickled.
+A result is written under a scratch name and renamed, so that a reader sees all of it or nothing; a
+file that can't be read counts as not there. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         np.savez(file, **arrays)
 
 
-def cached_arrays(room: str, key: str, compute: Callable[[], Arrays]) -> Arrays:
-    """What is stored under ``key``, computed and stored first where it is not there."""
-    path = cache_folder(room) / f"{key}.npz"
+def cached_arrays(folder: str, key: str, compute: Callable[[], Arrays]) -> Arrays:
+    """What the cache has under ``key`` in a folder, computed and stored first where it is not."""
+    path = cache_folder(folder) / f"{key}.npz"
     stored = read_arrays(path)
     if stored is None:
         stored = compute()

@@ -1,8 +1,9 @@
 """Tower features of pictures and texts, computed once and kept on disk.
 
-A cache is keyed by what it was computed from (hash of the towers, of the picture or text), so that
-a stale entry cannot be found. Work is kept in blocks: an interrupted run goes on where it stopped.
-Features of a GPU in bf16 are kept apart from those in float32.
+A cache is keyed by what it was computed from: a hash of the towers, and the text, or the picture's
+fingerprint (of a file its path, size and time). What has changed is computed anew. Work is kept in
+blocks: an interrupted run goes on where it stopped. Features of a GPU in bf16 are kept apart from
+those in float32.
 """
 
 from __future__ import annotations

@@ -50,8 +50,8 @@ class GlassModel(nn.Module):
 
     Attributes:
         base: the name that the model began with, before any run.
-        own_towers: whether the towers' weights are none that ``load_model(base)`` would bring back:
-            they were tuned or drawn at random. A run then keeps them, whatever it trains.
+        own_towers: whether ``load_model(base)`` would not bring the towers' weights back, for they
+            were tuned or drawn at random. A run then saves them, whatever it trains.
     """
 
     def __init__(

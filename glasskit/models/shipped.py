@@ -1,4 +1,4 @@
-"""Features that come with the kit: what its built-in towers say of its built-in pictures and texts.
+"""Features that come with the kit: of its own pictures and texts, by its built-in towers.
 
 They are float16, which moves a cosine by less than 1e-6, and are taken only by towers of the very
 hash that made them. Made by: python -m tests.tools.shipped_features

@@ -1,4 +1,4 @@
-"""Training: from a laptop's minute on cached features to a night on GPUs.
+"""Training: heads on cached features, or whole models, in one process or several.
 
 Names load when they are first used: ``glasskit train --help`` needs the settings and no torch.
 """

@@ -25,7 +25,7 @@ from glasskit.errors import InputError
 from glasskit.training.fields import explained, plain
 
 DEFAULT_GROUPS, DEFAULT_MEMBERS = 16, 4
-"""M and N of the recipe that the study in README.md chose, where the data reaches that far."""
+"""M and N where the data has so many; see tests/benchmarks/results/recipe.md."""
 
 LEARNING_RATES = {"head": 4e-3, "full": 1e-5, "image": 1e-5, "text": 1e-5, "lora": 1e-4}
 """Peak learning rate of each mode: heads on features of length 1, or towers that know much."""
@@ -183,7 +183,7 @@ class TrainConfig(BaseModel):
     )
     decay_to: Literal["auto", "zero", "start"] = Field(
         "auto",
-        description="where decay pulls: to zero, to the weights at the start, or auto: start in "
+        description="where decay leads: to zero, to the weights at the start, or auto: start in "
         "mode head, else zero",
     )
     feature_dropout: float | None = Field(

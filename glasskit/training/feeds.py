@@ -151,7 +151,7 @@ class TableFeed:
     """Steps from feature tables: two index operations each.
 
     Args:
-        batches: the plan.
+        batches: which records and captions each step has.
         image: (n, F) on the training device.
         text: (t, G) features of ``batches.texts``, there too.
     """
@@ -174,7 +174,7 @@ class PictureFeed:
     every epoch.
 
     Args:
-        batches: the plan.
+        batches: which records and captions each step has.
         model: its preprocess and tokenizer are used.
         device: where inputs are put.
         workers: threads that load; 0 loads each step when it is asked for.

@@ -2,7 +2,8 @@
 
 log.jsonl has a line {"step", "epoch", "loss", "parts", "lr", "temperature", "pairs_per_second",
 "time"} for a training step and {"step", "epoch", "val": {"loss", "top1", "acceptable_top1"}} for a
-validation; the one of epoch 0 is of the untrained model. Notebooks and the app read it live.
+validation; the one of epoch 0 is of the model that the run began with. Notebooks and the app read
+it live.
 """
 
 from __future__ import annotations

@@ -29,8 +29,9 @@ def build_optimizer(
 ) -> torch.optim.AdamW:
     """AdamW with the side's rate and decay; gains, biases and the temperature never decay.
 
-    Each group carries ``peak`` (its learning rate at the end of warm-up), ``pull`` (its decay
-    toward the start, done by `Start.pull`) and ``names``. Fused where the device allows it.
+    Each group carries ``peak`` (its learning rate at the end of warm-up), ``pull`` (the strength of
+    its decay toward the start, which `Start.pull` does) and ``names``. Fused where the device has
+    it.
 
     Args:
         parameters: by name.

@@ -73,6 +73,8 @@ def train(
 ) -> TrainResult:
     """Train a model on groups and keep the best one by validation in ``config.out``.
 
+    Without a val split and ``validation_share`` it is the last one that is kept.
+
     The directory then holds config.json and model.safetensors (`load_model` takes it), config.yaml,
     checkpoints/, log.jsonl and, with that tracker, tensorboard/.
 
@@ -318,7 +320,7 @@ def _begin(config: TrainConfig) -> None:
         for file in (*checkpoints(out / "checkpoints"), out / "model.safetensors"):
             file.unlink(missing_ok=True)
         (out / "config.json").unlink(missing_ok=True)
-    text = config.to_yaml()  # with M and N as the data settled them
+    text = config.to_yaml()  # with M and N filled in from the data
     write_atomic(out / "config.yaml", lambda scratch: scratch.write_text(text, encoding="utf-8"))
 
 

@@ -47,7 +47,7 @@ class Scores(NamedTuple):
     acceptable_top1: float
 
     def better(self, other: Scores | None, measure: str) -> bool:
-        """Whether these scores beat others by a measure; equal shares are settled by the loss."""
+        """Whether these scores beat others by a measure; where shares are equal, by the loss."""
         if other is None:
             return True
         if measure == "loss":
@@ -106,7 +106,7 @@ def split_for_training(
 
 
 def _stratified(train: GroupedDataset, share: float, seed: int) -> set[int]:
-    """Rows held out: the same share of every concept, its fraction settled by a draw."""
+    """Rows held out: the same share of every concept, rounded up or down by a draw."""
     rng = np.random.default_rng((seed, len(train)))
     held: set[int] = set()
     for members in train.groups().values():

@@ -1,8 +1,8 @@
-"""Fetches the 1,000 photographs of coco-concepts from COCO's public address.
+"""Fetches 1,000 photographs from COCO's public address: the 750 of coco-concepts, and 250 more.
 
 A file is put under its name only when it is whole and decodes, so a run that was stopped goes on
-with what is missing. The data set finds the default folder by itself once every photograph that it
-has captions for is in it.
+with what is missing. The data set finds the default folder by itself once its 750 are in it. The
+250 others have no concept; their features ship too, in the same file.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def default_folder() -> Path:
 
 
 def photograph_ids() -> list[str]:
-    """The COCO ids of all 1,000 photographs, in the order of the features that ship."""
+    """The COCO ids of the 1,000 photographs, in the order of the features that ship."""
     file = Path(str(files(__package__))) / "lite0_features.safetensors"
     with safe_open(file, "pt") as tensors:
         return str(tensors.metadata()["keys"]).split("\n")
@@ -72,7 +72,7 @@ def download(
         to: the folder; ``default_folder()`` where none is given.
         address: where the files are.
         keys: COCO ids; all 1,000 where none are given.
-        progress: called with (files settled, files in all).
+        progress: called with (files that came or failed, files in all).
         pause: waits that many seconds between tries.
 
     Raises:

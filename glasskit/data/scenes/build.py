@@ -28,7 +28,7 @@ PICTURES = {"train": 24, "val": 6, "test": 8}
 """Pictures of each concept by split."""
 
 FEATURES = Path(__file__).with_name("lite0_features.safetensors")
-"""What the built-in image tower says of every picture."""
+"""Features of every picture by the built-in image tower."""
 
 FEATURES_OF = (1, "17.0.0", 0)
 """The drawing's version, the font's version and the seed of those pictures."""
@@ -169,7 +169,7 @@ def _record(recipe: Recipe, source: ConceptSource, seed: int) -> Record:
 
 
 def _also(glyphs: list[Glyph]) -> tuple[str, ...]:
-    """The concepts that at least half of the glyphs belong to as honestly as to their own."""
+    """The concepts that at least half of the glyphs belong to as much as to their own."""
     votes = Counter(glyph.also for glyph in glyphs if glyph.also is not None)
     return tuple(sorted(name for name, count in votes.items() if 2 * count >= len(glyphs)))
 

@@ -23,7 +23,7 @@ class Glyph:
         character: the single Unicode character that draws it.
         name: what it shows, with its article: "a wrapped gift".
         other: the same in other words, for paraphrases.
-        also: another concept that it belongs to as honestly, or None.
+        also: another concept that it belongs to as much, or None.
     """
 
     character: str
