@@ -15,8 +15,8 @@
 # # 2 · Groups that share a concept
 #
 # **What you will see.** A data set in which the answer is nowhere written down: pictures in groups,
-# captions that may say everything but the one word, and groups that are made to be confused. At the
-# end you build one of your own and let the reader find your mistakes.
+# captions that may say everything but the one word, and groups that are easily confused. At the
+# end you build one of your own and let Glass Kit find the mistakes in it.
 #
 # **You will learn**
 # - the layout of a grouped data set (MAGIC) and what each of its fields is for;
@@ -107,9 +107,9 @@ show(rings)
 #
 # ## What a caption may not say
 #
-# If the caption says *celebration*, the game is over: the model learns a word, not a concept. So no
-# caption may contain a concept's name at any level, or anything *derived* from it: not *celebrate*,
-# not *celebratory*. Each name has a list of forbidden word beginnings:
+# If the caption says *celebration*, the model can learn that word and need not learn the idea. So
+# no caption may contain a concept's name at any level, or anything *derived* from it: not
+# *celebrate*, not *celebratory*. Each name has a list of forbidden word beginnings:
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -131,7 +131,7 @@ print(f"{len(scenes)} records searched at four levels, leaks found: {len(found)}
 # %% [markdown]
 # In `coco-concepts` no caption holds a word of its concept's name, but seven of 2,250 hold one that
 # is derived from a name, such as *petted* under *pet companionship*: `glasskit data coco-concepts`
-# lists them. Seven are known; a rule that has been tested says so.
+# lists them. They are known because the rule was tested.
 #
 # A second leak is less plain. If captions of a group shared one *tell-tale word* (say *tomb* in
 # every caption of *grief*), the model could learn that word alone. So count, for each concept, in
@@ -155,12 +155,14 @@ for name, members in train.groups().items():
     rows.append((count / len(members), name, word))
 for share, name, word in sorted(rows, reverse=True)[:4] + sorted(rows)[:2]:
     print(f"{name:<14} {word:<12} in {100 * share:.0f}% of its records")
-assert max(rows)[0] < 1
+shares = {name: share for share, name, _ in rows}
+assert shares["punctuality"] > 0.8
+assert shares["depth"] <= 0.5
 
 # %% [markdown]
-# `scenes` is not innocent: nearly every record of *punctuality* says *clock*, so its result proves
-# less than that of *depth*, where no word is in more than half of them. What keeps learning by
-# heart from paying off is the split: the test pictures have other glyphs altogether.
+# `scenes` has this fault too: nearly every record of *punctuality* says *clock*, so its result
+# proves less than that of *depth*, where no word is in more than half of the records. What keeps
+# this from helping in the test is the split: the test pictures have other glyphs altogether.
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -175,8 +177,8 @@ print("in train and val: ", len(glyphs["train"] & glyphs["val"]))
 # %% [markdown]
 # ## Hard negatives
 #
-# *Grief* against *speed* is easy. *Grief* against *affection* is not: hearts in both. Each concept
-# names others that are easily taken for it.
+# *Grief* and *speed* look different. *Grief* and *affection* look alike: there are hearts in both.
+# Each concept names others that are easily taken for it.
 
 # %%
 near = scenes.by_name["grief"].hard_negatives
@@ -253,8 +255,8 @@ assert len(own) == 6
 show(sheet)
 
 # %% [markdown]
-# The reader is strict, because a silent mistake in the data costs days. Every problem is one line
-# that names the record:
+# `load_dataset` is strict, because a silent mistake in the data costs days. Every problem is one
+# line that names the record:
 
 
 # %%

@@ -15,12 +15,12 @@
 # # 5 · Inside the latent space
 #
 # **What you will see.** The same 288 pictures before and after training: first as a heap, then in
-# islands that have names. Then the same map again with another seed, so that you stop believing
-# half of what you saw, and measures in the full space that say which half was true.
+# islands that have names. Then the same vectors mapped again with another seed, so that you see
+# what in a map is chance, and measures in the full space, which no map changes.
 #
 # **You will learn**
 # - to draw maps with UMAP, and to know what seeds, neighbourhoods and distances on them mean;
-# - to measure groups where they live, in 384 dimensions: cohesion, margin, alignment, uniformity;
+# - to measure groups in the full space of 384 dimensions: cohesion, margin, alignment, uniformity;
 # - what the *modality gap* is, and what it is not;
 # - to find the direction of a concept, and to test it on pictures that show other things.
 #
@@ -104,8 +104,8 @@ show(named)
 # %% [markdown]
 # ## What a map may not tell you
 #
-# The same vectors, four maps: another seed, fewer neighbours, more neighbours. Islands stay
-# islands, but *where* they lie, how large they are and which one is beside which changes freely.
+# The same vectors, four maps: another seed, fewer neighbours, more neighbours. There are islands in
+# each, but *where* they lie, how large they are and which one is beside which changes.
 
 # %%
 others = {
@@ -136,7 +136,7 @@ print("the distances on the maps of two seeds are not the same")
 # So: **near on a map is a hint, far on a map is nothing, and size is nothing at all.** A map is for
 # finding questions. The answers come from the full space.
 #
-# ## Groups, measured where they live
+# ## Groups, measured in the full space
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -148,16 +148,17 @@ geometry = {
 }
 for name, seen in models.items():
     tight = np.mean([one.cohesion for one in geometry[name]])
-    home = np.mean([one.margin > 0 for one in geometry[name]])
+    apart = np.mean([one.margin > 0 for one in geometry[name]])
     own = same_group_share(seen.picture, target)
-    print(f"{name:<7} cohesion {tight:.1f}, groups at home {home:.1f}, own neighbours {own:.1f}")
+    print(f"{name:<7} cohesion {tight:.1f}, margin above 0: {apart:.1f}, own neighbours {own:.1f}")
 
 # %% [markdown]
 # *Cohesion* is the mean cosine of two members. Alone it proves nothing: a model that maps
-# everything to one point has cohesion 1, and here it even *falls*, for all pictures have moved
-# apart. The *margin* asks whether a picture is nearer to the centre of the others of its group than
-# to any other centre. That is easier here than it sounds: the eight test pictures of a group show
-# the same three things. But they did so before training too.
+# everything to one point has cohesion 1, and here it *falls*, for all pictures have moved apart.
+# The *margin* asks whether a picture is nearer to the centre of the others of its group than to any
+# other centre; the number is the share of groups that are, on average. That is easier here than it
+# sounds: the eight test pictures of a group show the same three things. But they did so before
+# training too. *Own neighbours* is the share of a picture's five nearest that are of its group.
 
 # %%
 changes = [
@@ -168,11 +169,13 @@ changes.sort(key=lambda one: one.after, reverse=True)
 rows = change_figure(
     changes,
     names=("before", "after"),
-    title="Right of 0 a group is at home: nearer to its own centre than to any other",
+    title="Right of 0 a group is nearer to its own centre than to any other",
     axis="margin (cosine to the own centre minus the nearest other)",
 )
 rows.add_vline(x=0, line={"color": "#24221f", "width": 1.5})
-assert np.mean([c.after for c in changes]) > np.mean([c.before for c in changes])
+gain = paired_difference(*([getattr(c, when) for c in changes] for when in ("after", "before")))
+assert gain.difference > 0
+assert gain.p < 0.01  # a sign-flip test over the 36 groups
 show(rows)
 
 # %%
@@ -215,7 +218,7 @@ print(f"after all pictures are shifted alike: gap {closed.gap:.1f}")
 #
 # From the mean of everything else to the mean of *celebration*: does this direction mean the
 # concept? That needs a test on pictures that had no part in it. To take the direction from one half
-# of the test pictures and to test it on the other half looks like one and is none: both halves show
+# of the test pictures and to test it on the other half is no such test: both halves show
 # the same three things of a concept. Training pictures share no thing with test pictures. So take
 # it from those, and ask for each of the 36 directions: is the test picture that lies furthest along
 # it one of the concept?
@@ -246,19 +249,20 @@ assert gain.p < 0.01
 print("training adds to it on other things too: sign-flip test, p below 0.01")
 
 # %% [markdown]
-# The test that is none flatters both models: a half of the pictures says what the other half shows.
-# On other things the untrained model's directions mean little, and training makes them mean more
-# (each concept is one pair of answers, before and after; notebook 6 explains the test).
+# Tested on the other half, both models look better than they are: one half of the pictures shows
+# what the other half shows. On other things fewer directions of the untrained model find their
+# concept, and training adds to them by the test (each concept is one pair of answers, before and
+# after; notebook 6 explains it).
 
 # %%
-arrow = direction(after.picture, groups, "grief")
+arrow = direction(learned, training.groups(), "grief")  # of training pictures, after training
 order = np.argsort(-(after.picture @ arrow))
 ends = [*order[:4], *order[-4:]]
 sheet = sheet_figure(
     test,
     ends,
     [f"*{test.records[row].concept}\n{after.picture[row] @ arrow:+.2f}" for row in ends],
-    title="Foremost (above) and last (below) along the direction of grief",
+    title="Furthest along the direction of grief (above), and least far (below)",
 )
 assert len(sheet.layout.images) == 8
 show(sheet)
@@ -266,7 +270,7 @@ show(sheet)
 # %% [markdown]
 # ## Neighbours
 #
-# The plainest look inside: for one picture, who is nearest, before and after? (Test pictures of one
+# The simplest question: for one picture, which are nearest, before and after? (Test pictures of one
 # concept show the same three things, none of them ever trained on, and did so before training too.)
 
 # %%
@@ -298,7 +302,7 @@ show(sheet)
 # show(map_figure(test, [("noise", flat, flat[:36])], names=False))
 # print(kept_neighbours(flat, noise))
 # ```
-# A round heap, and with fewer neighbours even little islands. There was nothing to see.
+# A round heap, and with fewer neighbours even small islands, although nothing is in the data.
 # </details>
 #
 # 2. Add *a rainy day* to a picture of celebration and look for its neighbours.
@@ -312,7 +316,7 @@ show(sheet)
 # mixed = probe.combine(after.picture[row], "a rainy day")
 # print([test.records[one.index].concept for one in probe.images(mixed, k=6)])
 # ```
-# Sums of directions are asked for often and understood seldom: try several phrases.
+# What a sum of directions means is hard to say: try several phrases.
 # </details>
 #
 # 3. Does the gap matter for the concept names? Shift the pictures and recognise again.
@@ -328,7 +332,7 @@ show(sheet)
 #
 # ## Where to read on
 #
-# - [6 · Measuring](06_measuring.ipynb): from looking to knowing.
+# - [6 · Measuring](06_measuring.ipynb): tests in place of impressions.
 # - UMAP: [arXiv 1802.03426](https://arxiv.org/abs/1802.03426); an interactive essay on its
 #   pitfalls: [Understanding UMAP](https://pair-code.github.io/understanding-umap/).
 # - Alignment and uniformity: [arXiv 2005.10242](https://arxiv.org/abs/2005.10242).

@@ -14,15 +14,16 @@
 # %% [markdown]
 # # 7 · Objectives compared
 #
-# **What you will see.** Seventeen losses of this field, on one circle, on one batch and in one race
-# from one start: those that ask for *pairs*, those that ask for *groups*, and those that are told
-# what is *not* in a picture.
+# **What you will see.** Seventeen losses of this field, some drawn on one circle, all trained from
+# one start on the same groups: those that ask for *pairs*, those that ask for *groups*, and those
+# that are told what is *not* in a picture.
 #
 # **You will learn**
-# - to tell objectives apart by one question: who counts as a friend, and how many are enough?
+# - to tell objectives apart by one question: which texts are right for an image, and how many of
+#   them must be near?
 # - what negations, paraphrases and noun phrases add to a batch;
-# - to run a fair race, and to say in which way it is not fair;
-# - to read a map of gains and losses instead of a ranking.
+# - to compare objectives under equal settings, and to say what is not fair about it;
+# - to test differences instead of reading a ranking.
 #
 # **Before you start.** Notebooks 3 and 4; notebook 6 for the measures.
 #
@@ -63,7 +64,7 @@ for name, spec in OBJECTIVES.items():
 print(len(OBJECTIVES), "objectives")
 
 # %% [markdown]
-# ## Who is a friend?
+# ## Which texts are right for an image?
 #
 # The circle of notebook 3: three groups of three pairs, one caption of *feast* astray among the
 # sea's. Six objectives turn the same batch. Compare the green arrows.
@@ -73,8 +74,8 @@ names = ["feast", "sea", "work"]
 image = on_circle([[75, 95, 120], [195, 215, 238], [318, 336, 300]])
 text = on_circle([[105, 62, 172], [228, 188, 205], [345, 308, 328]])
 rows = {
-    "Friends: one's own pair, one's group": ("clip", "grouped"),
-    "All of the group, as a mean of logs, or as yes and no": ("unicl", "grouped-siglip"),
+    "Right: the own caption (left), the captions of the group (right)": ("clip", "grouped"),
+    "All of the group: as a mean of logs, or each as yes or no": ("unicl", "grouped-siglip"),
     "Images with images too": ("supcon", "mv-infonce"),
 }
 for title, pair in rows.items():
@@ -102,12 +103,13 @@ print("negation   ", record.negation)
 print("phrases    ", noun_phrases([record.literal[0]]).phrases)
 
 # %% [markdown]
-# ## The race
+# ## One short run of each
 #
-# One start, one seed, the same groups in the same order, two epochs, the settings of the paper
-# for all. That is *equal*, not *fair*: a rate that suits one loss may starve another. (Losses of
-# single pairs read literal captions, the others all captions: that is each one's default.) So read
-# the map for its directions, and believe a difference only where a paired test bears it.
+# One start, one seed, the same groups in the same order, two epochs, the default settings for all.
+# That is *equal*, not *fair*: a learning rate that suits one loss may be too low for another.
+# (Losses of single pairs read literal captions, the others all captions: that is each one's
+# default.) So read the map for its directions, and believe a difference only where a paired test
+# bears it.
 
 # %%
 model = load_model("lite0-minilm")
@@ -159,9 +161,9 @@ for name in ranked:
     print(f"{name:<22}" + "".join(f"{value:>14.0f}%" for value in row))
 
 # %% [markdown]
-# Which of these differences is more than luck? The test takes both answers to each picture, and the
-# eight pictures of a concept as one (they show the same three things). With many questions a few
-# look good by chance; *Holm* corrects for it (notebook 6).
+# Which of these differences is more than chance? The test takes both answers to each picture, and
+# the eight pictures of a concept as one (they show the same three things). With many questions a
+# few differ by chance; *Holm* corrects for it (notebook 6).
 
 
 # %%
@@ -231,24 +233,25 @@ for name in ("clip", "grouped", "semclip", "conclip"):
 # %% [markdown]
 # ## Discussion
 #
-# - **Two epochs, one seed.** The rank in the table is no result. On concept top-1 no objective is
-#   above the start once the test counts concepts, not pictures, and allows for seventeen questions;
-#   at finding its own caption most are. Notebook 4 runs two of them longer and with three seeds,
+# - **Two epochs, one seed.** The order of the table is no result. On concept top-1 no objective is
+#   above the start by the test over concepts with Holm's correction for seventeen questions; at
+#   finding its own caption most are. Notebook 4 runs two of them longer and with three seeds,
 #   and `make bench` the main ones at full length.
 # - **Pairs or groups.** The grouped loss finds fewer own captions than CLIP: members of a group
-#   have moved together. On concepts this race cannot tell the two apart; the longer one of notebook
-#   4 can.
-# - **One friend or all.** The outer loss is content with one near partner, UniCL and SupCon want
-#   all. These groups are clean; look for a difference where groups hold strays (notebook 3).
-# - **Being told of negations is no guarantee.** SemCLIP and CoN-CLIP both are, and only one of them
-#   gains. Ask the blind model of notebook 6 before you believe a bar of this kind, high or low.
+#   have moved together. On concepts these runs cannot tell the two apart; the longer ones of
+#   notebook 4 can.
+# - **One near text or all.** For the outer loss one near text of the group is enough, UniCL and
+#   SupCon ask for all. A difference may show where groups hold strays (notebook 3).
+# - **Being told of negations is no guarantee.** SemCLIP and CoN-CLIP both are, and by the test only
+#   SemCLIP gains; so does CLIP, which is not told. Ask the blind model of notebook 6 before you
+#   believe a bar of this kind, high or low.
 # - **Slow is not bad.** The sigmoid losses begin with a bias of -10, and the multi-view losses
 #   treat a whole group as views of one thing: two epochs are few for them.
 
 # %% [markdown]
 # ## Exercises
 #
-# 1. Give SigLIP ten epochs. Was it slow, or is it another answer?
+# 1. Give SigLIP ten epochs. Does it catch up?
 #
 # <details><summary>Solution</summary>
 #
@@ -258,7 +261,7 @@ for name in ("clip", "grouped", "semclip", "conclip"):
 # print([f"{100 * ask(one).mean():.0f}%" for ask in measures.values()])
 # ```
 # Its bias of -10 has to be unlearned first. Test what you see: `results["siglip"] = one`, then
-# `verdict("siglip", "clip", "concept")` (with other epochs, so no longer a fair race).
+# `verdict("siglip", "clip", "concept")` (with other epochs, so the settings are no longer equal).
 # </details>
 #
 # 2. The inclusive centroid loss reports success on noise (notebook 3). Does that hurt here? Compare
@@ -270,8 +273,8 @@ for name in ("clip", "grouped", "semclip", "conclip"):
 # for name in ("grouped-centroid", "grouped-leave-one-out"):
 #     print(name, [f"{100 * ask(results[name]).mean():.0f}%" for ask in measures.values()])
 # ```
-# `verdict("grouped-centroid", "grouped-leave-one-out", "concept")` finds no difference here: the
-# outer loss teaches whatever the inclusive form gives away.
+# `verdict("grouped-centroid", "grouped-leave-one-out", "concept")` finds no difference here.
+# Both have the same outer loss, which asks for more than the inclusive inner loss does.
 # </details>
 #
 # 3. Write a loss of your own as a function of image and text, and draw its arrows.

@@ -16,7 +16,7 @@
 #
 # **What you will see.** The whole way of a real run, from settings to a checkpoint that others load
 # with plain open_clip: launch, kill, resume bit for bit, export, and what it will cost. Here a
-# tiny vision transformer walks it on the CPU in seconds; one switch makes it a ViT-B-32 on
+# tiny vision transformer does all of it on the CPU in seconds; one switch makes it a ViT-B-32 on
 # photographs.
 #
 # **You will learn**
@@ -141,8 +141,8 @@ assert result.status == "finished"
 assert len(live.scores["grouped"]) == config.epochs + 1
 
 # %% [markdown]
-# An untrained transformer learns next to nothing from sixteen pictograms: this run shows that the
-# way is open, not what lies at its end.
+# An untrained transformer cannot learn much from sixteen pictograms: this run shows that every step
+# works, not how good a result is.
 #
 # ## Killed and resumed
 #
@@ -204,7 +204,7 @@ show(figure)
 # %% [markdown]
 # The two run side by side, so the *longer* one counts: on a fast GPU that is reading. Buy cores
 # before you buy a faster GPU, or store smaller pictures. Multiply by your price an hour. Then check
-# the estimate against the log after a minute, before you leave it running over night:
+# the estimate against the log after a minute, before you leave it running overnight:
 
 # %%
 log = [line for line in read_log(Path(result.out) / "log.jsonl") if "loss" in line]
@@ -235,10 +235,10 @@ print("plain open_clip gives the same vector")
 # %% [markdown]
 # ## Your own photographs
 #
-# 1. Sort them into groups that share something you would not say aloud in a caption. Ten groups of
-#    fifteen photographs show a first effect.
-# 2. Write captions of what is *seen*. `glasskit` refuses a file with a missing picture; the words
-#    of your concepts you have to keep out yourself (notebook 2 has a test).
+# 1. Sort them into groups that share something which no caption says. Begin with ten groups of
+#    about fifteen photographs.
+# 2. Write captions of what is *seen*. Training and measuring refuse a data set with a missing
+#    picture; the words of your concepts you have to keep out yourself (notebook 2 has a test).
 # 3. Keep back a fifth of each group, with *other* things in it, as `test_images`.
 # 4. `glasskit train mine.json --images photographs --out runs/mine` trains the head of the built-in
 #    model on a laptop; with `--model ViT-B-32/openai --mode full` the whole of a CLIP on a GPU.
@@ -283,7 +283,7 @@ print("plain open_clip gives the same vector")
 #
 # ## Where to read on
 #
-# - [6 · Measuring](06_measuring.ipynb): measure before you believe.
+# - [6 · Measuring](06_measuring.ipynb): what a result is worth.
 # - open_clip: [github.com/mlfoundations/open_clip](https://github.com/mlfoundations/open_clip);
 #   Accelerate: [huggingface.co/docs/accelerate](https://huggingface.co/docs/accelerate).
 # - What fine-tuning can break: [arXiv 2109.01903](https://arxiv.org/abs/2109.01903), WiSE-FT.
