@@ -37,16 +37,15 @@ from glasskit.json_files import read_json
 from glasskit.places import write_text
 
 
-def read_magic(
-    file: str | Path, images: ImageSource, taxonomy: str | Path | None = None
-) -> GroupedDataset:
+def read_magic(file: str | Path, images: ImageSource) -> GroupedDataset:
     """Read and check a data set in the MAGIC layout.
 
     Args:
         file: the JSON file.
         images: where its pictures come from.
-        taxonomy: a JSON list of {"level1".."level4", "guide"}; by default ``taxonomy.json`` beside
-            the file, or else what the records themselves say.
+
+    The levels of concepts are those of ``taxonomy.json`` beside the file, a JSON list of
+    {"level1".."level4", "guide"}, or else what the records themselves say.
 
     Raises:
         InputError: the file is not in the layout; the line names the file and the record.
@@ -54,9 +53,7 @@ def read_magic(
     file = Path(file)
     entries = _json_list(file)
     beside = file.with_name("taxonomy.json")
-    if taxonomy is None and beside.is_file() and beside != file:
-        taxonomy = beside
-    known = read_taxonomy(Path(taxonomy)) if taxonomy is not None else {}
+    known = read_taxonomy(beside) if beside.is_file() and beside != file else {}
     levels = {name: concept.levels for name, concept in known.items()}
     records: list[Record] = []
     hard_negatives: dict[str, tuple[str, ...]] = {}

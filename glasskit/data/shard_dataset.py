@@ -20,7 +20,7 @@ from glasskit.data.magic_record import (
     unknown_keys,
 )
 from glasskit.data.schema import SPLITS, Concept, Record
-from glasskit.data.shard_index import Place, Progress, index_shards
+from glasskit.data.shard_index import Place, index_shards
 from glasskit.data.shards import key_of, shard_names
 from glasskit.errors import InputError
 from glasskit.pictures import DECODER, decode_image
@@ -29,9 +29,7 @@ TAXONOMY = "taxonomy.json"
 KEYS = (*PICTURE_KEYS, "concept", "split")
 
 
-def read_shards(
-    source: str | Path | Sequence[str | Path], progress: Progress | None = None
-) -> GroupedDataset:
+def read_shards(source: str | Path | Sequence[str | Path]) -> GroupedDataset:
     """A data set from shards whose json members are records of the MAGIC layout.
 
     Each record also names its ``concept``, and its ``split`` where that is not train. The concepts,
@@ -40,7 +38,6 @@ def read_shards(
 
     Args:
         source: what ``shard_names`` takes; local files.
-        progress: called with (done, total) shards while they are indexed.
 
     Raises:
         InputError: a shard is damaged, or a record is not in the layout; the line names them.
@@ -52,7 +49,7 @@ def read_shards(
     records: list[Record] = []
     places: list[tuple[int, Place]] = []
     unknown: list[str] = []
-    for number, (shard, found) in enumerate(index_shards(names, progress)):
+    for number, (shard, found) in enumerate(index_shards(names)):
         for place in found:
             where = f"{shard}: {place.member}.json"
             missing = [key for key in KEYS if key not in place.notes]

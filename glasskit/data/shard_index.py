@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,8 +19,6 @@ from glasskit.errors import InputError
 from glasskit.places import cache_folder, write_text
 
 FORMAT = 2
-
-Progress = Callable[[int, int], None]
 
 
 class Place(NamedTuple):
@@ -41,14 +39,11 @@ class Place(NamedTuple):
     notes: dict[str, Any]
 
 
-def index_shards(
-    shards: Sequence[str], progress: Progress | None = None
-) -> Iterator[tuple[str, list[Place]]]:
+def index_shards(shards: Sequence[str]) -> Iterator[tuple[str, list[Place]]]:
     """(shard, its samples in order) of each shard, in order, one in memory at a time.
 
     Args:
         shards: local tar files.
-        progress: called with (done, total) shards before the first is given, while they are read.
 
     Raises:
         InputError: a shard is an address, is damaged, or has a sample without a picture or with a
@@ -61,11 +56,9 @@ def index_shards(
                 "allow; copy the shards to a disk (glasskit embed reads addresses)"
             )
     first = len(shards) * int(os.environ.get("RANK", 0)) // int(os.environ.get("WORLD_SIZE", 1))
-    for done, shard in enumerate((*shards[first:], *shards[:first]), start=1):
+    for shard in (*shards[first:], *shards[:first]):
         if not _kept(shard).is_file():
             index_shard(shard)
-        if progress is not None:
-            progress(done, len(shards))
     for shard in shards:
         yield shard, index_shard(shard)
 

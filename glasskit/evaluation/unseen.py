@@ -18,7 +18,6 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.evaluation.concepts import Recognition, recognise
-from glasskit.evaluation.embeddings import Progress
 from glasskit.evaluation.intervals import paired_difference
 from glasskit.evaluation.vectors import unit_rows
 
@@ -80,7 +79,6 @@ def leave_concepts_out(
     baseline: GlassModel | None = None,
     k: int = 5,
     seed: int = 0,
-    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Train k models, each without a fold of concepts, and recognise the concepts it never saw.
 
@@ -88,7 +86,6 @@ def leave_concepts_out(
         dataset: all splits; the pictures of all folds together are its records, each tested once.
         train: called once a fold.
         baseline: the model before training, measured on the same pictures.
-        progress: called with (folds done, k).
 
     What is left out is a concept, so that intervals and tests are over concepts.
 
@@ -110,8 +107,6 @@ def leave_concepts_out(
         if baseline is not None:
             before.append(recognise_level1(baseline, fold.test))
         held.append(list(fold.held_out))
-        if progress is not None:
-            progress(fold.number + 1, k)
     after = pool(parts)
     concept = after.target
     out: dict[str, Any] = {

@@ -53,16 +53,13 @@ def measures_figure(table: Table, *, title: str = "") -> go.Figure:
     return figure
 
 
-def spread_figure(
-    draws: Mapping[str, np.ndarray], *, axis: str, title: str = "", suffix: str = "%"
-) -> go.Figure:
+def spread_figure(draws: Mapping[str, np.ndarray], *, axis: str, title: str = "") -> go.Figure:
     """Histograms of a mean over resamples, one a model.
 
     Args:
-        draws: for each model the means of its resamples.
+        draws: for each model the means of its resamples, in percent.
         axis: what they are of.
         title: one line above.
-        suffix: after the numbers.
     """
     figure = go.Figure()
     most = 0
@@ -81,7 +78,7 @@ def spread_figure(
             opacity=0.8,
             hovertemplate="%{x:.1f}: %{y} resamples",
         )
-    figure.update_xaxes(title={"text": axis}, ticksuffix=suffix)
+    figure.update_xaxes(title={"text": axis}, ticksuffix="%")
     figure.update_yaxes(title={"text": "resamples"}, **whole_ticks([most]))
     calm(figure, height=400, title=title)
     figure.update_layout(

@@ -29,7 +29,6 @@ def matrix_figure(
     *,
     title: str = "",
     names: Sequence[str] = (),
-    low: float = -1.0,
     digits: int | None = None,
 ) -> go.Figure:
     """Similarities of every image (rows) to every text (columns), own groups framed.
@@ -39,7 +38,6 @@ def matrix_figure(
         groups: M, so that each block has B / M rows.
         title: one line above.
         names: of the groups, along both axes.
-        low: the cosine that is drawn darkest.
         digits: write the numbers into the cells with so many digits, which needs no colour bar.
     """
     figure = make_subplots(1, len(panels), subplot_titles=list(panels))
@@ -48,7 +46,7 @@ def matrix_figure(
         side = len(values) // groups
         figure.add_heatmap(
             z=np.round(values, 3),
-            zmin=low,
+            zmin=-1,
             zmax=1,
             colorscale="Cividis",
             colorbar={"title": {"text": "cosine"}, "thickness": 14},

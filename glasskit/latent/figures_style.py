@@ -53,15 +53,15 @@ def calm(figure: go.Figure, height: int, title: str = "") -> go.Figure:
     return figure
 
 
-def bundle(figure: go.Figure, alt: str = "") -> dict[str, Any]:
+def bundle(figure: go.Figure) -> dict[str, Any]:
     """What a notebook stores for a figure: Plotly's JSON and one line of text."""
     title = figure.layout.title.text or ""
     shown = pio.renderers["plotly_mimetype"].to_mimebundle(figure.to_plotly_json())
     shown[MIMETYPE]["config"] = {"displayModeBar": False, "responsive": True}
-    return {**shown, "text/plain": alt or title or "A figure."}
+    return {**shown, "text/plain": title or "A figure."}
 
 
-def show(figure: go.Figure, alt: str = "") -> None:
+def show(figure: go.Figure) -> None:
     """Show a figure in a notebook: live where the page runs Plotly, else its text.
 
     Only JSON is stored here, so that no notebook needs a browser to run. ``make notebooks`` sets a
@@ -69,9 +69,8 @@ def show(figure: go.Figure, alt: str = "") -> None:
     one.
 
     Args:
-        figure: any Plotly figure.
-        alt: what it shows in one line; by default its title.
+        figure: any Plotly figure; its title is the text.
     """
     from IPython.display import display
 
-    display(bundle(figure, alt), raw=True)
+    display(bundle(figure), raw=True)
