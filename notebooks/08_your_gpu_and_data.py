@@ -268,7 +268,7 @@ print("plain open_clip gives the same vector")
 # lora = config.but(mode="lora", lora_rank=4, lr=1e-3, out=str(Path(RUNS.name) / "lora"))
 # print(train(lora, dataset=data).best)
 # ```
-# A few hundred thousand instead of tens of millions; the saved model has them merged in.
+# A few hundred thousand instead of some seven million; the saved model has them merged in.
 # </details>
 #
 # 3. How many minutes does the estimate give for four A100, and what has to grow with them?
