@@ -2,7 +2,8 @@
 
 python -m tests.tools.shipped_features [FOLDER]
 
-FOLDER holds the 1,000 photographs of coco-concepts; without it their file stays as it is.
+FOLDER holds what `glasskit data coco-concepts --download` fetches; without it their file stays as
+it is.
 """
 
 from __future__ import annotations
