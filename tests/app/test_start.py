@@ -184,7 +184,8 @@ def test_what_cannot_be_is_told_at_once(arguments: list[str], message: str, tmp_
 def test_a_cache_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     told = refused([], tmp_path, tmp_path / "file" / "cache")
-    assert "nothing can be kept there" in told
+    assert "can't be written" in told
+    assert "GLASSKIT_CACHE" in told
     assert "loading" not in told
 
 

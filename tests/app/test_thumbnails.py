@@ -65,7 +65,7 @@ def test_a_picture_is_drawn_once(pictures: GroupedDataset, kept: Thumbnails) -> 
 
 def test_a_folder_that_cannot_be_written_is_named(pictures: GroupedDataset, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match=r"file/kept: can't be written .*GLASSKIT_CACHE"):
+    with pytest.raises(InputError, match=r"file/kept: can't be written"):
         Thumbnails(tmp_path / "file" / "kept").draw(pictures, 1)
 
 

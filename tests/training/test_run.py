@@ -60,11 +60,11 @@ def test_captions_that_are_not_read_whole_are_counted(tmp_path, caplog):
     model = toy_model()
     model.reading = lambda texts: Reading("toy", len(texts), 4, 9 * (len(texts) > 9))
     toy_run(tmp_path, model=model, epochs=1)
-    (said,) = (record.getMessage() for record in caplog.records)
-    assert said == (
+    said = [record.getMessage() for record in caplog.records if "read" in record.getMessage()]
+    assert said == [
         "9 of 144 captions to train on are longer than the 4 word pieces that toy reads; the rest "
         "is not read"
-    )
+    ]
 
 
 def test_a_sparse_log_has_the_same_numbers(tmp_path):
