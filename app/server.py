@@ -53,9 +53,12 @@ def create_app(state: AppState, host: str, port: int, root_path: str = "") -> St
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     _add_routes(app, state, reports)
+    blocks = build_blocks(state, runs, reports)
+    # Gradio sets this in launch() alone; without it any path of this machine counts as an upload.
+    blocks.has_launched = True
     gr.mount_gradio_app(
         app,
-        build_blocks(state, runs, reports),
+        blocks,
         "/",
         server_name=host,
         server_port=port,

@@ -132,8 +132,9 @@ GlassKit.detailPanel = (atlas) => {
       indices.length > 60 ? el("p", { class: "gk-meta" }, `and ${indices.length - 60} more`) : "");
   };
 
-  atlas.onSearch = ({ phrase, nearest }) => show(
+  atlas.onSearch = ({ phrase, note, nearest }) => show(
     el("h3", {}, `“${phrase}”`),
+    note ? el("p", { class: "gk-meta" }, `${note}.`) : "",
     ["before", "after"].map((side) => [
       el("h4", {}, `Nearest pictures ${side} training`),
       GlassKit.gallery(atlas, nearest[side]),
