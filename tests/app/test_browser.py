@@ -159,7 +159,12 @@ def test_probe_a_picture_a_concept_and_a_phrase(visit, tmp_path: Path) -> None:
     page.wait_for_selector(".gk-after-answer .gk-bars >> text=a red apple")
     assert page.locator(".gk-after-answer .gk-bars > div").count() == 2
 
+    page.click("#probe-why button >> text=Why?")
+    page.wait_for_selector(".gk-why figure img")
+    page.keep("probe-why")
+
     page.click("#probe-examples button")
+    page.wait_for_selector(".gk-why", state="hidden")
     page.fill("#probe-phrase textarea, #probe-phrase input", "in the rain")
     page.click("#probe-ask")
     page.wait_for_selector(".gk-after-answer .gk-gallery img")
