@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,7 @@ from glasskit_app.jobs import (
     TrainingQueue,
     hash_of,
 )
+from glasskit_app.report_tab import Reports
 
 SETTINGS = {"epochs": 3}
 
@@ -245,3 +247,30 @@ def test_an_app_that_ends_stops_its_runs(runs: TrainingQueue) -> None:
     runs.close(5)
     assert (first.status, second.status) == ("stopped", "stopped")
     assert [run.status for run in runs.kept("scenes")] == ["stopped"]
+
+
+def test_a_report_of_a_run_that_is_removed_is_one_line(
+    runs: TrainingQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+    own = tmp_path / "own"
+    for run in (own, tmp_path / "scenes" / "mine", tmp_path / "scenes" / "untrained"):
+        keep(run, "secret")
+        (run / "model.safetensors").touch()
+    maps = SimpleNamespace(name="scenes", run=own)
+    reports = Reports(SimpleNamespace(maps=lambda name: maps), runs)
+
+    def write(*given: object) -> None:
+        runs.remove("scenes", "mine", "secret")
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(reports, "_write", write)
+    for names, message in (
+        ([{}], "no run named {} is kept"),
+        (["mine", "mine"], "has a model named 'mine' already"),
+        (["untrained"], "has a model named 'untrained' already"),
+        (["mine"], "run 'mine' was removed meanwhile"),
+        (["mine"], "no run named 'mine' is kept"),
+    ):
+        with pytest.raises(InputError, match=message):
+            reports.make("scenes", names)
