@@ -28,7 +28,7 @@ def launch(
         datasets: names of data sets, or paths of MAGIC-layout files; the first is shown first.
         images: folder of photographs of the data sets that bring none, such as coco-concepts.
         recipe: fields of TrainConfig for the model on the right-hand side, over the app's own.
-        root_path: where a proxy shows the app, such as ``/museum``, or the whole address.
+        root_path: where a proxy shows the app, such as ``/glass-kit``, or the whole address.
         open_browser: open the page when it can be looked at.
 
     Raises:

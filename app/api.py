@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import gradio as gr
+from gradio.components import Component
 from PIL import Image
 
 from glasskit.errors import InputError
@@ -10,6 +13,9 @@ from glasskit_app.map_data import map_answer
 from glasskit_app.picture_input import picture_input
 from glasskit_app.probe_tab import split_names
 from glasskit_app.state import AppState
+
+if TYPE_CHECKING:
+    from glasskit.latent.compare import Both
 
 MOST = 100
 """Largest k that is answered."""
@@ -19,7 +25,7 @@ def build(state: AppState) -> None:
     """Add the endpoints to the current Blocks."""
     first = next(iter(state.names))
 
-    def probe(picture: Image.Image, dataset: str, concepts: str, k: float) -> dict:
+    def probe(picture: Image.Image | None, dataset: object, concepts: object, k: object) -> dict:
         """Concepts nearest to a picture, before and after training on groups.
 
         Args:
@@ -30,14 +36,16 @@ def build(state: AppState) -> None:
 
         Returns:
             {"before": [{"name", "score"}], "after": [...]}, best first; scores are cosines.
+            "note" is there too where the concepts are read only in part.
         """
-        if picture is None:
-            raise gr.Error("probe: send a picture", print_exception=False)
         with plain_errors():
-            both = state.comparison(dataset).concepts(picture, split_names(concepts), k=_count(k))
-        return {side: [i._asdict() for i in getattr(both, side)] for side in both._fields}
+            if picture is None:
+                raise InputError("probe: send a picture")
+            names = split_names(None if concepts is None else _text("concepts", concepts))
+            both = state.comparison(dataset).concepts(picture, names, k=_count(k))
+            return _told(both, state.unread(names, "concepts") if names else "")
 
-    def search(phrase: str, dataset: str, k: float) -> dict:
+    def search(phrase: object, dataset: object, k: object) -> dict:
         """Pictures of a data set nearest to a phrase, before and after training on groups.
 
         Args:
@@ -47,12 +55,14 @@ def build(state: AppState) -> None:
 
         Returns:
             {"before": [{"index", "key", "score"}], "after": [...]}, best first.
+            "note" is there too where the phrase is read only in part.
         """
         with plain_errors():
-            both = state.comparison(dataset).images(_text(phrase), k=_count(k))
-        return {side: [i._asdict() for i in getattr(both, side)] for side in both._fields}
+            text = _text("phrase", phrase)
+            both = state.comparison(dataset).images(text, k=_count(k))
+            return _told(both, state.unread([text]))
 
-    def map_of(dataset: str) -> dict:
+    def map_of(dataset: object) -> dict:
         """The maps of a data set: places of pictures, captions and concepts before and after.
 
         Args:
@@ -66,10 +76,10 @@ def build(state: AppState) -> None:
 
     with gr.Column(visible=False):
         picture = picture_input(label="picture", format="png")
-        dataset = gr.Textbox(first, label="dataset")
-        concepts = gr.Textbox("", label="concepts", max_length=2000)
-        phrase = gr.Textbox("", label="phrase")
-        k = gr.Number(5, label="k", precision=0)
+        dataset = _as_sent(gr.Textbox(first, label="dataset"))
+        concepts = _as_sent(gr.Textbox("", label="concepts"))
+        phrase = _as_sent(gr.Textbox("", label="phrase"))
+        k = _as_sent(gr.Number(5, label="k", precision=0))
         result = gr.JSON(label="answer")
         gr.Button().click(probe, [picture, dataset, concepts, k], result, api_name="probe")
         gr.Button().click(search, [phrase, dataset, k], result, api_name="search")
@@ -87,13 +97,25 @@ class plain_errors:  # noqa: N801 (read as a statement: with plain_errors())
             raise gr.Error(str(error), print_exception=False) from None
 
 
+def _as_sent(component: Component) -> Component:
+    """The component, handing over any value as it was sent: Gradio's own reading of a number fails
+    without a word to the caller, and its reading of a text makes one of anything."""
+    component.preprocess = lambda payload: payload
+    return component
+
+
+def _told(both: Both, note: str) -> dict:
+    answer: dict = {side: [i._asdict() for i in getattr(both, side)] for side in both._fields}
+    return answer | ({"note": note} if note else {})
+
+
 def _count(k: object) -> int:
-    if not isinstance(k, (int, float)) or not 1 <= k <= MOST:
-        raise InputError(f"k = {k!r}: choose 1 to {MOST}")
+    if type(k) not in (int, float) or not 1 <= k <= MOST or k != int(k):
+        raise InputError(f"k = {k!r:.60}: choose 1 to {MOST}, a whole number")
     return int(k)
 
 
-def _text(phrase: object) -> str:
-    if not isinstance(phrase, str):
-        raise InputError("phrase: send a text")
-    return phrase
+def _text(name: str, sent: object) -> str:
+    if not isinstance(sent, str):
+        raise InputError(f"{name}: send a text, not {type(sent).__name__}")
+    return sent

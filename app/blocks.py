@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from glasskit_app import api, groups_tab, map_tab, probe_tab, report_tab, train_tab
-from glasskit_app.jobs import Workshop
+from glasskit_app.jobs import TrainingQueue
 from glasskit_app.report_tab import Reports
 from glasskit_app.scripts import on_load
 from glasskit_app.state import AppState
@@ -64,13 +64,13 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build_blocks(state: AppState, workshop: Workshop, reports: Reports) -> gr.Blocks:
+def build_blocks(state: AppState, runs: TrainingQueue, reports: Reports) -> gr.Blocks:
     """The whole page."""
     tabs = {
         "map": lambda: map_tab.build(state),
         "probe": lambda: probe_tab.build(state),
         "groups": lambda: groups_tab.build(state),
-        "train": lambda: train_tab.build(state, workshop),
+        "train": lambda: train_tab.build(state, runs),
         "report": lambda: report_tab.build(state, reports),
     }
     with gr.Blocks(title="Glass Kit", delete_cache=(3600, 3600), analytics_enabled=False) as blocks:

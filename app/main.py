@@ -95,7 +95,7 @@ def checked_root_path(root_path: str) -> str:
     if not plain or parts.scheme not in ("", "http", "https"):
         raise InputError(
             f"root path {root_path!r}: give the path at which a proxy shows the app, such as "
-            "/museum, or the whole address"
+            "/glass-kit, or the whole address"
         )
     return path
 

@@ -71,7 +71,8 @@ class Questions:
         """How near every picture is to a phrase, as bytes (255 the nearest), and the nearest."""
         maps = self.state.maps(name)
         vectors = self.state.comparison(name).text_vectors(phrase)
-        answer: dict = {"phrase": " ".join(phrase.split()), "nearest": {}}
+        told = " ".join(phrase.split())
+        answer: dict = {"phrase": told, "note": self.state.unread([told]), "nearest": {}}
         for side, vector in zip(("before", "after"), vectors, strict=True):
             pictures = maps.projection(side).embedding.picture
             near = np.round(255 * nearness(pictures, vector)).astype(np.uint8)

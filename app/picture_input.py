@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.data_classes import ImageData
+from gradio.utils import get_upload_folder
 from PIL import Image, ImageOps
+from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 
 from glasskit.errors import InputError
 from glasskit.pictures import WEB_FORMATS, decode_image
@@ -35,20 +38,33 @@ def picture_input(**settings: object) -> gr.Image:
         if payload is None:
             return None
         try:
+            _check_uploaded(payload)
             return read_upload(payload)
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
     # On the component itself: for a subclass Gradio would write a stub file beside this one.
     component.preprocess = preprocess
+    component.data_model = SentPicture
     return component
+
+
+class SentPicture(ImageData):
+    """What a caller sent as a picture; one without path and address where it is none."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _checked(cls, sent: Any, check: ModelWrapValidatorHandler[SentPicture]) -> SentPicture:
+        try:
+            return check(sent)
+        except ValidationError:
+            return cls.model_construct()
 
 
 def read_upload(payload: ImageData) -> Image.Image:
     """The picture of an upload as RGB, at most ``MAX_SIDE`` pixels wide and high.
 
-    Gradio has checked that the path lies in its own upload folder; names given by visitors are not
-    used.
+    Names given by visitors are not used.
 
     Raises:
         InputError: it is no such picture, or too large.
@@ -72,6 +88,13 @@ def read_upload(payload: ImageData) -> Image.Image:
     if max(picture.size) > MAX_SIDE:
         picture = ImageOps.contain(picture, (MAX_SIDE, MAX_SIDE))
     return picture
+
+
+def _check_uploaded(payload: ImageData) -> None:
+    """Refuse a path that is no upload: Gradio looks only at those that are marked as its files."""
+    folder = Path(get_upload_folder()).resolve()
+    if payload.path is not None and not Path(payload.path).resolve().is_relative_to(folder):
+        raise InputError("the picture: upload a file; paths of this machine are not opened")
 
 
 def _too_large(size: int) -> str:

@@ -14,7 +14,7 @@ from glasskit_app.dataset_maps import DatasetMaps
 from glasskit_app.examples import SAID, teaching
 from glasskit_app.picture_input import picture_input
 from glasskit_app.probe_place import place_figure
-from glasskit_app.probe_why import reasons
+from glasskit_app.probe_why import WHY, Asked, reasons
 from glasskit_app.state import AppState
 from glasskit_app.thumbnails import pictures_url
 
@@ -76,6 +76,10 @@ def build(state: AppState) -> None:
             ask = gr.Button("Ask", variant="primary", elem_id="probe-ask")
         with gr.Column(scale=4, min_width=320):
             answer = gr.HTML(_empty(), elem_id="probe-answer", padding=False)
+            asked = gr.State(time_to_live=3600)
+            fold = gr.Accordion(WHY, open=False, visible=False, elem_id="probe-why")
+            with fold:
+                why = gr.HTML(padding=False)
     gr.HTML(
         '<div class="gk-page"><details class="gk-how"><summary>How is this computed?</summary><p>'
         "The picture and each concept's name become vectors of equal length; a bar is the cosine "
@@ -88,9 +92,10 @@ def build(state: AppState) -> None:
 
     def respond(
         picture: Image.Image | None, name: str, phrase: str, sign: str, candidates: str
-    ) -> str:
+    ) -> tuple[str, Asked | None, dict, str]:
         try:
-            return _answer(state, picture, name, phrase, sign, candidates)
+            text, question = _answer(state, picture, name, phrase, sign, candidates)
+            return text, question, _closed(question is not None), ""
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
@@ -104,17 +109,20 @@ def build(state: AppState) -> None:
     inputs = [picture, name, phrase, sign, candidates]
     quiet = {"api_visibility": "private", "show_progress": "minimal"}
     # One event for all: what was asked last is what is answered last.
-    asked = [ask.click, phrase.submit, candidates.submit, picture.change]
-    gr.on(asked, respond, inputs, answer, trigger_mode="always_last", **quiet)
+    events = [ask.click, phrase.submit, candidates.submit, picture.change]
+    answered = [answer, asked, fold, why]
+    gr.on(events, respond, inputs, answered, trigger_mode="always_last", **quiet)
+    # The grid of patches takes a pass of its own, which only those wait for who want to see it.
+    fold.expand(lambda question: reasons(state, question), asked, why, **quiet)
     examples.pick(picked, [name], [picture, phrase], **quiet)
 
-    def changed(name: str) -> tuple[str, str]:
+    def changed(name: str) -> tuple[str, str, None, dict, str]:
         try:
-            return _examples(state, name), _empty()
+            return _examples(state, name), _empty(), None, _closed(visible=False), ""
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    name.change(changed, name, [examples, answer], **quiet)
+    name.change(changed, name, [examples, *answered], **quiet)
 
 
 def _answer(
@@ -124,12 +132,13 @@ def _answer(
     phrase: str,
     sign: str,
     candidates: str,
-) -> str:
+) -> tuple[str, Asked | None]:
     comparison, maps = state.comparison(name), state.maps(name)
     phrase, names = (phrase or "").strip(), split_names(candidates)
-    own, note, known = "", "", None
+    own, note, known, question = "", "", None, None
     if picture is not None:
-        vectors = comparison.image_vectors(picture)
+        features = comparison.image_features(picture)
+        vectors = comparison.image_vectors(picture, features)
         known = comparison.known(vectors)
         if known is not None:
             record = maps.dataset.records[known]
@@ -144,7 +153,7 @@ def _answer(
     elif phrase:
         vectors = comparison.text_vectors(phrase)
     else:
-        return _empty()
+        return _empty(), None
     both = comparison.concepts(vectors, names, k=MAX_CANDIDATES)
     title, searched = "Nearest pictures", vectors
     if picture is not None and phrase:
@@ -165,21 +174,32 @@ def _answer(
             f"{bars}<h4>{title}</h4>{gallery}{place}</section>"
         )
     if picture is not None:
-        why = reasons(state, name, picture, vectors, both)
-        columns.append(f'<section class="gk-why">{why}</section>')
+        question = Asked(
+            name, picture, features[0], vectors, (both.before[0].name, both.after[0].name)
+        )
     note = f'<p class="gk-note">{note}</p>' if note else ""
-    return f'<div class="gk-page">{note}<div class="gk-columns">{"".join(columns)}</div></div>'
+    unread = [state.unread([phrase]) if phrase else ""]
+    unread += [state.unread(names, "your concepts") if names else ""]
+    note += "".join(f'<p class="gk-meta">{escape(line)}.</p>' for line in unread if line)
+    page = f'<div class="gk-page">{note}<div class="gk-columns">{"".join(columns)}</div></div>'
+    return page, question
+
+
+def _closed(visible: bool) -> dict:
+    return gr.update(open=False, visible=visible)
 
 
 def split_names(text: str | None) -> list[str] | None:
-    """Names with commas or line ends between them; None where there are none.
+    """Names with commas or line ends between them; None where nothing is typed.
 
     Raises:
-        InputError: more than ``MOST_NAMES``.
+        InputError: more than ``MOST_NAMES``, or commas without a name.
     """
     names = [part.strip() for part in (text or "").replace("\n", ",").split(",") if part.strip()]
     if len(names) > MOST_NAMES:
         raise InputError(f"{len(names)} concepts are more than the limit of {MOST_NAMES}")
+    if not names and (text or "").strip():
+        raise InputError("your concepts: no name is there; give names with commas between, or none")
     return names or None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -21,28 +21,37 @@ if TYPE_CHECKING:
 TITLES = {"before": "before training", "after": "after training"}
 
 
-def reasons(
-    state: AppState,
-    name: str,
-    picture: Image.Image,
-    vectors: tuple[np.ndarray, np.ndarray],
-    both: tuple[list, list],
-) -> str:
-    """The fold under an answer, as HTML.
+WHY = "Why? Words, groups, and where the model looks"
 
-    Args:
-        state: models and vectors.
+
+class Asked(NamedTuple):
+    """A picture that was asked about and what its answer found.
+
+    Attributes:
         name: of the data set.
-        picture: what was asked about.
-        vectors: its vector before and after.
-        both: its nearest concepts before and after, best first.
+        picture: RGB.
+        features: (1, F) by the untrained model's tower.
+        vectors: (L,) before and after.
+        nearest: name of its nearest concept before and after.
     """
+
+    name: str
+    picture: Image.Image
+    features: torch.Tensor
+    vectors: tuple[np.ndarray, np.ndarray]
+    nearest: tuple[str, str]
+
+
+def reasons(state: AppState, asked: Asked | None) -> str:
+    """What stands in the fold under an answer, as HTML; empty where no picture was asked."""
     from glasskit.latent.explain import class_words, heat_map, near_groups, overlay
 
-    comparison, maps = state.comparison(name), state.maps(name)
+    if asked is None:
+        return ""
+    comparison, maps, picture = state.comparison(asked.name), state.maps(asked.name), asked.picture
     parts = []
     try:
-        words = class_words(comparison.before.model, picture)
+        words = class_words(comparison.before.model, picture, features=asked.features)
         listed = " · ".join(f"<b>{escape(w.name)}</b> {100 * w.weight:.0f}%" for w in words)
         parts.append(
             f"<p>What the frozen image tower sees, in ImageNet words: {listed}. Before training "
@@ -57,11 +66,10 @@ def reasons(
     cells, shared, note = [], None, ""
     if comparison.shared:
         shared = _grid(comparison.before.model, picture)
-    for side, vector, found in zip(TITLES, vectors, both, strict=True):
+    for side, vector, top in zip(TITLES, asked.vectors, asked.nearest, strict=True):
         probe = getattr(comparison, side)
         near = near_groups(vector, maps.projection(side).embedding.picture, trained)
         listed = " · ".join(f"<b>{escape(g.name)}</b> {g.weight:.2f}" for g in near)
-        top = found[0].name
         cell = f"<p>Nearest training groups {TITLES[side]}: {listed}</p>"
         patches = shared if comparison.shared else _grid(probe.model, picture)
         if patches is not None:
@@ -79,10 +87,10 @@ def reasons(
             )
         cells.append(f"<div>{cell}</div>")
     return (
-        '<details class="gk-how"><summary>Why? Words, groups, and where the model looks</summary>'
-        f'{"".join(parts)}<div class="gk-columns">{"".join(cells)}</div>'
+        f'<div class="gk-page gk-why">{"".join(parts)}'
+        f'<div class="gk-columns">{"".join(cells)}</div>'
         f'<p class="gk-meta">{note or "This model keeps no grid, so there is no light to show."}'
-        "</p></details>"
+        "</p></div>"
     )
 
 

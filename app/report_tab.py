@@ -9,11 +9,14 @@ from glasskit.errors import InputError
 from glasskit.latent.store import content_key
 from glasskit.models.cache import cache_folder, replace_file
 from glasskit_app.dataset_maps import MODEL, DatasetMaps
-from glasskit_app.jobs import Workshop
+from glasskit_app.jobs import TrainingQueue
 from glasskit_app.scripts import answered, html_tab
 from glasskit_app.state import AppState
 
 MOST_RUNS = 4
+OWN = ("untrained", "grouped")
+"""What the app's own models are called in a report."""
+
 VERSION = 2
 
 
@@ -22,12 +25,12 @@ class Reports:
 
     Args:
         state: whose data sets and models are compared.
-        workshop: whose kept runs may be compared too.
+        runs: those that are kept may be compared too.
     """
 
-    def __init__(self, state: AppState, workshop: Workshop) -> None:
+    def __init__(self, state: AppState, runs: TrainingQueue) -> None:
         self.state = state
-        self.workshop = workshop
+        self.runs = runs
         self.folder = cache_folder("app-reports")
         self._lock = threading.Lock()
 
@@ -36,18 +39,31 @@ class Reports:
         maps = self.state.maps(name)
         if not isinstance(runs, list) or len(runs) > MOST_RUNS:
             raise InputError(f"runs: send a list of at most {MOST_RUNS} names")
-        kept = {run["name"] for run in self.workshop.kept(maps.name)}
-        for run in runs:
+        kept = self.kept(maps.name)
+        for place, run in enumerate(runs):
             if run not in kept:
                 raise InputError(f"no run named {run!r} is kept")
-        entries: list[tuple[str, str]] = [("untrained", MODEL), ("grouped", str(maps.run))]
-        entries += [(run, str(self.workshop.path(maps.name, run))) for run in runs]
-        prints = [(Path(path) / "model.safetensors").stat().st_mtime_ns for _, path in entries[1:]]
-        report = content_key(VERSION, maps.name, entries, prints)
-        with self._lock:
-            if not self.path(report).is_file():
-                self._write(report, maps, entries)
+            if run in OWN or run in runs[:place]:
+                raise InputError(f"the report has a model named {run!r} already")
+        entries = list(zip(OWN, (MODEL, str(maps.run)), strict=True))
+        entries += [(run, str(self.runs.path(maps.name, run))) for run in runs]
+        try:
+            models = [Path(path) / "model.safetensors" for _, path in entries[1:]]
+            prints = [file.stat().st_mtime_ns for file in models]
+            report = content_key(VERSION, maps.name, entries, prints)
+            with self._lock:
+                if not self.path(report).is_file():
+                    self._write(report, maps, entries)
+        except (OSError, InputError):
+            gone = next((run for run in runs if run not in self.kept(maps.name)), None)
+            if gone is None:
+                raise
+            raise InputError(f"run {gone!r} was removed meanwhile; choose again") from None
         return {"report": report}
+
+    def kept(self, name: object) -> list[str]:
+        """Names of the runs of a data set that can be compared."""
+        return [run.name for run in self.runs.kept(self.state.maps(name).name)]
 
     def path(self, report: str) -> Path:
         """The file of a report by its name, which is hexadecimal; raises InputError else."""
@@ -74,14 +90,6 @@ def build(state: AppState, reports: Reports) -> None:
         return answered(reports.make, asked, "name", "runs")
 
     def kept(asked: object) -> dict:
-        return answered(
-            lambda name: (
-                {"runs": [r["name"] for r in reports.workshop.kept(name)]}
-                if state.maps(name)
-                else {}
-            ),
-            asked,
-            "name",
-        )
+        return answered(lambda name: {"runs": reports.kept(name)}, asked, "name")
 
     html_tab("report.html", "GlassKit.reportPage(element, server)", state.names, [make, kept])

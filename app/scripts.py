@@ -22,7 +22,7 @@ PARTS = (
     "panel.js",
     "atlas.js",
     "pointer.js",
-    "wall.js",
+    "detail_panel.js",
     "map_page.js",
     "groups.js",
     "chart.js",

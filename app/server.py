@@ -6,7 +6,9 @@ A picture is asked for by data set and number, never by a path.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import gradio as gr
@@ -17,13 +19,16 @@ from starlette.routing import Mount
 
 from glasskit.errors import InputError
 from glasskit_app.blocks import build_blocks, theme
-from glasskit_app.jobs import Workshop
+from glasskit_app.jobs import TrainingQueue
 from glasskit_app.map_data import near
 from glasskit_app.picture_input import MAX_BYTES
 from glasskit_app.report_tab import Reports
 from glasskit_app.scripts import ASSETS, bundle, head
 from glasskit_app.state import AppState
 from glasskit_app.training import Trainer
+
+SECONDS_TO_STOP = 3
+"""So long the app waits, when it is ended, for a run to stop in a way that lets it go on later."""
 
 KEPT = {"Cache-Control": "max-age=600"}
 """Pictures and who is near whom: a browser may keep them for a while."""
@@ -36,15 +41,24 @@ def create_app(state: AppState, host: str, port: int, root_path: str = "") -> St
         state: what is shown.
         host: the address on which it will be served.
         port: the port on which it will be served.
-        root_path: where a proxy shows it, such as ``/museum``, or the whole address.
+        root_path: where a proxy shows it, such as ``/glass-kit``, or the whole address.
     """
-    workshop = Workshop(Trainer(state))
-    reports = Reports(state, workshop)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    runs = TrainingQueue(Trainer(state))
+    reports = Reports(state, runs)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await asyncio.to_thread(runs.close, SECONDS_TO_STOP)
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     _add_routes(app, state, reports)
+    blocks = build_blocks(state, runs, reports)
+    # Gradio sets this in launch() alone; without it any path of this machine counts as an upload.
+    blocks.has_launched = True
     gr.mount_gradio_app(
         app,
-        build_blocks(state, workshop, reports),
+        blocks,
         "/",
         server_name=host,
         server_port=port,

@@ -46,7 +46,7 @@ class AppState:
             InputError: none of this name is shown.
         """
         if not isinstance(name, str) or name not in self._maps:
-            raise InputError(f"data set {name!r} is not shown; choose {', '.join(self.names)}")
+            raise InputError(f"data set {name!r:.60} is not shown; choose {', '.join(self.names)}")
         return self._maps[name]
 
     def projection(self, name: object, side: object) -> Projection:
@@ -62,6 +62,12 @@ class AppState:
             if maps.name not in self._comparisons:
                 self._comparisons[maps.name] = self._compare(maps)
             return self._comparisons[maps.name]
+
+    def unread(self, texts: Sequence[str], several: str = "texts") -> str:
+        """One line on what the models do not read of a visitor's texts; empty where all is read."""
+        texts = [" ".join(text.split()) for text in texts]
+        one = texts[0] if len(texts[0]) <= 40 else f"{texts[0][:37]}..."
+        return self.start().reading(texts).note(several if len(texts) > 1 else f"“{one}”")
 
     def warm(self) -> None:
         """Load every model and pass a first picture and text, so that no visitor waits for it."""
@@ -90,6 +96,9 @@ class AppState:
         probes = []
         for side, model in zip(SIDES, (start, trained_copy(start, maps.run)), strict=True):
             seen = maps.projection(side).embedding
-            probe = Probe(model, maps.dataset, concepts=seen.concept, pictures=seen.picture)
+            # What visitors ask does not go into the log: they are told on the page.
+            probe = Probe(
+                model, maps.dataset, concepts=seen.concept, pictures=seen.picture, warn=False
+            )
             probes.append(probe)
         return Comparison(*probes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from glasskit.errors import InputError
-from glasskit_app.jobs import Workshop
+from glasskit_app.jobs import TrainingQueue
 from glasskit_app.scripts import answered, html_tab
 from glasskit_app.state import AppState
 
@@ -25,7 +25,7 @@ MAIN = 4
 """So many of them are always seen, the others on demand."""
 
 
-def build(museum: AppState, workshop: Workshop) -> None:
+def build(state: AppState, runs: TrainingQueue) -> None:
     """Draw the tab inside the current Blocks."""
 
     def form(asked: object) -> dict:
@@ -36,48 +36,50 @@ def build(museum: AppState, workshop: Workshop) -> None:
 
     def start(asked: object) -> dict:
         return answered(
-            lambda name, run, settings, resume: _start(
-                museum, workshop, name, run, settings, resume
-            ),
+            lambda name, run, settings: _start(state, runs, name, run, settings),
             asked,
             "name",
             "run",
             "settings",
-            "resume",
         )
 
-    def watch(asked: object) -> dict:
-        return answered(lambda job, since: workshop.watch(job, since), asked, "job", "since")
-
-    def halt(asked: object) -> dict:
-        return answered(lambda job: workshop.halt(job) or {}, asked, "job")
-
-    def kept(asked: object) -> dict:
-        return answered(lambda name: {"runs": workshop.kept(museum.maps(name).name)}, asked, "name")
-
-    def remove(asked: object) -> dict:
+    def resume(asked: object) -> dict:
         return answered(
-            lambda name, run: workshop.remove(museum.maps(name).name, run) or {},
+            lambda name, run, key: {"job": runs.go_on(state.maps(name).name, run, key).key},
             asked,
             "name",
             "run",
+            "key",
+        )
+
+    def watch(asked: object) -> dict:
+        return answered(lambda job, since: runs.watch(job, since), asked, "job", "since")
+
+    def halt(asked: object) -> dict:
+        return answered(lambda job: runs.halt(job) or {}, asked, "job")
+
+    def kept(asked: object) -> dict:
+        return answered(lambda name, keys: _kept(state, runs, name, keys), asked, "name", "keys")
+
+    def remove(asked: object) -> dict:
+        return answered(
+            lambda name, run, key: runs.remove(state.maps(name).name, run, key) or {},
+            asked,
+            "name",
+            "run",
+            "key",
         )
 
     html_tab(
         "train.html",
         "GlassKit.trainPage(element, server)",
-        museum.names,
-        [form, objectives, start, watch, halt, kept, remove],
+        state.names,
+        [form, objectives, start, resume, watch, halt, kept, remove],
     )
 
 
 def _start(
-    museum: AppState,
-    workshop: Workshop,
-    name: object,
-    run: object,
-    settings: object,
-    resume: object,
+    state: AppState, runs: TrainingQueue, name: object, run: object, settings: object
 ) -> dict[str, Any]:
     from glasskit.training import TrainConfig
     from glasskit_app.training import (  # torch comes in only where it is needed
@@ -85,23 +87,32 @@ def _start(
         SETTINGS,
     )
 
-    exhibit = museum.maps(name)
+    maps = state.maps(name)
     if not isinstance(settings, dict) or not set(settings) <= set(SETTINGS):
         raise InputError(f"settings: send some of {', '.join(SETTINGS)}")
-    if not isinstance(resume, bool):
-        raise InputError("resume: send true or false")
     # Limits stand on TrainConfig's own fields; a bad value is told before the run waits.
     config = TrainConfig(**settings)
     config.resolved()
-    if config.unused() and not resume:
+    if config.unused():
         setting, why = next(iter(config.unused().items()))
         raise InputError(f"{setting}: {why} does not use it; leave it empty")
     if config.epochs > MOST_EPOCHS:
         raise InputError(f"epochs {config.epochs}: the app trains at most {MOST_EPOCHS}")
     # What is not set stays so: it follows from the objective when the run begins.
     chosen = {key: getattr(config, key) for key in SETTINGS}
-    job = workshop.start(exhibit.name, run, chosen | {"resume": resume})
-    return {"job": job.key}
+    return {"job": runs.start(maps.name, run, chosen).key}
+
+
+def _kept(state: AppState, runs: TrainingQueue, name: object, keys: object) -> dict[str, Any]:
+    """The kept runs of a data set, each with whether one of these keys is its own."""
+    if not isinstance(keys, dict):
+        raise InputError("keys: send an object with the keys of your runs by name")
+    return {
+        "runs": [
+            run.model_dump(exclude={"key_hash"}) | {"mine": run.belongs_to(keys.get(run.name))}
+            for run in runs.kept(state.maps(name).name)
+        ]
+    }
 
 
 def _form() -> dict[str, Any]:

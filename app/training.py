@@ -1,9 +1,8 @@
-"""What the workshop does with a job: train, and after each epoch say where the words stand now."""
+"""What the queue does with a job: train, and after each epoch say where the words stand now."""
 
 from __future__ import annotations
 
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from glasskit.models.loading import trained_copy
 from glasskit.training import TrainConfig, train
 from glasskit.training.checkpoint import write_atomic
 from glasskit_app.dataset_maps import MODEL, measured
-from glasskit_app.jobs import FINISHED, Job
+from glasskit_app.jobs import FINISHED, Job, Summary, hash_of, read_summary
 from glasskit_app.state import AppState
 
 SETTINGS = (
@@ -35,35 +34,38 @@ MOST_EPOCHS = 200
 
 
 class Trainer:
-    """Trains jobs on the exhibits of a museum.
+    """Trains jobs on the data sets of the app.
 
     Args:
-        museum: whose data sets are trained on.
+        state: whose data sets are trained on.
     """
 
-    def __init__(self, museum: AppState) -> None:
-        self.museum = museum
+    def __init__(self, state: AppState) -> None:
+        self.state = state
 
-    def __call__(self, job: Job, out: Path) -> None:
+    def __call__(self, job: Job, out: Path) -> str:
         """Train one job into ``out`` and leave a summary beside the run.
+
+        Returns:
+            "finished" or "stopped".
 
         Raises:
             InputError: a setting is not allowed, or training diverged.
         """
-        exhibit = self.museum.maps(job.dataset)
+        maps = self.state.maps(job.dataset)
         config = TrainConfig.load(model=MODEL, out=str(out), tracker="none", **job.settings)
-        earlier = _epochs_before(out) if config.resume else []
-        job.epochs.extend(earlier)
-        start = self.museum.start()
+        if config.resume:
+            job.epochs.extend(read_summary(out).epochs)
+        start = self.state.start()
         model = copy.deepcopy(start)
-        targets = exhibit.dataset.targets(1)
+        targets = maps.dataset.targets(1)
 
         def getting_ready(done: int, total: int) -> None:
             job.message = f"{done} of {total} pictures read"
 
         def look(epoch: int) -> None:
-            seen = embed(model, exhibit.dataset)
-            words = place_words(seen.concept, seen.picture, exhibit.before.picture)
+            seen = embed(model, maps.dataset)
+            words = place_words(seen.concept, seen.picture, maps.before.picture)
             job.frame = {
                 "epoch": epoch,
                 "words": np.round(words, 4).ravel().tolist(),
@@ -84,7 +86,7 @@ class Trainer:
 
         result = train(
             config,
-            dataset=exhibit.dataset,
+            dataset=maps.dataset,
             model=model,
             progress=getting_ready,
             on_step=on_step,
@@ -92,25 +94,21 @@ class Trainer:
             stop=job.stop.is_set,
         )
         job.epoch = result.epoch
-        split, chosen = measured(exhibit.dataset)
-        best = embed(trained_copy(start, out), exhibit.dataset)
+        split, chosen = measured(maps.dataset)
+        best = embed(trained_copy(start, out), maps.dataset)
         right = int((best.ranks(targets)[chosen] == 1).sum())
-        summary = {
-            "name": job.name,
-            "settings": {name: getattr(config.resolved(), name) for name in SETTINGS},
-            "status": result.status,
-            "epoch": job.epoch,
-            "epochs": job.epochs,
-            "right": right,
-            "of": len(chosen),
-            "split": split,
-        }
+        summary = Summary(
+            name=job.name,
+            settings={name: getattr(config.resolved(), name) for name in SETTINGS},
+            status=result.status,
+            epoch=job.epoch,
+            epochs=job.epochs,
+            right=right,
+            of=len(chosen),
+            split=split,
+            key_hash=hash_of(job.key),
+        )
         job.message = f"{right} of {len(chosen)} {split} pictures recognised by the kept model"
-        text = json.dumps(summary)
+        text = summary.model_dump_json()
         write_atomic(out / FINISHED, lambda scratch: scratch.write_text(text, encoding="utf-8"))
-
-
-def _epochs_before(out: Path) -> list[tuple[int, float]]:
-    """The curve of a stopped run, which goes on from there."""
-    told = json.loads((out / FINISHED).read_text(encoding="utf-8"))
-    return [(int(epoch), float(share)) for epoch, share in told["epochs"]]
+        return result.status

@@ -344,7 +344,7 @@ def serve(
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     images: Images = None,
     root_path: Annotated[
-        str, typer.Option(help="path at which a proxy shows the app, such as /glass")
+        str, typer.Option(help="path at which a proxy shows the app, such as /glass-kit")
     ] = "",
     open_browser: Annotated[bool, typer.Option(help="open the page in a browser")] = False,
 ) -> None:

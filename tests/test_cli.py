@@ -202,7 +202,7 @@ def test_a_phrase_stays_a_phrase(glass, vectors: Path, small: Path, tmp_path, mo
         (("--image", "x" * 300), "File name too long"),
         ((), "either a phrase"),
         (("a dog", "--image", "a.jpg"), "either a phrase"),
-        (("x" * 501,), "the limit is 500"),
+        (("x" * 501,), "more than the limit of 500"),
         (("a dog", "--model", "no-such-run"), "no model 'no-such-run'"),
         (("a dog", "--model", "lite0-minilm"), "with --model, or embed again"),
     ],

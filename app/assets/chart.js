@@ -26,7 +26,11 @@ GlassKit.chart = (svg, series, { low = 0, digits = 2, empty = "nothing trained y
   svg.append(node("text", { x: right, y: 195, class: "gk-tick", "text-anchor": "end" }, String(last)));
   const ends = drawn.map((one) => py(one.points.at(-1)[1]));
   const order = ends.map((_, i) => i).sort((a, b) => ends[a] - ends[b]);
-  order.forEach((i, place) => { if (place) ends[i] = Math.max(ends[i], ends[order[place - 1]] + 14); });
+  // Names stand below each other, from the lowest upwards, so that none leaves the drawing.
+  const apart = Math.min(14, (bottom - top) / Math.max(1, order.length - 1));
+  order.forEach((i, place) => { if (place) ends[i] = Math.max(ends[i], ends[order[place - 1]] + apart); });
+  let lowest = bottom;
+  for (const i of order.toReversed()) { ends[i] = Math.min(ends[i], lowest); lowest = ends[i] - apart; }
   // The value is never cut off by a long name, which a pointer shows in full.
   const named = ({ name, colour, points }, y) => {
     const short = name.length > 9 ? `${name.slice(0, 8)}…` : name;

@@ -1,4 +1,4 @@
-// The map's page: controls, legend, hover card and the wall beside the maps where things are pinned.
+// The map's page: controls, legend, hover card and the detail panel beside the maps where things are pinned.
 window.GlassKit = window.GlassKit || {};
 
 GlassKit.element = (tag, attributes = {}, ...children) => {
@@ -23,7 +23,7 @@ GlassKit.mapPage = (element, server) => {
     GlassKit.listen(atlas.panels[side], atlas);
   }
   GlassKit.hoverCard(atlas);
-  GlassKit.wall(atlas);
+  GlassKit.detailPanel(atlas);
 
   const remember = (changes) => GlassKit.remember(changes);
   const colour = find(".gk-colour"), data = find(".gk-data"), split = find(".gk-split");
@@ -144,7 +144,7 @@ GlassKit.mapPage = (element, server) => {
         search.requestSubmit();
       }],
       ["watch it happen", "Move every picture from before to after", () => find(".gk-mode button[value=morph]").click()],
-      ...(first < 0 ? [] : [["one that was learned", "Hang a picture that is recognised only after training", () => atlas.pin(first)]]),
+      ...(first < 0 ? [] : [["one that was learned", "Pin a picture that is recognised only after training", () => atlas.pin(first)]]),
     ]);
   };
 

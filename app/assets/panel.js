@@ -124,7 +124,7 @@ GlassKit.Panel = class {
     });
     const focus = atlas.focusConcepts(), first = (item) => (focus.has(item.index) ? 0 : 1);
     items.sort((a, b) => first(a) - first(b) || atlas.data.sizes[b.index] - atlas.data.sizes[a.index]);
-    // Names share the wall with pictures: more of them as one comes nearer.
+    // Names share the map with pictures: more of them as one comes nearer.
     const most = Math.round((this.width * this.height) / 9000 * Math.max(1, atlas.view.zoom));
     const chosen = items.slice(0, Math.max(most, focus.size));
     return GlassKit.placeLabels(chosen, this.width, this.height, size + 4);

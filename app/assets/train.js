@@ -3,6 +3,31 @@ window.GlassKit = window.GlassKit || {};
 
 GlassKit.runColours = ["#7280f1", "#e6a611", "#893d9e", "#5b9c8c", "#cd6c1c", "#52b8fc", "#d990c5", "#317d74"];
 
+// The secret keys of this browser's own runs, one entry a run, so that its tabs don't overwrite each
+// other's. Where the browser keeps nothing they last as long as the page.
+GlassKit.runKeys = () => {
+  const kept = {}, entry = (name, run) => `glass-kit ${JSON.stringify([name, run])}`;
+  const storage = (use) => { try { return use(window.localStorage); } catch { return undefined; } };
+  const keep = (name, run, key) => {
+    kept[entry(name, run)] = key;
+    storage((store) => store.setItem(entry(name, run), key));
+  };
+  const forget = (name, run) => {
+    delete kept[entry(name, run)];
+    storage((store) => store.removeItem(entry(name, run)));
+  };
+  const all = (name) => {
+    const found = { ...kept, ...storage((store) => ({ ...store })) }, own = {};
+    for (const [entryName, key] of Object.entries(found)) {
+      if (!entryName.startsWith("glass-kit [")) continue;
+      const [data, run] = JSON.parse(entryName.slice("glass-kit ".length));
+      if (data === name) own[run] = key;
+    }
+    return own;
+  };
+  return { keep, forget, all };
+};
+
 GlassKit.trainPage = (element, server) => {
   const root = element.querySelector(".gk-train"), el = GlassKit.element;
   if (root.glassKit) return;
@@ -11,7 +36,7 @@ GlassKit.trainPage = (element, server) => {
   const status = find(".gk-status"), stop = find(".gk-stop"), startButton = find(".gk-start");
   const listing = GlassKit.turns();
   let job = null, trained = null, steps = [], live = null, runs = [], objectives = {};
-  const ticked = new Set();
+  const ticked = new Set(), keys = GlassKit.runKeys();
 
   const atlas = new GlassKit.Atlas(root, server);
   Object.assign(atlas, { mode: "morph", t: 0, showPictures: false, right: new Set() });
@@ -80,10 +105,11 @@ GlassKit.trainPage = (element, server) => {
     await list();
   };
 
-  const start = async (settings, run, resume) => {
-    const name = form.data.value, answer = await server.start({ name, run, settings, resume });
+  const begin = async (name, run, asked) => {
+    const answer = await asked;
     if (answer.error) return say(answer.error);
     job = answer.job;
+    keys.keep(name, run, job);
     trained = name;
     steps = [];
     live = null;
@@ -100,13 +126,16 @@ GlassKit.trainPage = (element, server) => {
     for (const input of numbers()) {
       if (input.value !== "" && !input.disabled) settings[input.name] = Number(input.value);  // empty: the objective's own default
     }
-    const run = form.run.value.trim() || `${settings.objective}-${runs.length + 1}`;
-    start(settings, run, false);
+    const name = form.data.value, taken = new Set(runs.map((run) => run.name));
+    let number = 1;
+    while (taken.has(`${settings.objective}-${number}`)) number++;
+    const run = form.run.value.trim() || `${settings.objective}-${number}`;
+    begin(name, run, server.start({ name, run, settings }));
   };
   stop.onclick = async () => { stop.disabled = true; say("Stopping after this step ..."); await server.halt({ job }); };
 
   const list = async () => {
-    const last = listing(), name = form.data.value, answer = await server.kept({ name });
+    const last = listing(), name = form.data.value, answer = await server.kept({ name, keys: keys.all(name) });
     if (!last()) return;
     if (answer.error) return say(answer.error);
     runs = answer.runs;
@@ -117,13 +146,18 @@ GlassKit.trainPage = (element, server) => {
       el("td", {}, run.settings.objective), el("td", {}, run.settings.alpha ?? ""), el("td", {}, run.settings.temperature),
       el("td", {}, run.settings.seed), el("td", {}, `${run.epoch ?? run.epochs.at(-1)?.[0] ?? 0} of ${run.settings.epochs}`),
       el("td", {}, `${run.right} of ${run.of} ${run.split}`),
-      el("td", {}, run.status === "stopped" ? el("button", { type: "button", onclick: () => start(run.settings, run.name, true) }, "go on") : "",
-        el("button", { type: "button", "aria-label": `remove ${run.name}`, onclick: async () => {
-          const gone = await server.remove({ name, run: run.name });
-          if (gone.error) return say(gone.error);
-          ticked.delete(run.name);
-          list();
-        } }, "remove"))));
+      // Others see a run but neither go on with it nor remove it.
+      el("td", {}, run.mine && run.status === "stopped" ? el("button", { type: "button", onclick: () => {
+        if (job) return say("Another run is under way here; stop it first.");
+        begin(name, run.name, server.resume({ name, run: run.name, key: keys.all(name)[run.name] }));
+      } }, "go on") : "",
+      run.mine ? el("button", { type: "button", "aria-label": `remove ${run.name}`, onclick: async () => {
+        const gone = await server.remove({ name, run: run.name, key: keys.all(name)[run.name] });
+        if (gone.error) { say(gone.error); return list(); }
+        ticked.delete(run.name);
+        keys.forget(name, run.name);
+        list();
+      } }, "remove") : "")));
     find(".gk-runs").replaceChildren(runs.length ? el("table", {}, el("thead", {}, el("tr", {},
       ["", "run", "objective", "alpha", "temperature", "seed", "epochs", "recognised", ""].map((name) => el("th", { scope: "col" }, name)))),
     el("tbody", {}, rows)) : el("p", { class: "gk-meta" }, "None yet. Choose settings and press Train; a run of this data set takes about a minute."));
@@ -188,5 +222,7 @@ GlassKit.trainPage = (element, server) => {
     ["single pairs (CLIP)", "Each picture with its own caption: no groups", preset("clip", "")],
   ]);
   form.data.onchange = open;
+  // Another tab of this browser began or removed a run.
+  window.addEventListener("storage", list);
   open();
 };

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from glasskit.latent.probe import Probe, checked_text, mixed
+from glasskit.models.glass_model import checked_finite
 from glasskit.models.reading import check_query
 from glasskit.pictures import open_image
 
@@ -65,19 +66,31 @@ class Comparison:
         best = self.before.images(vectors[0], 1)[0]
         return best.index if best.score >= SAME else None
 
-    def image_vectors(self, image: Image.Image | Path) -> tuple[np.ndarray, np.ndarray]:
-        """A picture's (L,) vector by each model."""
+    def image_features(self, image: Image.Image | Path) -> tuple[torch.Tensor, torch.Tensor]:
+        """A picture's (1, F) features by each model's tower."""
         if isinstance(image, Path):
             image = open_image(image)
-        if not self.shared:
-            return self.before.image_vector(image), self.after.image_vector(image)
+        first = self.before.model.image_tower([image])
+        return first, first if self.shared else self.after.model.image_tower([image])
+
+    def image_vectors(
+        self,
+        image: Image.Image | Path,
+        features: tuple[torch.Tensor, torch.Tensor] | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A picture's (L,) vector by each model; ``features`` are its own where they are at hand.
+
+        Raises:
+            InputError: the picture can't be read, or a vector is not finite.
+        """
+        if features is None:
+            features = self.image_features(image)
+        vectors = []
         with torch.inference_mode():
-            features = self.before.model.image_tower([image])
-            first, second = (
-                probe.model.embed_image_features(features.to(probe.model.device)).cpu().numpy()[0]
-                for probe in (self.before, self.after)
-            )
-        return first, second
+            for probe, seen in zip((self.before, self.after), features, strict=True):
+                vector = probe.model.embed_image_features(seen.to(probe.model.device))
+                vectors.append(checked_finite(probe.model, vector.cpu()).numpy()[0])
+        return vectors[0], vectors[1]
 
     def mix(
         self,
@@ -95,7 +108,7 @@ class Comparison:
     def text_vectors(self, text: str) -> tuple[np.ndarray, np.ndarray]:
         """A phrase's (L,) vector by each model."""
         text = checked_text(text)
-        check_query(self.before.model, text)
+        check_query(self.before.model, text, warn=self.before.warn)
         if not self.shared:
             return self.before.text_vectors([text])[0], self.after.text_vectors([text])[0]
         with torch.inference_mode():

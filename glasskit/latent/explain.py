@@ -29,7 +29,12 @@ class Reason(NamedTuple):
     weight: float
 
 
-def class_words(model: GlassModel, image: Image.Image, k: int = 5) -> list[Reason]:
+def class_words(
+    model: GlassModel,
+    image: Image.Image,
+    k: int = 5,
+    features: torch.Tensor | None = None,
+) -> list[Reason]:
     """The ImageNet classes that the frozen image tower sees, most probable first.
 
     The untrained image vector of the built-in model is the mean of these words' text vectors,
@@ -40,6 +45,7 @@ def class_words(model: GlassModel, image: Image.Image, k: int = 5) -> list[Reaso
         model: one whose image head reads class words.
         image: a PIL picture.
         k: how many.
+        features: the picture's (1, F) features where they are at hand.
 
     Raises:
         InputError: the model has no such head.
@@ -48,9 +54,10 @@ def class_words(model: GlassModel, image: Image.Image, k: int = 5) -> list[Reaso
         raise InputError(f"model {model.name!r} reads no class words; lite0-minilm and its runs do")
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 
+    if features is None:
+        features = model.image_tower([image])
     with torch.inference_mode():
-        features = model.image_tower([image]).to(model.device)
-        share = model.image_head.class_probabilities(features)[0].cpu()
+        share = model.image_head.class_probabilities(features.to(model.device))[0].cpu()
     best = share.topk(k)
     return [
         Reason(IMAGENET_CLASSNAMES[i], float(p))

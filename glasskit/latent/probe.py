@@ -57,6 +57,7 @@ class Probe:
         concepts: (c, L) vectors of the data set's level-1 concepts, where they are at hand.
         pictures: (n, L) vectors of its pictures, where they are at hand. A mapped array, such as
             that of a `Library`, is searched on disk; its vectors must be of length 1.
+        warn: whether the log tells of texts that are read only in part, and quotes them.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Probe:
         *,
         concepts: np.ndarray | None = None,
         pictures: np.ndarray | None = None,
+        warn: bool = True,
     ) -> None:
         self.model = model
         self.dataset = dataset
         self._concepts = concepts
         self._pictures = pictures
+        self.warn = warn
         self._named_before: dict[tuple[str, ...], np.ndarray] = {}
 
     def concepts(
@@ -156,7 +159,7 @@ class Probe:
         """
         phrases = [checked_text(text) for text in texts]
         for phrase in phrases:
-            check_query(self.model, phrase)
+            check_query(self.model, phrase, warn=self.warn)
         return np.asarray(self.model.encode_texts(phrases))
 
     @property
@@ -183,7 +186,7 @@ class Probe:
         if isinstance(names, str):
             raise InputError("candidates: give a list of names, not one text")
         first: dict[str, str] = {}  # of names that look the same the first one stays
-        for name in map(checked_text, names):
+        for name in (checked_text(name, "a concept") for name in names):
             first.setdefault(look(name), name)
         names = list(first.values())
         if not names:
@@ -194,7 +197,7 @@ class Probe:
             )
         if tuple(names) not in self._named_before:
             for name in names:
-                check_query(self.model, name)
+                check_query(self.model, name, warn=self.warn)
         return names, self.named_vectors(names)
 
     def named_vectors(self, names: Sequence[str]) -> np.ndarray:
@@ -216,19 +219,19 @@ def mixed(picture: np.ndarray, phrase: np.ndarray, sign: int) -> np.ndarray:
     return unit(picture + sign * phrase)
 
 
-def checked_text(text: str) -> str:
-    """A phrase without space around it.
+def checked_text(text: str, what: str = "the phrase") -> str:
+    """A phrase without space around it; ``what`` it is stands in the error.
 
     Raises:
         InputError: it is no text, empty, or longer than ``MAX_TEXT`` characters.
     """
     if not isinstance(text, str):
-        raise InputError(f"a phrase must be text, not {type(text).__name__}")
-    text = " ".join(checked(text, "the phrase", "it").split())
+        raise InputError(f"{what} must be text, not {type(text).__name__}")
+    text = " ".join(checked(text, what, "it").split())
     if not text:
-        raise InputError("the phrase is empty; type a word or a sentence")
+        raise InputError(f"{what} is empty; type a word or a sentence")
     if len(text) > MAX_TEXT:
-        raise InputError(f"the phrase has {len(text)} characters; the limit is {MAX_TEXT}")
+        raise InputError(f"{what} has {len(text)} characters, more than the limit of {MAX_TEXT}")
     return text
 
 

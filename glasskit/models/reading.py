@@ -92,8 +92,13 @@ def tell_unread(model: GlassModel, texts: Sequence[str], what: str) -> None:
         log.warning("%s", note)
 
 
-def check_query(model: GlassModel, text: str) -> None:
+def check_query(model: GlassModel, text: str, *, warn: bool = True) -> None:
     """Warn where a model reads only a part of a phrase or name.
+
+    Args:
+        model: who reads.
+        text: the phrase or name.
+        warn: False where the text is a visitor's, which no log should keep.
 
     Raises:
         InputError: it knows not one word of it, so that its vector would mean nothing.
@@ -102,7 +107,7 @@ def check_query(model: GlassModel, text: str) -> None:
     note = reading.note(repr(text if len(text) <= 40 else f"{text[:37]}..."))
     if reading.nothing:
         raise InputError(note)
-    if note:
+    if note and warn:
         log.warning("%s", note)
 
 

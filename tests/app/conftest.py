@@ -57,7 +57,13 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def app(pictograms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def app_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the running app wrote to its terminal."""
+    return tmp_path_factory.mktemp("log") / "app.txt"
+
+
+@pytest.fixture(scope="session")
+def app(pictograms: Path, app_log: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a running app, stopped after the tests."""
     port = free_port()
     cache = os.environ.get("GLASSKIT_TEST_CACHE") or str(tmp_path_factory.mktemp("cache"))
@@ -65,8 +71,7 @@ def app(pictograms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "from glasskit_app import launch; "
         f"launch({port}, datasets=({str(pictograms)!r},), recipe={{'epochs': 4, 'seed': 0}})"
     )
-    log = tmp_path_factory.mktemp("log") / "app.txt"
-    with log.open("w") as output:
+    with app_log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-c", code],
             cwd=ROOT,
@@ -76,7 +81,7 @@ def app(pictograms: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         )
         address = f"http://127.0.0.1:{port}"
         try:
-            wait_until_ready(address, process, log)
+            wait_until_ready(address, process, app_log)
             yield address
         finally:
             process.terminate()

@@ -94,7 +94,7 @@ def test_many_points_are_drawn_found_and_selected(chromium, many: str) -> None:
     # A phrase colours the nearest brightest.
     page.fill(".gk-search input", "concept 7")
     page.press(".gk-search input", "Enter")
-    page.wait_for_selector(".gk-wall h3:has-text('concept 7')")
+    page.wait_for_selector(".gk-detail h3:has-text('concept 7')")
     near = page.evaluate(
         """() => { const { similarity, data } = GlassKit.atlas, mean = (own) => {
         const chosen = [...data.concept.keys()].filter((i) => (data.concept[i] === 7) === own);

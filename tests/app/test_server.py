@@ -98,10 +98,10 @@ def test_two_data_sets_of_one_name_are_refused() -> None:
         AppState([made_up(4), made_up(5)])
 
 
-@pytest.mark.parametrize("prefix", ["", "/museum"])
+@pytest.mark.parametrize("prefix", ["", "/glass-kit"])
 def test_behind_a_proxy(prefix: str) -> None:
     """Whether the proxy takes its path away from an address or leaves it there."""
-    app = create_app(AppState([made_up(60)]), "127.0.0.1", 7860, "/museum")
+    app = create_app(AppState([made_up(60)]), "127.0.0.1", 7860, "/glass-kit")
     with TestClient(app) as client:
         page = client.get(f"{prefix}/")
         assert page.status_code == 200
@@ -109,7 +109,7 @@ def test_behind_a_proxy(prefix: str) -> None:
         assert client.get(f"{prefix}/kit/scripts.js").status_code == 200
         assert client.get(f"{prefix}/kit/map/many.bin").status_code == 200
         config = client.get(f"{prefix}/config").json()
-        assert config["root"].endswith("/museum")
+        assert config["root"].endswith("/glass-kit")
         assert client.get(f"{prefix}/gradio_api/info").status_code == 200
 
 
@@ -118,10 +118,10 @@ def test_behind_a_proxy(prefix: str) -> None:
     [
         ("", ""),
         ("/", ""),
-        ("museum", "/museum"),
-        ("/museum/", "/museum"),
+        ("glass-kit", "/glass-kit"),
+        ("/glass-kit/", "/glass-kit"),
         ("/a/b", "/a/b"),
-        ("https://example.org/museum/", "https://example.org/museum"),
+        ("https://example.org/glass-kit/", "https://example.org/glass-kit"),
     ],
 )
 def test_root_paths(given: str, kept: str) -> None:

@@ -111,11 +111,11 @@ def command(*arguments: str) -> None:
 def by_form(settings: dict[str, Any]) -> TrainConfig:
     """The config of a run that the Train tab starts when these fields were filled in."""
     jobs = []
-    museum = SimpleNamespace(maps=lambda name: SimpleNamespace(name=name))
-    workshop = SimpleNamespace(
+    state = SimpleNamespace(maps=lambda name: SimpleNamespace(name=name))
+    runs = SimpleNamespace(
         start=lambda data, run, chosen: jobs.append(chosen) or SimpleNamespace(key="")
     )
-    _start(museum, workshop, "scenes", "run", settings, False)
+    _start(state, runs, "scenes", "run", settings)
     return TrainConfig.load(**jobs[0])
 
 

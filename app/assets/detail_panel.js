@@ -1,4 +1,4 @@
-// The card at the pointer, and the wall beside the maps: a pinned picture, a selection, a search.
+// The card at the pointer, and the detail panel beside the maps: a pinned picture, a selection, a search.
 window.GlassKit = window.GlassKit || {};
 
 GlassKit.pictureOf = (atlas, index, large) => {
@@ -70,9 +70,9 @@ GlassKit.bars = (rows, own = "", digits = 2) => {
   el("em", {}, value.toFixed(digits)))));
 };
 
-GlassKit.wall = (atlas) => {
-  const { element: el } = GlassKit, wall = atlas.find(".gk-wall");
-  const show = (...children) => { wall.replaceChildren(...children.flat(3)); wall.scrollTop = 0; };
+GlassKit.detailPanel = (atlas) => {
+  const { element: el } = GlassKit, detail = atlas.find(".gk-detail");
+  const show = (...children) => { detail.replaceChildren(...children.flat(3)); detail.scrollTop = 0; };
 
   atlas.welcome = () => show(
     el("h3", {}, "How to look at this"),
@@ -80,7 +80,7 @@ GlassKit.wall = (atlas) => {
       "name marks where the model puts a word: among the pictures that it takes to be about it."),
     el("p", {}, "No caption ever named these concepts. Compare before with after: training on groups pulls ",
       "pictures of one idea together, and the words move to their pictures."),
-    el("ul", {}, el("li", {}, "Point at a picture to see it, click to hang it here."),
+    el("ul", {}, el("li", {}, "Point at a picture to see it, click to pin it here."),
       el("li", {}, "Point at a colour in the legend to see one family alone."),
       el("li", {}, "Press Lasso and draw round some pictures: what do they share?"),
       el("li", {}, "Type a phrase: the map shows what lies near it.")),
@@ -132,8 +132,9 @@ GlassKit.wall = (atlas) => {
       indices.length > 60 ? el("p", { class: "gk-meta" }, `and ${indices.length - 60} more`) : "");
   };
 
-  atlas.onSearch = ({ phrase, nearest }) => show(
+  atlas.onSearch = ({ phrase, note, nearest }) => show(
     el("h3", {}, `“${phrase}”`),
+    note ? el("p", { class: "gk-meta" }, `${note}.`) : "",
     ["before", "after"].map((side) => [
       el("h4", {}, `Nearest pictures ${side} training`),
       GlassKit.gallery(atlas, nearest[side]),
