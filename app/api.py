@@ -8,7 +8,7 @@ from PIL import Image
 from glasskit.errors import InputError
 from glasskit_app.map_data import map_answer
 from glasskit_app.picture_input import picture_input
-from glasskit_app.probe_tab import split_names
+from glasskit_app.probe_tab import chosen_names
 from glasskit_app.state import AppState
 
 MOST = 100
@@ -34,7 +34,7 @@ def build(state: AppState) -> None:
         if picture is None:
             raise gr.Error("probe: send a picture", print_exception=False)
         with plain_errors():
-            both = state.comparison(dataset).concepts(picture, split_names(concepts), k=_count(k))
+            both = state.comparison(dataset).concepts(picture, chosen_names(concepts), k=_count(k))
         return {side: [i._asdict() for i in getattr(both, side)] for side in both._fields}
 
     def search(phrase: str, dataset: str, k: float) -> dict:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from glasskit.errors import InputError
 from glasskit.latent.probe import MAX_CANDIDATES, MAX_TEXT
+from glasskit.text_files import split_names
 from glasskit_app.dataset_maps import DatasetMaps
 from glasskit_app.examples import SAID, teaching
 from glasskit_app.picture_input import picture_input
@@ -126,7 +127,7 @@ def _answer(
     candidates: str,
 ) -> str:
     comparison, maps = state.comparison(name), state.maps(name)
-    phrase, names = (phrase or "").strip(), split_names(candidates)
+    phrase, names = (phrase or "").strip(), chosen_names(candidates)
     own, note, known = "", "", None
     if picture is not None:
         vectors = comparison.image_vectors(picture)
@@ -171,13 +172,13 @@ def _answer(
     return f'<div class="gk-page">{note}<div class="gk-columns">{"".join(columns)}</div></div>'
 
 
-def split_names(text: str | None) -> list[str] | None:
-    """Names with commas or line ends between them; None where there are none.
+def chosen_names(text: str | None) -> list[str] | None:
+    """The names of a field, as `split_names` reads them; None where there are none.
 
     Raises:
         InputError: more than ``MOST_NAMES``.
     """
-    names = [part.strip() for part in (text or "").replace("\n", ",").split(",") if part.strip()]
+    names = split_names(text or "")
     if len(names) > MOST_NAMES:
         raise InputError(f"{len(names)} concepts are more than the limit of {MOST_NAMES}")
     return names or None
