@@ -326,7 +326,7 @@ def study(
 
     file = _checked(json_file)
     kept = None if keep is None else check_folder(keep)
-    chosen = choose(split_names(recipes) or list(RECIPES))
+    chosen = choose(distinct(split_names(recipes)) or list(RECIPES))
     data = load_dataset(dataset, images=images)
     with bar("training recipes") as progress:
         result = study(
