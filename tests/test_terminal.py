@@ -140,11 +140,12 @@ def test_wrong_flags_are_one_line_too(arguments, monkeypatch, capsys) -> None:
 
 
 def test_a_warning_of_the_library_is_a_line_and_those_of_others_stay(capsys) -> None:
-    with pytest.warns(UserWarning, match="old"):
-        before = warnings.showwarning
-        with notices():
-            place = f"{Path(cli.__file__).parent}/losses/x.py"
-            warnings.warn_explicit("N = 1", UserWarning, place, 1)
-            warnings.warn_explicit("old", UserWarning, "/other/package.py", 1)
-        assert warnings.showwarning is before
+    def warn() -> None:
+        place = f"{Path(cli.__file__).parent}/losses/x.py"
+        warnings.warn_explicit("N = 1", UserWarning, place, 1)
+        warnings.warn_explicit("old", UserWarning, "/other/package.py", 1)
+
+    with pytest.warns(UserWarning, match="old") as outside:
+        notices()(warn)()
+    assert len(outside) == 1
     assert capsys.readouterr().err == "glasskit: N = 1\n"
