@@ -20,6 +20,7 @@ from glasskit.flags import settings_of, with_settings
 from glasskit.notices import notices
 from glasskit.places import check_file, check_folder, write_text
 from glasskit.terminal import bar, complain, say, show_table
+from glasskit.text_files import distinct, split_names
 
 if TYPE_CHECKING:
     from glasskit.data import GroupedDataset
@@ -130,7 +131,10 @@ def probe(
     model: ModelName,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="picture files")],
     concepts: Annotated[
-        str | None, typer.Option(help="names to choose among, with commas between")
+        str | None,
+        typer.Option(
+            help="names to choose among, with commas between; one that holds a comma in quotes"
+        ),
     ] = None,
     dataset: Annotated[
         str | None,
@@ -149,7 +153,7 @@ def probe(
     from glasskit.pictures import printable
 
     file = _checked(json_file)
-    names = [name.strip() for name in (concepts or "").split(",") if name.strip()]
+    names = distinct(split_names(concepts or ""))
     if concepts is not None and not names:
         raise InputError("--concepts names no concept; give names with commas between, or none")
     if dataset is None and not names:
@@ -322,7 +326,7 @@ def study(
 
     file = _checked(json_file)
     kept = None if keep is None else check_folder(keep)
-    chosen = choose([name.strip() for name in recipes.split(",") if name.strip()] or list(RECIPES))
+    chosen = choose(distinct(split_names(recipes)) or list(RECIPES))
     data = load_dataset(dataset, images=images)
     with bar("training recipes") as progress:
         result = study(

@@ -30,7 +30,7 @@ from glasskit.models.reading import Reading
 from glasskit.models.store import checked_dtype
 from glasskit.models.stream import read_ahead
 from glasskit.pictures import decode_image
-from glasskit.places import atomic_write, check_folder, write_text, writing
+from glasskit.places import atomic_write, check_folder, made_folder, write_text, writing
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -106,8 +106,8 @@ def embed_stream(
     folder = out / PARTS
     width = model.embed_dim * (2 if captions else 1)
     units = _units(source, ranks.world)
-    with writing(out):
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing(out), made_folder(out):
+        folder.mkdir(exist_ok=True)
         if ranks.rank == 0:
             _begin(
                 folder,
