@@ -194,8 +194,8 @@ def test_parts_are_numbers_without_gradient(name: str) -> None:
         (
             "semclip",
             "paraphrase",
-            "objective 'semclip' needs 'paraphrase' in the batch: another caption of the same "
-            "picture",
+            "objective 'semclip' needs 'paraphrase' in the batch: another literal caption of the "
+            "same picture",
         ),
         (
             "semclip",
