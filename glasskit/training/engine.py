@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,9 +60,10 @@ def start_engine(config: TrainConfig) -> Accelerator:
     have = {"tensorboard": is_tensorboard_available, "wandb": is_wandb_available}
     if config.tracker != "none" and not have[config.tracker]():
         raise InputError(f"tracker {config.tracker}: not installed; pip install {config.tracker}")
-    if not torch.distributed.is_initialized():
-        # An earlier run in this process may have had another device or precision.
-        AcceleratorState._reset_state(reset_partial_state=True)
+    # An earlier run in this process may have had another device or precision. Processes that have
+    # met stay together until they end: the launcher's store takes them no second time.
+    met = dist.is_initialized()
+    AcceleratorState._reset_state(reset_partial_state=not met)
     accelerator = Accelerator(
         cpu=not on_gpu,  # else Accelerate takes each of several CPU processes for the only one
         mixed_precision={"fp32": "no"}.get(config.precision, config.precision),
@@ -72,6 +74,8 @@ def start_engine(config: TrainConfig) -> Accelerator:
             DistributedDataParallelKwargs(find_unused_parameters=config.mode != "head")
         ],
     )
+    if dist.is_initialized() and not met:
+        atexit.register(dist.destroy_process_group)
     if accelerator.distributed_type not in ENGINES:
         raise InputError(
             f"{accelerator.distributed_type.value}: training runs in one process or data parallel "

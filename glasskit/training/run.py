@@ -140,7 +140,6 @@ def train(
             finally:
                 for tracker in accelerator.trackers:
                     tracker.finish()
-        accelerator.state.destroy_process_group()
     return result
 
 
