@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from glasskit.errors import first_process
 
 
 @contextmanager
@@ -18,7 +19,7 @@ def notices() -> Iterator[None]:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("glasskit: %(message)s"))
     handler.addFilter(_FirstTime())
-    handler.setLevel(logging.WARNING if os.environ.get("RANK", "0") == "0" else logging.ERROR)
+    handler.setLevel(logging.WARNING if first_process() else logging.ERROR)
     logger = logging.getLogger("glasskit")
     logger.addHandler(handler)
     propagate, logger.propagate = logger.propagate, False

@@ -133,7 +133,10 @@ def test_probe_and_search_answer_no_phrase_of_unknown_words(glass, small: Path) 
     assert (code, err) == (0, "")
     assert "dogs, cats" in out
     assert "among 2 given" in out
-    for text, says in (("w" * 501, "a name has 501 characters"), ("a\ud83d", "a name holds half")):
+    for text, says in (
+        ("w" * 501, "a concept has 501 characters"),
+        ("a\ud83d", "a concept holds half"),
+    ):
         code, _, err = glass("probe", "lite0-minilm", picture, "--concepts", text)
         assert (code, says in err) == (2, True)
     code, _, err = glass("probe", "lite0-minilm", picture, "--concepts", " , ")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -24,7 +23,7 @@ from PIL import Image
 
 from glasskit.data.hub import HubStream, Placed, is_hub
 from glasskit.data.shards import WEB, Sample, shard_names, shard_samples
-from glasskit.errors import InputError
+from glasskit.errors import InputError, launched
 from glasskit.latent.parts import Part, merge
 from glasskit.models.reading import Reading
 from glasskit.models.store import checked_dtype
@@ -305,7 +304,7 @@ def _digest(units: Sequence[Unit]) -> str:
 
 
 def _ranks(model: GlassModel) -> Ranks:
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+    if launched() == 1:
         return Ranks(0, 1, lambda: None)
     from accelerate import PartialState
 
