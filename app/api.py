@@ -11,7 +11,7 @@ from PIL import Image
 from glasskit.errors import InputError
 from glasskit_app.map_data import map_answer
 from glasskit_app.picture_input import picture_input
-from glasskit_app.probe_tab import split_names
+from glasskit_app.probe_tab import chosen_names
 from glasskit_app.state import AppState
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def build(state: AppState) -> None:
         with plain_errors():
             if picture is None:
                 raise InputError("probe: send a picture")
-            names = split_names(None if concepts is None else _text("concepts", concepts))
+            names = chosen_names(None if concepts is None else _text("concepts", concepts))
             both = state.comparison(dataset).concepts(picture, names, k=_count(k))
             return _told(both, state.unread(names, "concepts") if names else "")
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from glasskit.errors import InputError
 from glasskit.latent.probe import MAX_CANDIDATES, MAX_TEXT
+from glasskit.text_files import split_names
 from glasskit_app.dataset_maps import DatasetMaps
 from glasskit_app.examples import SAID, teaching
 from glasskit_app.picture_input import picture_input
@@ -134,7 +135,7 @@ def _answer(
     candidates: str,
 ) -> tuple[str, Asked | None]:
     comparison, maps = state.comparison(name), state.maps(name)
-    phrase, names = (phrase or "").strip(), split_names(candidates)
+    phrase, names = (phrase or "").strip(), chosen_names(candidates)
     own, note, known, question = "", "", None, None
     if picture is not None:
         features = comparison.image_features(picture)
@@ -189,13 +190,13 @@ def _closed(visible: bool) -> dict:
     return gr.update(open=False, visible=visible)
 
 
-def split_names(text: str | None) -> list[str] | None:
-    """Names with commas or line ends between them; None where nothing is typed.
+def chosen_names(text: str | None) -> list[str] | None:
+    """The names of a field, as `split_names` reads them; None where nothing is typed.
 
     Raises:
         InputError: more than ``MOST_NAMES``, or commas without a name.
     """
-    names = [part.strip() for part in (text or "").replace("\n", ",").split(",") if part.strip()]
+    names = split_names(text or "")
     if len(names) > MOST_NAMES:
         raise InputError(f"{len(names)} concepts are more than the limit of {MOST_NAMES}")
     if not names and (text or "").strip():

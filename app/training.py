@@ -11,8 +11,8 @@ import numpy as np
 from glasskit.latent.embedding import embed
 from glasskit.latent.maps import place_words
 from glasskit.models.loading import trained_copy
+from glasskit.places import write_text
 from glasskit.training import TrainConfig, train
-from glasskit.training.checkpoint import write_atomic
 from glasskit_app.dataset_maps import MODEL, measured
 from glasskit_app.jobs import FINISHED, Job, Summary, hash_of, read_summary
 from glasskit_app.state import AppState
@@ -109,6 +109,5 @@ class Trainer:
             key_hash=hash_of(job.key),
         )
         job.message = f"{right} of {len(chosen)} {split} pictures recognised by the kept model"
-        text = summary.model_dump_json()
-        write_atomic(out / FINISHED, lambda scratch: scratch.write_text(text, encoding="utf-8"))
+        write_text(out / FINISHED, summary.model_dump_json())
         return result.status

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glasskit.cli_data import register
-from glasskit.errors import InputError, first_process
+from glasskit.errors import InputError, first_process, launched
 from glasskit.flags import settings_of, with_settings
 from glasskit.notices import notices
 from glasskit.places import check_file, check_folder, write_text
 from glasskit.terminal import bar, complain, say, show_table
+from glasskit.text_files import distinct, split_names
 
 if TYPE_CHECKING:
     from glasskit.data import GroupedDataset
@@ -58,7 +59,7 @@ DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help=DATASET)]
 @app.callback()
 def check_processes(context: typer.Context) -> None:
     """See how a vision-language model learns abstract concepts."""
-    processes = int(os.environ.get("WORLD_SIZE", 1))
+    processes = launched()
     if processes > 1 and context.invoked_subcommand not in IN_PROCESSES:
         raise InputError(
             f"{context.invoked_subcommand}: runs in one process, and {processes} were launched; "
@@ -130,7 +131,10 @@ def probe(
     model: ModelName,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="picture files")],
     concepts: Annotated[
-        str | None, typer.Option(help="names to choose among, with commas between")
+        str | None,
+        typer.Option(
+            help="names to choose among, with commas between; one that holds a comma in quotes"
+        ),
     ] = None,
     dataset: Annotated[
         str | None,
@@ -149,7 +153,7 @@ def probe(
     from glasskit.pictures import printable
 
     file = _checked(json_file)
-    names = [name.strip() for name in (concepts or "").split(",") if name.strip()]
+    names = distinct(split_names(concepts or ""))
     if concepts is not None and not names:
         raise InputError("--concepts names no concept; give names with commas between, or none")
     if dataset is None and not names:
@@ -322,7 +326,7 @@ def study(
 
     file = _checked(json_file)
     kept = None if keep is None else check_folder(keep)
-    chosen = choose([name.strip() for name in recipes.split(",") if name.strip()] or list(RECIPES))
+    chosen = choose(distinct(split_names(recipes)) or list(RECIPES))
     data = load_dataset(dataset, images=images)
     with bar("training recipes") as progress:
         result = study(
@@ -384,7 +388,9 @@ def main() -> None:
     except typer.Abort as error:
         complain("the input ended" if error.__cause__ else "stopped: it was not confirmed")
         code = 2 if error.__cause__ else 1
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        if not _memory_is_full(error):
+            raise
         complain("there is not enough memory for this")
         code = 2
     except BrokenPipeError:  # its reader, such as head, has seen enough
@@ -417,6 +423,13 @@ def _trained_on(model: str) -> GroupedDataset:
 def _checked(file: str | None) -> Path | None:
     """The file of --json, tried."""
     return None if file is None else check_file(file)
+
+
+def _memory_is_full(error: Exception) -> bool:
+    """Whether this is what Python, or torch on a GPU or CPU, raises then."""
+    # torch's class by its name: the import takes seconds, and was done if torch raised this.
+    named = type(error).__name__ in ("MemoryError", "OutOfMemoryError")
+    return named or "can't allocate memory" in str(error)
 
 
 def _told_by_first(error: InputError) -> bool:

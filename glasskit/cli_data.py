@@ -11,6 +11,7 @@ import typer
 from glasskit.errors import InputError
 from glasskit.places import check_file, check_folder, write_text
 from glasskit.terminal import bar, say
+from glasskit.text_files import split_names
 
 if TYPE_CHECKING:
     from glasskit.grouping.themes import Estimate
@@ -31,7 +32,8 @@ def build(
     out_dir: Annotated[str, typer.Option("--out", metavar="DIR", help="directory to write to")],
     images: Annotated[Path | None, typer.Option(help="folder with the pictures")] = None,
     concepts: Annotated[
-        int | None, typer.Option(help="concepts to look for; by default 1 for 15 photographs")
+        int | None,
+        typer.Option(help="concepts to look for; by default 1 for 15 photographs", min=2),
     ] = None,
     min_photos: Annotated[int, typer.Option(help="photographs a concept must have", min=1)] = 4,
     vocabulary: Annotated[
@@ -92,7 +94,7 @@ def build(
         test=test,
         seed=seed,
         cohesion=min_cohesion,
-        leave_out=tuple(name.strip() for name in leave_out.split(",") if name.strip()),
+        leave_out=tuple(split_names(leave_out)),
         fix_leaks=fix_leaks,
         overwrite=overwrite,
     )
@@ -191,7 +193,7 @@ def pack_dataset(
     source = HubSource(dataset) if is_hub(dataset) else DatasetSource(load_dataset(dataset, images))
     with bar("packing pictures") as progress:
         done = pack(source, out, shard_size, progress)
-    say(f"{done.pictures} pictures in {done.shards} shards: {out}")
+    say(f"{done.pictures} pictures in {done.shards} shard{'s' * (done.shards != 1)}: {out}")
 
 
 @data.callback()

@@ -1,4 +1,4 @@
-"""The one error that Glass Kit raises for bad input, and which of several processes tells it."""
+"""The one error that Glass Kit raises for bad input, and which of several processes this is."""
 
 from __future__ import annotations
 
@@ -20,6 +20,25 @@ class InputError(ValueError):
         self.everywhere = everywhere
 
 
+def launched() -> int:
+    """How many processes a launcher started, by WORLD_SIZE.
+
+    Raises:
+        InputError: it is no number.
+    """
+    text = os.environ.get("WORLD_SIZE", "1")
+    if not text.isdecimal():
+        raise InputError(f"WORLD_SIZE is {text!r}, which is no number of processes; unset it")
+    return int(text)
+
+
+def rank(name: str = "RANK") -> int:
+    """Which of several processes this is (LOCAL_RANK: on its machine); 0 for the only one."""
+    text = os.environ.get(name, "0")
+    several = os.environ.get("WORLD_SIZE", "1") != "1"
+    return int(text) if several and text.isdecimal() else 0
+
+
 def first_process() -> bool:
     """Whether this is the only process, or the first of those that a launcher started."""
-    return int(os.environ.get("RANK", 0)) == 0
+    return rank() == 0

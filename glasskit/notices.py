@@ -1,26 +1,41 @@
-"""What the library tells beside its results goes through logging; a command prints it in lines."""
+"""What the library tells beside its results: a command prints its log and its warnings in lines."""
 
 from __future__ import annotations
 
 import logging
-import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from glasskit.errors import first_process
 
 
 @contextmanager
 def notices() -> Iterator[None]:
     """Print each warning of the library once, as a line on stderr, by the first of several
-    processes."""
+    processes; those of other packages as ever."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("glasskit: %(message)s"))
     handler.addFilter(_FirstTime())
-    handler.setLevel(logging.WARNING if os.environ.get("RANK", "0") == "0" else logging.ERROR)
+    handler.setLevel(logging.WARNING if first_process() else logging.ERROR)
     logger = logging.getLogger("glasskit")
     logger.addHandler(handler)
     propagate, logger.propagate = logger.propagate, False
+    package = str(Path(__file__).parent)
     try:
-        yield
+        with warnings.catch_warnings():
+            usual = warnings.showwarning
+
+            def show(message: Any, category: Any, filename: str, *rest: Any) -> None:
+                if filename.startswith(package):
+                    logger.warning("%s", message)
+                else:
+                    usual(message, category, filename, *rest)
+
+            warnings.showwarning = show
+            yield
     finally:
         logger.removeHandler(handler)
         logger.propagate = propagate

@@ -249,7 +249,10 @@ def as_rgb(picture: Image.Image, name: str = "the picture") -> Image.Image:
 def _opened(path: str | Path) -> Iterator[BinaryIO]:
     name = printable(path)
     try:
-        if not stat.S_ISREG(Path(path).stat().st_mode):
+        mode = Path(path).stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise PictureError(f"{name}: is a folder; give a picture file")
+        if not stat.S_ISREG(mode):
             raise FileNotFoundError
         file = Path(path).open("rb")  # noqa: SIM115 (closed below)
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -488,10 +491,8 @@ def _without_end(
         missing = np.asarray(picture)[:, some] != np.asarray(other)[:, some]
         missing = missing.any(-1) if missing.ndim == 3 else missing
     if missing.mean() > MOST_MISSING:
-        rows, height = int((~missing.any(1)).sum()), picture.size[1]
-        raise PictureError(
-            f"{name}: not a readable picture (cut off: {rows} of {height} rows are there)"
-        )
+        there = 100 * (1 - missing.mean())
+        raise PictureError(f"{name}: not a readable picture (cut off: {there:.0f}% of it is there)")
     return picture
 
 

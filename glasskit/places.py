@@ -116,7 +116,7 @@ def atomic_write(file: str | Path) -> Iterator[Path]:
             return
         target = file.resolve() if file.is_symlink() else file
         scratch = scratch_of(target)
-        with _made(target.parent):
+        with made_folder(target.parent):
             try:
                 yield scratch
                 replace_file(scratch, target)
@@ -133,7 +133,7 @@ def atomic_folder(folder: str | Path) -> Iterator[Path]:
     """
     folder = Path(folder)
     scratch = scratch_of(folder / "folder")
-    with writing(folder), _made(folder):
+    with writing(folder), made_folder(folder):
         try:
             scratch.mkdir()
             yield scratch
@@ -144,7 +144,7 @@ def atomic_folder(folder: str | Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
+def made_folder(folder: Path) -> Iterator[None]:
     """Make a folder and its parents; those that were missing go again where the block fails."""
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:

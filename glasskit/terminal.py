@@ -7,7 +7,6 @@ the width of a screen.
 
 from __future__ import annotations
 
-import os
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from glasskit.errors import first_process
 
 WIDE = 100_000
 """Columns of what is no screen."""
@@ -63,7 +64,7 @@ def bar(text: str) -> Iterator[Callable[[int, int], None]]:
 
     A total of 0 is one that nobody knows. Of several processes only the first draws.
     """
-    if os.environ.get("RANK", "0") != "0":
+    if not first_process():
         yield lambda done, total: None
         return
     columns = (

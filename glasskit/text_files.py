@@ -59,7 +59,7 @@ def lines_of(text: str) -> list[str]:
     return re.split(r"\r\n|\r|\n", text)
 
 
-def checked(text: str, where: str, what: str) -> str:
+def checked(text: str, where: str, what: str = "") -> str:
     """The text as it is.
 
     Raises:
@@ -70,7 +70,8 @@ def checked(text: str, where: str, what: str) -> str:
         return text
     half = found[0] >= "\ud800"
     kind = "half a character, as of an emoji cut in two" if half else "a control character"
-    raise InputError(f"{where}: {what!r} holds {kind} (U+{ord(found[0]):04X})")
+    place = f"{where}: {what!r}" if what else where
+    raise InputError(f"{place} holds {kind} (U+{ord(found[0]):04X})")
 
 
 def plain_name(name: str) -> str:
@@ -83,6 +84,20 @@ def look(name: str) -> str:
     letters = unicodedata.normalize("NFKC", name).casefold()
     seen = "".join(c for c in letters if unicodedata.category(c) != "Cf")  # none of zero width
     return plain_name(seen)
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The names in order; of those that look the same the first one."""
+    first: dict[str, str] = {}
+    for name in names:
+        first.setdefault(look(name), name)
+    return list(first.values())
+
+
+def split_names(text: str) -> list[str]:
+    """Names with commas or line ends between; one that holds a comma stands in double quotes."""
+    rows = csv.reader(lines_of(text), skipinitialspace=True)
+    return [name.strip() for row in rows for name in row if name.strip()]
 
 
 def refuse_twins(names: Iterable[str], where: str) -> None:

@@ -87,9 +87,9 @@ for title, pair in rows.items():
 # %% [markdown]
 # ## What else a batch can hold
 #
-# SemCLIP, CoN-CLIP and C2LIP read more than a caption. The sampler draws another caption of the
-# same picture (*paraphrase*), a sentence that is false of it (*negation*), a picture of a concept
-# that is easily taken for it, and the *noun phrases* of the caption:
+# SemCLIP, CoN-CLIP and C2LIP read more than a caption. The sampler draws another literal caption
+# of the same picture (*paraphrase*), a sentence that is false of it (*negation*), a picture of a
+# concept that is easily taken for it, and the *noun phrases* of the caption:
 
 # %%
 # NBVAL_CHECK_OUTPUT

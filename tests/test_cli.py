@@ -128,6 +128,17 @@ def test_probe_and_search_answer_no_phrase_of_unknown_words(glass, small: Path) 
     assert code == 0
     assert err.count("1 of 2 words of '\u732b cat' is unknown to it") == 1
     assert out.count("oy ") == 1, "of names that look the same one is asked for"
+    assert "among 2 given" in out
+    code, out, err = glass("probe", "lite0-minilm", picture, "--concepts", '"dogs, cats", birds')
+    assert (code, err) == (0, "")
+    assert "dogs, cats" in out
+    assert "among 2 given" in out
+    for text, says in (
+        ("w" * 501, "a concept has 501 characters"),
+        ("a\ud83d", "a concept holds half"),
+    ):
+        code, _, err = glass("probe", "lite0-minilm", picture, "--concepts", text)
+        assert (code, says in err) == (2, True)
     code, _, err = glass("probe", "lite0-minilm", picture, "--concepts", " , ")
     assert code == 2
     assert "--concepts names no concept" in err
@@ -277,6 +288,8 @@ def test_export_writes_a_checkpoint_with_tokenizer_and_card(glass, trained: Path
         (("probe", "lite0-minilm", "missing.jpg"), "missing.jpg"),
         (("embed", "lite0-minilm", "no-such-folder", "--out", "x"), "no data set"),
         (("embed", "lite0-minilm", ".", "--out", "x", "--dtype", "int8"), "float32 or float16"),
+        (("probe", "lite0-minilm", "."), ".: is a folder; give a picture file"),
+        (("build", "x.csv", "--out", "x", "--concepts", "0"), "greater than or equal to 2"),
         (("search", "no-such-folder", "a dog"), "no vectors.safetensors with index.json"),
     ],
 )

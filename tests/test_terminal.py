@@ -7,11 +7,14 @@ import os
 import re
 import subprocess
 import sys
+import warnings
+from pathlib import Path
 
 import pytest
 
 from glasskit import cli, terminal
 from glasskit.errors import InputError
+from glasskit.notices import notices
 
 TEXTS = ["photo [small].jpg", "a [/x]", "[red]b[/red]", ":smile:", "{0} %s", "猫 👨‍👩‍👧", "x" * 300]
 
@@ -134,3 +137,15 @@ def test_wrong_flags_are_one_line_too(arguments, monkeypatch, capsys) -> None:
     assert err.startswith("glasskit: ")
     assert "--help" in err
     assert err.count("\n") == 1
+
+
+def test_a_warning_of_the_library_is_a_line_and_those_of_others_stay(capsys) -> None:
+    def warn() -> None:
+        place = f"{Path(cli.__file__).parent}/losses/x.py"
+        warnings.warn_explicit("N = 1", UserWarning, place, 1)
+        warnings.warn_explicit("old", UserWarning, "/other/package.py", 1)
+
+    with pytest.warns(UserWarning, match="old") as outside:
+        notices()(warn)()
+    assert len(outside) == 1
+    assert capsys.readouterr().err == "glasskit: N = 1\n"

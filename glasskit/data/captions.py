@@ -26,7 +26,8 @@ class CaptionTable:
 
     Attributes:
         texts: every caption, record by record.
-        start: (n + 1,) where each record's captions begin in ``texts``.
+        start: (n + 1,) where each record's captions begin in ``texts``, literal ones first.
+        literal: (n,) how many literal captions each record has.
 
     Raises:
         InputError: a record has no caption of any kind with a weight above zero.
@@ -41,6 +42,7 @@ class CaptionTable:
     ) -> None:
         self.texts: list[str] = []
         counts = [len(record.captions) for record in dataset.records]
+        self.literal = np.array([len(record.literal) for record in dataset.records], np.int64)
         self.start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         share = np.zeros((len(counts), max(counts, default=0)))
         for row, record in zip(share, dataset.records, strict=True):
@@ -70,11 +72,16 @@ class CaptionTable:
     def others(
         self, records: np.ndarray, captions: np.ndarray, rng: np.random.Generator
     ) -> np.ndarray:
-        """(...) another caption of the same record, all alike; -1 where it has no other."""
-        counts = self.counts(records)
-        hop = 1 + np.floor(rng.random(records.shape) * (counts - 1)).astype(np.int64)
-        local = (captions - self.start[records] + hop) % counts
-        return np.where(counts > 1, self.start[records] + local, -1)
+        """(...) another literal caption of the same record, all alike; -1 where it has no other.
+
+        A theme caption is no paraphrase: it does not say what is seen.
+        """
+        counts, start = self.literal[records], self.start[records]
+        own = captions - start
+        among = counts - (own < counts)  # less the caption itself where it is a literal one
+        hop = 1 + np.floor(rng.random(records.shape) * among).astype(np.int64)
+        first = np.where(own < counts, own, -1)
+        return np.where(among > 0, start + (first + hop) % np.maximum(counts, 1), -1)
 
     def vary(self, records: np.ndarray, captions: np.ndarray) -> np.ndarray:
         """The captions; a photograph that comes again in its group (last axis) has its next one."""

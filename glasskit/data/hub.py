@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 import io
 import json
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.pack import Member, pack, packed
 from glasskit.data.shard_dataset import read_shards
 from glasskit.data.shards import Sample
-from glasskit.errors import InputError
+from glasskit.errors import InputError, rank
 from glasskit.pictures import EXTENSIONS, FORMATS, picture_kind
 from glasskit.places import cache_folder
 
@@ -152,7 +151,7 @@ def load_hub(name: str) -> GroupedDataset:
     """
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name.removeprefix(PREFIX)).strip("-")
     folder = cache_folder("hub", f"{plain[-60:]}-{sha256(name.encode()).hexdigest()[:8]}")
-    if int(os.environ.get("LOCAL_RANK", 0)) == 0:
+    if rank("LOCAL_RANK") == 0:
         pack(HubSource(name), folder)
     while packed(folder) is None:
         time.sleep(0.5)  # if the first process fails, the launcher ends this one

@@ -103,8 +103,10 @@ class FolderScan:
         )
         kinds = ", ".join(f"{printable(end)} {count}" for end, count in endings.most_common(10))
         parts = [f"{_count(endings.total(), 'file')} left out ({kinds})"] if endings else []
-        parts += [_count(count, what) for what, count in self.left_out.items()]
-        return ", ".join(parts)
+        rest = [_count(count, what) for what, count in self.left_out.items()]
+        if rest and not parts:
+            rest[-1] += " left out"
+        return ", ".join(parts + rest)
 
 
 def scan_folder(folder: Path) -> FolderScan:
@@ -144,7 +146,7 @@ def scan_folder(folder: Path) -> FolderScan:
 
 def _kind(entry: os.DirEntry[str]) -> str:
     if entry.name.startswith(".") or entry.name.casefold() in _SYSTEM:
-        return "hidden"
+        return "hidden file"
     try:
         if entry.is_dir():
             return "folder"
@@ -157,7 +159,7 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("s" if number != 1 and what != "hidden" else "")
+    return f"{number} {what}" + "s" * (number != 1)
 
 
 class FolderImages:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,26 +166,42 @@ def check_records(
                     f"{file}: concept {concept.name!r}: hard negative {name!r} is not a concept"
                     f"{suggestion(name, names)}"
                 )
-    seen: dict[str, list[tuple[str, Record]]] = {}
+    for row, before in same_pictures([record.key for record in records], differ):
+        record, other = records[row], records[before]
+        named = "" if other.key == record.key else f" as {other.key!r}"
+        raise InputError(
+            f"{file}: concept {record.concept!r}, image {record.key!r}: it stands also in "
+            f"{other.split}_images of {other.concept!r}{named}; a picture has one concept (name "
+            "others in 'also') and one split"
+        )
     for record in records:
         where = f"{file}: concept {record.concept!r}, image {record.key!r}"
-        name, ending = picture_name(record.key)
-        for other_ending, other in seen.setdefault(name, []):
-            # p1 may be p1.jpg or p1.png, which are two.
-            may_be_one = ending == other_ending or not (ending and other_ending)
-            if may_be_one and not differ(record.key, other.key):
-                named = "" if other.key == record.key else f" as {other.key!r}"
-                raise InputError(
-                    f"{where}: it stands also in {other.split}_images of {other.concept!r}{named}; "
-                    "a picture has one concept (name others in 'also') and one split"
-                )
-        seen[name].append((ending, record))
         for name in record.also:
             if name not in names:
                 raise InputError(
                     f"{where}: 'also' names {name!r}, which is not a concept"
                     f"{suggestion(name, names)}"
                 )
+
+
+def same_pictures(
+    keys: Sequence[str], differ: Callable[[str, str], bool] = lambda key, other: False
+) -> Iterator[tuple[int, int]]:
+    """(row, an earlier row) of keys that name one picture, however they are written.
+
+    Args:
+        keys: of the pictures.
+        differ: whether two keys that are one name (`images.picture_name`) are two pictures.
+    """
+    seen: dict[str, list[tuple[str, int]]] = {}
+    for row, key in enumerate(keys):
+        name, ending = picture_name(key)
+        for other_ending, other in seen.setdefault(name, []):
+            # p1 may be p1.jpg or p1.png, which are two.
+            may_be_one = ending == other_ending or not (ending and other_ending)
+            if may_be_one and not differ(key, keys[other]):
+                yield row, other
+        seen[name].append((ending, row))
 
 
 def list_of(entry: dict[str, Any], key: str, where: str) -> list[Any]:

@@ -11,7 +11,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -131,7 +131,8 @@ def pack(
         InputError: a picture is missing, the folder holds other shards or cannot be written.
     """
     folder = Path(out)
-    if packed(folder) is None:  # else it may be read-only
+    whole = packed(folder) is not None
+    if not whole:  # else it may be read-only
         check_folder(folder)
     plan = {
         "format": "glasskit-shards/1",
@@ -139,20 +140,24 @@ def pack(
         "identity": source.identity(),
         "shard_size": shard_size,
     }
+    # The last shard that is there is written again: it may hold fewer than the others.
+    number = max(0, next(n for n in count() if not _shard(folder, n).is_file()) - 1)
+    done = number * shard_size
+    members = source.members(done)
+    # A source that can't be opened, or is empty, leaves no folder behind.
+    first = [] if whole else list(islice(members, 1))
+    if not whole and not first:
+        raise InputError(f"{source.name}: there is no picture to pack")
     finished = _begin(folder, plan)
     if finished is not None:
         return finished
-    number = next(n for n in count() if not _shard(folder, n).is_file())
-    done = number * shard_size
-    members = source.members(done)
+    members = chain(first, members)
     while wrote := _write_shard(_shard(folder, number), done, islice(members, shard_size)):
         number, done = number + 1, done + wrote
         if progress is not None:
             progress(done, source.total or 0)
     if entries := source.taxonomy():
         _write_text(folder / TAXONOMY, entries)
-    if not done:
-        raise InputError(f"{source.name}: there is no picture to pack")
     _write_text(folder / PLAN, plan | {"shards": number, "pictures": done})
     return Packed(number, done)
 

@@ -38,7 +38,7 @@ class EpochPlan:
     Args:
         records: (S, M, N) indices of records.
         captions: (S, M, N) indices into ``CaptionTable.texts``: the caption of each member.
-        paraphrases: (S, M, N) another caption of the same record, or -1 where it has no other.
+        paraphrases: (S, M, N) another literal caption of the same record, or -1 where it has none.
         opposites: (S, M, N) a record of a hard-negative concept of the member's concept.
         repeats: how many places repeat a photograph within its group (rule 2).
     """

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from glasskit.data.shards import WEB, headers, member_of, parse_notes, picture_member
-from glasskit.errors import InputError
+from glasskit.errors import InputError, launched, rank
 from glasskit.places import cache_folder, write_text
 
 FORMAT = 2
@@ -55,7 +54,7 @@ def index_shards(shards: Sequence[str]) -> Iterator[tuple[str, list[Place]]]:
                 f"{shard}: pictures of groups are read in any order, which an address does not "
                 "allow; copy the shards to a disk (glasskit embed reads addresses)"
             )
-    first = len(shards) * int(os.environ.get("RANK", 0)) // int(os.environ.get("WORLD_SIZE", 1))
+    first = len(shards) * rank() // launched()
     for shard in (*shards[first:], *shards[:first]):
         if not _kept(shard).is_file():
             index_shard(shard)

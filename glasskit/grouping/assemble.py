@@ -70,9 +70,8 @@ def with_wordnet_levels(
     One that is only found on the machine is asked when no endpoint will be; one that the user names
     is always asked, and must be there.
     """
-    if all(any(concept.levels[1:]) for concept in concepts):
-        return concepts
-    if folder is None and not (needed and find_wordnet() is not None):
+    complete = all(any(concept.levels[1:]) for concept in concepts)
+    if folder is None and (complete or not needed or find_wordnet() is None):
         return concepts
     net = WordNet(folder)
     return tuple(c if any(c.levels[1:]) else net.place(c) for c in concepts)

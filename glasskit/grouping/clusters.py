@@ -62,10 +62,13 @@ def cluster(vectors: Vectors, groups: int, smallest: int, seed: int) -> NDArray[
         InputError: K or ``smallest`` does not fit n.
     """
     n = len(vectors)
+    count = f"{n} photograph is" if n == 1 else f"{n} photographs are"
+    if n < 2 * smallest:
+        raise InputError(
+            f"{count} too few for two concepts of {smallest}; --min-photos says how many each has"
+        )
     if not 2 <= groups <= n:
         raise InputError(f"concepts {groups}: choose 2 to {n}, the number of photographs")
-    if n < 2 * smallest:
-        raise InputError(f"min-photos {smallest}: {n} photographs are too few for two groups of it")
     rows = np.arange(n)
     if n > SAMPLE:
         rows = np.sort(np.random.default_rng(seed).choice(n, SAMPLE, replace=False))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages, ImageSource, MissingImages
 from glasskit.data.magic import write_magic
+from glasskit.data.magic_record import same_pictures
 from glasskit.errors import InputError
 from glasskit.grouping.assemble import (
     make_records,
@@ -75,13 +76,14 @@ def build_dataset(
     split_records([], settings.val, settings.test, settings.seed)  # refuses bad shares at once
     photos, notes = read_captions(settings.source)
     images = _images(settings, photos)
+    _refuse_same(settings, photos, images)
     vocabulary = read_vocabulary(settings.vocabulary)
 
     texts = [caption for photo in photos for caption in photo.captions]
     owners = [row for row, photo in enumerate(photos) for _ in photo.captions]
     unread = (
-        model.reading(texts).note("captions"),
-        model.reading(vocabulary.names).note("names of the vocabulary"),
+        _unread(model, texts, "captions"),
+        _unread(model, vocabulary.names, "names of the vocabulary"),
     )
     vectors = photo_vectors(
         embed_texts(model, texts, progress).numpy(), owners, len(photos)
@@ -146,6 +148,14 @@ def build_dataset(
     return Built(dataset, report)
 
 
+def _unread(model: GlassModel, texts: Sequence[str], what: str) -> str:
+    """A line on what the model does not read, or ""; InputError where it knows no word."""
+    reading = model.reading(texts)
+    if reading.nothing:
+        raise InputError(reading.note(what))
+    return reading.note(what)
+
+
 def _check_free(settings: BuildSettings) -> None:
     check_folder(settings.out)
     there = [name for name in FILES if (settings.out / name).exists()]
@@ -165,6 +175,17 @@ def _images(settings: BuildSettings, photos: Sequence[Photo]) -> ImageSource:
     images = FolderImages(folder)
     ask_each(range(len(photos)), lambda row: images.check(photos[row].key))
     return images
+
+
+def _refuse_same(settings: BuildSettings, photos: Sequence[Photo], images: ImageSource) -> None:
+    """One photograph under two names would come into two splits."""
+    keys = [photo.key for photo in photos]
+    differ = {"differ": images.differ} if isinstance(images, FolderImages) else {}
+    for row, other in same_pictures(keys, **differ):
+        raise InputError(
+            f"{settings.source}: image {keys[row]!r} stands there also as {keys[other]!r}; write "
+            "one name for one picture"
+        )
 
 
 def _only(

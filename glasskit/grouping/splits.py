@@ -27,7 +27,7 @@ def split_records(records: Sequence[Record], val: float, test: float, seed: int)
     Raises:
         InputError: the shares leave nothing to train on.
     """
-    if val < 0 or test < 0 or val + test >= 1:
+    if not (val >= 0 and test >= 0 and val + test < 1):  # NaN is none of these
         raise InputError(f"val {val:g}, test {test:g}: shares of 0 or more, together below 1")
     rows: dict[str, list[int]] = defaultdict(list)
     for row, record in enumerate(records):

@@ -15,7 +15,7 @@ from glasskit.latent.mapped import nearest_mapped
 from glasskit.latent.neighbours import nearest, unit
 from glasskit.models.reading import check_query, tell_unread
 from glasskit.pictures import open_image
-from glasskit.text_files import checked, look
+from glasskit.text_files import checked, distinct
 
 if TYPE_CHECKING:
     from glasskit.data.grouped import GroupedDataset
@@ -185,10 +185,7 @@ class Probe:
             return self.dataset.labels(1), self.concept_vectors
         if isinstance(names, str):
             raise InputError("candidates: give a list of names, not one text")
-        first: dict[str, str] = {}  # of names that look the same the first one stays
-        for name in (checked_text(name, "a concept") for name in names):
-            first.setdefault(look(name), name)
-        names = list(first.values())
+        names = distinct(checked_text(name, "a concept") for name in names)
         if not names:
             raise InputError("candidates: the list is empty; name at least one concept")
         if len(names) > MAX_CANDIDATES:
@@ -220,14 +217,14 @@ def mixed(picture: np.ndarray, phrase: np.ndarray, sign: int) -> np.ndarray:
 
 
 def checked_text(text: str, what: str = "the phrase") -> str:
-    """A phrase without space around it; ``what`` it is stands in the error.
+    """A phrase without space around it; ``what`` begins the line of an error.
 
     Raises:
         InputError: it is no text, empty, or longer than ``MAX_TEXT`` characters.
     """
     if not isinstance(text, str):
         raise InputError(f"{what} must be text, not {type(text).__name__}")
-    text = " ".join(checked(text, what, "it").split())
+    text = " ".join(checked(text, what).split())
     if not text:
         raise InputError(f"{what} is empty; type a word or a sentence")
     if len(text) > MAX_TEXT:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -24,13 +23,13 @@ from PIL import Image
 
 from glasskit.data.hub import HubStream, Placed, is_hub
 from glasskit.data.shards import WEB, Sample, shard_names, shard_samples
-from glasskit.errors import InputError
+from glasskit.errors import InputError, launched
 from glasskit.latent.parts import Part, merge
 from glasskit.models.reading import Reading
 from glasskit.models.store import checked_dtype
 from glasskit.models.stream import read_ahead
 from glasskit.pictures import decode_image
-from glasskit.places import atomic_write, check_folder, write_text, writing
+from glasskit.places import atomic_write, check_folder, made_folder, write_text, writing
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -106,8 +105,8 @@ def embed_stream(
     folder = out / PARTS
     width = model.embed_dim * (2 if captions else 1)
     units = _units(source, ranks.world)
-    with writing(out):
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing(out), made_folder(out):
+        folder.mkdir(exist_ok=True)
         if ranks.rank == 0:
             _begin(
                 folder,
@@ -305,7 +304,7 @@ def _digest(units: Sequence[Unit]) -> str:
 
 
 def _ranks(model: GlassModel) -> Ranks:
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+    if launched() == 1:
         return Ranks(0, 1, lambda: None)
     from accelerate import PartialState
 

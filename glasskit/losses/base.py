@@ -17,7 +17,7 @@ from glasskit.losses.distributed import batch_facts, gather_batch
 from glasskit.losses.vectors import accumulator, check_temperature, unit
 
 FIELD_MEANING = {
-    "paraphrase": "another caption of the same picture",
+    "paraphrase": "another literal caption of the same picture",
     "negation": "a sentence that is false of the picture",
     "negative_image": "a picture of which the negation is true",
     "phrases": "noun phrases of the captions, with their phrase_owner",

@@ -26,7 +26,7 @@ class GroupedBatch:
 
     image: Tensor  # (M, N, L)
     text: Tensor  # (M, N, L)
-    paraphrase: Tensor | None = None  # (M, N, L) another caption of the same picture
+    paraphrase: Tensor | None = None  # (M, N, L) another literal caption of the same one
     negation: Tensor | None = None  # (M, N, L) a sentence that is false of the picture
     negative_image: Tensor | None = None  # (M, N, L) a picture of which the negation is true
     phrases: Tensor | None = None  # (K, L) noun phrases of the batch's captions

@@ -212,9 +212,12 @@ def grouped(encoded: Encoded, rows: Rows) -> GroupedBatch:
 
 def _check_needs(dataset: GroupedDataset, needs: tuple[str, ...], config: TrainConfig) -> None:
     """Refuse an objective for which the data lacks something; the line says what and where."""
+    # A theme caption, where only those are drawn, may have the only literal one as its paraphrase.
+    literal = 2 if config.literal_weight or config.paraphrase_weight else 1
+    ordinal = "a second" if literal == 2 else "a"
     lacking = {
         "negation": ("a negation", lambda record: record.negation is None),
-        "paraphrase": ("a second caption", lambda record: len(record.captions) < 2),
+        "paraphrase": (f"{ordinal} literal caption", lambda record: len(record.literal) < literal),
     }
     for name, (what, lacks) in lacking.items():
         without = (

@@ -9,35 +9,20 @@ Nothing is ever pickled.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from psutil import pid_exists
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from glasskit.errors import InputError
-from glasskit.models.cache import replace_file
+from glasskit.places import atomic_write
 
 FORMAT = "glasskit-checkpoint/2"
 PATTERN = "step-*.safetensors"
-
-
-def write_atomic(path: Path, write: Any) -> None:
-    """Let ``write(scratch)`` fill a scratch file, flush it, and give it its name in one step.
-
-    Where that fails, the scratch file is removed and what ``path`` held before is still there.
-    """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        write(scratch)
-        replace_file(scratch, path)
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def save_checkpoint(
@@ -58,33 +43,19 @@ def save_checkpoint(
     Raises:
         InputError: it can't be written, such as on a full disk; those before it are still there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:08d}.safetensors"
     plain = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     metadata = {"format": FORMAT, "state": json.dumps(dict(state))}
     try:
-        write_atomic(path, lambda scratch: save_file(plain, scratch, metadata=metadata))
-    except (OSError, SafetensorError) as error:
+        with atomic_write(path) as scratch:
+            save_file(plain, scratch, metadata=metadata)
+    except InputError as error:
         there = checkpoints(folder)
         kept = f"step {step_of(there[-1])} is kept" if there else "there is none before it"
-        raise InputError(
-            f"{path}: the checkpoint can't be written ({error}); {kept}; make room, "
-            "then go on with --resume"
-        ) from error
+        raise InputError(f"{error}; {kept}; make room, then go on with --resume") from error
     for old in checkpoints(folder)[:-keep]:
         old.unlink()
     return path
-
-
-def remove_scratch(out: Path) -> None:
-    """Remove what killed processes left in a run directory while they wrote, as NAME.PID.*tmp.
-
-    Files of processes that still live stay, but for those of this one, which is not writing now.
-    """
-    for scratch in (*out.glob("*.tmp"), *out.glob("checkpoints/*.tmp")):
-        numbers = [int(part) for part in scratch.name.split(".") if part.isdecimal()]
-        if not any(pid_exists(number) for number in numbers if number != os.getpid()):
-            scratch.unlink(missing_ok=True)
 
 
 def step_of(path: Path) -> int:

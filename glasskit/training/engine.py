@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from accelerate.utils import (
     parse_flag_from_env,
 )
 
-from glasskit.errors import InputError
+from glasskit.errors import InputError, launched
 from glasskit.training.config import TrainConfig
 
 ENGINES = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
@@ -27,6 +28,9 @@ ENGINES = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_
 
 MEETING = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """What a launcher tells each of several processes besides WORLD_SIZE."""
+
+NUMBERS = ("RANK", "LOCAL_RANK", "MASTER_PORT")
+"""Those of them that are numbers."""
 
 
 def start_engine(config: TrainConfig) -> Accelerator:
@@ -39,21 +43,27 @@ def start_engine(config: TrainConfig) -> Accelerator:
     on_gpu = torch.cuda.is_available() and config.device != "cpu"
     if config.precision == "fp16" and not on_gpu:
         raise InputError("precision fp16: needs a GPU; choose fp32 or bf16")
-    launched = int(os.environ.get("WORLD_SIZE", 1))
-    missing = [name for name in MEETING if launched > 1 and name not in os.environ]
+    world = launched()
+    missing = [name for name in MEETING if world > 1 and name not in os.environ]
     if missing:
         raise InputError(
-            f"WORLD_SIZE is {launched}, but {', '.join(missing)} not set; start several processes "
+            f"WORLD_SIZE is {world}, but {', '.join(missing)} not set; start several processes "
             "with torchrun or accelerate launch, or unset WORLD_SIZE"
+        )
+    for name in (n for n in NUMBERS if world > 1 and not os.environ[n].isdecimal()):
+        raise InputError(
+            f"{name} is {os.environ[name]!r}, which is no number; start several processes with "
+            "torchrun or accelerate launch, or unset WORLD_SIZE"
         )
     if parse_flag_from_env("ACCELERATE_USE_FSDP"):
         raise InputError("FSDP is not supported; each process holds the whole model: turn it off")
     have = {"tensorboard": is_tensorboard_available, "wandb": is_wandb_available}
     if config.tracker != "none" and not have[config.tracker]():
         raise InputError(f"tracker {config.tracker}: not installed; pip install {config.tracker}")
-    if not torch.distributed.is_initialized():
-        # An earlier run in this process may have had another device or precision.
-        AcceleratorState._reset_state(reset_partial_state=True)
+    # An earlier run in this process may have had another device or precision. Processes that have
+    # met stay together until they end: the launcher's store takes them no second time.
+    met = dist.is_initialized()
+    AcceleratorState._reset_state(reset_partial_state=not met)
     accelerator = Accelerator(
         cpu=not on_gpu,  # else Accelerate takes each of several CPU processes for the only one
         mixed_precision={"fp32": "no"}.get(config.precision, config.precision),
@@ -64,15 +74,17 @@ def start_engine(config: TrainConfig) -> Accelerator:
             DistributedDataParallelKwargs(find_unused_parameters=config.mode != "head")
         ],
     )
+    if dist.is_initialized() and not met:
+        atexit.register(dist.destroy_process_group)
     if accelerator.distributed_type not in ENGINES:
         raise InputError(
             f"{accelerator.distributed_type.value}: training runs in one process or data parallel "
             "(MULTI_GPU, MULTI_CPU); change the accelerate settings"
         )
     started = dist.get_world_size() if dist.is_initialized() else 1
-    if not accelerator.num_processes == started == launched:
+    if not accelerator.num_processes == started == world:
         raise InputError(
-            f"{launched} processes were launched (WORLD_SIZE), torch.distributed has {started}, "
+            f"{world} processes were launched (WORLD_SIZE), torch.distributed has {started}, "
             f"Accelerate {accelerator.num_processes}; start them with torchrun or accelerate "
             "launch",
             everywhere=True,
@@ -133,13 +145,19 @@ def same_everywhere(accelerator: Accelerator, **facts: Any) -> None:
 
 @contextmanager
 def with_the_others(accelerator: Accelerator) -> Iterator[None]:
-    """Where another process dies, this one ends with one line and not in the middle of a trace.
+    """Where another process dies or memory is full, this one ends with one line and no trace.
 
     Raises:
-        InputError: the connection to another process is lost, or it did not answer in time.
+        InputError: the connection to another process is lost, or it did not answer in time; the
+            memory of the device is full.
     """
     try:
         yield
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            "the memory of the device is full; raise accumulate, set gradient_checkpointing, or "
+            "choose precision bf16, a smaller group_size or fewer groups_per_batch"
+        ) from error
     except RuntimeError as error:
         lost = isinstance(error, dist.DistError) or "gloo" in str(error)
         if accelerator.num_processes == 1 or not lost:

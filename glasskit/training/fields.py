@@ -7,6 +7,7 @@ import typing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -47,7 +48,12 @@ def allowed(field: FieldInfo) -> str:
 
 
 def plain(value: Any, field: FieldInfo) -> Any:
-    """A value as its field takes it: YAML 1.1 reads 1e-3 as a text, and a Path is a text too."""
+    """A value as its field takes it.
+
+    YAML 1.1 reads 1e-3 as a text, a Path is a text too, and a number of NumPy is one of Python.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, str) and float in kinds(field):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -21,8 +21,9 @@ from glasskit.models import GlassModel, load_model
 from glasskit.models.prompts import prompts
 from glasskit.models.reading import tell_unread
 from glasskit.pictures import ask_each
+from glasskit.places import check_folder, write_text
 from glasskit.training.batches import Batches
-from glasskit.training.checkpoint import checkpoints, remove_scratch, write_atomic
+from glasskit.training.checkpoint import checkpoints
 from glasskit.training.config import TrainConfig
 from glasskit.training.encoders import HeadEncoder, build_encoder, left_as_found
 from glasskit.training.engine import (
@@ -51,6 +52,11 @@ from glasskit.training.stopping import StopRequest
 from glasskit.training.trainer import Trainer
 from glasskit.training.validation import Validation, split_for_training, validation_sizes
 from glasskit.training.watch import Hook
+
+try:
+    import fcntl
+except ImportError:  # Windows has other locks
+    fcntl = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +111,7 @@ def train(
         progress = None
     with with_the_others(accelerator):
         with agreed(accelerator):
-            check_folder(config)
+            refuse_a_run(config)
             if dataset is None:
                 from glasskit.data import load_dataset
 
@@ -127,7 +133,7 @@ def train(
             resumed = load_state(trainer) if config.resume else False
             with agreed(accelerator):
                 if accelerator.is_main_process:
-                    _begin(trainer.config)
+                    _begin(config, trainer.config)
             try:
                 start_trackers(accelerator, trainer.config)
                 # Until here Ctrl-C has its usual effect: features are kept as they are computed.
@@ -136,7 +142,6 @@ def train(
             finally:
                 for tracker in accelerator.trackers:
                     tracker.finish()
-        accelerator.state.destroy_process_group()
     return result
 
 
@@ -174,10 +179,11 @@ def build_trainer(
         config = config.fitted(len(sizes), max(sizes), world)
         usual = given.fitted(len(sizes), max(sizes)).groups_per_batch
         if config.groups_per_batch != usual and accelerator.is_main_process:
-            warnings.warn(
-                f"groups_per_batch: {config.groups_per_batch} and not {usual}, so that each of "
-                f"{world} processes has as many groups",
-                stacklevel=2,
+            logger.warning(
+                "groups_per_batch: %d and not %d, so that each of %d processes has as many groups",
+                config.groups_per_batch,
+                usual,
+                world,
             )
         ranks = {"rank": accelerator.process_index, "world": accelerator.num_processes}
         batches = Batches(
@@ -266,7 +272,7 @@ def _unused_with(
         yield f"theme_weight: given, but {dataset.name} has no theme captions"
 
 
-def check_folder(config: TrainConfig) -> None:
+def refuse_a_run(config: TrainConfig) -> None:
     """Refuse a directory that holds a run, where that is neither to go on nor to be overwritten.
 
     Raises:
@@ -280,19 +286,26 @@ def check_folder(config: TrainConfig) -> None:
 
 @contextmanager
 def run_folder(config: TrainConfig, accelerator: Accelerator) -> Iterator[None]:
-    """Make the run directory; where no step is logged before a failure, what this made goes again.
+    """Make the run directory and keep it for this run alone while it goes on.
+
+    Where no step is logged before a failure, what this made goes again.
 
     Raises:
-        InputError: it cannot be made.
+        InputError: it cannot be made, or another run is in it, or began in it meanwhile.
     """
     out = Path(config.out)
     missing: list[Path] = []
+    held = ExitStack()
     try:
         with agreed(accelerator):
             if accelerator.is_main_process:
-                missing = [folder for folder in (out, *out.parents) if not folder.exists()]
+                made = [folder for folder in (out, *out.parents) if not folder.exists()]
                 _make(out)
-        yield
+                held.enter_context(_locked(out))
+                missing = made
+                refuse_a_run(config)
+        with held:
+            yield
     except BaseException:
         trained = any("loss" in line for line in read_log(out / "log.jsonl"))
         if out in missing and out.exists() and not trained:
@@ -301,6 +314,26 @@ def run_folder(config: TrainConfig, accelerator: Accelerator) -> Iterator[None]:
                 for folder in missing[1:]:
                     folder.rmdir()
         raise
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Refuse a directory that another process trains in; the lock ends with the process."""
+    if fcntl is None:
+        yield
+        return
+    folder = os.open(out, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise InputError(
+                    f"{out}: another process is training there; wait for it, or choose another out"
+                ) from None
+        yield
+    finally:
+        os.close(folder)
 
 
 def _make(out: Path) -> None:
@@ -312,16 +345,22 @@ def _make(out: Path) -> None:
         ) from error
 
 
-def _begin(config: TrainConfig) -> None:
-    """Write the settings of a run, and remove what an earlier or a killed one left in its place."""
+def _begin(config: TrainConfig, fitted: TrainConfig) -> None:
+    """Write the settings of a run, and remove what an earlier or a killed one left in its place.
+
+    config.yaml says what was asked for, so that it can be given again with another mode or
+    objective; config.json has what it came to.
+    """
     out = Path(config.out)
-    remove_scratch(out)
+    for folder in (out, out / "checkpoints"):
+        check_folder(folder)
     if not config.resume:
         for file in (*checkpoints(out / "checkpoints"), out / "model.safetensors"):
             file.unlink(missing_ok=True)
         (out / "config.json").unlink(missing_ok=True)
-    text = config.to_yaml()  # with M and N filled in from the data
-    write_atomic(out / "config.yaml", lambda scratch: scratch.write_text(text, encoding="utf-8"))
+    sizes = {name: getattr(fitted, name) for name in ("groups_per_batch", "group_size")}
+    text = config.but(**sizes).to_yaml()
+    write_text(out / "config.yaml", text)
 
 
 def objective_of(config: TrainConfig) -> nn.Module:

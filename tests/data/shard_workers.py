@@ -9,6 +9,7 @@ from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
@@ -25,7 +26,6 @@ CACHES = ("GLASSKIT_CACHE", "HF_HOME")
 def embed(source: str, out: Path, kill_after: int = 0) -> None:
     """Embed in small blocks; a process that is to be killed ends in the middle of a shard."""
     torch.set_num_threads(1)
-    stream_export.BLOCK = 4
     seen = 0
 
     def progress(done: int, total: int) -> None:
@@ -37,9 +37,10 @@ def embed(source: str, out: Path, kill_after: int = 0) -> None:
     model = toy_model()
     batches = model.image_batches
     model.image_batches = lambda items, load: batches(items, load, 4)
-    stream_export.embed_stream(
-        model, source, out, captions=True, dtype="float32", progress=progress
-    )
+    with patch.object(stream_export, "BLOCK", 4):
+        stream_export.embed_stream(
+            model, source, out, captions=True, dtype="float32", progress=progress
+        )
 
 
 def train_on(source: str, out: Path, changes: dict[str, Any]) -> None:

@@ -139,7 +139,7 @@ def test_a_scan_counts_what_it_leaves_out(tmp_path: Path) -> None:
     scan = scan_folder(tmp_path)
     assert scan.pictures == ("a.jpg", "b.JPEG", "in/c.png")
     assert scan.rest() == (
-        "4 files left out (.heic 2, no ending 1, .mp4 1), 2 broken links, 6 hidden, "
+        "4 files left out (.heic 2, no ending 1, .mp4 1), 2 broken links, 6 hidden files, "
         "1 second link to a folder, 1 special file"
     )
 
@@ -158,7 +158,7 @@ def test_linked_folders_are_entered_and_closed_ones_counted(tmp_path: Path, monk
     monkeypatch.setattr(os, "scandir", refusing)
     scan = scan_folder(tmp_path / "in")
     assert scan.pictures == ("link/a.jpg",)
-    assert scan.rest() == "1 unreadable folder"
+    assert scan.rest() == "1 unreadable folder left out"
 
 
 # --- one photograph twice

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -122,10 +124,19 @@ def test_captions_follow_their_weights():
     assert {table.texts[i] for i in np.unique(only)} == {"theme 0 0"}
 
 
-def test_a_paraphrase_is_another_caption_of_the_same_record():
-    plan = sampler(make([8] * 4), 2, 4).plan(0)
-    assert (plan.paraphrases != plan.captions).all()
-    assert np.array_equal(plan.paraphrases // 4, plan.records)
+def test_a_paraphrase_is_another_literal_caption_of_the_same_record_whatever_the_weights():
+    for weights in ({}, {"theme": 0}, {"literal": 0, "paraphrase": 0}, {"theme": 0, "literal": 0}):
+        draw = sampler(make([8] * 4), 2, 4, **weights)
+        plan = draw.plan(0)
+        assert (plan.paraphrases != plan.captions).all()
+        assert np.array_equal(plan.paraphrases // 4, plan.records)
+        kinds = {draw.captions.texts[i].split()[0] for i in plan.paraphrases.ravel()}
+        assert kinds <= {"literal", "paraphrase"}
+    records = tuple(replace(r, literal=r.literal[:1]) for r in make([8] * 4).records)
+    draw = sampler(replace(make([8] * 4), records=records), 2, 4)
+    plan = draw.plan(0)
+    own = draw.captions.start[plan.records]  # a theme has it, and it has no other
+    assert np.array_equal(plan.paraphrases, np.where(plan.captions == own, -1, own))
 
 
 def test_repeated_photographs_keep_to_the_kinds_that_have_a_weight():

@@ -326,6 +326,32 @@ def test_an_interrupted_pack_goes_on_and_gives_the_same_bytes(
     assert pack_shards(DatasetSource(data), tmp_path, 20) == (4, 66), "nothing is left to do"
 
 
+def test_a_pack_killed_before_its_last_file_counts_its_pictures(
+    data: GroupedDataset, tmp_path: Path
+) -> None:
+    assert pack_shards(DatasetSource(data), tmp_path, 20) == (4, 66)
+    plan = json.loads((tmp_path / "pack.json").read_text())
+    del plan["shards"], plan["pictures"]
+    (tmp_path / "pack.json").write_text(json.dumps(plan))
+    assert pack_shards(DatasetSource(data), tmp_path, 20) == (4, 66)
+
+
+def test_what_cannot_be_packed_leaves_no_folder(data: GroupedDataset, tmp_path: Path) -> None:
+    class Closed(DatasetSource):
+        def members(self, start: int):
+            raise InputError("it can't be opened")
+            yield
+
+    class Empty(DatasetSource):
+        def members(self, start: int):
+            return iter(())
+
+    for source, says in ((Closed(data), "can't be opened"), (Empty(data), "no picture to pack")):
+        with pytest.raises(InputError, match=says):
+            pack_shards(source, tmp_path / "new", 20)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_folder_of_other_shards_is_refused(data: GroupedDataset, shards: Path) -> None:
     with pytest.raises(InputError, match="another data set or size"):
         pack_shards(DatasetSource(data), shards, 21)

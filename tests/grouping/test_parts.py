@@ -64,7 +64,7 @@ def test_numbers_that_do_not_fit_are_refused() -> None:
         cluster(vectors, 11, 2, 0)
     with pytest.raises(InputError, match="concepts 1: choose 2 to 10"):
         cluster(vectors, 1, 2, 0)
-    with pytest.raises(InputError, match="min-photos 6: 10 photographs are too few"):
+    with pytest.raises(InputError, match="10 photographs are too few for two concepts of 6"):
         cluster(vectors, 2, 6, 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -163,6 +164,42 @@ def test_pictures_that_are_missing_are_named(settings: BuildSettings, tmp_path: 
     with pytest.raises(InputError, match="no such folder of pictures"):
         build_dataset(replace(settings, images=tmp_path / "none"), MODEL)
     assert not settings.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"test": float("nan")}, "val 0.1, test nan: shares of 0 or more, together below 1"),
+        ({"val": 0.5, "test": 0.5}, "together below 1"),
+        ({"wordnet": Path("no-such-folder")}, "no-such-folder: no folder with index.noun"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(
+    settings: BuildSettings, change: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(InputError, match=re.escape(says)):
+        build_dataset(replace(settings, **change), MODEL)
+    assert not settings.out.exists()
+
+
+def test_one_picture_under_two_names_is_refused(settings: BuildSettings) -> None:
+    rows = "".join(f"{name},a dog runs {name}\n" for name in ("785", "000000000785.jpg", "p.png"))
+    settings.source.write_text("image,caption\n" + rows)
+    with pytest.raises(InputError, match=r"image '000000000785\.jpg' stands there also as '785'"):
+        build_dataset(settings, MODEL)
+
+
+@pytest.mark.parametrize("what", ["captions", "names of the vocabulary"])
+def test_texts_without_a_word_that_the_model_knows_are_refused(
+    settings: BuildSettings, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def reading(_: SubjectModel, texts: Any) -> Reading:
+        unknown = len(texts) if (len(texts) == 120) == (what == "captions") else 0
+        return Reading("subjects", len(texts), 5, 0, len(texts), unknown)
+
+    monkeypatch.setattr(SubjectModel, "reading", reading)
+    with pytest.raises(InputError, match=f"words of {what} are unknown to subjects"):
+        build_dataset(settings, MODEL)
 
 
 def test_a_folder_is_its_own_folder_of_pictures(settings: BuildSettings, tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_a_folder_as_cameras_and_macs_write_it(tmp_path: Path) -> None:
     assert notes == (
         "pictures left out, which have no caption: 2, first no.webp",
         ".txt files left out, beside which there is no picture of their name: 1, first README.txt",
-        "3 hidden",
+        "3 hidden files left out",
     )
 
 
@@ -277,7 +277,7 @@ def test_pictures_are_matched_in_any_writing(tmp_path: Path) -> None:
     }
     assert notes == (
         "pictures left out, which have no caption: 1, first alone.gif",
-        "1 file left out (.mp4 1), 2 hidden",
+        "1 file left out (.mp4 1), 2 hidden files",
     )
     (tmp_path / "p0.png").write_bytes(b"")
     with pytest.raises(InputError, match=r"p0\.txt: is it the caption of p0\.JPG or p0\.png\?"):

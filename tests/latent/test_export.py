@@ -119,7 +119,7 @@ def test_broken_pictures_are_left_out_and_listed_where_that_is_asked(
     listed = tmp_path / "out" / "broken.txt"
     assert written.pictures == 3
     assert written.left_out == (
-        "1 file left out (.mp4 1), 1 broken link, 2 hidden, 1 second link to a folder, "
+        "1 file left out (.mp4 1), 1 broken link, 2 hidden files, 1 second link to a folder, "
         f"13 broken listed in {listed}"
     )
     lines = listed.read_text().splitlines()

@@ -54,7 +54,11 @@ def test_ranks_share_the_groups_of_one_plan(tmp_path):
     ("need", "change", "message"),
     [
         ("negation", {"negation": None}, "needs a negation of every record; 1 of 66"),
-        ("paraphrase", {"literal": ("one",), "theme": ()}, "needs a second caption of every"),
+        (
+            "paraphrase",
+            {"literal": ("one",), "theme": ()},
+            "needs a second literal caption of",
+        ),
     ],
 )
 def test_what_the_data_lacks_is_named_with_its_record(tmp_path, need, change, message):

@@ -22,12 +22,12 @@ from glasskit.data.images import MissingImages
 from glasskit.errors import InputError
 from glasskit.models import save_model
 from glasskit.models.shipped import write_shipped
+from glasskit.places import scratch_of
 from glasskit.training import train
 from glasskit.training.checkpoint import (
     checkpoints,
     read_checkpoint,
     save_checkpoint,
-    write_atomic,
 )
 from tests.training.toys import toy_config, toy_dataset, toy_features, toy_model
 
@@ -68,19 +68,6 @@ def test_a_disk_that_is_full_is_one_line_and_nothing_is_lost(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001.safetensors"]
     assert read_checkpoint(checkpoints(tmp_path)[0])[1] == {"step": 1}
-
-
-def test_a_write_that_fails_leaves_the_old_file(tmp_path):
-    file = tmp_path / "file"
-    write_atomic(file, lambda scratch: scratch.write_text("old"))
-
-    def fail(scratch: Path) -> None:
-        scratch.write_text("ne")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_atomic(file, fail)
-    assert file.read_text() == "old"
 
 
 @pytest.mark.parametrize("what", ["checkpoint", "model"])
@@ -290,12 +277,34 @@ def test_what_killed_processes_left_is_removed_and_what_living_ones_write_is_not
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     parent = os.getppid()  # any process that lives
-    left = [f"model.safetensors.{dead.pid}.tmp", f".config.yaml.{dead.pid}.ab12cd.tmp"]
-    left += [f"checkpoints/.step-00000009.safetensors.{dead.pid}.tmp", f".own.{os.getpid()}.tmp"]
-    for name in (*left, f".model.safetensors.{parent}.tmp"):
-        (tmp_path / name).write_bytes(b"half")
+
+    def scratch(name: str, process: int) -> Path:
+        file = scratch_of(tmp_path / name)
+        return file.with_name(file.name.replace(f"-{os.getpid()}-", f"-{process}-"))
+
+    left = [scratch(n, dead.pid) for n in ("model.safetensors", "config.yaml", "checkpoints/step")]
+    lives = scratch("model.safetensors", parent)
+    for file in (*left, lives):
+        file.write_bytes(b"half")
     run(tmp_path, resume=True)
-    assert [path.name for path in tmp_path.rglob("*.tmp")] == [f".model.safetensors.{parent}.tmp"]
+    assert list(tmp_path.rglob("*.part")) == [lives]
+
+
+def test_a_directory_is_one_runs_alone(tmp_path):
+    """Also where the second begins before the first has written a checkpoint."""
+    lines: list[str] = []
+
+    def begin_another(line: dict[str, Any]) -> None:
+        for more in ({"resume": True}, {"overwrite": True}, *([] if line["step"] else [{}])):
+            with pytest.raises(InputError, match="another process is training there") as error:
+                run(tmp_path / "run", **more)
+            lines.append(str(error.value))
+
+    config = toy_config(tmp_path / "run", epochs=2)
+    data, features = toy_dataset(), toy_features()
+    train(config, dataset=data, model=toy_model(), features=features, on_epoch=begin_another)
+    assert len(lines) == 3 + 2 + 2  # before the first epoch and after each
+    run(tmp_path / "run", resume=True)
 
 
 @pytest.mark.parametrize(

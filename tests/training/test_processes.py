@@ -12,10 +12,11 @@ import torch
 import torch.distributed as dist
 from PIL import Image
 
+from glasskit import errors
 from glasskit.cli import app, main
 from glasskit.errors import InputError
 from glasskit.latent.export import embed_source
-from glasskit.training import read_log
+from glasskit.training import read_log, train
 from glasskit.training.batches import Batches
 from glasskit.training.encoders import HeadEncoder
 from glasskit.training.engine import start_engine
@@ -142,6 +143,7 @@ def test_a_command_for_one_process_refuses_several(command, monkeypatch, capsys)
 
 def test_what_is_no_stream_is_embedded_by_the_first_process_alone(tmp_path: Path, monkeypatch):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    monkeypatch.setenv("WORLD_SIZE", "2")
     for rank, rows in (("1", 0), ("0", 1)):
         monkeypatch.setenv("RANK", rank)
         assert embed_source(toy_model(), tmp_path, tmp_path / "out").pictures == rows
@@ -155,3 +157,48 @@ def test_groups_are_rounded_to_the_processes_and_that_is_said_once(tmp_path: Pat
     said = (tmp_path / "said0.txt").read_text()
     assert said == "groups_per_batch: 4 and not 5, so that each of 2 processes has as many groups"
     assert not (tmp_path / "said1.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("environment", "line"),
+    [
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE is 'two', which is no number of processes"),
+        ({"WORLD_SIZE": ""}, "WORLD_SIZE is '', which is no number of processes"),
+        ({"WORLD_SIZE": "2"}, "RANK, LOCAL_RANK, MASTER_ADDR, MASTER_PORT not set"),
+        (
+            {"WORLD_SIZE": "2", "RANK": "x", "LOCAL_RANK": "0"}
+            | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29512"},
+            "RANK is 'x', which is no number",
+        ),
+    ],
+)
+def test_half_a_launcher_is_one_line(tmp_path: Path, monkeypatch, capsys, environment, line):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(
+        sys, "argv", ["glasskit", "train", "scenes", "--out", str(tmp_path / "run")]
+    )
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert line in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_rank_without_other_processes_counts_for_nothing(monkeypatch):
+    for name in ("RANK", "LOCAL_RANK"):
+        monkeypatch.setenv(name, "1")
+        assert errors.rank(name) == 0
+    assert errors.first_process()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert (errors.rank(), errors.rank("LOCAL_RANK"), errors.launched()) == (1, 1, 2)
+
+
+def test_full_memory_of_a_device_is_one_line(tmp_path: Path):
+    def full(line: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
+
+    with pytest.raises(InputError, match="the memory of the device is full; raise accumulate"):
+        train(toy_config(tmp_path), dataset=toy_dataset(), model=toy_model(), on_step=full)

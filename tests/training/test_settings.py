@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -271,13 +273,27 @@ def test_a_run_writes_what_it_used_and_goes_on_with_the_same_call(tmp_path) -> N
         return train(config, dataset=toy_dataset(), model=model, features=toy_features()).status
 
     assert call() == "finished"
-    kept = TrainConfig.load(tmp_path / "config.yaml")
+    kept = TrainConfig(**json.loads((tmp_path / "config.json").read_text())["training"])
     assert kept.unused() == {}
     assert (kept.theme_weight, kept.lr, kept.alpha, kept.group_size) == (0.0, 4e-3, None, 4)
+    asked = TrainConfig.load(tmp_path / "config.yaml")  # as it was asked for, to be given again
+    assert asked.resolved() == kept
+    for change in ({"objective": "grouped"}, {"mode": "full"}):
+        fresh = TrainConfig(**{"objective": "clip", **change}).fitted(6, 8)
+        changed = TrainConfig.load(tmp_path / "config.yaml", **change).fitted(6, 8)
+        names = ("lr", "text_lr", "theme_weight", "feature_dropout", "decay_to", "alpha")
+        assert [getattr(changed, n) for n in names] == [getattr(fresh, n) for n in names]
     assert call(resume=True, decay_to="start", lr=4e-3) == "finished"
     assert call(resume=True, workers=3) == "finished"
     with pytest.raises(InputError, match=r"another theme_weight: it was 0\.0, now 1\.0"):
         call(resume=True, theme_weight=1.0)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    given = {"epochs": np.int64(3), "lr": np.float32(0.5), "learn_bias": np.bool_(False)}
+    assert TrainConfig(**given) == TrainConfig(epochs=3, lr=0.5, learn_bias=False)
+    with pytest.raises(InputError, match=r"epochs: 3\.0 is not of type int"):
+        TrainConfig(epochs=np.float64(3))
 
 
 def test_an_older_run_with_settled_defaults_goes_on() -> None:
