@@ -255,6 +255,8 @@ def _opened(path: str | Path) -> Iterator[BinaryIO]:
         if not stat.S_ISREG(mode):
             raise FileNotFoundError
         file = Path(path).open("rb")  # noqa: SIM115 (closed below)
+    except PictureError:
+        raise
     except (FileNotFoundError, NotADirectoryError, ValueError):
         raise PictureError(f"{name}: there is no such picture") from None
     except OSError as error:

@@ -252,4 +252,5 @@ def test_importing_the_losses_imports_nothing_else_of_the_kit() -> None:
         "print(kit, heavy)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[] []"
+    # The switches that keep libraries from connecting are set whatever is imported.
+    assert done.stdout.strip() == "['glasskit.offline'] []"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import multiprocessing
 import os
 import socket
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.process import BaseProcess
@@ -61,13 +61,15 @@ def run_and_tell(out: Path, *, odd: str = "", **changes: Any) -> None:
         data = replace(data, records=records)
     if rank == "1" and odd == "pictures":
         features = Features(unreadable, features.texts)
-    said = []
-    with warnings.catch_warnings(record=True) as warned:
-        try:
-            train(toy_config(out, **changes), dataset=data, model=toy_model(), features=features)
-        except InputError as error:
-            said.append(str(error))
-    said += [str(each.message) for each in warned if each.category is UserWarning]
+    said: list[str] = []
+    listener = logging.Handler(logging.WARNING)
+    listener.addFilter(lambda record: "groups_per_batch" in record.getMessage())
+    listener.emit = lambda record: said.append(record.getMessage())
+    logging.getLogger("glasskit").addHandler(listener)
+    try:
+        train(toy_config(out, **changes), dataset=data, model=toy_model(), features=features)
+    except InputError as error:
+        said.append(str(error))
     if said:
         (out.parent / f"said{rank}.txt").write_text("\n".join(said))
 
