@@ -166,8 +166,8 @@ def test_what_does_not_decode_is_an_error_that_names_it(tmp_path: Path, data: by
 
 
 def test_a_missing_picture_and_a_folder_are_errors(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.jpg", tmp_path):
-        with pytest.raises(InputError, match="there is no such picture"):
+    for path, line in ((tmp_path / "none.jpg", "there is no such picture"), (tmp_path, "folder")):
+        with pytest.raises(InputError, match=line):
             open_image(path)
 
 
