@@ -81,13 +81,33 @@ def build_blocks(state: AppState, runs: TrainingQueue, reports: Reports) -> gr.B
                     tabs[name]()
                 tab.select(fn=None, js=f"() => GlassKit.remember({{ tab: '{name}' }})")
         gr.HTML(CREDITS)
-        blocks.load(_wished, None, chosen, api_visibility="private", queue=False)
+        _follow_address(chosen)
         api.build(state)
     blocks.queue(max_size=64, default_concurrency_limit=2)
     return blocks
 
 
-def _wished(request: gr.Request) -> dict:
-    """Open the tab that the page's address asks for; any other wish is passed over."""
-    wished = request.query_params.get("tab")
-    return gr.Tabs(selected=wished) if wished in TABS else gr.skip()
+def _follow_address(tabs: gr.Tabs) -> None:
+    """Open the tab that the page's address asks for.
+
+    Gradio loses a change that comes while it still draws the page, so the page is asked until that
+    tab is open: twice, mostly; once where the address asks for none.
+    """
+    with gr.Column(visible=False):
+        wished, opened = gr.Textbox(), gr.Textbox()
+    asking = gr.Timer(0.5)
+
+    def follow(wished: object, opened: object) -> tuple[object, object]:
+        if not isinstance(wished, str) or wished not in TABS or TABS[wished] == opened:
+            return gr.skip(), gr.Timer(active=False)
+        return gr.Tabs(selected=wished), gr.skip()
+
+    asking.tick(
+        follow,
+        [wished, opened],
+        [tabs, asking],
+        js="() => GlassKit.wishedTab()",
+        api_visibility="private",
+        show_progress="hidden",
+        queue=False,
+    )

@@ -39,6 +39,14 @@ GlassKit.tries = (node, all) => {
     GlassKit.element("button", { type: "button", title, onclick: action }, text)));
 };
 
+// Which tab the address asked for when the page came, and the title of the one that is open. Gradio
+// selects its first tab while it draws the page, and the address follows what is selected.
+GlassKit.askedTab = new URLSearchParams(location.search).get("tab") || "";
+GlassKit.wishedTab = () => [
+  GlassKit.askedTab,
+  document.querySelector("button[role=tab][aria-selected=true]")?.textContent.trim() || "",
+];
+
 // Deep links: what is looked at stands in the address.
 GlassKit.remember = (changes) => {
   const link = new URLSearchParams(location.search);

@@ -13,7 +13,7 @@ from glasskit.models import GlassModel, load_model
 from glasskit_app.cache import open_maps
 from glasskit_app.dataset_maps import MODEL
 from glasskit_app.map_tab import Questions
-from glasskit_app.probe_tab import _answer, split_names
+from glasskit_app.probe_tab import _answer, chosen_names
 from glasskit_app.probe_why import reasons
 from glasskit_app.state import AppState
 
@@ -81,8 +81,8 @@ def test_what_is_read_in_part_is_told_on_the_page_alone(
 
 
 def test_commas_without_a_name_are_refused() -> None:
-    assert split_names(" a, b\nc,, ") == ["a", "b", "c"]
-    assert split_names(None) is split_names("  \n") is None
+    assert chosen_names(" a, b\nc,, ") == ["a", "b", "c"]
+    assert chosen_names(None) is chosen_names("  \n") is None
     for text in (",", " , \n,"):
         with pytest.raises(InputError, match="no name is there"):
-            split_names(text)
+            chosen_names(text)
