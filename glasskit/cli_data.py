@@ -193,7 +193,8 @@ def pack_dataset(
     source = HubSource(dataset) if is_hub(dataset) else DatasetSource(load_dataset(dataset, images))
     with bar("packing pictures") as progress:
         done = pack(source, out, shard_size, progress)
-    say(f"{done.pictures} pictures in {done.shards} shard{'s' * (done.shards != 1)}: {out}")
+    pictures = f"{done.pictures} picture{'s' * (done.pictures != 1)}"
+    say(f"{pictures} in {done.shards} shard{'s' * (done.shards != 1)}: {out}")
 
 
 @data.callback()
