@@ -47,7 +47,7 @@ IN_PROCESSES = ("train", "embed")
 PATIENCE = 20.0
 """Seconds in which the first of several processes tells what is wrong in all of them."""
 
-Images = Annotated[Path | None, typer.Option(help="folder with the pictures of the data set")]
+Images = Annotated[str | None, typer.Option(help="folder with the pictures of the data set")]
 Json = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="also write the result to this file"),

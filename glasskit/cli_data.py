@@ -179,7 +179,7 @@ def pack_dataset(
         str, typer.Argument(metavar="DATASET", help="a data set of the kit, or hf:OWNER/NAME")
     ],
     out_dir: Annotated[str, typer.Option("--out", metavar="DIR", help="directory to write to")],
-    images: Annotated[Path | None, typer.Option(help="folder with the pictures")] = None,
+    images: Annotated[str | None, typer.Option(help="folder with the pictures")] = None,
     shard_size: Annotated[int, typer.Option(help="pictures a shard", min=1)] = 1000,
 ) -> None:
     """Write a data set as WebDataset shards; an interrupted call goes on."""

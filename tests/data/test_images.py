@@ -47,6 +47,11 @@ def _png_header(width: int, height: int) -> bytes:
 # --- found by key
 
 
+def test_an_empty_name_is_not_the_current_folder() -> None:
+    with pytest.raises(InputError, match="name of the folder of pictures is empty"):
+        FolderImages("")
+
+
 def test_a_folder_that_lacks_pictures_is_named_once(tmp_path: Path) -> None:
     folder = FolderImages(tmp_path)
     with pytest.raises(BrokenPicturesError) as told:
