@@ -12,7 +12,7 @@ def launch(
     *,
     host: str = "127.0.0.1",
     datasets: tuple[str, ...] = ("scenes", "coco-concepts"),
-    images: Path | None = None,
+    images: str | Path | None = None,
     recipe: dict[str, object] | None = None,
     root_path: str = "",
     open_browser: bool = False,

@@ -30,7 +30,7 @@ def serve(
     *,
     host: str,
     datasets: Sequence[str],
-    images: Path | None,
+    images: str | Path | None,
     recipe: dict[str, object] | None,
     root_path: str,
     open_browser: bool,

@@ -47,7 +47,7 @@ IN_PROCESSES = ("train", "embed")
 PATIENCE = 20.0
 """Seconds in which the first of several processes tells what is wrong in all of them."""
 
-Images = Annotated[Path | None, typer.Option(help="folder with the pictures of the data set")]
+Images = Annotated[str | None, typer.Option(help="folder with the pictures of the data set")]
 Json = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="also write the result to this file"),
@@ -109,16 +109,20 @@ def evaluate(
 ) -> None:
     """Measure concept recognition and all that should stay intact, with 95% intervals."""
     from glasskit.data import load_dataset
+    from glasskit.data.schema import SPLITS
     from glasskit.evaluation.evaluate import evaluate
     from glasskit.evaluation.intervals import interval_note
     from glasskit.models import load_model
 
+    if split not in (*SPLITS, "all"):
+        raise InputError(f"split {split!r}: choose one of {', '.join(SPLITS)}, all")
     file = _checked(json_file)
     data = load_dataset(dataset, images=images)
     part = data if split == "all" else data.split(split)
     with bar("embedding pictures") as progress:
         result = evaluate(load_model(model), part, k=k, seed=seed, progress=progress)
-    title = f"{model} on {data.name}, {split}, {result['n']} pictures"
+    number = f"{result['n']} picture{'s' * (result['n'] != 1)}"
+    title = f"{model} on {data.name}, {split}, {number}"
     show_table(title, ("measure", "share", "95% interval", "chance"), _evaluation_rows(result))
     say(interval_note(result["clusters"]["n"], result["clusters"]["by"]))
     if same := result["retrieval"]["duplicate_captions"]:
@@ -227,7 +231,8 @@ def embed(
             progress=progress,
         )
     if written.pictures:  # the first process of several tells
-        say(f"{written.pictures} pictures, {written.texts} texts: {out_dir}")
+        pictures = f"{written.pictures} picture{'s' * (written.pictures != 1)}"
+        say(f"{pictures}, {written.texts} text{'s' * (written.texts != 1)}: {out_dir}")
     if written.left_out:
         say(written.left_out)
 
@@ -266,7 +271,7 @@ def search(
         library = ApproximateLibrary(folder, progress) if approximate else Library(folder)
     found = library.nearest(query_vector(library.load_model(model), asked), k)
     show_table(
-        f"Of {len(library)} pictures nearest to {asked}",
+        f"Of {len(library)} picture{'s' * (len(library) != 1)} nearest to {asked}",
         ("", "picture", "cosine"),
         [(str(place), hit.name, f"{hit.score:.3f}") for place, hit in enumerate(found, start=1)],
     )
@@ -300,10 +305,10 @@ def report(
     from glasskit.data import load_dataset
     from glasskit.evaluation.report import check_report, write_report
 
-    place = check_report(out_file)[0]
+    check_report(out_file)
     data = load_dataset(dataset, images=images).split(split)
     with bar("measuring models") as progress:
-        written = write_report(runs, data, place, progress=progress)
+        written = write_report(runs, data, out_file, progress=progress)
     say("written: " + ", ".join(str(path) for path in written))
 
 

@@ -179,7 +179,7 @@ def pack_dataset(
         str, typer.Argument(metavar="DATASET", help="a data set of the kit, or hf:OWNER/NAME")
     ],
     out_dir: Annotated[str, typer.Option("--out", metavar="DIR", help="directory to write to")],
-    images: Annotated[Path | None, typer.Option(help="folder with the pictures")] = None,
+    images: Annotated[str | None, typer.Option(help="folder with the pictures")] = None,
     shard_size: Annotated[int, typer.Option(help="pictures a shard", min=1)] = 1000,
 ) -> None:
     """Write a data set as WebDataset shards; an interrupted call goes on."""
@@ -193,7 +193,8 @@ def pack_dataset(
     source = HubSource(dataset) if is_hub(dataset) else DatasetSource(load_dataset(dataset, images))
     with bar("packing pictures") as progress:
         done = pack(source, out, shard_size, progress)
-    say(f"{done.pictures} pictures in {done.shards} shard{'s' * (done.shards != 1)}: {out}")
+    pictures = f"{done.pictures} picture{'s' * (done.pictures != 1)}"
+    say(f"{pictures} in {done.shards} shard{'s' * (done.shards != 1)}: {out}")
 
 
 @data.callback()

@@ -129,8 +129,12 @@ class BrokenPicturesError(InputError):
         line = str(errors[0])
         if len(errors) > 1:
             more = f"; and {len(errors) - 10} more" if len(errors) > 10 else ""
-            first = "; ".join(error.brief for error in errors[:10])
-            line = f"{len(errors)} of {total} pictures cannot be used: {first}{more}"
+            told, before = [], ""
+            for error in errors[:10]:
+                place, _, why = error.brief.partition(": ")  # a folder is named once
+                told.append(why if place == before else error.brief)
+                before = place
+            line = f"{len(errors)} of {total} pictures cannot be used: {'; '.join(told)}{more}"
         super().__init__(line)
 
 

@@ -109,11 +109,17 @@ def refuse_twins(names: Iterable[str], where: str) -> None:
             raise InputError(f"{where}: two concepts look the same, {other!r} and {name!r}")
 
 
+def misspelt(wanted: str, keys: Iterable[str]) -> str:
+    """The end of an error line: the key that stands where ``wanted`` is missing, if one is near."""
+    near = next((key for key in keys if suggestion(key, [wanted])), None)
+    return "" if near is None else f"; unknown key {near!r}, did you mean {wanted!r}?"
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """The end of an error line: the known word that is nearest, where one is near."""
     places = {look(name): name for name in known}
     near = get_close_matches(look(word), places, n=1, cutoff=0.75)
-    return f"; did you mean {places[near[0]]!r}?" if near else ""
+    return f", did you mean {places[near[0]]!r}?" if near else ""
 
 
 def read_table(

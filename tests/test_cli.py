@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -111,8 +113,8 @@ def test_evaluate_prints_what_was_asked_and_what_was_not_read(
     assert "3 captions have the text of another picture's" in " ".join(out.split())
     assert err.splitlines() == [
         f"glasskit: {tmp_path / 'two.json'}: left out are keys that the layout does not have: "
-        "'note' 1 times",
-        "glasskit: 1 of 4 captions are longer than the 62 word pieces that lite0-minilm reads; the "
+        "'note' 1 time",
+        "glasskit: 1 of 4 captions is longer than the 62 word pieces that lite0-minilm reads; the "
         "rest is not read; lite0-minilm reads English; 1 of 69 words of captions is unknown to it",
     ]
 
@@ -122,7 +124,7 @@ def test_probe_and_search_answer_no_phrase_of_unknown_words(glass, small: Path) 
     code, out, err = glass("probe", "lite0-minilm", picture, "--concepts", "joy, \U0001f389")
     assert (code, out) == (2, "")
     assert err == (
-        "glasskit: lite0-minilm reads English; 1 of 1 words of '\U0001f389' is unknown to it\n"
+        "glasskit: lite0-minilm reads English; 1 of 1 word of '\U0001f389' is unknown to it\n"
     )
     code, out, err = glass("probe", "lite0-minilm", picture, "--concepts", "Joy, joy ,, \u732b cat")
     assert code == 0
@@ -154,6 +156,31 @@ def test_probe_names_concepts(glass, trained: Path, small: Path) -> None:
     assert scores[0]["score"] >= scores[1]["score"]
 
 
+def test_the_splits_that_evaluate_takes_are_named(glass, trained: Path, small: Path) -> None:
+    code, _, err = glass("evaluate", trained, small / "mine.json", "--split", "al")
+    assert (code, err) == (2, "glasskit: split 'al': choose one of train, val, test, all\n")
+
+
+def test_a_report_may_end_in_capitals(glass, trained: Path, small: Path, tmp_path: Path) -> None:
+    data = (small / "mine.json", "--images", small)
+    assert glass("report", trained, "--dataset", *data, "--out", tmp_path / "x.HTML")[0] == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"x.HTML", "x.md", "x.json"}
+
+
+def test_one_picture_a_concept_is_enough_to_validate_on(glass, small: Path, tmp_path: Path) -> None:
+    data = json.loads((small / "mine.json").read_text())
+    for concept in filter(lambda one: one["train_images"], data):
+        concept["val_images"] = [concept["train_images"].pop()]
+    (tmp_path / "val.json").write_text(json.dumps(data))
+    code, _, err = glass(
+        *("train", tmp_path / "val.json", "--images", small, "--out", tmp_path / "run"),
+        *("--epochs", 1, "--tracker", "none"),
+    )
+    assert code == 0, err
+    assert "N = 1" not in err
+    assert "Warning" not in err
+
+
 def test_embed_writes_vectors_and_their_index(glass, trained: Path, small: Path) -> None:
     out = trained.parent / "vectors"
     assert glass("embed", trained, small, "--out", out)[0] == 0
@@ -162,6 +189,29 @@ def test_embed_writes_vectors_and_their_index(glass, trained: Path, small: Path)
     index = json.loads((out / "index.json").read_text())["pictures"]
     assert len(vectors) == len(index) == 45
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("damage", ["compressed", "split apart", "no UTF-8", "cut off"])
+def test_a_damaged_first_shard_leaves_no_folder(glass, trained, small, tmp_path, damage) -> None:
+    picture = next(small.glob("*.jpg")).read_bytes()
+    text = "caf\u00e9".encode("latin-1" if damage == "no UTF-8" else "utf-8")
+    members = [("1.jpg", picture), ("1.txt", text), ("2.jpg", picture), ("2.txt", text)]
+    if damage == "split apart":
+        members = members[::2] + members[1::2]
+    tar = tmp_path / "a.tar"
+    with tarfile.open(tar, "w:gz" if damage == "compressed" else "w") as file:
+        for name, data in members:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            file.addfile(member, io.BytesIO(data))
+    if damage == "cut off":
+        tar.write_bytes(tar.read_bytes()[:1000])
+    code, _, err = glass("embed", trained, tar, "--captions", "--out", tmp_path / "new" / "out")
+    assert (code, err.count("\n")) == (2, 1)
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "old").mkdir()
+    assert glass("embed", trained, tar, "--captions", "--out", tmp_path / "old")[0] == 2
+    assert not list((tmp_path / "old").iterdir())
 
 
 def test_search_finds_an_embedded_picture_by_itself_and_by_a_phrase(

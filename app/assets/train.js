@@ -118,6 +118,16 @@ GlassKit.trainPage = (element, server) => {
     follow();
   };
 
+  // A page that was loaded again watches its run that is still under way.
+  const again = async (name) => {
+    for (const [run, key] of Object.entries(keys.all(name))) {
+      if (job) return;
+      if (runs.some((kept) => kept.name === run && kept.status === "finished")) continue;
+      const answer = await server.watch({ job: key, since: 0 });
+      if (!job && ["waiting", "training"].includes(answer.status)) return begin(name, run, { job: key });
+    }
+  };
+
   const numbers = () => root.querySelectorAll(".gk-numbers-of-run input, .gk-more input");
 
   form.onsubmit = (event) => {
@@ -179,6 +189,7 @@ GlassKit.trainPage = (element, server) => {
     rank.forEach((place, i) => { if (place === 1) atlas.right.add(i); });
     atlas.changed();
     await list();
+    await again(atlas.data.name);
   };
 
   const explain = () => {

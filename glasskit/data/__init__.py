@@ -63,7 +63,7 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
             f"no data set {name!r}: give scenes, coco-concepts, or a JSON file in the MAGIC layout "
             "(or shards, .tar, or hf:OWNER/NAME)"
         )
-    folder = Path(images) if images is not None else file.parent / "images"
+    folder = file.parent / "images" if images is None else images
     dataset = read_magic(file, FolderImages(folder))
     warn_of_equal_pictures(dataset)
     return dataset

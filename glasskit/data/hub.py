@@ -99,6 +99,7 @@ class HubStream:
             )
         except Exception as error:
             first = (str(error).strip() or type(error).__name__).splitlines()[0]
+            first = re.sub(r" \(\w+Error\)$", "", first)  # the name of a class tells nobody more
             raise InputError(f"{self.name} could not be opened: {first}") from error
         if stream.features:  # pictures stay bytes: they are decoded in our threads, by our rules
             stream = stream.decode(False)

@@ -172,6 +172,8 @@ class FolderImages:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
+        if not str(folder).strip():  # a path would take it for the current folder
+            raise InputError("the name of the folder of pictures is empty; give it with --images")
         if not self.folder.is_dir():
             raise InputError(f"{self.folder}: no such folder of pictures; give it with --images")
         self._index: _Index | None = None

@@ -16,7 +16,7 @@ from typing import Any
 from glasskit.data.images import picture_name
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.errors import InputError
-from glasskit.text_files import checked, look, plain_name, refuse_twins, suggestion
+from glasskit.text_files import checked, look, misspelt, plain_name, refuse_twins, suggestion
 
 CONCEPT_KEYS = ("concept", "hard_negative", *(f"{split}_images" for split in SPLITS))
 PICTURE_KEYS = (
@@ -127,7 +127,8 @@ def tell_unknown(file: Path | str, keys: Iterable[str]) -> None:
     """Say in one line which keys were left out, and how often each came."""
     counts = Counter(keys)
     if counts:
-        named = ", ".join(f"{key!r} {times} times" for key, times in counts.most_common(8))
+        common = counts.most_common(8)
+        named = ", ".join(f"{key!r} {times} time{'s' * (times != 1)}" for key, times in common)
         log.warning("%s: left out are keys that the layout does not have: %s", file, named)
 
 
@@ -218,7 +219,7 @@ def text_of(entry: Any, key: str, where: str) -> str:
         raise InputError(f"{where}: must be an object, not {type(entry).__name__}")
     value = entry.get(key)
     if not isinstance(value, str) or not value.strip():
-        near = suggestion(key, entry.keys() - {key}) if key not in entry else ""
+        near = misspelt(key, entry) if key not in entry else ""
         raise InputError(f"{where}: {key!r} must be a text and not empty{near}")
     return checked(value, where, key)
 

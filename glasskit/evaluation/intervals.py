@@ -193,10 +193,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def units(count: int, by: str) -> str:
     """What intervals and tests are over, in words.
 
-    >>> units(36, "concept"), units(132, "picture"), units(9, "cluster")
-    ('36 clusters (concepts)', '132 pictures', '9 clusters')
+    >>> units(36, "concept"), units(132, "picture"), units(1, "cluster")
+    ('36 clusters (concepts)', '132 pictures', '1 cluster')
     """
-    return f"{count} " + {"picture": "pictures", "cluster": "clusters"}.get(by, f"clusters ({by}s)")
+    s = "s" * (count != 1)
+    return f"{count} {by}{s}" if by in ("picture", "cluster") else f"{count} cluster{s} ({by}{s})"
 
 
 def interval_note(count: int, by: str) -> str:

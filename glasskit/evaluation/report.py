@@ -116,9 +116,9 @@ class Report:
         """
         path = Path(path)
         forms = dict(zip(FORMS, (self.html, self.markdown, self.json), strict=True))
-        if path.suffix not in forms:
+        if path.suffix.lower() not in forms:
             raise InputError(f"{path}: end the report's name in {' or '.join(FORMS)}")
-        write_text(path, forms[path.suffix]())
+        write_text(path, forms[path.suffix.lower()]())
         return path
 
 
@@ -185,9 +185,11 @@ def check_report(path: str | Path) -> list[Path]:
     Raises:
         InputError: the path has another ending, or a file can't be written.
     """
-    if Path(path).suffix not in FORMS:
+    path = Path(path)
+    own = path.suffix.lower()
+    if own not in FORMS:
         raise InputError(f"{path}: end the report's name in {' or '.join(FORMS)}")
-    return [check_file(Path(path).with_suffix(form)) for form in FORMS]
+    return [check_file(path if form == own else path.with_suffix(form)) for form in FORMS]
 
 
 def report_evaluations(named: Sequence[tuple[str, Evaluation]], dataset: GroupedDataset) -> Report:

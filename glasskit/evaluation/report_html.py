@@ -62,7 +62,7 @@ def _lead(report: Report) -> str:
     names = report.table.names
     others = len(names) - 1
     against = f"{others} model{'s' if others != 1 else ''} compared with"
-    return f"{report.n} pictures. {against} <b>{escape(names[0])}</b>."
+    return f"{report.n} picture{'s' * (report.n != 1)}. {against} <b>{escape(names[0])}</b>."
 
 
 def _table(report: Report) -> str:

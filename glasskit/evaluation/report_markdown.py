@@ -55,7 +55,8 @@ def to_markdown(report: Report) -> str:
     lines = [
         f"# Models on {_plain(report.dataset)}",
         "",
-        f"{report.n} pictures. Every comparison is with {_plain(table.names[0])}.",
+        f"{report.n} picture{'s' * (report.n != 1)}. "
+        f"Every comparison is with {_plain(table.names[0])}.",
         "",
         "| model | " + " | ".join(measure.title for measure in table.measures) + " |",
         "|---" * (len(table.measures) + 1) + "|",

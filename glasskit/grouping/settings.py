@@ -34,7 +34,7 @@ class BuildSettings:
 
     source: Path
     out: Path
-    images: Path | None = None
+    images: str | Path | None = None
     groups: int | None = None
     smallest: int = 4
     vocabulary: Path | None = None

@@ -13,7 +13,7 @@ from glasskit.data.magic_record import text_of
 from glasskit.errors import InputError
 from glasskit.json_files import read_json
 from glasskit.pictures import printable
-from glasskit.text_files import checked, lines_of, plain_name, read_table, read_text, suggestion
+from glasskit.text_files import checked, lines_of, misspelt, plain_name, read_table, read_text
 
 COCO_NAME = re.compile(r"(?:COCO_(?:val|train)2014_)?(\d{12})\.jpg")
 
@@ -79,7 +79,7 @@ def read_captions(source: Path) -> Captions:
 def _coco(file: Path) -> Captions:
     value = read_json(file)
     if not isinstance(value, dict) or not isinstance(value.get("annotations"), list):
-        near = suggestion("annotations", value) if isinstance(value, dict) else ""
+        near = misspelt("annotations", value) if isinstance(value, dict) else ""
         raise InputError(f"{file}: not COCO captions; there is no list 'annotations'{near}")
     pictures = value.get("images", [])
     if not isinstance(pictures, list):

@@ -71,7 +71,8 @@ def fit(
     logger.info("map of %d points: umap-learn on the CPU", len(vectors))
     if near is None:
         near = nearest_rows(vectors, settings["n_neighbors"])
-    settings |= {"precomputed_knn": near, "force_approximation_algorithm": True}
+    # A seed asks for one job: the same map every time is what we want.
+    settings |= {"precomputed_knn": near, "force_approximation_algorithm": True, "n_jobs": 1}
     umap_class = load_umap()
     told = _Told(progress)
     if progress is not None:
@@ -81,18 +82,16 @@ def fit(
             "bar_format": "{n_fmt}/{total_fmt}",
             "mininterval": 0.2,
         }
-    with warnings.catch_warnings():
-        # It says that a seed turns parallelism off: the same map every time is what we want.
-        warnings.filterwarnings("ignore", message="n_jobs value")
-        # And that it takes places to start from as they are, and neighbours without an index.
-        warnings.filterwarnings("ignore", category=UserWarning, module="umap")
-        init = "spectral" if start is None else np.asarray(start, np.float32)
-        try:
-            return umap_class(init=init, **settings).fit_transform(vectors)
-        except BaseException:
-            if told.stopped:
-                _free_bars()
-            raise
+    # UMAP says that it takes places to start from as they are, and neighbours without an index. The
+    # filters are the process's: catch_warnings would put them back in the middle of another fit.
+    warnings.filterwarnings("ignore", category=UserWarning, module="umap")
+    init = "spectral" if start is None else np.asarray(start, np.float32)
+    try:
+        return umap_class(init=init, **settings).fit_transform(vectors)
+    except BaseException:
+        if told.stopped:
+            _free_bars()
+        raise
 
 
 def warm() -> None:

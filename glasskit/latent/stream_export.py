@@ -13,6 +13,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -105,8 +106,7 @@ def embed_stream(
     folder = out / PARTS
     width = model.embed_dim * (2 if captions else 1)
     units = _units(source, ranks.world)
-    with writing(out), made_folder(out):
-        folder.mkdir(exist_ok=True)
+    with writing(out), made_folder(out), _parts_in(folder, alone=ranks.world == 1):
         if ranks.rank == 0:
             _begin(
                 folder,
@@ -276,7 +276,8 @@ def _tell(model: GlassModel, parts: Sequence[Part], captions: bool) -> None:
         if captions:
             reading = reading.plus(model.reading([entry["caption"] for entry in block]))
     if twice:
-        log.warning("%d pictures have the name of another one, first %r", len(twice), twice[0])
+        have = "picture has" if len(twice) == 1 else "pictures have"
+        log.warning("%d %s the name of another one, first %r", len(twice), have, twice[0])
     if note := reading.note("captions"):
         log.warning("%s", note)
 
@@ -284,6 +285,19 @@ def _tell(model: GlassModel, parts: Sequence[Part], captions: bool) -> None:
 def _entries(parts: Iterable[Part]) -> Iterator[dict[str, Any]]:
     for part in parts:
         yield from part.entries()
+
+
+@contextmanager
+def _parts_in(folder: Path, *, alone: bool) -> Iterator[None]:
+    """Make the folder of parts; it goes again where the block fails before the first row."""
+    made = not folder.exists()
+    folder.mkdir(exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        if made and alone and not any(file.stat().st_size for file in folder.glob("*.f32")):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _begin(folder: Path, plan: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
 from glasskit.losses.distributed import batch_facts, gather_batch
-from glasskit.losses.vectors import accumulator, check_temperature, unit
+from glasskit.losses.vectors import accumulator, check_temperature, learning, unit
 
 FIELD_MEANING = {
     "paraphrase": "another literal caption of the same picture",
@@ -91,11 +91,11 @@ class Objective(nn.Module, ABC):
         kind = tuple(batch_facts(batch)[:-1])
         joined = gather_batch(batch, check=kind not in self._compared)
         self._compared.add(kind)
-        if self.negatives_are_groups and joined.groups == 1 and not torch.compiler.is_compiling():
+        if self.negatives_are_groups and joined.groups == 1 and learning():
             warnings.warn(
                 f"M = 1: objective {self.name!r} has no negatives in a batch of one group; "
                 "use at least 2 groups a batch",
-                stacklevel=2,
+                stacklevel=1,  # a frame further out is torch's
             )
         with torch.autocast(joined.image.device.type, enabled=False):
             return self.terms(joined)

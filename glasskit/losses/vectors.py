@@ -80,21 +80,29 @@ def scaled(x: Tensor, temperature: float | Tensor) -> Tensor:
     return x / temperature
 
 
+def learning() -> bool:
+    """Whether there are gradients, so that a batch which teaches nothing is worth a warning.
+
+    Validation has none, and takes what groups it finds.
+    """
+    return torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
 def warn_one_group() -> None:
     """Say that a batch of one group teaches nothing (Python shows a warning once a place)."""
-    if not torch.compiler.is_compiling():
+    if learning():
         warnings.warn(
             "M = 1: with one group in the batch there are no negatives, so every scaled "
             "CLEAR GLASS term is 0 and has no gradient; use at least 2 groups a batch",
-            stacklevel=3,
+            stacklevel=2,
         )
 
 
 def warn_one_member() -> None:
     """Say that groups of one member make the inner loss trivial."""
-    if not torch.compiler.is_compiling():
+    if learning():
         warnings.warn(
             "N = 1: a group of one member is its own centroid, so the inner loss has nothing to "
             "draw together; use at least 2 members a group",
-            stacklevel=3,
+            stacklevel=2,
         )

@@ -67,9 +67,9 @@ class Reading(NamedTuple):
         """
         notes = []
         if self.longer:
-            which = (
-                f"{what} is" if self.texts == 1 else f"{self.longer:,} of {self.texts:,} {what} are"
-            )
+            are = "is" if self.longer == 1 else "are"
+            one = what.startswith(("'", '"'))
+            which = f"{what} is" if one else f"{self.longer:,} of {self.texts:,} {what} {are}"
             notes.append(
                 f"{which} longer than the {self.length} word pieces that {self.model} reads; the "
                 "rest is not read"
@@ -78,8 +78,8 @@ class Reading(NamedTuple):
             are = "is" if self.unknown == 1 else "are"
             reads = f"{self.model} reads English; " * self.model.startswith(ENGLISH)
             notes.append(
-                f"{reads}{self.unknown:,} of {self.words:,} words of {what} {are} unknown to "
-                f"{'it' if reads else self.model}"
+                f"{reads}{self.unknown:,} of {self.words:,} word{'s' * (self.words != 1)} of "
+                f"{what} {are} unknown to {'it' if reads else self.model}"
             )
         return "; ".join(notes)
 

@@ -270,6 +270,21 @@ def test_stop_a_run_go_on_and_compare_it(visit) -> None:
     assert kept.get_by_role("button", name="go on").count() == 0
 
 
+def test_a_page_loaded_again_watches_its_run(visit) -> None:
+    page = visit("?tab=train")
+    page.wait_for_selector(".gk-train[data-ready=form][data-texts]")
+    page.fill("input[name=epochs]", "150")
+    page.fill("input[name=run]", f"again-{time.time_ns()}")
+    page.click(".gk-start")
+    page.wait_for_function(
+        "/epoch [1-9]/.test(document.querySelector('.gk-train .gk-status').textContent)"
+    )
+    page.reload()
+    page.wait_for_selector(".gk-train[data-status=training]")
+    page.click(".gk-stop:enabled")
+    page.wait_for_selector(".gk-train[data-status=stopped]")
+
+
 def test_a_second_run_waits_and_can_be_taken_out(visit) -> None:
     pages = [visit("?tab=train"), visit("?tab=train")]
     for page, epochs in zip(pages, ("150", "2"), strict=True):

@@ -13,7 +13,14 @@ from PIL import Image
 from glasskit.data import load_dataset
 from glasskit.data.images import FolderImages, MissingImages
 from glasskit.errors import InputError
-from glasskit.pictures import MAX_PIXELS, check_image, decode_image, open_image
+from glasskit.pictures import (
+    MAX_PIXELS,
+    BrokenPicturesError,
+    ask_each,
+    check_image,
+    decode_image,
+    open_image,
+)
 
 RED = (200, 30, 40)
 
@@ -38,6 +45,20 @@ def _png_header(width: int, height: int) -> bytes:
 
 
 # --- found by key
+
+
+def test_an_empty_name_is_not_the_current_folder() -> None:
+    with pytest.raises(InputError, match="name of the folder of pictures is empty"):
+        FolderImages("")
+
+
+def test_a_folder_that_lacks_pictures_is_named_once(tmp_path: Path) -> None:
+    folder = FolderImages(tmp_path)
+    with pytest.raises(BrokenPicturesError) as told:
+        ask_each(range(12), lambda row: folder.path(str(row)))
+    line = str(told.value)
+    assert line.startswith(f"12 of 12 pictures cannot be used: {tmp_path}: no picture for record")
+    assert (line.count(str(tmp_path)), line.count("no picture for")) == (1, 10)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +187,8 @@ def test_what_does_not_decode_is_an_error_that_names_it(tmp_path: Path, data: by
 
 
 def test_a_missing_picture_and_a_folder_are_errors(tmp_path: Path) -> None:
-    for path, line in ((tmp_path / "none.jpg", "there is no such picture"), (tmp_path, "folder")):
-        with pytest.raises(InputError, match=line):
+    for path, says in ((tmp_path / "none.jpg", "there is no such picture"), (tmp_path, "a folder")):
+        with pytest.raises(InputError, match=says):
             open_image(path)
 
 

@@ -183,7 +183,7 @@ WRONG = {
     ),
     "a misspelt split": (
         _change(0, "trian_images", to=[]),
-        "concept 1: unknown key 'trian_images'; did you mean 'train_images'?",
+        "concept 1: unknown key 'trian_images', did you mean 'train_images'?",
     ),
     "a split of another name": (
         _change(0, "validation_images", to=[]),
@@ -192,15 +192,15 @@ WRONG = {
     "a split without its ending": (_change(1, "test", to=[]), "concept 2: unknown key 'test'"),
     "a key in capitals": (
         _change(0, "Hard_Negative", to=[]),
-        "unknown key 'Hard_Negative'; did you mean 'hard_negative'?",
+        "unknown key 'Hard_Negative', did you mean 'hard_negative'?",
     ),
     "captions of another layout": (
         _change(*FIRST, "captions", to=["a"]),
-        "train_images, image 7: unknown key 'captions'; did you mean 'old_captions'?",
+        "train_images, image 7: unknown key 'captions', did you mean 'old_captions'?",
     ),
     "a misspelt key of a picture": (
         _change(*FIRST, "negaton", to="x"),
-        "image 7: unknown key 'negaton'; did you mean 'negation'?",
+        "image 7: unknown key 'negaton', did you mean 'negation'?",
     ),
     "names that look the same": (
         _change(0, "concept", to="J\u200boy"),
@@ -212,7 +212,7 @@ WRONG = {
     ),
     "nearly a concept in also": (
         _change(*FIRST, "also", to=["Joy"]),
-        "'also' names 'Joy', which is not a concept; did you mean 'joy'?",
+        "'also' names 'Joy', which is not a concept, did you mean 'joy'?",
     ),
     "twice in a split": (
         _change(0, "train_images", 1, "image", to="7"),
@@ -291,7 +291,7 @@ def test_keys_of_other_tools_are_counted(tmp_path: Path, caplog: pytest.LogCaptu
     said = [record.getMessage() for record in caplog.records]
     assert said == [
         f"{tmp_path / 'set.json'}: left out are keys that the layout does not have: "
-        "'width' 2 times, 'note' 1 times"
+        "'width' 2 times, 'note' 1 time"
     ]
 
 
@@ -323,7 +323,7 @@ def test_a_record_against_the_taxonomy_is_an_error(tmp_path: Path) -> None:
     [
         ([{"level2": "x"}], "entry 1: 'level1' must be a text"),
         ([{"level1": "x"}, {"level1": "x"}], "entry 2: concept 'x' comes twice"),
-        ([{"level1": "x", "hard_negatives": []}], "entry 1: unknown key 'hard_negatives'; did you"),
+        ([{"level1": "x", "hard_negatives": []}], "entry 1: unknown key 'hard_negatives', did you"),
         ([{"level1": "x", "level3": 3}], "entry 1: 'level3' must be a text"),
         ([{"level1": "x", "guide": 3}], "entry 1: 'guide' must be a text"),
         (["x"], "entry 1: must be an object, not str"),

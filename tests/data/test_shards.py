@@ -272,7 +272,7 @@ def test_a_misspelt_key_in_a_shard_is_named(shards: Path) -> None:
         return data.replace(b'"also"', b'"alos"') if name == "000000021.json" else data
 
     rewritten(shards / "00001.tar", change)
-    with pytest.raises(InputError, match=r"000000021\.json, .*key 'alos'; did you mean 'also'"):
+    with pytest.raises(InputError, match=r"000000021\.json, .*key 'alos', did you mean 'also'"):
         load_dataset(shards)
 
 

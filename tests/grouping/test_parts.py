@@ -196,7 +196,7 @@ def test_three_forms_of_a_vocabulary(
         ("v.txt", "cafe\u0301\nCafé\n", "two concepts look the same"),
         ("v.txt", "joy\nhope\x07\n", "line 2: 'name' holds a control character (U+0007)"),
         ("v.json", '[{"level1": "joy\\ud83d"}]', "'level1' holds half a character"),
-        ("v.json", '[{"level1": "joy", "levle2": "x"}]', "key 'levle2'; did you mean 'level2'?"),
+        ("v.json", '[{"level1": "joy", "levle2": "x"}]', "key 'levle2', did you mean 'level2'?"),
         ("v.txt", "joy\n", "needs two concepts or more"),
         ("v.txt", "x" * 61 + "\ny", "1 to 60 characters"),
         ("v.toml", "[", "not readable TOML"),

@@ -114,7 +114,7 @@ def test_a_folder_has_a_text_beside_each_picture(tmp_path: Path) -> None:
         ),
         ("a.json", "{", "a.json: not readable JSON"),
         ("a.json", "[]", "a.json: not COCO captions; there is no list 'annotations'"),
-        ("a.json", '{"anotations": []}', "no list 'annotations'; did you mean 'anotations'?"),
+        ("a.json", '{"anotations": []}', "unknown key 'anotations', did you mean 'annotations'?"),
         ("a.json", '{"annotations": []}', "a.json: there is no caption in it"),
         ("a.json", '{"annotations": [3]}', "annotation 1: 'image_id' must be a whole number"),
         (
@@ -130,7 +130,7 @@ def test_a_folder_has_a_text_beside_each_picture(tmp_path: Path) -> None:
         (
             "a.json",
             '{"annotations": [{"image_id": 1, "captions": "x"}]}',
-            "did you mean 'captions'?",
+            "unknown key 'captions', did you mean 'caption'?",
         ),
         (
             "a.json",

@@ -195,6 +195,9 @@ def test_a_batch_that_teaches_nothing_warns(
     image, words = pair(shape)
     with pytest.warns(UserWarning, match=text):
         call(image, words, 0.1)
+    with warnings.catch_warnings(), torch.no_grad():  # as validation is
+        warnings.simplefilter("error")
+        call(image, words, 0.1)
 
 
 @pytest.mark.filterwarnings("default:[MN] = 1")

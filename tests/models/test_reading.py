@@ -21,7 +21,7 @@ def test_the_length_is_where_the_vectors_stop_to_change(lite0: GlassModel) -> No
     reading = lite0.reading([*ends, f"dog {ends[0]}"])
     assert reading[1:4] == (3, 62, 1)
     assert reading.note("captions") == (
-        "1 of 3 captions are longer than the 62 word pieces that lite0-minilm reads; the rest is "
+        "1 of 3 captions is longer than the 62 word pieces that lite0-minilm reads; the rest is "
         "not read"
     )
 
@@ -72,7 +72,7 @@ def test_byte_pairs_know_every_word_and_have_a_length() -> None:
     reading = read_with(tokenizer, texts, "ViT-B-32/openai")
     kept = tokenizer(texts)
     assert reading[1:] == (4, 75, int((kept[:, -1] != 0).sum()) - 1, 0, 0)
-    assert reading.note("captions").startswith(f"{reading.longer} of 4 captions are longer than")
+    assert reading.note("captions").startswith(f"{reading.longer} of 4 captions ")
 
 
 def test_what_is_read_whole_is_no_line() -> None:
