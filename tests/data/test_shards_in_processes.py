@@ -196,7 +196,7 @@ def test_names_that_come_twice_and_captions_read_in_part_are_told(
     half = len(keys) // 2
     assert [record.getMessage() for record in caplog.records] == [
         f"{half} pictures have the name of another one, first {keys[0]!r}",
-        f"1 of {2 * half} captions are longer than the 4 word pieces that toy reads; the rest is "
+        f"1 of {2 * half} captions is longer than the 4 word pieces that toy reads; the rest is "
         "not read",
     ]
 
