@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glasskit.errors import InputError
-from glasskit.text_files import decode_text, lines_of
+from glasskit.text_files import decode_text, lines_of, read_bytes
 
 
 def read_json(file: Path) -> Any:
@@ -16,13 +16,7 @@ def read_json(file: Path) -> Any:
     Raises:
         InputError: the file is missing, cannot be read, or is no JSON.
     """
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{file}: there is no such file") from None
-    except OSError as error:
-        raise InputError(f"{file}: not readable JSON ({error.strerror})") from error
-    return parse_json(data, str(file))
+    return parse_json(read_bytes(file, "JSON"), str(file))
 
 
 def parse_json(data: bytes, where: str, nan_is_null: bool = False) -> Any:

@@ -22,19 +22,23 @@ _AFTER_QUOTE = re.compile(r'" +(?=[,;\t|\r\n]|\Z)')  # blanks that spreadsheets 
 _BROKEN = re.compile("[\x00-\x08\x0e-\x1b\ud800-\udfff]")  # white space is none of these
 
 
+def read_bytes(file: Path, kind: str) -> bytes:
+    """What a file of people holds; InputError where it is missing or cannot be read."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{file}: there is no such file") from None
+    except OSError as error:
+        raise InputError(f"{file}: not readable {kind} ({error.strerror})") from error
+
+
 def read_text(file: Path, kind: str = "text") -> str:
     """What a text file holds, without a byte-order mark.
 
     Raises:
         InputError: the file is missing, cannot be read, or is not in UTF-8, UTF-16 or UTF-32.
     """
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{file}: there is no such file") from None
-    except OSError as error:
-        raise InputError(f"{file}: not readable {kind} ({error.strerror})") from error
-    text = decode_text(data, str(file), kind)
+    text = decode_text(read_bytes(file, kind), str(file), kind)
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise InputError(f"{file}: not readable {kind} (line {line} holds a NUL character)")
