@@ -19,7 +19,7 @@ help:
 	@echo "make test   set up, run the tests that CI runs"
 	@echo "make lab    open the notebooks in JupyterLab"
 	@echo "make bench  measure quality and speed"
-	@echo "make lint   ruff check and format"
+	@echo "make lint   ruff, the contracts between packages, types"
 	@echo "make notebooks / course   build the notebooks from their sources / as web pages"
 	@echo "make clean  remove the environment and build leftovers"
 
@@ -52,9 +52,13 @@ test: $(STAMP)
 lab: $(STAMP)
 	$(BIN)/jupyter lab notebooks
 
+# mypy looks for packages by the names of folders: app/ is installed as glasskit_app.
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	@mkdir -p $(VENV)/types && ln -sfn ../../app $(VENV)/types/glasskit_app
+	MYPYPATH=$(VENV)/types $(BIN)/mypy
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks

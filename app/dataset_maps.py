@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from glasskit.analysis.embedding import Embedding, Recognised
 from glasskit.data.grouped import GroupedDataset
-from glasskit.latent.embedding import Embedding, Recognised
 from glasskit_app import map_data
 from glasskit_app.thumbnails import Thumbnails
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from glasskit.data import load_dataset
 from glasskit.data.images import FolderImages
 from glasskit.errors import InputError
-from glasskit.places import cache_folder, keeping_in
+from glasskit.io.places import cache_folder, keeping_in
 from glasskit_app.address import bind, written
 from glasskit_app.ending import on_ctrl_c
 

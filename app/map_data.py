@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from glasskit.analysis.neighbours import nearest
 from glasskit.data.schema import LEVELS, SPLITS
 from glasskit.errors import InputError
-from glasskit.latent.neighbours import nearest
-from glasskit.latent.palette import family_level, level_colours
+from glasskit.plots.palette import family_level, level_colours
 from glasskit_app.thumbnails import pictures_url
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from collections import Counter
 
 import numpy as np
 
+from glasskit.analysis.neighbours import nearest, nearness
+from glasskit.analysis.selection import inside, shared_concepts
 from glasskit.errors import InputError
-from glasskit.latent.neighbours import nearest, nearness
-from glasskit.latent.selection import inside, shared_concepts
 from glasskit_app.scripts import answered, html_tab
 from glasskit_app.state import AppState
 

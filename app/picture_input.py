@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 
 from glasskit.errors import InputError
-from glasskit.pictures import WEB_FORMATS, decode_image
+from glasskit.io.pictures import WEB_FORMATS, decode_image
 
 MAX_BYTES = 8_000_000
 """Largest file that is taken."""

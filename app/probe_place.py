@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glasskit.latent.maps import place_new
+from glasskit.analysis.maps import place_new
 from glasskit_app.dataset_maps import Projection
 
 DOTS = 1500

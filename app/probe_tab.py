@@ -8,9 +8,9 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
+from glasskit.analysis.probe import MAX_CANDIDATES, MAX_TEXT
 from glasskit.errors import InputError
-from glasskit.latent.probe import MAX_CANDIDATES, MAX_TEXT
-from glasskit.text_files import split_names
+from glasskit.io.text_files import split_names
 from glasskit_app.dataset_maps import DatasetMaps
 from glasskit_app.examples import SAID, teaching
 from glasskit_app.picture_input import picture_input

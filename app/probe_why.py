@@ -44,7 +44,7 @@ class Asked(NamedTuple):
 
 def reasons(state: AppState, asked: Asked | None) -> str:
     """What stands in the fold under an answer, as HTML; empty where no picture was asked."""
-    from glasskit.latent.explain import class_words, heat_map, near_groups, overlay
+    from glasskit.analysis.explain import class_words, heat_map, near_groups, overlay
 
     if asked is None:
         return ""
@@ -96,7 +96,7 @@ def reasons(state: AppState, asked: Asked | None) -> str:
 
 def _grid(model: GlassModel, picture: Image.Image) -> torch.Tensor | None:
     """The tower's grid for this picture, or None where the tower keeps none."""
-    from glasskit.latent.explain import patch_grid
+    from glasskit.analysis.explain import patch_grid
 
     try:
         return patch_grid(model, picture)

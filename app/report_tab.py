@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+from glasskit.analysis.store import content_key
 from glasskit.errors import InputError
-from glasskit.latent.store import content_key
 from glasskit.models.cache import cache_folder, replace_file
 from glasskit_app.dataset_maps import MODEL, DatasetMaps
 from glasskit_app.jobs import TrainingQueue

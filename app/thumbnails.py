@@ -11,7 +11,7 @@ from urllib.parse import quote
 from PIL import Image, ImageOps
 
 from glasskit.data.grouped import GroupedDataset
-from glasskit.places import keeping_in
+from glasskit.io.places import keeping_in
 
 SMALL = 96
 """Pixels of a side on the map, cut square: sharp up to 48 px on a screen of double density."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from glasskit.latent.embedding import embed
-from glasskit.latent.maps import place_words
+from glasskit.analysis.embedding import embed
+from glasskit.analysis.maps import place_words
+from glasskit.io.places import write_text
 from glasskit.models.loading import trained_copy
-from glasskit.places import write_text
 from glasskit.training import TrainConfig, train
 from glasskit_app.dataset_maps import MODEL, measured
 from glasskit_app.jobs import FINISHED, Job, Summary, hash_of, read_summary

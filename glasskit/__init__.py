@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from glasskit.offline import set_switches
 
 if TYPE_CHECKING:
+    from glasskit.analysis import Probe as Probe
     from glasskit.data import GroupedDataset as GroupedDataset
     from glasskit.data import load_dataset as load_dataset
-    from glasskit.latent import Probe as Probe
     from glasskit.models import GlassModel as GlassModel
     from glasskit.models import load_model as load_model
     from glasskit.models import save_model as save_model
@@ -27,7 +27,7 @@ _HOMES = {
     "GlassModel": "glasskit.models",
     "GroupedDataset": "glasskit.data",
     "InputError": "glasskit.errors",
-    "Probe": "glasskit.latent",
+    "Probe": "glasskit.analysis",
     "load_dataset": "glasskit.data",
     "load_model": "glasskit.models",
     "save_model": "glasskit.models",

@@ -17,10 +17,10 @@ import typer
 from glasskit.cli_data import register
 from glasskit.errors import InputError, first_process, launched
 from glasskit.flags import settings_of, with_settings
+from glasskit.io.places import check_file, check_folder, write_text
+from glasskit.io.terminal import bar, complain, say, show_table
+from glasskit.io.text_files import distinct, split_names
 from glasskit.notices import notices
-from glasskit.places import check_file, check_folder, write_text
-from glasskit.terminal import bar, complain, say, show_table
-from glasskit.text_files import distinct, split_names
 
 if TYPE_CHECKING:
     from glasskit.data import GroupedDataset
@@ -151,10 +151,10 @@ def probe(
     json_file: Json = None,
 ) -> None:
     """Name the concepts that each picture is nearest to."""
+    from glasskit.analysis import Probe
     from glasskit.data import load_dataset
-    from glasskit.latent import Probe
+    from glasskit.io.pictures import printable
     from glasskit.models import load_model
-    from glasskit.pictures import printable
 
     file = _checked(json_file)
     names = distinct(split_names(concepts or ""))
@@ -215,7 +215,7 @@ def embed(
     Shards and hf: are streamed: under accelerate launch or torchrun each process takes its share,
     and the same command goes on after an interruption; all else is embedded by the first one.
     """
-    from glasskit.latent.export import embed_source
+    from glasskit.analysis.export import embed_source
     from glasskit.models import load_model
 
     out = check_folder(out_dir)
@@ -260,8 +260,8 @@ def search(
     json_file: Json = None,
 ) -> None:
     """Find the embedded pictures that are nearest to a phrase or to another picture."""
-    from glasskit.latent.approximate import ApproximateLibrary
-    from glasskit.latent.library import Library, query_vector
+    from glasskit.analysis.approximate import ApproximateLibrary
+    from glasskit.analysis.library import Library, query_vector
 
     if (query is None) == (image is None):
         raise InputError("give either a phrase or picture to look for, or --image FILE")
@@ -327,7 +327,7 @@ def study(
 ) -> None:
     """Train recipes side by side and compare them on pictures that none of them trained on."""
     from glasskit.data import load_dataset
-    from glasskit.study import RECIPES, as_dict, choose, markdown, study
+    from glasskit.evaluation.study import RECIPES, as_dict, choose, markdown, study
 
     file = _checked(json_file)
     kept = None if keep is None else check_folder(keep)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glasskit.errors import InputError
-from glasskit.places import check_file, check_folder, write_text
-from glasskit.terminal import bar, say
-from glasskit.text_files import split_names
+from glasskit.io.places import check_file, check_folder, write_text
+from glasskit.io.terminal import bar, say
+from glasskit.io.text_files import split_names
 
 if TYPE_CHECKING:
     from glasskit.grouping.themes import Estimate

@@ -39,15 +39,15 @@ from pathlib import Path
 from glasskit import Probe, load_dataset, load_model
 from glasskit.evaluation import measure
 from glasskit.evaluation.intervals import paired_difference
-from glasskit.latent.figures import bars_figure, show
-from glasskit.latent.figures_measures import (
+from glasskit.plots.figures import bars_figure, show
+from glasskit.plots.measures import (
     Change,
     Share,
     change_figure,
     shares_figure,
     within_figure,
 )
-from glasskit.latent.figures_pictures import sheet_figure
+from glasskit.plots.pictures import sheet_figure
 from glasskit.training import TrainConfig, train
 
 SEED = 0

@@ -36,12 +36,12 @@ import math
 
 import torch
 
-from glasskit.latent.figures import show
-from glasskit.latent.figures_curves import Curve, curves_figure, over_seeds
-from glasskit.latent.figures_losses import matrix_figure, pulls_figure
-from glasskit.latent.play import explore
-from glasskit.latent.pulls import let_go, loss_of, on_circle, pulls
+from glasskit.analysis.gradients import let_go, loss_of, on_circle, pulls
 from glasskit.losses import GroupedContrastiveLoss, inner_loss, outer_loss
+from glasskit.plots.curves import Curve, curves_figure, over_seeds
+from glasskit.plots.figures import show
+from glasskit.plots.losses import matrix_figure, pulls_figure
+from glasskit.plots.play import explore
 
 SEED = 0
 

@@ -38,14 +38,14 @@ from pathlib import Path
 import numpy as np
 
 from glasskit import load_dataset, load_model
+from glasskit.analysis import embed, nearest
+from glasskit.analysis.geometry import group_geometry
+from glasskit.analysis.maps import project
+from glasskit.analysis.space import direction, kept_neighbours, same_group_share, spread
 from glasskit.evaluation.intervals import paired_difference
-from glasskit.latent import embed, nearest
-from glasskit.latent.figures import map_figure, show, similarity_figure
-from glasskit.latent.figures_measures import Change, change_figure
-from glasskit.latent.figures_pictures import sheet_figure
-from glasskit.latent.geometry import group_geometry
-from glasskit.latent.maps import project
-from glasskit.latent.space import direction, kept_neighbours, same_group_share, spread
+from glasskit.plots.figures import map_figure, show, similarity_figure
+from glasskit.plots.measures import Change, change_figure
+from glasskit.plots.pictures import sheet_figure
 from glasskit.training import TrainConfig, train
 
 SEED = 0

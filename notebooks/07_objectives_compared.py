@@ -37,14 +37,14 @@ import tempfile
 from pathlib import Path
 
 from glasskit import load_dataset, load_model
+from glasskit.analysis.gradients import loss_of, on_circle, pulls
 from glasskit.evaluation import measure
 from glasskit.evaluation.intervals import holm, paired_difference
-from glasskit.latent.figures import show
-from glasskit.latent.figures_compared import trade_figure
-from glasskit.latent.figures_losses import pulls_figure
-from glasskit.latent.figures_measures import Change, change_figure
-from glasskit.latent.pulls import loss_of, on_circle, pulls
 from glasskit.losses.objectives import OBJECTIVES
+from glasskit.plots.compared import trade_figure
+from glasskit.plots.figures import show
+from glasskit.plots.losses import pulls_figure
+from glasskit.plots.measures import Change, change_figure
 from glasskit.training import TrainConfig, train
 
 SEED = 0

@@ -45,11 +45,11 @@ import torch
 from safetensors.torch import load_file
 
 from glasskit import load_dataset, load_model, save_model
-from glasskit.latent.figures import show
-from glasskit.latent.figures_pictures import sheet_figure
-from glasskit.latent.figures_style import SERIES, calm
-from glasskit.latent.live import LiveCurves
 from glasskit.models.export import export_open_clip
+from glasskit.plots.figures import show
+from glasskit.plots.live import LiveCurves
+from glasskit.plots.pictures import sheet_figure
+from glasskit.plots.style import SERIES, calm
 from glasskit.training import TrainConfig, read_log, train
 
 SEED = 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 CALLS = {
-    "import": "import glasskit, glasskit.data, glasskit.evaluation, glasskit.latent",
+    "import": "import glasskit, glasskit.data, glasskit.evaluation, glasskit.analysis",
     "load_dataset": "scenes = glasskit.load_dataset('scenes')",
     "load_model": "model = glasskit.load_model('lite0-minilm')",
     "load_model of open_clip": "glasskit.load_model('small-vit/random')",
@@ -18,7 +18,7 @@ CALLS = {
     "encode_texts": "model.encode_texts(['a dog'])",
     "reading in threads": """
         from glasskit.models.stream import ahead
-        from glasskit.pictures import open_image
+        from glasskit.io.pictures import open_image
         sys.setswitchinterval(1e-6)
         for _ in ahead([folder / '0.jpg'] * 2000, open_image, 16, 8): pass
         sys.setswitchinterval(0.005)
@@ -51,7 +51,7 @@ CALLS = {
     """,
     "probe": "glasskit.Probe(model, test).concepts(scenes.image(0))",
     "map": """
-        from glasskit.latent.maps import project
+        from glasskit.analysis.maps import project
         project(model.encode_texts([c.name for c in scenes.concepts]).numpy())
     """,
     "export": """

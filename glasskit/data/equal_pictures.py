@@ -9,7 +9,7 @@ from pathlib import Path
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages
-from glasskit.pictures import PictureError, printable
+from glasskit.io.pictures import PictureError, printable
 
 log = logging.getLogger("glasskit")
 

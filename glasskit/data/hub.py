@@ -25,8 +25,8 @@ from glasskit.data.pack import Member, pack, packed
 from glasskit.data.shard_dataset import read_shards
 from glasskit.data.shards import Sample
 from glasskit.errors import InputError, rank
-from glasskit.pictures import EXTENSIONS, FORMATS, picture_kind
-from glasskit.places import cache_folder
+from glasskit.io.pictures import EXTENSIONS, FORMATS, picture_kind
+from glasskit.io.places import cache_folder
 
 PREFIX = "hf:"
 _KEYS = ("image", "key", "__key__", "id", "image_id", "filename", "file_name")

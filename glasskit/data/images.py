@@ -16,7 +16,7 @@ from typing import Protocol, runtime_checkable
 from PIL import Image
 
 from glasskit.errors import InputError
-from glasskit.pictures import (
+from glasskit.io.pictures import (
     DECODER,
     EXTENSIONS,
     PictureError,

@@ -33,8 +33,8 @@ from glasskit.data.magic_record import (
 )
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.errors import InputError
-from glasskit.json_files import read_json
-from glasskit.places import write_text
+from glasskit.io.json_files import read_json
+from glasskit.io.places import write_text
 
 
 def read_magic(file: str | Path, images: ImageSource) -> GroupedDataset:

@@ -16,7 +16,7 @@ from typing import Any
 from glasskit.data.images import picture_name
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.errors import InputError
-from glasskit.text_files import checked, look, misspelt, plain_name, refuse_twins, suggestion
+from glasskit.io.text_files import checked, look, misspelt, plain_name, refuse_twins, suggestion
 
 CONCEPT_KEYS = ("concept", "hard_negative", *(f"{split}_images" for split in SPLITS))
 PICTURE_KEYS = (

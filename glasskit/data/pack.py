@@ -22,9 +22,9 @@ from glasskit.data.magic_record import record_as_json
 from glasskit.data.shard_dataset import TAXONOMY
 from glasskit.data.shards import END
 from glasskit.errors import InputError
-from glasskit.json_files import read_json
-from glasskit.pictures import EXTENSIONS, ask_each
-from glasskit.places import atomic_write, check_folder, write_text
+from glasskit.io.json_files import read_json
+from glasskit.io.pictures import EXTENSIONS, ask_each
+from glasskit.io.places import atomic_write, check_folder, write_text
 
 PLAN = "pack.json"
 SHARD_SIZE = 1000

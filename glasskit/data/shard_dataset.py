@@ -23,7 +23,7 @@ from glasskit.data.schema import SPLITS, Concept, Record
 from glasskit.data.shard_index import Place, index_shards
 from glasskit.data.shards import key_of, shard_names
 from glasskit.errors import InputError
-from glasskit.pictures import DECODER, decode_image
+from glasskit.io.pictures import DECODER, decode_image
 
 TAXONOMY = "taxonomy.json"
 KEYS = (*PICTURE_KEYS, "concept", "split")

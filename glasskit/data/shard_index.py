@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from glasskit.data.shards import WEB, headers, member_of, parse_notes, picture_member
 from glasskit.errors import InputError, launched, rank
-from glasskit.places import cache_folder, write_text
+from glasskit.io.places import cache_folder, write_text
 
 FORMAT = 2
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from glasskit.errors import InputError
-from glasskit.json_files import parse_json
-from glasskit.pictures import EXTENSIONS
-from glasskit.text_files import checked, decode_text
+from glasskit.io.json_files import parse_json
+from glasskit.io.pictures import EXTENSIONS
+from glasskit.io.text_files import checked, decode_text
 
 END = ".tar"
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")

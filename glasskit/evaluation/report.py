@@ -22,7 +22,7 @@ from glasskit.evaluation.comparison import (
     flips,
 )
 from glasskit.evaluation.evaluate import Evaluation, Settings, measure
-from glasskit.places import check_file, write_text
+from glasskit.io.places import check_file, write_text
 
 Progress = Callable[[int, int], None]
 FORMS = (".html", ".md", ".json")

@@ -17,7 +17,7 @@ from glasskit.data.magic_record import text_of
 from glasskit.errors import InputError
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
 from glasskit.evaluation.pictures import Progress, coco_key, embed_pictures
-from glasskit.json_files import read_json
+from glasskit.io.json_files import read_json
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from glasskit.errors import InputError
-from glasskit.places import cache_folder, write_text
-from glasskit.web import WebError, check_address, fetch
+from glasskit.io.places import cache_folder, write_text
+from glasskit.io.web import WebError, check_address, fetch
 
 KEYS = ("GLASSKIT_API_KEY", "OPENAI_API_KEY")
 """Environment variables that may hold the key, the first that is set."""

@@ -37,11 +37,11 @@ from glasskit.grouping.sources import Photo, read_captions
 from glasskit.grouping.splits import split_records
 from glasskit.grouping.themes import Estimate, estimate, write_levels, write_themes
 from glasskit.grouping.vocabulary import read_vocabulary
+from glasskit.io.pictures import ask_each
+from glasskit.io.places import atomic_folder, check_folder, write_text
 from glasskit.models.features import embed_texts
 from glasskit.models.glass_model import GlassModel, Progress
 from glasskit.models.prompts import concept_vectors
-from glasskit.pictures import ask_each
-from glasskit.places import atomic_folder, check_folder, write_text
 
 
 class Built(NamedTuple):

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from glasskit.data.images import picture_name, scan_folder
 from glasskit.data.magic_record import text_of
 from glasskit.errors import InputError
-from glasskit.json_files import read_json
-from glasskit.pictures import printable
-from glasskit.text_files import checked, lines_of, misspelt, plain_name, read_table, read_text
+from glasskit.io.json_files import read_json
+from glasskit.io.pictures import printable
+from glasskit.io.text_files import checked, lines_of, misspelt, plain_name, read_table, read_text
 
 COCO_NAME = re.compile(r"(?:COCO_(?:val|train)2014_)?(\d{12})\.jpg")
 

@@ -17,7 +17,7 @@ from typing import Any
 from glasskit.data.magic import read_taxonomy
 from glasskit.data.schema import Concept
 from glasskit.errors import InputError
-from glasskit.text_files import checked, lines_of, plain_name, read_text, refuse_twins
+from glasskit.io.text_files import checked, lines_of, plain_name, read_text, refuse_twins
 
 
 @dataclass(frozen=True, slots=True)

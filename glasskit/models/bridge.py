@@ -18,9 +18,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from glasskit.io.places import atomic_write
 from glasskit.models.cache import cache_folder, write_tensors
 from glasskit.models.weights import TEXT_TOWER
-from glasskit.places import atomic_write
 
 SHIPPED = Path(__file__).with_name("lite0_bridge.safetensors")
 CAPTIONS = Path(__file__).with_name("everyday_captions.txt")

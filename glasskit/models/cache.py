@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glasskit.places import atomic_write, cache_folder, replace_file
+from glasskit.io.places import atomic_write, cache_folder, replace_file
 
 if TYPE_CHECKING:
     from torch import Tensor

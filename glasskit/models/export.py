@@ -16,12 +16,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from glasskit.errors import InputError
+from glasskit.io.places import atomic_folder, check_folder
 from glasskit.models.glass_model import GlassModel
 from glasskit.models.heads import ResidualMap, merged_weight
 from glasskit.models.lite0 import architecture
 from glasskit.models.loading import load_model, read_config
 from glasskit.models.weights import TEXT_TOWER
-from glasskit.places import atomic_folder, check_folder
 
 CARD = """---
 library_name: open_clip

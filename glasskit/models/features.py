@@ -16,11 +16,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from glasskit.io.pictures import BrokenPicturesError, PictureError, ask_each
 from glasskit.models.cache import cache_folder
 from glasskit.models.glass_model import GlassModel, Progress, checked_finite
 from glasskit.models.shipped import TEXTS, shipped_rows
 from glasskit.models.store import FeatureStore
-from glasskit.pictures import BrokenPicturesError, PictureError, ask_each
 
 BLOCK = 128
 """Most pictures or texts that are computed between two writes."""

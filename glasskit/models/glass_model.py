@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from glasskit.errors import InputError
+from glasskit.io.pictures import as_rgb, open_image
 from glasskit.models.fast_tower import FastImageTower
 from glasskit.models.preparation import Preparation
 from glasskit.models.reading import Reading, read_with
 from glasskit.models.stream import tower_batches
-from glasskit.pictures import as_rgb, open_image
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) while long work runs."""

@@ -19,10 +19,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from glasskit.errors import InputError
-from glasskit.json_files import read_json
+from glasskit.io.json_files import read_json
+from glasskit.io.places import atomic_write, check_folder, write_text
 from glasskit.models.glass_model import GlassModel
 from glasskit.models.heads import ResidualMap
-from glasskit.places import atomic_write, check_folder, write_text
 
 FORMAT = "glasskit-model/1"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"

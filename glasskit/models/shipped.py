@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from glasskit.places import atomic_write
+from glasskit.io.places import atomic_write
 
 TEXTS = Path(__file__).with_name("lite0_texts.safetensors")
 """Of captions, negations and prompts of the built-in data sets."""

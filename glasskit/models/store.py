@@ -16,8 +16,8 @@ from filelock import FileLock
 from torch import Tensor
 
 from glasskit.errors import InputError
+from glasskit.io.places import keeping_in
 from glasskit.models.rows import ENTRY, Files, digests, row_sums, sound
-from glasskit.places import keeping_in
 
 WAIT = 60.0
 """Seconds to wait for another process that is writing."""

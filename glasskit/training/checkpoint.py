@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from glasskit.errors import InputError
-from glasskit.places import atomic_write
+from glasskit.io.places import atomic_write
 
 FORMAT = "glasskit-checkpoint/2"
 PATTERN = "step-*.safetensors"

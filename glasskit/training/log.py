@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from glasskit.places import write_text, writing
+from glasskit.io.places import write_text, writing
 
 
 class JsonLog:

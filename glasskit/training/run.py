@@ -16,12 +16,12 @@ from torch import nn
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
+from glasskit.io.pictures import ask_each
+from glasskit.io.places import check_folder, write_text
 from glasskit.losses.objectives import build_objective, settings_of
 from glasskit.models import GlassModel, load_model
 from glasskit.models.prompts import prompts
 from glasskit.models.reading import tell_unread
-from glasskit.pictures import ask_each
-from glasskit.places import check_folder, write_text
 from glasskit.training.batches import Batches
 from glasskit.training.checkpoint import checkpoints
 from glasskit.training.config import TrainConfig

@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from glasskit.analysis import embedding
 from glasskit.errors import InputError
-from glasskit.latent import embedding
 from glasskit_app import map_data
 from glasskit_app.dataset_maps import DatasetMaps
 from glasskit_app.examples import teaching

@@ -31,9 +31,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from glasskit.data import load_dataset
+from glasskit.io.pictures import open_image
 from glasskit.models import GlassModel, load_model
 from glasskit.models.stream import ahead, threads
-from glasskit.pictures import open_image
 from tests.benchmarks.own_process import standing
 from tests.benchmarks.table import VISITS, BenchRow, rows_in_turns
 

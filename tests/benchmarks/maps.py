@@ -17,9 +17,9 @@ import numpy as np
 from safetensors.numpy import load_file
 
 import glasskit
-from glasskit.latent import fitting, maps
-from glasskit.latent.landmarks import landmark_fit
-from glasskit.latent.neighbours import nearest, unit
+from glasskit.analysis import fitting, maps
+from glasskit.analysis.landmarks import landmark_fit
+from glasskit.analysis.neighbours import nearest, unit
 from tests.benchmarks.table import VISITS, BenchRow, compared
 
 SMALL, LARGE = 10_000, 100_000

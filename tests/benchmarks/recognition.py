@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 import glasskit
-from glasskit.study import Outcome, markdown, study
+from glasskit.evaluation.study import Outcome, markdown, study
 from tests.benchmarks.own_process import asked
 
 SEEDS = (0, 1, 2)

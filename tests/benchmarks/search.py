@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from glasskit.latent.mapped import nearest_mapped
-from glasskit.latent.neighbours import best, unit
+from glasskit.analysis.mapped import nearest_mapped
+from glasskit.analysis.neighbours import best, unit
 from glasskit.models.store import DTYPES, FeatureStore
 from tests.benchmarks.own_process import asked, peak_memory
 from tests.benchmarks.table import VISITS, BenchRow, compared, in_turns

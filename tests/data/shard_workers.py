@@ -13,8 +13,8 @@ from unittest.mock import patch
 
 import torch
 
+from glasskit.analysis import stream_export
 from glasskit.data import load_dataset
-from glasskit.latent import stream_export
 from glasskit.training import train
 from tests.training.toys import toy_config, toy_model
 from tests.training.workers import CONTEXT

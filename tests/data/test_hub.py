@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from glasskit.analysis.stream_export import embed_stream
 from glasskit.data import load_dataset
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.hub import HubStream
 from glasskit.data.magic_record import record_as_json
 from glasskit.errors import InputError
-from glasskit.latent.stream_export import embed_stream
 from tests.data.shard_toys import magic_folder
 from tests.data.shard_workers import embed, launch
 from tests.training.toys import toy_model

@@ -13,7 +13,7 @@ from PIL import Image
 from glasskit.data import load_dataset
 from glasskit.data.images import FolderImages, MissingImages
 from glasskit.errors import InputError
-from glasskit.pictures import (
+from glasskit.io.pictures import (
     MAX_PIXELS,
     BrokenPicturesError,
     ask_each,

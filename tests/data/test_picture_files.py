@@ -14,7 +14,14 @@ import pytest
 from PIL import Image, ImageCms, ImageFile, PngImagePlugin
 
 from glasskit.errors import InputError
-from glasskit.pictures import WEB_FORMATS, as_rgb, check_image, decode_image, open_image, printable
+from glasskit.io.pictures import (
+    WEB_FORMATS,
+    as_rgb,
+    check_image,
+    decode_image,
+    open_image,
+    printable,
+)
 
 RNG = np.random.default_rng(0)
 SMOOTH = Image.fromarray(RNG.integers(0, 256, (12, 18, 3), dtype=np.uint8)).resize((180, 120))

@@ -12,11 +12,11 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from glasskit.analysis.export import embed_source
+from glasskit.analysis.parts import Part, merge
+from glasskit.analysis.stream_export import embed_stream
 from glasskit.data import load_dataset
 from glasskit.errors import InputError
-from glasskit.latent.export import embed_source
-from glasskit.latent.parts import Part, merge
-from glasskit.latent.stream_export import embed_stream
 from glasskit.models.reading import Reading
 from glasskit.training.feeds import FeatureBank, cached_features, embed_share
 from tests.data.shard_toys import magic_folder, rewritten, shards_of

@@ -13,10 +13,10 @@ from torch import Tensor
 import glasskit
 from glasskit.data.scenes import load_scenes
 from glasskit.errors import InputError
+from glasskit.io.pictures import BrokenPicturesError, PictureError
 from glasskit.models import GlassModel, features
 from glasskit.models.prompts import TEMPLATES, concept_vectors, pool_prompts, prompts
 from glasskit.models.shipped import TEXTS, shipped_rows, write_shipped
-from glasskit.pictures import BrokenPicturesError, PictureError
 from tests.tools.shipped_features import texts
 
 

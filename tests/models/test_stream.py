@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from glasskit.errors import InputError
+from glasskit.io.pictures import MARGIN, decode_image
 from glasskit.models import GlassModel
 from glasskit.models.stream import ahead, read_ahead
-from glasskit.pictures import MARGIN, decode_image
 
 
 def noisy(width: int, height: int, seed: int = 0) -> Image.Image:

@@ -31,8 +31,8 @@ from glasskit.evaluation.concepts import recognise
 from glasskit.evaluation.embeddings import embed
 from glasskit.evaluation.negation import caption_wins
 from glasskit.evaluation.retrieval import retrieve, same_texts
+from glasskit.evaluation.study import MEASURES, RECIPES, Outcome, cross_validation, joined
 from glasskit.models import GlassModel, load_model
-from glasskit.study import MEASURES, RECIPES, Outcome, cross_validation, joined
 from glasskit.training import TrainConfig, train
 
 SINGLE: dict[str, tuple[Any, ...]] = {
@@ -122,7 +122,7 @@ def outcome(
 
 
 def measured(model: GlassModel, test: GroupedDataset) -> dict[str, np.ndarray]:
-    """(n,) numbers by measure, as `glasskit.study` has them, and nothing else."""
+    """(n,) numbers by measure, as `glasskit.evaluation.study` has them, and nothing else."""
     vectors = embed(model, test)
     concepts = recognise(
         vectors.images, vectors.labels[1], test.labels(1), test.targets(1), test.acceptable(1)

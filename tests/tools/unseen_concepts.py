@@ -26,9 +26,9 @@ from glasskit.evaluation.concepts import recognise
 from glasskit.evaluation.embeddings import embed
 from glasskit.evaluation.intervals import holm, interval, paired_difference
 from glasskit.evaluation.retrieval import retrieve, same_texts
+from glasskit.evaluation.study import RECIPES
 from glasskit.evaluation.unseen import Fold, unseen_folds
 from glasskit.models import GlassModel, load_model
-from glasskit.study import RECIPES
 from glasskit.training import TrainConfig, train
 from tests.tools.recipe_search import TOGETHER
 

@@ -20,9 +20,9 @@ from safetensors.torch import save_file
 from glasskit.data import GroupedDataset, write_magic
 from glasskit.data.images import MissingImages
 from glasskit.errors import InputError
+from glasskit.io.places import scratch_of
 from glasskit.models import save_model
 from glasskit.models.shipped import write_shipped
-from glasskit.places import scratch_of
 from glasskit.training import train
 from glasskit.training.checkpoint import (
     checkpoints,

@@ -13,9 +13,9 @@ import torch.distributed as dist
 from PIL import Image
 
 from glasskit import errors
+from glasskit.analysis.export import embed_source
 from glasskit.cli import app, main
 from glasskit.errors import InputError
-from glasskit.latent.export import embed_source
 from glasskit.training import read_log, train
 from glasskit.training.batches import Batches
 from glasskit.training.encoders import HeadEncoder

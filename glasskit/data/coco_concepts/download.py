@@ -19,9 +19,9 @@ from typing import NamedTuple
 from safetensors import safe_open
 
 from glasskit.errors import InputError
-from glasskit.pictures import decode_image, open_image
-from glasskit.places import atomic_write, cache_folder, check_folder
-from glasskit.web import WebError, check_address, fetch
+from glasskit.io.pictures import decode_image, open_image
+from glasskit.io.places import atomic_write, cache_folder, check_folder
+from glasskit.io.web import WebError, check_address, fetch
 
 ADDRESS = "http://images.cocodataset.org/val2014"
 """COCO's own address; it has no certificate of its own name, so it is http."""

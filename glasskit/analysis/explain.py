@@ -1,0 +1,144 @@
+"""Why a model answers as it does: the words its bridge reads, near groups, and where it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from glasskit.analysis.geometry import centroid
+from glasskit.analysis.neighbours import nearest, unit
+from glasskit.errors import InputError
+
+if TYPE_CHECKING:
+    from glasskit.models import GlassModel
+
+
+class Reason(NamedTuple):
+    """A word or a group, and how much it counts.
+
+    Attributes:
+        name: the word, or the concept of the group.
+        weight: probability of a class word, 0 to 1, or cosine similarity of a group.
+    """
+
+    name: str
+    weight: float
+
+
+def class_words(
+    model: GlassModel,
+    image: Image.Image,
+    k: int = 5,
+    features: torch.Tensor | None = None,
+) -> list[Reason]:
+    """The ImageNet classes that the frozen image tower sees, most probable first.
+
+    The untrained image vector of the built-in model is the mean of these words' text vectors,
+    weighted by these probabilities (ConSE): where they are wrong, everything after them starts
+    from a wrong place.
+
+    Args:
+        model: one whose image head reads class words.
+        image: a PIL picture.
+        k: how many.
+        features: the picture's (1, F) features where they are at hand.
+
+    Raises:
+        InputError: the model has no such head.
+    """
+    if not hasattr(model.image_head, "class_probabilities"):
+        raise InputError(f"model {model.name!r} reads no class words; lite0-minilm and its runs do")
+    from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
+
+    if features is None:
+        features = model.image_tower([image])
+    with torch.inference_mode():
+        share = model.image_head.class_probabilities(features.to(model.device))[0].cpu()
+    best = share.topk(k)
+    return [
+        Reason(IMAGENET_CLASSNAMES[i], float(p))
+        for i, p in zip(best.indices, best.values, strict=True)
+    ]
+
+
+def near_groups(
+    vector: np.ndarray, pictures: np.ndarray, groups: Mapping[str, np.ndarray], k: int = 3
+) -> list[Reason]:
+    """The groups whose middles are nearest to a picture, by cosine, best first.
+
+    Args:
+        vector: (L,) of the picture.
+        pictures: (n, L) of the data set.
+        groups: indices of the pictures of each concept; give those of the training split only.
+        k: how many.
+    """
+    names = list(groups)
+    middles = np.stack([centroid(pictures[groups[name]]) for name in names])
+    found = nearest(vector, middles, k)
+    pairs = zip(found.index[0], found.score[0], strict=True)
+    return [Reason(names[i], float(score)) for i, score in pairs]
+
+
+def patch_grid(model: GlassModel, image: Image.Image) -> torch.Tensor:
+    """(1, P, F) features of the places of the tower's grid: what ``heat_map`` starts from.
+
+    Models that share their towers share it.
+    """
+    with torch.inference_mode():
+        return model.patch_features(model.pixels([image]))
+
+
+def heat_map(
+    model: GlassModel, image: Image.Image, vector: np.ndarray, patches: torch.Tensor | None = None
+) -> np.ndarray:
+    """Where in a picture its parts are near to a concept or phrase.
+
+    Each place of the tower's grid goes through the image head as if it were a whole picture; the
+    cosine of its vector to ``vector`` is its heat. Coarse: a place of a convolutional tower has
+    seen far beyond its own square.
+
+    Args:
+        model: one whose tower keeps a grid.
+        image: a PIL picture; it is cropped as the tower crops it.
+        vector: (L,) of a concept or phrase.
+        patches: the picture's ``patch_grid`` where it is at hand.
+
+    Returns:
+        (h, w) float32 cosines.
+
+    Raises:
+        InputError: the model keeps no grid.
+    """
+    if patches is None:
+        patches = patch_grid(model, image)
+    with torch.inference_mode():
+        seen = model.embed_image_features(patches)[0].float().cpu().numpy()  # (P, L)
+    side = round(len(seen) ** 0.5)
+    if side * side != len(seen):
+        raise InputError(f"model {model.name!r} keeps no square grid of places")
+    return (seen @ unit(vector)).reshape(side, side)
+
+
+def overlay(image: Image.Image, heat: np.ndarray, size: int = 240) -> Image.Image:
+    """The picture, cut to a square as the tower cuts it, with warm light where the heat is.
+
+    The hottest place is fully lit and the coldest dark, so that only places of one picture can be
+    compared, never two pictures.
+
+    Args:
+        image: a PIL picture.
+        heat: (h, w) values of any scale.
+        size: pixels of a side.
+    """
+    low, high = float(heat.min()), float(heat.max())
+    share = (heat - low) / max(high - low, 1e-9)
+    light = Image.fromarray((255 * share).astype(np.uint8)).resize(
+        (size, size), Image.Resampling.BICUBIC
+    )
+    square = ImageOps.fit(image.convert("RGB"), (size, size))
+    dark = Image.blend(square.convert("L").convert("RGB"), Image.new("RGB", square.size), 0.55)
+    return Image.composite(square, dark, light)

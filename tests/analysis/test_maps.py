@@ -1,0 +1,114 @@
+"""Maps: kept by content, the same each time, words among their pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glasskit.analysis import maps
+from glasskit.analysis.maps import align, draw_in, fit_to_unit, place_words, project
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path))
+
+
+def clusters(seed: int = 0) -> np.ndarray:
+    """(60, 8): three tight groups of 20."""
+    draw = np.random.default_rng(seed)
+    middles = np.repeat(np.eye(8)[:3], 20, axis=0)
+    return (middles + 0.1 * draw.normal(size=(60, 8))).astype(np.float32)
+
+
+@pytest.mark.slow
+def test_umap_keeps_groups_together_is_deterministic_and_cached(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    vectors = clusters()
+    places = project(vectors)
+    assert places.shape == (60, 2)
+    assert places.dtype == np.float32
+    assert 0.9 < np.linalg.norm(places, axis=1).max() < 1.5
+    middles = places.reshape(3, 20, 2).mean(axis=1)
+    own = np.linalg.norm(places.reshape(3, 20, 2) - middles[:, None], axis=2).max()
+    apart = min(np.linalg.norm(middles[i] - middles[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+    assert apart > 2 * own
+
+    (kept,) = (tmp_path / "maps").glob("*.npz")
+    kept.unlink()
+    assert (project(vectors) == places).all()
+
+    def no_umap(*_: object) -> np.ndarray:
+        raise AssertionError("a map that is kept must not be fitted again")
+
+    monkeypatch.setattr(maps, "_umap", no_umap)
+    assert (project(vectors) == places).all()
+    with pytest.raises(AssertionError):
+        project(vectors, seed=1)
+
+
+@pytest.mark.slow
+def test_a_map_that_starts_from_another_stays_near_it() -> None:
+    before = project(clusters())
+    after = project(clusters() + 0.01, start=before)
+    old, new = (places.reshape(3, 20, 2).mean(axis=1) for places in (before, after))
+    distances = np.linalg.norm(new[:, None] - old[None], axis=-1)
+    # How far a group moves depends on the processor's rounding; whose place it takes does not.
+    assert (distances.argmin(axis=1) == np.arange(3)).all()
+
+
+def test_far_places_are_drawn_in_along_their_ray() -> None:
+    drawn = draw_in(np.array([[0.3, -0.4], [0.0, 1.0], [3 * np.e, 4 * np.e]], dtype=np.float32))
+    near = 1 + (np.log(5) + 1) / 3
+    expected = [[0.3, -0.4], [0.0, 1.0], [0.6 * near, 0.8 * near]]
+    np.testing.assert_allclose(drawn, expected, rtol=1e-5)
+
+
+def test_a_broken_file_counts_as_not_there(tmp_path: Path) -> None:
+    vectors = np.eye(3, dtype=np.float32)
+    first = project(vectors)  # three pictures stand in a row without UMAP
+    (kept,) = (tmp_path / "maps").glob("*.npz")
+    kept.write_bytes(b"PK\x03\x04 cut off")
+    assert (project(vectors) == first).all()
+    assert not list((tmp_path / "maps").glob(".*"))
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+def test_a_handful_of_pictures(n: int) -> None:
+    vectors = np.eye(4, dtype=np.float32)[:n]
+    if n == 0:
+        return
+    assert np.isfinite(project(vectors)).all()
+
+
+def test_align_undoes_a_turn_a_mirror_and_a_scale() -> None:
+    target = np.random.default_rng(2).normal(size=(30, 2))
+    turn = np.array([[np.cos(1), -np.sin(1)], [np.sin(1), np.cos(1)]]) @ np.diag([1, -1])
+    assert align(3 * target @ turn + [5, -2], target) == pytest.approx(target, abs=1e-5)
+
+
+def test_fit_to_unit_is_centred() -> None:
+    places = fit_to_unit(np.random.default_rng(3).normal(4, 9, size=(100, 2)))
+    assert places.mean(axis=0) == pytest.approx([0, 0], abs=1e-5)
+
+
+def test_a_word_stands_among_the_pictures_nearest_to_it() -> None:
+    pictures = clusters()
+    places = np.repeat([[0.0, 0], [1, 0], [0, 1]], 20, axis=0).astype(np.float32)
+    words = np.eye(8)[[1, 2]]
+    assert place_words(words, pictures, places, k=5) == pytest.approx(
+        np.array([[1, 0], [0, 1]]), abs=1e-6
+    )
+    assert place_words(np.zeros((0, 8)), pictures, places).shape == (0, 2)
+
+
+def test_word_weights_by_hand() -> None:
+    # Seen from their mean, the pictures of the first axis are at cosine 1 and -1 to the word:
+    # deviation 1, so that with k = 2 the weights are 1 and e^-2 before they are made to sum to 1.
+    pictures = np.array([[1.0, 0], [-1, 0]])
+    places = np.array([[0.0, 0], [1, 0]], dtype=np.float32)
+    far = np.exp(-2) / (1 + np.exp(-2))
+    assert place_words(np.array([[2.0, 0]]), pictures, places, k=2)[0] == pytest.approx([far, 0])

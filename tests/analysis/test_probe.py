@@ -1,0 +1,144 @@
+"""The probe on a model whose answers are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glasskit import Probe
+from glasskit.analysis.compare import Comparison
+from glasskit.analysis.embedding import embed
+from glasskit.analysis.neighbours import nearness
+from glasskit.errors import InputError
+from tests.analysis.toys import ColourModel, colour_dataset
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def probe() -> Probe:
+    return Probe(ColourModel(), colour_dataset())
+
+
+BLUE = Image.new("RGB", (8, 8), (0, 60, 255))
+
+
+def test_nearest_concepts_of_a_picture(probe: Probe) -> None:
+    found = probe.concepts(BLUE, k=2)
+    assert [item.name for item in found] == ["blue", "green"]
+    assert found[0].score > 0.9 > found[1].score
+    assert len(probe.concepts(BLUE, k=99)) == 3
+
+
+def test_own_candidates_and_a_path(probe: Probe, tmp_path: Path) -> None:
+    BLUE.save(tmp_path / "p.png")
+    found = probe.concepts(tmp_path / "p.png", ["green grass", "blue sky", "blue sky"])
+    assert [item.name for item in found] == ["blue sky", "green grass"]
+
+
+def test_levels_name_the_more_general(probe: Probe) -> None:
+    # Level 2 is primary and other, level 3 colour, level 4 has no names.
+    found = probe.levels(BLUE)
+    assert len(found) == 2
+    assert found[0].name in ("primary", "other")
+    assert found[1].name == "colour"
+
+
+def test_nearest_pictures_of_a_phrase_a_picture_and_a_vector(probe: Probe) -> None:
+    assert {item.key for item in probe.images("a red thing", k=4)} == {f"red-{i}" for i in range(4)}
+    best = probe.images(BLUE, k=1)[0]
+    assert best.key.startswith("blue")
+    assert probe.dataset.records[best.index].key == best.key
+    assert probe.images(np.array([0, 1.0, 0]), k=1)[0].key == "green-0"
+
+
+def test_mapped_pictures_are_searched_on_disk(probe: Probe, tmp_path: Path) -> None:
+    np.save(tmp_path / "pictures.npy", probe.picture_vectors)
+    kept = np.load(tmp_path / "pictures.npy", mmap_mode="r")
+    searched = Probe(probe.model, probe.dataset, pictures=kept)
+    for query in ("a red thing", BLUE, np.array([0.2, 1.0, 0.1])):
+        # Beyond the first four, red pictures, green and blue ones are equally far from red.
+        found, expected = searched.images(query, k=4), probe.images(query, k=4)
+        assert [item.key for item in found] == [item.key for item in expected]
+        scores = [item.score for item in expected]
+        assert [item.score for item in found] == pytest.approx(scores, abs=1e-6)
+    assert searched.picture_vectors is kept
+
+
+def test_picture_plus_and_minus_phrase(probe: Probe) -> None:
+    both = probe.combine(BLUE, "red", 1)
+    assert both[0] > 0.5
+    assert both[2] > 0.5
+    assert probe.combine(BLUE, "blue", -1)[2] < 0.2
+    with pytest.raises(InputError, match="sign 3"):
+        probe.combine(BLUE, "red", 3)
+
+
+@pytest.mark.parametrize(
+    ("question", "message"),
+    [
+        (lambda p: p.images("   "), "the phrase is empty"),
+        (
+            lambda p: p.images("x" * 501),
+            "the phrase has 501 characters, more than the limit of 500",
+        ),
+        (lambda p: p.concepts(BLUE, []), "name at least one concept"),
+        (lambda p: p.concepts(BLUE, ["red", ""]), "a concept is empty"),
+        (lambda p: p.concepts(BLUE, "red"), "a list of names, not one text"),
+        (lambda p: p.concepts(BLUE, [str(i) for i in range(1001)]), "limit of 1000"),
+        (
+            lambda p: p.concepts(BLUE, ["x" * 1500]),
+            "a concept has 1500 characters, more than the limit of 500",
+        ),
+        (lambda p: p.concepts(BLUE, [3]), "a concept must be text, not int"),
+        (lambda p: p.concepts(BLUE, k=0), "ask for at least 1"),
+        (lambda p: p.concepts(Path("no/such.png")), "there is no such picture"),
+        (lambda p: p.concepts(7), "a probe takes a picture"),
+    ],
+)
+def test_bad_questions_get_one_clear_line(probe: Probe, question, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        question(probe)
+    assert "\n" not in str(caught.value)
+
+
+def test_comparison_sends_a_picture_through_shared_towers_once() -> None:
+    model = ColourModel()
+    comparison = Comparison(Probe(model, colour_dataset()), Probe(model, colour_dataset()))
+    vectors = comparison.image_vectors(BLUE)
+    assert model.pictures_seen == 1
+    both = comparison.concepts(vectors, k=1)
+    assert both.before == both.after
+    assert both.before[0].name == "blue"
+    assert [item.key for item in comparison.images("red", k=1).after] == ["red-0"]
+    assert comparison.known(vectors) is None
+    own = comparison.image_vectors(comparison.before.dataset.image(5))
+    assert comparison.before.dataset.records[comparison.known(own)].concept == "green"
+    mixed = comparison.mix(BLUE, "red", 1)
+    assert mixed[0] == pytest.approx(comparison.before.combine(BLUE, "red", 1), abs=1e-6)
+
+
+def test_nearness_is_the_place_in_order() -> None:
+    vectors = np.array([[1.0, 0], [0, 1], [0.7, 0.7]])
+    assert nearness(vectors, np.array([1.0, 0])).tolist() == [1, 0, 0.5]
+
+
+def test_embedding_of_a_data_set() -> None:
+    dataset = colour_dataset()
+    seen = embed(ColourModel(), dataset)
+    assert seen.picture.shape == seen.caption.shape == (12, 3)
+    assert seen.concept.shape == (3, 3)
+    assert (seen.ranks(dataset.targets(1)) == 1).all()
+
+
+def test_a_tie_counts_against_the_own_concept() -> None:
+    from glasskit.analysis.embedding import Embedding
+
+    same = np.ones((2, 2), np.float32)
+    assert Embedding(same, same, same).ranks(np.array([0, 1])).tolist() == [2, 2]

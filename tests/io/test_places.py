@@ -1,0 +1,243 @@
+"""Places that are written to: tried before the work, written whole or not at all, in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from glasskit.analysis.export import embed_source
+from glasskit.analysis.library import Library
+from glasskit.analysis.store import write_arrays
+from glasskit.cli import main
+from glasskit.data import write_magic
+from glasskit.data.pack import DatasetSource, pack
+from glasskit.errors import InputError
+from glasskit.io.places import (
+    atomic_folder,
+    atomic_write,
+    check_file,
+    check_folder,
+    scratch_of,
+    write_text,
+)
+from glasskit.models import save_model
+from glasskit.models.cache import write_tensors
+from glasskit.models.export import export_open_clip
+from glasskit.models.store import FeatureStore
+from tests.analysis.test_export import FileModel
+from tests.analysis.toys import colour_dataset
+from tests.training.toys import tiny_open_clip
+
+
+@contextmanager
+def small_disk(largest: int = 200) -> Iterator[None]:
+    """Files that grow beyond so many bytes are refused, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else b""
+        for path in folder.rglob("*")
+    }
+
+
+def pictures(folder: Path, shade: int = 0) -> Path:
+    folder.mkdir(exist_ok=True)
+    for i in range(40):
+        Image.new("RGB", (8, 8), (6 * i, shade, 200)).save(folder / f"{i:02}.png")
+    return folder
+
+
+def model(folder: Path) -> Callable[[], None]:
+    made = tiny_open_clip()
+    return lambda: save_model(made, folder / "out/run")
+
+
+def export(folder: Path) -> Callable[[], None]:
+    save_model(tiny_open_clip(), folder / "run")
+    return lambda: export_open_clip(folder / "run", folder / "out/hub")
+
+
+WRITERS: dict[str, Callable[[Path], Callable[[], object]]] = {
+    "text": lambda f: lambda: write_text(f / "out/a.txt", "x" * 1000),
+    "data set": lambda f: lambda: write_magic(colour_dataset(), f / "out/a.json"),
+    "arrays": lambda f: lambda: write_arrays(f / "out/a.npz", {"a": np.zeros(1000)}),
+    "tensors": lambda f: lambda: write_tensors({"a": torch.zeros(1000)}, f / "out/a.safetensors"),
+    "model": model,
+    "export": export,
+    "shards": lambda f: lambda: pack(DatasetSource(colour_dataset()), f / "out/shards"),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk_is_one_line_and_leaves_no_half(name: str, tmp_path: Path) -> None:
+    write = WRITERS[name](tmp_path)
+    before = contents(tmp_path)
+    with small_disk(), pytest.raises(InputError, match=r"can't be written \(File too large\)") as e:
+        write()
+    assert "\n" not in str(e.value)
+    left = contents(tmp_path)
+    if name == "shards":  # the next call goes on by this note
+        assert left.pop("out/shards/pack.json")
+        del left["out/shards"], left["out"]
+    assert left == before
+    write()
+    assert contents(tmp_path).keys() > before.keys()
+
+
+def test_vectors_on_a_full_disk_leave_those_of_before(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+    folder, out = pictures(tmp_path / "in"), tmp_path / "out"
+    embed_source(FileModel(), folder, out)
+    before = contents(out)
+    with small_disk(), pytest.raises(InputError, match="can't be written"):
+        embed_source(FileModel(), folder, out, dtype="float16")
+    assert contents(out) == before
+
+
+def test_a_full_cache_says_where_to_keep_it(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path))
+    store = FeatureStore(tmp_path / "features", 100)
+    with small_disk(), pytest.raises(InputError, match="set GLASSKIT_CACHE to a folder"):
+        store.write(["a"], torch.zeros(1, 100))
+
+
+def test_a_device_that_is_full_is_written_as_it_is() -> None:
+    with pytest.raises(InputError, match=r"/dev/full: can't be written \(No space left on device"):
+        write_text(check_file("/dev/full"), "x")
+    assert Path("/dev/full").is_char_device()
+
+
+def test_files_have_the_mode_of_any_new_file(tmp_path: Path) -> None:
+    for mask, mode in ((0o022, 0o644), (0o027, 0o640)):
+        before = os.umask(mask)
+        try:
+            save_model(tiny_open_clip(), tmp_path / "run")
+            export_open_clip(tmp_path / "run", tmp_path / "hub")
+            pack(DatasetSource(colour_dataset()), tmp_path / f"shards{mask}")
+        finally:
+            os.umask(before)
+        files = [p for part in ("run", "hub", f"shards{mask}") for p in (tmp_path / part).iterdir()]
+        assert {path.stat().st_mode & 0o777 for path in files} == {mode}
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+
+
+def test_what_fails_leaves_no_new_folders(tmp_path: Path) -> None:
+    def half(write: Callable) -> None:
+        with write(tmp_path / "a/b/c") as scratch:
+            (scratch / "x" if scratch.is_dir() else scratch).write_text("half")
+            raise KeyboardInterrupt
+
+    for write in (atomic_write, atomic_folder):
+        with pytest.raises(KeyboardInterrupt):
+            half(write)
+        assert contents(tmp_path) == {}
+
+
+def test_what_a_killed_process_left_is_removed_and_no_other(tmp_path: Path, monkeypatch) -> None:
+    mine = scratch_of(tmp_path / "model.safetensors")
+    dead = Path(str(mine).replace(f"-{os.getpid()}-", "-4194999-"))  # above any process's number
+    for file in (mine, dead, tmp_path / ".other.part", tmp_path / "a.part"):
+        file.write_text("x")
+    check_folder(tmp_path)
+    assert mine.is_file()
+    assert not dead.exists()
+    assert len(contents(tmp_path)) == 3
+
+
+PLACES = ("file", "file/below", "/proc/nothing/x", "", "x" * 300)
+"""Where nothing can be made: a file, below it, a place of the system, no name, a name too long."""
+
+COMMANDS = {
+    "train": ("train", "scenes", "--out"),
+    "embed": ("embed", "lite0-minilm", "scenes", "--out"),
+    "export": ("export", "run", "--to"),
+    "study": ("study", "scenes", "--keep"),
+    "build": ("build", "captions.csv", "--out"),
+    "pack": ("data", "pack", "scenes", "--out"),
+    "download": ("data", "coco-concepts", "--download", "--to"),
+    "report": ("report", "lite0-minilm", "--dataset", "scenes", "--out"),
+    "json of train": ("train", "scenes", "--out", "r", "--json"),
+    "json of evaluate": ("evaluate", "lite0-minilm", "scenes", "--json"),
+    "json of probe": ("probe", "lite0-minilm", "a.jpg", "--json"),
+    "json of search": ("search", "vectors", "a dog", "--json"),
+    "json of study": ("study", "scenes", "--json"),
+    "json of build": ("build", "captions.csv", "--out", "b", "--json"),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_place_is_tried_before_the_work(
+    name: str, place: str, tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # What commands import when they need it, so that nothing keeps what stands here meanwhile.
+    for loads in ("glasskit.models.lite0.load_lite0_minilm", "glasskit.data.scenes.load_scenes"):
+        monkeypatch.setattr(loads, lambda *_, **__: pytest.fail("the work has begun"))
+    (tmp_path / "file").write_text("kept")
+    one = name == "report" or name.startswith("json")
+    if one and place == "file":
+        (tmp_path / "folder").mkdir()
+        place = "folder"
+    if name == "report" and place:
+        place += ".html"
+        (tmp_path / "folder.html").mkdir()
+        if place.startswith("file/"):
+            place = "file/below.html"
+    before = contents(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["glasskit", *COMMANDS[name], place])
+    with pytest.raises(SystemExit) as done:
+        main()
+    err = capsys.readouterr().err
+    assert done.value.code == 2
+    assert err.startswith("glasskit: ")
+    assert err.count("\n") == 1
+    assert (place or "empty") in err or name == "report"
+    assert contents(tmp_path) == before
+
+
+def test_the_users_own_folder_is_meant_by_a_tilde(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert check_folder("~/vectors") == tmp_path / "vectors"
+    assert check_file("~/a.json") == tmp_path / "a.json"
+    assert contents(tmp_path) == {}
+
+
+def test_vectors_of_one_call_and_names_of_another_are_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+    first, second = tmp_path / "first", tmp_path / "second"
+    pictures(tmp_path / "a")
+    pictures(tmp_path / "b", 90)
+    (tmp_path / "b/00.png").rename(tmp_path / "b/zz.png")
+    embed_source(FileModel(), tmp_path / "a", first)
+    embed_source(FileModel(), tmp_path / "b", second)
+    (second / "vectors.safetensors").replace(first / "vectors.safetensors")  # a kill comes here
+    with pytest.raises(InputError, match="of two calls of embed"):
+        Library(first)
+    embed_source(FileModel(), tmp_path / "b", first)
+    assert len(Library(first)) == 40
+    assert json.loads((first / "index.json").read_text())["id"]

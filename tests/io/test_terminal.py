@@ -1,0 +1,153 @@
+"""What the commands print: people's own text as it is, on any terminal and in any pipe."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from glasskit import cli
+from glasskit.errors import InputError
+from glasskit.io import terminal
+from glasskit.notices import notices
+
+TEXTS = ["photo [small].jpg", "a [/x]", "[red]b[/red]", ":smile:", "{0} %s", "猫 👨‍👩‍👧", "x" * 300]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_is_shown_as_it_was_typed(text: str, capsys: pytest.CaptureFixture) -> None:
+    terminal.show_table(f"nearest to {text}", ("picture", text), [(text, "0.5")])
+    terminal.say(text)
+    terminal.complain(text)
+    out, err = capsys.readouterr()
+    assert out.count(text) == 4
+    assert err == f"glasskit: {text}\n"
+
+
+def test_control_characters_are_shown_not_obeyed(capsys: pytest.CaptureFixture) -> None:
+    name = "a\x1b[31m\nb\x07\x9b\u2028\u202egpj\udce9"
+    terminal.show_table(name, ("picture",), [(name,)])
+    terminal.complain(name)
+    out, err = capsys.readouterr()
+    assert out.count(r"a\x1b[31m\nb\x07\x9b\u2028\u202egpj\udce9") == 2
+    assert err.count("\n") == 1
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(out + err)
+
+
+def test_a_narrow_screen_folds_and_cuts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    paths = [f"{'folder/' * 20}{name}.jpg" for name in ("one", "two")]
+    terminal.show_table("t", ("picture", "cosine"), [(path, "0.123") for path in paths])
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 40
+    together = "".join(line[2:].split("│")[0].strip() for line in lines)
+    assert "one.jpg" in together
+    assert "two.jpg" in together
+    assert screen.getvalue().count("0.123") == 2
+
+
+PRINTS = """
+import sys
+from glasskit import cli
+from glasskit.io import terminal
+
+def app(standalone_mode):
+    for _ in range({times}):
+        terminal.show_table("größe 猫", ("picture",), [("größe 猫.jpg",)])
+
+cli.app = app
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("settings", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}])
+def test_a_terminal_without_the_characters_gets_escapes(settings: dict[str, str]) -> None:
+    command = [sys.executable, "-c", PRINTS.format(times=1)]
+    done = subprocess.run(command, capture_output=True, env={**os.environ, **settings}, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = done.stdout.decode()
+    assert "größe 猫" in text or r"gr\xf6\xdfe \u732b" in text
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = [sys.executable, "-c", PRINTS.format(times=5000)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        child.stdout.readline()
+        child.stdout.close()
+        assert child.stderr.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (InputError("a [/x] is\nbad"), 2, r"a [/x] is\nbad"),
+        (FileNotFoundError(2, "No such file or directory", "x.json"), 2, "x.json: No such file"),
+        (MemoryError(), 2, "not enough memory"),
+    ],
+)
+def test_an_error_is_one_line_with_its_exit_code(error, code, says, monkeypatch, capsys) -> None:
+    def app(standalone_mode: bool) -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "app", app)
+    with pytest.raises(SystemExit) as done:
+        cli.main()
+    err = capsys.readouterr().err
+    assert done.value.code == code
+    assert err.startswith("glasskit: ")
+    assert says in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"), [(EOFError, 2, "input ended"), (KeyboardInterrupt, 130, "interrupt")]
+)
+def test_ctrl_c_and_an_input_that_ends(error, code, says, monkeypatch, capsys) -> None:
+    def ends(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sys, "argv", ["glasskit", "evaluate", "lite0-minilm", "scenes"])
+    monkeypatch.setattr("glasskit.data.scenes.load_scenes", ends)
+    with pytest.raises(SystemExit) as done:
+        cli.main()
+    err = capsys.readouterr().err
+    assert done.value.code == code
+    assert says in err
+    assert "Aborted" not in err
+
+
+@pytest.mark.parametrize("arguments", [("evaluate",), ("nosuch",), ("probe", "--k", "0", "a", "b")])
+def test_wrong_flags_are_one_line_too(arguments, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["glasskit", *arguments])
+    with pytest.raises(SystemExit) as done:
+        cli.main()
+    err = capsys.readouterr().err
+    assert done.value.code == 2
+    assert err.startswith("glasskit: ")
+    assert "--help" in err
+    assert err.count("\n") == 1
+
+
+def test_a_warning_of_the_library_is_a_line_and_those_of_others_stay(capsys) -> None:
+    def warn() -> None:
+        place = f"{Path(cli.__file__).parent}/losses/x.py"
+        warnings.warn_explicit("N = 1", UserWarning, place, 1)
+        warnings.warn_explicit("old", UserWarning, "/other/package.py", 1)
+
+    with pytest.warns(UserWarning, match="old") as outside:
+        notices()(warn)()
+    assert len(outside) == 1
+    assert capsys.readouterr().err == "glasskit: N = 1\n"
