@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glasskit.analysis.neighbours import nearest
 from glasskit.data.schema import LEVELS, SPLITS
 from glasskit.errors import InputError
+from glasskit.models.vectors import nearest
 from glasskit.plots.palette import family_level, level_colours
 from glasskit_app.thumbnails import pictures_url
 

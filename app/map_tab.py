@@ -7,9 +7,10 @@ from collections import Counter
 
 import numpy as np
 
-from glasskit.analysis.neighbours import nearest, nearness
 from glasskit.analysis.selection import inside, shared_concepts
+from glasskit.analysis.space import rank_score
 from glasskit.errors import InputError
+from glasskit.models.vectors import nearest
 from glasskit_app.scripts import answered, html_tab
 from glasskit_app.state import AppState
 
@@ -75,7 +76,7 @@ class Questions:
         answer: dict = {"phrase": told, "note": self.state.unread([told]), "nearest": {}}
         for side, vector in zip(("before", "after"), vectors, strict=True):
             pictures = maps.projection(side).embedding.picture
-            near = np.round(255 * nearness(pictures, vector)).astype(np.uint8)
+            near = np.round(255 * rank_score(pictures, vector)).astype(np.uint8)
             answer[side] = base64.b64encode(near).decode()
             answer["nearest"][side] = nearest(vector, pictures, SHOWN).index[0].tolist()
         return answer

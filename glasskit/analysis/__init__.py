@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from glasskit.analysis.embedding import Embedding, embed
     from glasskit.analysis.library import Library
-    from glasskit.analysis.neighbours import Neighbours, nearest
     from glasskit.analysis.probe import ConceptScore, ImageScore, Probe
+    from glasskit.models.vectors import Neighbours, nearest
 
 _HOMES = {
-    "Embedding": "embedding",
-    "embed": "embedding",
-    "Library": "library",
-    "Neighbours": "neighbours",
-    "nearest": "neighbours",
-    "ConceptScore": "probe",
-    "ImageScore": "probe",
-    "Probe": "probe",
+    "Embedding": "glasskit.analysis.embedding",
+    "embed": "glasskit.analysis.embedding",
+    "Library": "glasskit.analysis.library",
+    "Neighbours": "glasskit.models.vectors",
+    "nearest": "glasskit.models.vectors",
+    "ConceptScore": "glasskit.analysis.probe",
+    "ImageScore": "glasskit.analysis.probe",
+    "Probe": "glasskit.analysis.probe",
 }
 
 __all__ = [
@@ -40,4 +40,4 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)

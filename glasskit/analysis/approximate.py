@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasskit.analysis.library import Found, Library
-from glasskit.analysis.neighbours import Neighbours, unit
 from glasskit.analysis.stream_export import VECTORS
 from glasskit.errors import InputError
 from glasskit.io.places import atomic_write, check_file
+from glasskit.models.vectors import Neighbours, unit
 
 if TYPE_CHECKING:
     from usearch.index import Index

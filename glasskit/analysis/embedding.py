@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from glasskit.analysis.neighbours import unit
+from glasskit.models.vectors import unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import torch
 from PIL import Image, ImageOps
 
 from glasskit.analysis.geometry import centroid
-from glasskit.analysis.neighbours import nearest, unit
 from glasskit.errors import InputError
+from glasskit.models.vectors import nearest, unit
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glasskit.analysis.neighbours import unit
+from glasskit.models.vectors import unit
 
 
 class GroupGeometry(NamedTuple):

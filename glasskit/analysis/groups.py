@@ -13,9 +13,9 @@ import torch
 
 from glasskit.analysis.embedding import Embedding
 from glasskit.analysis.geometry import centroid, cohesion, leave_one_out_centroids, pairwise
-from glasskit.analysis.neighbours import unit
 from glasskit.errors import InputError
 from glasskit.losses import inner_loss, outer_loss
+from glasskit.models.vectors import unit
 
 MOST = 64
 """Largest group that is measured, for its similarity matrix is sent and drawn."""

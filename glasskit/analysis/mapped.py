@@ -12,7 +12,7 @@ import mmap
 
 import numpy as np
 
-from glasskit.analysis.neighbours import Neighbours, best, unit
+from glasskit.models.vectors import Neighbours, top_k, unit
 
 BYTES_AT_A_TIME = 2**27
 """Read by one product; after it they are taken out of this process's memory again."""
@@ -41,7 +41,7 @@ def nearest_mapped(query: np.ndarray, bank: np.ndarray, k: int) -> Neighbours:
 def _one(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     rough = query.astype(bank.dtype)
     scores = _scores(rough, bank)
-    chosen = best(scores, k)
+    chosen = top_k(scores, k)
     if not len(chosen) or bank.dtype == np.float32:
         return chosen, scores[chosen]
     # |<q, v> - score| <= |q - rough| |v| + rounding of the score to float16 + rounding of the sum
@@ -56,7 +56,7 @@ def _one(query: np.ndarray, bank: np.ndarray, k: int) -> tuple[np.ndarray, np.nd
         again[part] = (bank[close[part]].astype(np.float32) * query).sum(axis=1)
     _give_back(bank, slice(0, len(bank)))
     again[~np.isfinite(again)] = -np.inf
-    order = best(again, k)
+    order = top_k(again, k)
     return close[order], again[order]
 
 

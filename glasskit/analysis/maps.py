@@ -16,8 +16,8 @@ import numpy as np
 
 from glasskit.analysis import landmarks
 from glasskit.analysis.fitting import Progress, fit, gpu_umap
-from glasskit.analysis.neighbours import nearest, unit
 from glasskit.analysis.store import cached_arrays, content_key
+from glasskit.models.vectors import nearest, unit
 
 NEIGHBOURS = 15
 MIN_DIST = 0.35

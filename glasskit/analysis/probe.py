@@ -10,12 +10,12 @@ import numpy as np
 from PIL import Image
 
 from glasskit.analysis.mapped import nearest_mapped
-from glasskit.analysis.neighbours import nearest, unit
 from glasskit.data.schema import LEVELS
 from glasskit.errors import InputError
 from glasskit.io.pictures import open_image
 from glasskit.io.text_files import checked, distinct
 from glasskit.models.reading import check_query, tell_unread
+from glasskit.models.vectors import nearest, unit
 
 if TYPE_CHECKING:
     from glasskit.data.grouped import GroupedDataset

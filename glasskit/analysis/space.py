@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from glasskit.analysis.neighbours import nearest, unit
+from glasskit.models.vectors import nearest, unit
 
 
 class Spread(NamedTuple):
@@ -68,3 +68,14 @@ def direction(pictures: np.ndarray, groups: Mapping[str, np.ndarray], concept: s
     inside[groups[concept]] = True
     vectors = unit(pictures)
     return unit(vectors[inside].mean(axis=0) - vectors[~inside].mean(axis=0))
+
+
+def rank_score(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """(n,) place of each vector in order of nearness to the query: 0 the farthest, 1 the nearest.
+
+    Places, not similarities: so that the colours of two models, whose similarities spread
+    differently, can be laid side by side.
+    """
+    similarity = vectors @ query
+    place = np.argsort(np.argsort(similarity, kind="stable"), kind="stable")
+    return place / max(len(vectors) - 1, 1)

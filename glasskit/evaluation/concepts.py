@@ -12,7 +12,7 @@ import numpy as np
 
 from glasskit.errors import InputError
 from glasskit.evaluation.intervals import interval, macro_mean
-from glasskit.evaluation.vectors import TIE, products, unit_rows
+from glasskit.models.vectors import TIE, products, unit_rows
 
 TIED = -1
 """Predicted label where two labels share the first place."""

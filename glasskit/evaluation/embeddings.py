@@ -11,7 +11,7 @@ import numpy as np
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import LEVELS
 from glasskit.errors import InputError
-from glasskit.evaluation.vectors import unit_rows
+from glasskit.models.vectors import unit_rows
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel

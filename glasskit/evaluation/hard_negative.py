@@ -31,7 +31,7 @@ import numpy as np
 
 from glasskit.errors import InputError
 from glasskit.evaluation.intervals import interval
-from glasskit.evaluation.vectors import TIE, row_products
+from glasskit.models.vectors import TIE, row_products
 
 K = 10
 _NONE = -1

@@ -14,7 +14,7 @@ from glasskit.evaluation.hard_negative import (
     draw_labels,
     draw_records,
 )
-from glasskit.evaluation.vectors import products
+from glasskit.models.vectors import products
 
 IMAGE_TO_TEXT, TEXT_TO_IMAGE = "image_to_text", "text_to_image"
 

@@ -21,8 +21,8 @@ import numpy as np
 from glasskit.errors import InputError
 from glasskit.evaluation.intervals import interval, paired_difference
 from glasskit.evaluation.pictures import Progress, embed_pictures
-from glasskit.evaluation.vectors import TIE, products, unit_rows
 from glasskit.io.text_files import read_table
+from glasskit.models.vectors import TIE, products, unit_rows
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from glasskit.evaluation.intervals import interval
-from glasskit.evaluation.vectors import TIE, mean_direction, row_products, unit_rows
+from glasskit.models.vectors import TIE, mean_direction, row_products, unit_rows
 
 
 def caption_wins(images: np.ndarray, captions: np.ndarray, negatives: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 
 from glasskit.errors import InputError
 from glasskit.evaluation.intervals import interval
-from glasskit.evaluation.vectors import TIE, products, row_products, unit_rows
+from glasskit.models.vectors import TIE, products, row_products, unit_rows
 
 DEPTHS = (1, 5, 10)
 CAP = max(DEPTHS)

@@ -19,7 +19,7 @@ from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.evaluation.concepts import Recognition, recognise
 from glasskit.evaluation.intervals import paired_difference
-from glasskit.evaluation.vectors import unit_rows
+from glasskit.models.vectors import unit_rows
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel

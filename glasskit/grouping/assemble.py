@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from glasskit.data.schema import Concept, Record
 from glasskit.errors import InputError
-from glasskit.grouping.clusters import Vectors, unit
+from glasskit.grouping.clusters import Vectors
 from glasskit.grouping.leaks import leaked_words
 from glasskit.grouping.naming import hard_negatives
 from glasskit.grouping.report import Leak
 from glasskit.grouping.sources import Photo
 from glasskit.grouping.wordnet import WordNet, find_wordnet
+from glasskit.models.vectors import unit
 
 
 def with_hard_negatives(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering
 
 from glasskit.errors import InputError
+from glasskit.models.vectors import unit
 
 Vectors = NDArray[np.float32]
 
@@ -25,12 +26,6 @@ SAMPLE = 5_000
 
 PHOTOS_A_GROUP = 15
 """Photographs for each of the K groups, where the user names no K; coco-concepts has as many."""
-
-
-def unit(vectors: Vectors) -> Vectors:
-    """(n, L) rows of length 1; a row of zeros stays."""
-    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return (vectors / np.maximum(length, 1e-12)).astype(np.float32)
 
 
 def photo_vectors(captions: Vectors, owners: Sequence[int], photos: int) -> Vectors:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from glasskit.errors import InputError
-from glasskit.grouping.clusters import Vectors, unit
+from glasskit.grouping.clusters import Vectors
+from glasskit.models.vectors import unit
 
 
 def name_scores(means: Vectors, names: Vectors) -> NDArray[np.float32]:

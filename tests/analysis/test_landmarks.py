@@ -16,7 +16,7 @@ from sklearn.manifold import trustworthiness
 from glasskit.analysis import fitting, landmarks, maps
 from glasskit.analysis.landmarks import Stages, cell_neighbours, landmark_fit, memberships, place
 from glasskit.analysis.maps import place_new, project
-from glasskit.analysis.neighbours import unit
+from glasskit.models.vectors import unit
 
 
 @pytest.fixture(autouse=True)

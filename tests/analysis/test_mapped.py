@@ -9,7 +9,7 @@ import pytest
 
 from glasskit.analysis import mapped
 from glasskit.analysis.mapped import nearest_mapped
-from glasskit.analysis.neighbours import unit
+from glasskit.models.vectors import unit
 
 
 def bank_of(vectors: np.ndarray, file: Path, dtype: str, before: int = 0) -> np.ndarray:

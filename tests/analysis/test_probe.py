@@ -11,7 +11,7 @@ from PIL import Image
 from glasskit import Probe
 from glasskit.analysis.compare import Comparison
 from glasskit.analysis.embedding import embed
-from glasskit.analysis.neighbours import nearness
+from glasskit.analysis.space import rank_score
 from glasskit.errors import InputError
 from tests.analysis.toys import ColourModel, colour_dataset
 
@@ -124,9 +124,9 @@ def test_comparison_sends_a_picture_through_shared_towers_once() -> None:
     assert mixed[0] == pytest.approx(comparison.before.combine(BLUE, "red", 1), abs=1e-6)
 
 
-def test_nearness_is_the_place_in_order() -> None:
+def test_rank_score_is_the_place_in_order() -> None:
     vectors = np.array([[1.0, 0], [0, 1], [0.7, 0.7]])
-    assert nearness(vectors, np.array([1.0, 0])).tolist() == [1, 0, 0.5]
+    assert rank_score(vectors, np.array([1.0, 0])).tolist() == [1, 0, 0.5]
 
 
 def test_embedding_of_a_data_set() -> None:

@@ -12,10 +12,10 @@ import numpy as np
 import uvicorn
 
 from glasskit.analysis.embedding import Embedding
-from glasskit.analysis.neighbours import unit
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
 from glasskit.data.schema import Concept, Record
+from glasskit.models.vectors import unit
 from glasskit_app.dataset_maps import DatasetMaps, Projection
 from glasskit_app.server import create_app
 from glasskit_app.state import AppState

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 import glasskit
 from glasskit.analysis import fitting, maps
 from glasskit.analysis.landmarks import landmark_fit
-from glasskit.analysis.neighbours import nearest, unit
+from glasskit.models.vectors import nearest, unit
 from tests.benchmarks.table import VISITS, BenchRow, compared
 
 SMALL, LARGE = 10_000, 100_000

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from glasskit.analysis.mapped import nearest_mapped
-from glasskit.analysis.neighbours import best, unit
 from glasskit.models.store import DTYPES, FeatureStore
+from glasskit.models.vectors import top_k, unit
 from tests.benchmarks.own_process import asked, peak_memory
 from tests.benchmarks.table import VISITS, BenchRow, compared, in_turns
 
@@ -84,7 +84,7 @@ def turns(folder: str) -> dict[str, list[float]]:
     query = unit(_queries()[0])
 
     def plain() -> np.ndarray:
-        return best(memory @ query, K)
+        return top_k(memory @ query, K)
 
     for bank in banks.values():
         assert nearest_mapped(query, bank, K).index[0][:3].tolist() == plain()[:3].tolist()

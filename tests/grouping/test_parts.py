@@ -12,12 +12,13 @@ import pytest
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.grouping import clusters
-from glasskit.grouping.clusters import cluster, default_groups, photo_vectors, unit
+from glasskit.grouping.clusters import cluster, default_groups, photo_vectors
 from glasskit.grouping.leaks import leaked_words
 from glasskit.grouping.naming import assign_names, hard_negatives, name_scores
 from glasskit.grouping.quality import agreement, cohesion, loose, tightness
 from glasskit.grouping.splits import split_records
 from glasskit.grouping.vocabulary import read_vocabulary
+from glasskit.models.vectors import unit
 
 
 def _blobs(sizes: list[int], width: int = 16, noise: float = 0.05) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from glasskit.analysis import neighbours
-from glasskit.analysis.neighbours import nearest, unit
+from glasskit.models import vectors
+from glasskit.models.vectors import nearest, unit
 
 
 def test_by_hand() -> None:
@@ -17,7 +17,7 @@ def test_by_hand() -> None:
 
 
 def test_matches_a_loop_over_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "SCORES_AT_A_TIME", 33)
+    monkeypatch.setattr(vectors, "SCORES_AT_A_TIME", 33)
     bank = np.random.default_rng(0).normal(size=(11, 5))
     found = nearest(bank, bank, 4, exclude_self=True)
     for row in range(11):
