@@ -80,7 +80,7 @@ class C2Lip(SigmoidObjective):
         ValueError: an option out of range.
     """
 
-    needs = ("phrases", "patches")
+    needs: tuple[str, ...] = ("phrases", "patches")
 
     def __init__(
         self,
@@ -93,7 +93,8 @@ class C2Lip(SigmoidObjective):
         super().__init__(temperature, logit_bias, learn_bias)
         check_weight("npc_weight", npc_weight)
         check_weight("xac_weight", xac_weight)
-        self.needs = self.needs if xac_weight else ("phrases",)
+        if not xac_weight:
+            self.needs = ("phrases",)
         self.npc_weight = npc_weight
         self.xac_weight = xac_weight
 

@@ -59,11 +59,11 @@ def _joint(
     **settings: Any,
 ) -> Joint:
     """The settings of the two objectives go to those of them that have them."""
-    parts = [
+    first, second = (
         build_objective(name, **{n: v for n, v in settings.items() if n in settings_of(name)})
         for name in (instance, grouped)
-    ]
-    return Joint(*parts, instance_weight, instance_caption)
+    )
+    return Joint(first, second, instance_weight, instance_caption)
 
 
 OBJECTIVES: dict[str, ObjectiveSpec] = {
