@@ -40,6 +40,9 @@ CHUNK = {"cpu": 1 << 20, "cuda": 1 << 26}
 """Numbers computed at a time. 4 MiB of float32 stay in the cache of a processor; a GPU likes few
 launches, and at common batch sizes has one chunk."""
 
+MOST_CHUNKS = 256
+"""What each chunk leaves, a number for every pair, is held until the last is done."""
+
 KEPT = {"cpu": 1 << 25, "cuda": 1 << 28}
 """Numbers kept for the backward; where there would be more, each chunk is computed again there."""
 
@@ -315,7 +318,7 @@ def in_chunks(term: Callable[[slice], T], groups: int, cost: int, device: torch.
         device: where they lie.
     """
     kind = device.type if device.type in CHUNK else "cuda"
-    step = max(1, min(groups, CHUNK[kind] // cost))
+    step = max(1, min(groups, CHUNK[kind] // cost), groups // MOST_CHUNKS)
     chunks = [slice(start, min(start + step, groups)) for start in range(0, groups, step)]
     if groups * cost <= KEPT[kind]:
         return [term(chunk) for chunk in chunks]

@@ -88,6 +88,8 @@ class FeatureStore:
             except sqlite3.OperationalError as error:  # no space, no right, locked for too long
                 raise OSError(0, str(error)) from error
             except sqlite3.DatabaseError as error:
+                if type(error) is not sqlite3.DatabaseError:  # a fault of ours, not of the file
+                    raise
                 log.warning("%s: %s; its features are computed again", self.file, error)
                 for end in ("", "-wal", "-shm"):
                     self.file.with_name(self.file.name + end).unlink(missing_ok=True)
