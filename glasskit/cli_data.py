@@ -112,30 +112,30 @@ def build(
 
     with bar("embedding captions") as progress:
         built = build_dataset(settings, load_model(model), writer, confirm, progress)
-    value = built.report.as_dict()
+    report = built.report
     say(
-        f"{value['photographs']} photographs in {value['concepts']} concepts, silhouette "
-        f"{value['purity']['silhouette']:.3f}, {value['leaks']['captions']} captions with a word "
+        f"{report.photographs} photographs in {report.concepts} concepts, silhouette "
+        f"{report.purity.silhouette:.3f}, {report.leaks.captions} captions with a word "
         f"of their concept{' (dropped)' if fix_leaks else ''}"
     )
-    loose = [f"{g.concept} ({g.photographs})" for g in built.report.groups if g.loose]
+    loose = [f"{g.concept} ({g.photographs})" for g in report.groups if g.loose]
     if loose:
         say(
             f"loose, perhaps leftovers: {', '.join(loose)}; the report says how loose, and "
             "--min-cohesion or --leave-out build without them"
         )
-    for name, count in built.report.left_out.items():
+    for name, count in report.left_out.items():
         say(f"left out: {name}, {count} photographs")
     if writer is None:
         say("theme captions are left to you: new_captions is empty (or give --endpoint)")
-    for note in value["notes"]:
+    for note in report.notes:
         say(note)
     folder = images or (source if source.is_dir() else "DIR")
     say(f"report: {out / 'report.md'}")
     command = ["glasskit", "train", str(out / "annotations.json"), "--images", str(folder)]
     say(f"train:  {shlex.join([*command, '--out', 'RUN'])}")
     if file is not None:
-        write_text(file, to_json(built.report))
+        write_text(file, to_json(report))
 
 
 @data.command("coco-concepts")
