@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from glasskit.data.images import picture_name
-from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
+from glasskit.data.images import FileSource, ImageSource, picture_name
+from glasskit.data.schema import LEVELS, SPLITS, Concept, Levels, Record
 from glasskit.errors import InputError
 from glasskit.io.text_files import checked, look, misspelt, plain_name, refuse_twins, suggestion
 
@@ -50,9 +50,7 @@ def record_as_json(record: Record, concept: Concept) -> dict[str, Any]:
     return out | {name: text for name, text in optional.items() if text is not None}
 
 
-def parse_record(
-    picture: Any, concept: str, split: str, where: str
-) -> tuple[Record, tuple[str | None, ...]]:
+def parse_record(picture: Any, concept: str, split: str, where: str) -> tuple[Record, Levels]:
     """One record and the levels that it names.
 
     Args:
@@ -87,11 +85,7 @@ def parse_record(
         split=split,
         cluster=text_of(picture, "cluster", where) if picture.get("cluster") is not None else None,
     )
-    higher = tuple(
-        name_of(picture, level, where) if picture.get(level) is not None else None
-        for level in LEVELS[1:]
-    )
-    return record, (concept, *higher)
+    return record, levels_of(picture, concept, where)
 
 
 def unknown_keys(
@@ -132,28 +126,32 @@ def tell_unknown(file: Path | str, keys: Iterable[str]) -> None:
         log.warning("%s: left out are keys that the layout does not have: %s", file, named)
 
 
-def merge_levels(
-    levels: dict[str, tuple[str | None, ...]], own: tuple[str | None, ...], where: str
-) -> None:
+def levels_of(entry: dict[str, Any], name: str, where: str) -> Levels:
+    """The levels of a concept that an entry names: its own name and the higher ones, or None."""
+    second, third, fourth = (
+        name_of(entry, level, where) if entry.get(level) is not None else None
+        for level in LEVELS[1:]
+    )
+    return name, second, third, fourth
+
+
+def merge_levels(levels: dict[str, Levels], own: Levels, where: str) -> None:
     """Keep what a record says of its concept's levels; two that differ are an error."""
-    known = levels.setdefault(own[0], own)
-    for level, old, new in zip(LEVELS, known, own, strict=True):
+    name, *known = levels.get(own[0], own)
+    for level, old, new in zip(LEVELS[1:], known, own[1:], strict=True):
         if old is not None and new is not None and old != new:
             raise InputError(f"{where}: {level} is {new!r}, elsewhere it is {old!r}")
-    levels[own[0]] = tuple(old or new for old, new in zip(known, own, strict=True))
+    second, third, fourth = (old or new for old, new in zip(known, own[1:], strict=True))
+    levels[name] = (name, second, third, fourth)
 
 
 def check_records(
     file: Path | str,
     concepts: Sequence[Concept],
     records: Sequence[Record],
-    differ: Callable[[str, str], bool] = lambda key, other: False,
+    images: ImageSource,
 ) -> None:
-    """Rules that need the whole data set; InputError names ``file`` and the record.
-
-    Args:
-        differ: whether two keys that are one name (`images.picture_name`) are two pictures.
-    """
+    """Rules that need the whole data set; InputError names ``file`` and the record."""
     if not records:
         raise InputError(f"{file}: there is no picture in it")
     names = {concept.name for concept in concepts}
@@ -167,7 +165,7 @@ def check_records(
                     f"{file}: concept {concept.name!r}: hard negative {name!r} is not a concept"
                     f"{suggestion(name, names)}"
                 )
-    for row, before in same_pictures([record.key for record in records], differ):
+    for row, before in same_pictures([record.key for record in records], images):
         record, other = records[row], records[before]
         named = "" if other.key == record.key else f" as {other.key!r}"
         raise InputError(
@@ -185,14 +183,10 @@ def check_records(
                 )
 
 
-def same_pictures(
-    keys: Sequence[str], differ: Callable[[str, str], bool] = lambda key, other: False
-) -> Iterator[tuple[int, int]]:
+def same_pictures(keys: Sequence[str], images: ImageSource) -> Iterator[tuple[int, int]]:
     """(row, an earlier row) of keys that name one picture, however they are written.
 
-    Args:
-        keys: of the pictures.
-        differ: whether two keys that are one name (`images.picture_name`) are two pictures.
+    Two keys that are one name (`images.picture_name`) may be two files; these are two pictures.
     """
     seen: dict[str, list[tuple[str, int]]] = {}
     for row, key in enumerate(keys):
@@ -200,7 +194,9 @@ def same_pictures(
         for other_ending, other in seen.setdefault(name, []):
             # p1 may be p1.jpg or p1.png, which are two.
             may_be_one = ending == other_ending or not (ending and other_ending)
-            if may_be_one and not differ(key, keys[other]):
+            if may_be_one and not (
+                isinstance(images, FileSource) and images.differ(key, keys[other])
+            ):
                 yield row, other
         seen[name].append((ending, row))
 

@@ -180,8 +180,7 @@ def _images(settings: BuildSettings, photos: Sequence[Photo]) -> ImageSource:
 def _refuse_same(settings: BuildSettings, photos: Sequence[Photo], images: ImageSource) -> None:
     """One photograph under two names would come into two splits."""
     keys = [photo.key for photo in photos]
-    differ = {"differ": images.differ} if isinstance(images, FolderImages) else {}
-    for row, other in same_pictures(keys, **differ):
+    for row, other in same_pictures(keys, images):
         raise InputError(
             f"{settings.source}: image {keys[row]!r} stands there also as {keys[other]!r}; write "
             "one name for one picture"

@@ -15,9 +15,9 @@ import glasskit
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages
 from glasskit.data.magic import read_magic, write_magic
-from glasskit.data.pack import DatasetSource, pack
+from glasskit.data.pack import pack
 from glasskit.data.scenes.build import make_recipes
-from glasskit.data.shard_dataset import read_shards
+from glasskit.data.shards import read_shards
 from glasskit.errors import InputError
 
 
@@ -89,7 +89,7 @@ def test_files_and_shards_keep_clusters(own: GroupedDataset, tmp_path: Path) -> 
     write_magic(own, tmp_path / "again.json")
     again = read_magic(tmp_path / "again.json", own.images)
     assert [r.cluster for r in again.records] == [r.cluster for r in own.records]
-    pack(DatasetSource(own), tmp_path / "shards")
+    pack(own, tmp_path / "shards")
     packed = read_shards(tmp_path / "shards")
     place = {record.key: row for row, record in enumerate(packed.records)}
     rows = [place[record.key] for record in own.records]
