@@ -12,7 +12,7 @@ import re
 import tarfile
 from collections.abc import Callable, Iterator
 from hashlib import sha256
-from itertools import chain, count, islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,38 +63,46 @@ def pack(
         InputError: a picture is missing, the folder holds other shards or cannot be written.
     """
     folder = Path(out)
-    name = source if isinstance(source, str) else source.name
-    identity = source if isinstance(source, str) else _identity(source)
     plan = {
-        "format": "glasskit-shards/1",
-        "source": name,
-        "identity": identity,
+        "source": source if isinstance(source, str) else source.name,
+        "identity": source if isinstance(source, str) else _identity(source),
         "shard_size": shard_size,
     }
-    if (done := _checked_plan(folder, plan)) is not None:
-        return done
+    known = read_json(folder / PLAN) if (folder / PLAN).is_file() else {}
+    there = sorted(folder.glob(f"*{END}"))
+    if (known or there) and any(known.get(key) != value for key, value in plan.items()):
+        raise InputError(
+            f"{folder}: holds shards of another data set or size, or other tar files; choose "
+            "another folder"
+        )
+    if "pictures" in known:
+        return Packed(len(there), known["pictures"])
     check_folder(folder)
     # The last shard that is there is written again: it may hold fewer than the others.
-    number = max(0, next(n for n in count() if not _shard(folder, n).is_file()) - 1)
+    number = max(0, len(there) - 1)
     pictures = number * shard_size
-    total = 0 if isinstance(source, str) else len(source)
-    rows = _hub_rows(source, pictures) if isinstance(source, str) else _dataset_rows(source, pictures)
+    if isinstance(source, str):
+        total, rows = 0, _hub_rows(source, pictures)
+    else:
+        total, rows = len(source), _dataset_rows(source, pictures)
     first = next(rows, None)
     if first is None:
-        raise InputError(f"{name}: there is no picture to pack")
+        raise InputError(f"{plan['source']}: there is no picture to pack")
     _write_json(folder / PLAN, plan)
     while first is not None:
         shard = chain([first], islice(rows, shard_size - 1))
-        pictures += _write_shard(_shard(folder, number), pictures, shard)
+        pictures += _write_shard(folder / f"{number:05d}{END}", pictures, shard)
         number += 1
         first = next(rows, None)
         if progress is not None:
             progress(pictures, total)
     if isinstance(source, GroupedDataset):
-        near = [{"hard_negative": list(concept.hard_negatives)} for concept in source.concepts]
-        concepts = map(concept_as_json, source.concepts)
-        _write_json(folder / TAXONOMY, [a | b for a, b in zip(concepts, near, strict=True)])
-    _write_json(folder / PLAN, plan | {"shards": number, "pictures": pictures})
+        concepts = [
+            concept_as_json(concept) | {"hard_negative": list(concept.hard_negatives)}
+            for concept in source.concepts
+        ]
+        _write_json(folder / TAXONOMY, concepts)
+    _write_json(folder / PLAN, plan | {"pictures": pictures})
     return Packed(number, pictures)
 
 
@@ -112,24 +120,6 @@ def load_hub(name: str) -> GroupedDataset:
     with keeping_in(folder.parent), FileLock(folder.with_suffix(".lock")):
         pack(name, folder)
     return read_shards(folder)
-
-
-def _checked_plan(folder: Path, plan: dict[str, Any]) -> Packed | None:
-    """What lies in the folder where it is packed whole; refuses a folder of something else."""
-    file = folder / PLAN
-    if not file.is_file():
-        if next(folder.glob(f"*{END}"), None) is not None:
-            raise InputError(f"{folder}: holds tar files of something else; choose another folder")
-        return None
-    try:
-        known = read_json(file)
-    except InputError as error:
-        raise InputError(f"{error}; choose another folder") from error
-    if not isinstance(known, dict) or any(known.get(key) != plan[key] for key in plan):
-        raise InputError(
-            f"{folder}: holds shards of another data set or size; choose another folder"
-        )
-    return Packed(known["shards"], known["pictures"]) if "pictures" in known else None
 
 
 def _identity(dataset: GroupedDataset) -> str:
@@ -172,10 +162,6 @@ def _is_json(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-def _shard(folder: Path, number: int) -> Path:
-    return folder / f"{number:05d}{END}"
 
 
 def _write_shard(file: Path, first: int, rows: Iterator[Row]) -> int:

@@ -14,9 +14,8 @@ from __future__ import annotations
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
-from itertools import groupby
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from braceexpand import braceexpand
 from PIL import Image
@@ -178,39 +177,42 @@ def shard_samples(shard: str) -> Iterator[Sample]:
     """The samples of a local tar in order. No picture is read.
 
     Raises:
-        InputError: the tar is damaged or compressed, the files of a sample do not stand together,
-            a sample has no picture, its json is none, or its txt is not in UTF-8.
+        InputError: the tar is damaged or compressed, a sample has no picture, its json is none, or
+            its txt is not in UTF-8.
     """
-    seen: set[str] = set()
+    samples: dict[str, dict[str, tarfile.TarInfo]] = {}
+    texts: dict[str, bytes] = {}
     try:
         with Path(shard).open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
-            files = (h for h in _headers(file, tar) if h.isreg() and all(_split(h.name)))
-            for member, headers in groupby(files, lambda header: _split(header.name)[0]):
-                where = f"{shard}: {member}"
-                parts: dict[str, tarfile.TarInfo] = {}
-                for header in headers:
-                    ending = _split(header.name)[1]
-                    if member in seen:
-                        raise InputError(
-                            f"{shard}: {header.name}: the files of one sample must stand together; "
-                            "write the tar in the order of names (tar --sort=name)"
-                        )
-                    if ending in parts:
-                        raise InputError(f"{shard}: {header.name}: the member comes twice")
-                    parts[ending] = header
-                seen.add(member)
-                texts: dict[str, bytes] = {}
-                for ending in parts.keys() & {"json", "txt"}:
-                    file.seek(parts[ending].offset_data)
-                    texts[ending] = file.read(parts[ending].size)
-                notes = _notes(texts, where)
-                picture = _picture_ending(parts, where)
-                place = parts[picture].offset_data, parts[picture].size
-                yield Sample(shard, member, picture, *place, notes)
+            for header in tar:
+                member, ending = _split(header.name)
+                if not header.isreg() or not member:
+                    continue
+                parts = samples.setdefault(member, {})
+                if ending in parts:
+                    raise InputError(f"{shard}: {header.name}: the member comes twice")
+                parts[ending] = header
+                if ending in ("json", "txt"):
+                    file.seek(header.offset_data)
+                    texts[f"{member}.{ending}"] = file.read(header.size)
+            # tarfile takes a header that it cannot read for the end, at which there are zeros.
+            file.seek(tar.offset)
+            if file.read(512) != bytes(512):
+                raise tarfile.ReadError(f"no header at byte {tar.offset:,}")
     except (tarfile.TarError, OSError, EOFError) as error:
         raise InputError(
             f"{shard}: damaged, cut off or compressed ({error}); give a whole, plain tar"
         ) from error
+    for member, parts in samples.items():
+        pictures = [ending for ending in parts if f".{ending}" in EXTENSIONS]
+        if len(pictures) != 1:
+            what = "more than one picture" if pictures else "no picture"
+            raise InputError(
+                f"{shard}: {member}: {what} ({', '.join(EXTENSIONS)}), only {', '.join(parts)}"
+            )
+        header = parts[pictures[0]]
+        notes = _notes(texts, member, f"{shard}: {member}")
+        yield Sample(shard, member, pictures[0], header.offset_data, header.size, notes)
 
 
 def read_shards(source: str | Path) -> GroupedDataset:
@@ -238,10 +240,20 @@ def read_shards(source: str | Path) -> GroupedDataset:
     def found() -> Iterator[Found]:
         for name in names:
             for sample in shard_samples(name):
-                missing = [key for key in KEYS if key not in sample.notes]
+                notes = sample.notes
                 where = f"{name}: {sample.member}.json"
-                unknown.extend(unknown_keys(sample.notes, KEYS, where, missing))
-                yield _found(sample, where)
+                missing = [key for key in KEYS if key not in notes]
+                unknown.extend(unknown_keys(notes, KEYS, where, missing))
+                if "concept" not in notes:
+                    raise InputError(
+                        f"{where}: no 'concept'; groups are made of records in the MAGIC layout "
+                        "(glasskit build makes them from captions, glasskit data pack writes them)"
+                    )
+                split = notes.get("split", "train")
+                if split not in SPLITS:
+                    raise InputError(f"{where}: split {split!r}: choose one of {', '.join(SPLITS)}")
+                picture = notes | {"image": sample.key}
+                yield Found(picture, name_of(notes, "concept", where), split, where)
                 samples[sample.key] = sample._replace(notes={})
 
     beside = Path(names[0]).with_name(TAXONOMY)
@@ -288,47 +300,16 @@ class ShardImages:
             raise InputError(f"there is no picture {key!r} in these shards") from None
 
 
-def _headers(file: BinaryIO, tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The headers of a tar. tarfile takes one that it cannot read for the end, which is zeros."""
-    yield from tar
-    file.seek(tar.offset)
-    if file.read(512) != bytes(512):
-        raise tarfile.ReadError(f"no header at byte {tar.offset:,}")
-
-
-def _found(sample: Sample, where: str) -> Found:
-    """A sample as a picture of the MAGIC layout."""
-    if "concept" not in sample.notes:
-        raise InputError(
-            f"{where}: no 'concept'; groups are made of records in the MAGIC layout "
-            "(glasskit build makes them from captions, glasskit data pack writes shards)"
-        )
-    split = sample.notes.get("split", "train")
-    if split not in SPLITS:
-        raise InputError(f"{where}: split {split!r}: choose one of {', '.join(SPLITS)}")
-    picture = {**sample.notes, "image": sample.key}
-    return Found(picture, name_of(sample.notes, "concept", where), split, where)
-
-
-def _notes(texts: Mapping[str, bytes], where: str) -> dict[str, Any]:
+def _notes(texts: Mapping[str, bytes], member: str, where: str) -> dict[str, Any]:
     """What the json and the txt of a sample say."""
     notes: Any = {}
-    if "json" in texts:  # NaN is what crawlers write for what they don't know
-        notes = parse_json(texts["json"], f"{where}.json", nan_is_null=True)
+    if f"{member}.json" in texts:  # NaN is what crawlers write for what they don't know
+        notes = parse_json(texts[f"{member}.json"], f"{where}.json", nan_is_null=True)
         if not isinstance(notes, dict):
             raise InputError(f"{where}.json: must be a JSON object, not {type(notes).__name__}")
-    if "txt" in texts:
-        notes.setdefault("txt", decode_text(texts["txt"], f"{where}.txt"))
+    if f"{member}.txt" in texts:
+        notes.setdefault("txt", decode_text(texts[f"{member}.txt"], f"{where}.txt"))
     return notes
-
-
-def _picture_ending(parts: Mapping[str, Any], where: str) -> str:
-    """The ending of the one picture among the files of a sample."""
-    there = [ending[1:] for ending in EXTENSIONS if ending[1:] in parts]
-    if len(there) != 1:
-        what = "more than one picture" if there else "no picture"
-        raise InputError(f"{where}: {what} ({', '.join(EXTENSIONS)}), only {', '.join(parts)}")
-    return there[0]
 
 
 def _split(name: str) -> tuple[str, str]:
