@@ -25,7 +25,7 @@ def test_scenes_that_share_a_glyph_are_one_cluster() -> None:
     data = glasskit.load_dataset("scenes")
     cluster = dict(zip((record.key for record in data.records), data.clusters, strict=True))
     of_glyph = defaultdict(set)
-    for recipe in make_recipes(0):
+    for recipe in make_recipes().values():
         for glyph in recipe.glyphs:
             of_glyph[glyph.character].add(cluster[recipe.key])
     assert all(len(clusters) == 1 for clusters in of_glyph.values())
