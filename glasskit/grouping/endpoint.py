@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,18 +69,17 @@ class Endpoint:
         kept = self.cached(system, user)
         if kept is not None:
             return kept
-        body = {"model": self.model, "messages": _messages(system, user), "max_tokens": longest}
-        request = urllib.request.Request(
-            f"{self.url}/chat/completions",
-            data=json.dumps(body | {"temperature": 0}).encode(),
-            headers={"Content-Type": "application/json", "User-Agent": "glasskit"},
-        )
-        if self._key is not None:
-            # Unredirected: a redirect must not carry the key to another host.
-            request.add_unredirected_header("Authorization", f"Bearer {self._key}")
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         try:
             reply = fetch(
-                request,
+                f"{self.url}/chat/completions",
+                json={
+                    "model": self.model,
+                    "messages": messages,
+                    "max_tokens": longest,
+                    "temperature": 0,
+                },
+                headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
                 largest=LARGEST,
                 accept=lambda data: _content(data) is not None,
                 timeout=TIMEOUT,
@@ -90,7 +88,7 @@ class Endpoint:
         except WebError as error:
             raise InputError(self._explain(error)) from error
         answer = _content(reply) or ""
-        self._keep(system, user, answer)
+        write_text(self._file(system, user), json.dumps(answer))
         return answer
 
     def _explain(self, error: WebError) -> str:
@@ -106,13 +104,6 @@ class Endpoint:
     def _file(self, system: str, user: str) -> Path:
         name = hashlib.sha256("\0".join((self.url, self.model, system, user)).encode()).hexdigest()
         return self._folder / f"{name[:40]}.json"
-
-    def _keep(self, system: str, user: str, answer: str) -> None:
-        write_text(self._file(system, user), json.dumps(answer))
-
-
-def _messages(system: str, user: str) -> list[dict[str, str]]:
-    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 
 def _content(data: bytes) -> str | None:
