@@ -1,7 +1,8 @@
 """The chat endpoint against a stand-in: retries, keys, broken answers, and nothing asked twice."""
 
-from __future__ import itertools
+from __future__ import annotations
 
+import itertools
 import json
 import re
 import socket
