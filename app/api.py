@@ -15,7 +15,7 @@ from glasskit_app.probe_tab import chosen_names
 from glasskit_app.state import AppState
 
 if TYPE_CHECKING:
-    from glasskit.analysis.compare import Both
+    from glasskit.analysis.probe import Both
 
 MOST = 100
 """Largest k that is answered."""

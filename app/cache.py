@@ -18,7 +18,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from glasskit.analysis import fitting, maps
+from glasskit.analysis import maps
 from glasskit.analysis.embedding import Embedding, embed
 from glasskit.analysis.store import content_key, read_arrays, write_arrays
 from glasskit.data.grouped import GroupedDataset
@@ -44,7 +44,7 @@ PLACES = "places.safetensors"
 VERSION = 2
 """Raise it when what is kept in the cache changes."""
 
-MAP_SETTINGS = (maps.VERSION, maps.NEIGHBOURS, maps.MIN_DIST, fitting.REPULSION)
+MAP_SETTINGS = (maps.VERSION, maps.NEIGHBOURS, maps.MIN_DIST, maps.REPULSION)
 
 Arrays = dict[str, np.ndarray]
 

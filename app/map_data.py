@@ -16,7 +16,7 @@ import numpy as np
 from glasskit.data.schema import LEVELS, SPLITS
 from glasskit.errors import InputError
 from glasskit.models.vectors import nearest
-from glasskit.plots.palette import family_level, level_colours
+from glasskit.plots.style import family_level, level_colours
 from glasskit_app.thumbnails import pictures_url
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections import Counter
 
 import numpy as np
 
+from glasskit.analysis.geometry import rank_score
 from glasskit.analysis.selection import inside, shared_concepts
-from glasskit.analysis.space import rank_score
 from glasskit.errors import InputError
 from glasskit.models.vectors import nearest
 from glasskit_app.scripts import answered, html_tab

@@ -44,7 +44,8 @@ class Asked(NamedTuple):
 
 def reasons(state: AppState, asked: Asked | None) -> str:
     """What stands in the fold under an answer, as HTML; empty where no picture was asked."""
-    from glasskit.analysis.explain import class_words, heat_map, near_groups, overlay
+    from glasskit.analysis.explain import class_words, heat_map, overlay
+    from glasskit.analysis.geometry import nearest_groups
 
     if asked is None:
         return ""
@@ -68,8 +69,8 @@ def reasons(state: AppState, asked: Asked | None) -> str:
         shared = _grid(comparison.before.model, picture)
     for side, vector, top in zip(TITLES, asked.vectors, asked.nearest, strict=True):
         probe = getattr(comparison, side)
-        near = near_groups(vector, maps.projection(side).embedding.picture, trained)
-        listed = " · ".join(f"<b>{escape(g.name)}</b> {g.weight:.2f}" for g in near)
+        near = nearest_groups(vector, maps.projection(side).embedding.picture, trained)
+        listed = " · ".join(f"<b>{escape(g.name)}</b> {g.score:.2f}" for g in near)
         cell = f"<p>Nearest training groups {TITLES[side]}: {listed}</p>"
         patches = shared if comparison.shared else _grid(probe.model, picture)
         if patches is not None:

@@ -14,7 +14,7 @@ from glasskit_app.dataset_maps import MODEL, SIDES, DatasetMaps, Projection
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from glasskit.analysis.compare import Comparison
+    from glasskit.analysis.probe import Comparison
     from glasskit.models import GlassModel
 
 
@@ -88,8 +88,7 @@ class AppState:
             return self._start
 
     def _compare(self, maps: DatasetMaps) -> Comparison:
-        from glasskit.analysis.compare import Comparison
-        from glasskit.analysis.probe import Probe
+        from glasskit.analysis.probe import Comparison, Probe
         from glasskit.models.loading import trained_copy
 
         start = self.start()
