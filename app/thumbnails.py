@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +9,7 @@ from urllib.parse import quote
 from PIL import Image, ImageOps
 
 from glasskit.data.grouped import GroupedDataset
-from glasskit.io.places import keeping_in
+from glasskit.io.places import atomic_write
 
 SMALL = 96
 """Pixels of a side on the map, cut square: sharp up to 48 px on a screen of double density."""
@@ -55,9 +53,6 @@ class Thumbnails:
         else:
             picture = dataset.image(index, LARGE).copy()
             picture.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)  # never made larger
-        # Another app may draw the same picture, and a kill must not leave half of one.
-        scratch = file.with_name(f"{file.stem}.{os.getpid()}.{threading.get_ident()}.tmp")
-        with keeping_in(self.folder):
+        with atomic_write(file) as scratch:
             picture.save(scratch, "webp", quality=86, method=2)
-            scratch.replace(file)
         return file
