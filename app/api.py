@@ -65,7 +65,7 @@ def build(state: AppState) -> None:
             dataset: name of a data set of the app, such as scenes.
 
         Returns:
-            keys, captions, splits, concepts, levels and views; places are x, y, x, y, ...
+            keys, captions, splits, concepts, colourings and views; places are x, y, x, y, ...
         """
         with refusals_told():
             return state.maps(dataset).map
