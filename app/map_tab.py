@@ -13,7 +13,7 @@ from glasskit.errors import InputError
 from glasskit.models.vectors import nearest
 from glasskit.plots.map_data import SIDES
 from glasskit_app.answers import answer
-from glasskit_app.scripts import answered, html_tab
+from glasskit_app.scripts import ASSETS, answered, scripted_html
 from glasskit_app.state import AppState
 
 MAX_CORNERS = 400
@@ -39,7 +39,13 @@ def build(state: AppState) -> None:
         return answered(api.search, asked, "name", "phrase")
 
     call = f"GlassKit.mapPage(element, server, {json.dumps(state.names)})"
-    html_tab("map.html", call, state.names, [pin, lasso, search], elem_id="map")
+    scripted_html(
+        (ASSETS / "map.html").read_text(encoding="utf-8"),
+        call,
+        server_functions=[pin, lasso, search],
+        apply_default_css=False,
+        elem_id="map",
+    )
 
 
 class MapApi:

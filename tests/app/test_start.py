@@ -81,7 +81,7 @@ class Started:
         number, end = 0, time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             assert self.process.poll() is None, self.log.read_text()
-            paths = ("", f"kit/pictures/scenes/{number % 1368}.webp?small=1", "kit/map/scenes.bin")
+            paths = ("", f"kit/pictures/scenes/{number % 1368}.webp?small=1", "kit/map/scenes.json")
             if not self.ask(paths[number % 3]):
                 time.sleep(min(0.05, left))
             number += 1
@@ -124,7 +124,7 @@ def test_sigterm_at_a_random_moment_of_a_first_start(start: int, tmp_path: Path)
 
     again = Started(tmp_path / "own", tmp_path / "cache")
     again.wait()
-    again.ask("kit/map/scenes.bin")
+    again.ask("kit/map/scenes.json")
     print(f"page after {time.monotonic() - again.began:.1f} s")
     assert again.end(signal.SIGTERM) in (-signal.SIGTERM, 128 + signal.SIGTERM)
 
