@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from glasskit.data.grouped import GroupedDataset
 
+BUILT_IN = ("scenes", "coco-concepts")
+
 SECONDS_TO_CLOSE = 1
 """So long after Ctrl-C or SIGTERM open streams are cut off."""
 
@@ -40,7 +42,7 @@ def launch(
     port: int = 7860,
     *,
     host: str = "127.0.0.1",
-    datasets: Sequence[str] = ("scenes", "coco-concepts"),
+    datasets: Sequence[str] = BUILT_IN,
     images: str | Path | None = None,
     recipe: dict[str, object] | None = None,
     root_path: str = "",
