@@ -12,9 +12,9 @@ from safetensors.numpy import save_file
 from glasskit.analysis.embedding import embed
 from glasskit.analysis.stream_export import VECTORS, embed_stream, made_by, with_id, write_index
 from glasskit.data import load_dataset
-from glasskit.data.hub import is_hub
 from glasskit.data.images import FolderScan, file_fingerprint, scan_folder
 from glasskit.data.shards import END, is_shards
+from glasskit.data.streams import is_stream
 from glasskit.errors import InputError, first_process
 from glasskit.io.pictures import (
     BrokenPicturesError,
@@ -98,7 +98,7 @@ def embed_source(
         )
     if skip_broken and (scan is None or not scan.pictures):
         raise InputError(f"{source}: --skip-broken is for folders of pictures")
-    if is_shards(source) or is_hub(source):
+    if is_stream(source):
         count = embed_stream(model, source, out, captions=captions, dtype=dtype, progress=progress)
         return Written(count, count if captions else 0)
     if not first_process():

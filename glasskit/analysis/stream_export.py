@@ -2,8 +2,7 @@
 
 Each process of `accelerate launch` or `torchrun` takes its share of the shards and writes parts;
 when all have ended, the first one merges them. What is interrupted goes on with the same command,
-with as many processes as are wanted then: a part belongs to a shard, not to a process. (A hub data
-set is split by the number of processes, which has to stay the same.)
+with as many processes as are wanted then: a part belongs to a shard or file, not to a process.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ import torch
 from PIL import Image
 
 from glasskit.analysis.parts import Part, merge
-from glasskit.data.hub import HubStream, Placed, is_hub
-from glasskit.data.shards import WEB, Sample, shard_names, shard_samples
+from glasskit.data.shards import Part as Unit
+from glasskit.data.shards import Row
+from glasskit.data.streams import stream_parts
 from glasskit.errors import InputError, launched
-from glasskit.io.pictures import decode_image
 from glasskit.io.places import atomic_write, check_folder, made_folder, write_text, writing
 from glasskit.models.reading import Reading
 from glasskit.models.store import checked_dtype
@@ -46,24 +45,6 @@ log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 
 
-class Unit(NamedTuple):
-    """What one part is made from.
-
-    Attributes:
-        name: of the part's files.
-        identity: changes when the source does, as far as can be told.
-        size: bytes of the source, or 0.
-        samples: the part -> what it still lacks.
-        marked: the source goes on from a state, not from a number.
-    """
-
-    name: str
-    identity: str
-    size: int
-    samples: Callable[[Part], Iterator[Placed]]
-    marked: bool = False
-
-
 class Ranks(NamedTuple):
     """This process, how many there are, and how to wait until all have come so far."""
 
@@ -74,7 +55,7 @@ class Ranks(NamedTuple):
 
 def embed_stream(
     model: GlassModel,
-    source: str | Path | Sequence[str | Path],
+    source: str | Path,
     out: str | Path,
     *,
     captions: bool = False,
@@ -105,7 +86,7 @@ def embed_stream(
     out = check_folder(out)
     folder = out / PARTS
     width = model.embed_dim * (2 if captions else 1)
-    units = _units(source, ranks.world)
+    units = stream_parts(source)
     with writing(out), made_folder(out), _parts_in(folder, alone=ranks.world == 1):
         if ranks.rank == 0:
             _begin(
@@ -119,7 +100,7 @@ def embed_stream(
         ranks.wait()
         meter = _Meter(units[ranks.rank :: ranks.world], progress)
         for unit in units[ranks.rank :: ranks.world]:
-            part = Part(folder, unit.name, width, unit.identity, marked=unit.marked)
+            part = Part(folder, unit.name, width, unit.identity)
             meter.enter(part)
             if not part.finished:
                 _embed(model, unit, part, captions, meter)
@@ -174,17 +155,19 @@ def _embed(model: GlassModel, unit: Unit, part: Part, captions: bool, meter: _Me
             rows.clear()
             lines.clear()
 
-    def load(placed: Placed) -> Image.Image:
-        return decode_image(placed.sample.data, placed.sample.where, model.image_side)
+    def load(row: Row) -> Image.Image:
+        return row.image(model.image_side)
 
     try:
-        for batch, features in model.image_batches(read_ahead(unit.samples(part)), load):
+        for batch, features in model.image_batches(
+            read_ahead(islice(unit.rows(), part.done, None)), load
+        ):
             with torch.inference_mode():
                 vectors = [model.embed_image_features(features.to(model.device)).cpu()]
             if captions:
-                vectors.append(model.encode_texts([_caption(placed.sample) for placed in batch]))
+                vectors.append(model.encode_texts([_caption(row) for row in batch]))
             rows.append(torch.cat(vectors, dim=1))
-            lines += [_line(placed) for placed in batch]
+            lines += [_line(row) for row in batch]
             meter.add(batch)
             if len(lines) >= BLOCK:
                 keep()
@@ -193,48 +176,20 @@ def _embed(model: GlassModel, unit: Unit, part: Part, captions: bool, meter: _Me
     part.finish()
 
 
-def _units(source: Any, world: int) -> list[Unit]:
-    if is_hub(source):
-        return [_hub_unit(str(source), rank, world) for rank in range(world)]
-    return [_shard_unit(name) for name in shard_names(source)]
-
-
-def _shard_unit(name: str) -> Unit:
-    identity, size = name, 0
-    if not name.startswith(WEB):
-        stat = Path(name).stat()
-        identity, size = f"{Path(name).resolve()}:{stat.st_size}:{stat.st_mtime_ns}", stat.st_size
-
-    def samples(part: Part) -> Iterator[Placed]:
-        return (Placed(s, None) for s in islice(shard_samples(name), part.done, None))
-
-    # Shards of several folders may have the same name.
-    mark = hashlib.sha256(name.encode()).hexdigest()[:8]
-    return Unit(f"{Path(name).stem}-{mark}", identity, size, samples)
-
-
-def _hub_unit(name: str, rank: int, world: int) -> Unit:
-    def samples(part: Part) -> Iterator[Placed]:
-        return HubStream(name, rank, world).samples(part.state, every=32)
-
-    return Unit(f"hub-{rank}-of-{world}", f"{name} {rank} of {world}", 0, samples, marked=True)
-
-
-def _line(placed: Placed) -> dict[str, Any]:
-    sample = placed.sample
-    line: dict[str, Any] = {"key": sample.key}
+def _line(row: Row) -> dict[str, Any]:
+    line: dict[str, Any] = {"key": row.key}
     for name in ("concept", "split"):
-        if isinstance(sample.notes.get(name), str):
-            line[name] = sample.notes[name]
-    if sample.caption is not None:
-        line["caption"] = sample.caption
-    return line if placed.state is None else line | {"state": placed.state}
+        if isinstance(row.notes.get(name), str):
+            line[name] = row.notes[name]
+    if row.caption is not None:
+        line["caption"] = row.caption
+    return line
 
 
-def _caption(sample: Sample) -> str:
-    if sample.caption is None:
-        raise InputError(f"{sample.where}: no caption to embed; leave --captions out")
-    return sample.caption
+def _caption(row: Row) -> str:
+    if row.caption is None:
+        raise InputError(f"{row.where}: no caption to embed; leave --captions out")
+    return row.caption
 
 
 def _finish(
@@ -248,7 +203,7 @@ def _finish(
 ) -> int:
     """Merge the parts and take them away."""
     folder = out / PARTS
-    parts = [Part(folder, unit.name, width, unit.identity, marked=unit.marked) for unit in units]
+    parts = [Part(folder, unit.name, width, unit.identity) for unit in units]
     names = ["pictures", "captions"] if captions else ["pictures"]
     if not any(part.done for part in parts):
         shutil.rmtree(folder)
@@ -306,8 +261,8 @@ def _begin(folder: Path, plan: dict[str, Any]) -> None:
     if file.is_file():
         if json.loads(file.read_text()) != plan:
             raise InputError(
-                f"{folder}: parts of an interrupted call with another model, other shards or (hf:) "
-                "number of processes; remove the folder or write to another directory"
+                f"{folder}: parts of an interrupted call with another model or other shards; "
+                "remove the folder or write to another directory"
             )
         return
     write_text(file, json.dumps(plan))
@@ -341,9 +296,9 @@ class _Meter:
     def enter(self, part: Part) -> None:
         self.done += part.done
 
-    def add(self, batch: Sequence[Placed]) -> None:
+    def add(self, batch: Sequence[Row]) -> None:
         self.done += len(batch)
-        self.read += sum(len(placed.sample.data) for placed in batch)
+        self.read += sum(len(row.data) for row in batch)
         self._report()
 
     def leave(self, unit: Unit) -> None:

@@ -20,7 +20,7 @@ from glasskit.analysis.library import Library
 from glasskit.analysis.store import write_arrays
 from glasskit.cli import main
 from glasskit.data import write_magic
-from glasskit.data.pack import DatasetSource, pack
+from glasskit.data.pack import pack
 from glasskit.errors import InputError
 from glasskit.io.places import (
     atomic_folder,
@@ -81,7 +81,7 @@ WRITERS: dict[str, Callable[[Path], Callable[[], object]]] = {
     "tensors": lambda f: lambda: write_tensors({"a": torch.zeros(1000)}, f / "out/a.safetensors"),
     "model": model,
     "export": export,
-    "shards": lambda f: lambda: pack(DatasetSource(colour_dataset()), f / "out/shards"),
+    "shards": lambda f: lambda: pack(colour_dataset(), f / "out/shards"),
 }
 
 
@@ -130,7 +130,7 @@ def test_files_have_the_mode_of_any_new_file(tmp_path: Path) -> None:
         try:
             save_model(tiny_open_clip(), tmp_path / "run")
             export_open_clip(tmp_path / "run", tmp_path / "hub")
-            pack(DatasetSource(colour_dataset()), tmp_path / f"shards{mask}")
+            pack(colour_dataset(), tmp_path / f"shards{mask}")
         finally:
             os.umask(before)
         files = [p for part in ("run", "hub", f"shards{mask}") for p in (tmp_path / part).iterdir()]
