@@ -342,6 +342,9 @@ def study(
 def serve(
     port: Annotated[int, typer.Option(help="port to listen on", min=1, max=65535)] = 7860,
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    dataset: Annotated[
+        str, typer.Option(help="show this one alone: scenes, coco-concepts or a MAGIC-layout file")
+    ] = "",
     images: Images = None,
     root_path: Annotated[
         str, typer.Option(help="path at which a proxy shows the app, such as /glass-kit")
@@ -350,9 +353,16 @@ def serve(
 ) -> None:
     """Open the app: maps of the latent space, and pictures against concepts."""
     need("gradio", "app")
-    from glasskit_app import launch
+    from glasskit_app.main import BUILT_IN, launch
 
-    launch(port, host=host, images=images, root_path=root_path, open_browser=open_browser)
+    launch(
+        port,
+        host=host,
+        datasets=(dataset,) if dataset else BUILT_IN,
+        images=images,
+        root_path=root_path,
+        open_browser=open_browser,
+    )
 
 
 app.command("build")(cli_data.build)
