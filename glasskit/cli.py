@@ -259,9 +259,9 @@ def search(
     from glasskit.analysis.approximate import ApproximateLibrary
     from glasskit.analysis.library import Library, query_vector
 
-    if (query is None) == (image is None):
-        raise InputError("give either a phrase or picture to look for, or --image FILE")
     asked = query if image is None else image
+    if asked is None or (query is not None and image is not None):
+        raise InputError("give either a phrase or picture to look for, or --image FILE")
     with bar("building the graph") as progress:
         library = ApproximateLibrary(folder, progress) if approximate else Library(folder)
     found = library.nearest(query_vector(library.load_model(model), asked), k)
