@@ -198,8 +198,6 @@ class TrainConfig(BaseModel):
             raise InputError("theme_weight: all three caption weights are 0; raise one of them")
         if self.resume and self.overwrite:
             raise InputError("overwrite: not with resume; choose one of them")
-        if self.mode == "lora" and self.gradient_checkpointing:
-            raise InputError("gradient_checkpointing: not with mode lora; turn it off")
         if self.feature_dropout and self.mode != "head":
             raise InputError("feature_dropout: only mode head works on features; set it to 0")
 

@@ -17,8 +17,8 @@ from glasskit.analysis.parts import Part, merge
 from glasskit.analysis.stream_export import embed_stream
 from glasskit.data import load_dataset
 from glasskit.errors import InputError
+from glasskit.models.features import image_features
 from glasskit.models.reading import Reading
-from glasskit.training.feeds import FeatureBank, cached_features, embed_share
 from tests.data.shard_toys import magic_folder, rewritten, shards_of
 from tests.data.shard_workers import embed, launch, train_on
 from tests.training.test_resume import same_curve
@@ -123,7 +123,7 @@ def test_two_processes_train_on_shards_as_one_does_on_the_folder(
 
 def test_each_process_embeds_its_share_of_what_is_trained_on(shards, monkeypatch) -> None:
     data, model = load_dataset(shards), toy_model()
-    kept = [record for record in data.records if record.split != "test"]
+    kept = data.where(lambda record: record.split != "test")
     counts, tower = [], type(model).tower
 
     def counting(self: object, pixels: torch.Tensor) -> torch.Tensor:
@@ -132,10 +132,10 @@ def test_each_process_embeds_its_share_of_what_is_trained_on(shards, monkeypatch
 
     monkeypatch.setattr(type(model), "tower", counting)
     for rank, expected in ((0, 22), (1, 22), (2, 22)):
-        embed_share(model, data, rank, 3)
+        image_features(model, kept.select(range(rank, len(kept), 3)))
         assert sum(counts) == expected, f"{len(kept)} pictures, a third each"
         counts.clear()
-    FeatureBank(model, data, cached_features())
+    image_features(model, kept)
     assert counts == [], "all is in the cache"
 
 

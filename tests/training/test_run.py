@@ -16,14 +16,14 @@ from glasskit.models import load_model
 from glasskit.models.reading import Reading
 from glasskit.training import DivergedError, read_log, train
 from glasskit.training.checkpoint import checkpoints, read_checkpoint
-from tests.training.toys import tiny_open_clip, toy_config, toy_dataset, toy_features, toy_model
+from tests.training.toys import tiny_open_clip, toy_config, toy_dataset, toy_model
 
 
 def toy_run(out: Path, model=None, **more):
     hooks = {k: more.pop(k) for k in ("on_step", "on_epoch", "stop", "bar") if k in more}
     config = toy_config(out, **more)
     model = model if model is not None else toy_model()
-    return train(config, dataset=toy_dataset(), model=model, features=toy_features(), **hooks)
+    return train(config, dataset=toy_dataset(), model=model, **hooks)
 
 
 def test_log_lines_are_those_that_hooks_get_and_readers_expect(tmp_path):
@@ -53,7 +53,7 @@ def test_log_lines_are_those_that_hooks_get_and_readers_expect(tmp_path):
 def test_one_concept_is_refused_with_the_reason(tmp_path):
     one = toy_dataset(concepts=1)
     with pytest.raises(InputError, match="'toy' has pictures to train on in one concept only"):
-        train(toy_config(tmp_path), dataset=one, model=toy_model(), features=toy_features())
+        train(toy_config(tmp_path), dataset=one, model=toy_model())
 
 
 def test_captions_that_are_not_read_whole_are_counted(tmp_path, caplog):

@@ -19,7 +19,6 @@ from glasskit.models import load_model
 from glasskit.models.glass_model import GlassModel
 from glasskit.models.heads import ResidualMap
 from glasskit.training import TrainConfig
-from glasskit.training.feeds import Features
 
 CONCEPTS, TRAIN, VAL = 6, 8, 3
 WIDTH = 12
@@ -162,16 +161,6 @@ def register_tiny(name: str, words: int = 49408) -> None:
         file = Path(folder) / f"{name}.json"
         file.write_text(json.dumps(TINY | {"text_cfg": TINY["text_cfg"] | {"vocab_size": words}}))
         open_clip.add_model_config(file)
-
-
-def toy_features() -> Features:
-    """Tower features without a disk cache."""
-    return Features(
-        lambda model, dataset, progress: model.image_tower(
-            [dataset.image(i) for i in range(len(dataset))]
-        ),
-        lambda model, texts, progress: model.text_tower(list(texts)),
-    )
 
 
 def toy_config(out: Path, **changes: Any) -> TrainConfig:
