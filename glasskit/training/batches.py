@@ -11,7 +11,7 @@ paraphrases, the negations and the K phrases, as far as they are needed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -104,9 +104,8 @@ class Batches:
             )
         self.dataset, self.needs = dataset, needs
         self.rank, self.share = rank, groups // world
-        self.captions = CaptionTable(
-            dataset, config.literal_weight, config.paraphrase_weight, config.theme_weight
-        )
+        names = ("literal_weight", "paraphrase_weight", "theme_weight")
+        self.captions = CaptionTable(dataset, *(getattr(config, name) for name in names))
         self.sampler = GroupSampler(
             dataset, groups, members, self.captions, config.hard_negative_share, config.seed
         )
@@ -189,7 +188,7 @@ def grouped(encoded: Encoded, rows: Rows) -> GroupedBatch:
     """Encoded rows as the batch that objectives take."""
     shape = (rows.groups, rows.members, -1)
     pairs = rows.groups * rows.members
-    fields: dict[str, Tensor | None] = {"logit_scale": encoded.logit_scale}
+    fields: dict[str, Any] = {"logit_scale": encoded.logit_scale}
     fields["image"] = encoded.images[:pairs].reshape(shape)
     fields["text"] = encoded.texts[:pairs].reshape(shape)
     if "negative_image" in rows.extras:

@@ -204,7 +204,7 @@ class TrainConfig(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _plain(cls, value: Any, info: ValidationInfo) -> Any:
-        return plain(value, cls.model_fields[info.field_name])
+        return plain(value, cls.model_fields[str(info.field_name)])
 
     @classmethod
     def load(cls, path: str | Path | None = None, /, **flags: Any) -> TrainConfig:

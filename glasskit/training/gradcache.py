@@ -8,7 +8,6 @@ rows' gradient into the weights. Memory is that of one part, at the cost of one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
@@ -36,12 +35,11 @@ def backward(
     pieces = list(zip(images, texts, strict=True))
     with torch.no_grad():
         *rows, scales = zip(*(encoder(*piece) for piece in pieces), strict=True)
-    leaves = [_leaf(values) for values in rows]
-    scale = None if scales[0] is None else scales[0].detach().requires_grad_()
-    output = objective(grouped(Encoded(*leaves, scale), step.rows))
+    leaves = [None if stack[0] is None else _leaf(torch.cat(stack)) for stack in rows]
+    leaves.append(None if scales[0] is None else _leaf(scales[0]))
+    output = objective(grouped(Encoded._make(leaves), step.rows))
     accelerator.backward(output.total)  # scaled where there is a scaler, and so are all below
     gradients = [_gradients(leaf, parts) for leaf in leaves]
-    gradients.append([None] * (parts - 1) + [None if scale is None else scale.grad])
     for number, piece in enumerate(pieces):
         with nullcontext() if number == parts - 1 else accelerator.no_sync(encoder):
             outputs = [
@@ -49,18 +47,19 @@ def backward(
                 for value, gradient in zip(encoder(*piece), gradients, strict=True)
                 if gradient[number] is not None and value.requires_grad
             ]
-            torch.autograd.backward(*zip(*outputs, strict=True))
+            values, gradient_of = zip(*outputs, strict=True)
+            torch.autograd.backward(values, gradient_of)
     return output
 
 
-def _leaf(parts: Sequence[Tensor | None]) -> Tensor | None:
-    """All rows of the parts, to collect a gradient."""
-    rows = [part for part in parts if part is not None]
-    return torch.cat(rows).detach().requires_grad_() if rows else None
+def _leaf(rows: Tensor) -> Tensor:
+    return rows.detach().requires_grad_()
 
 
 def _gradients(leaf: Tensor | None, parts: int) -> list[Tensor | None]:
-    """The gradient of each part's rows."""
+    """The gradient of each part's rows; the temperature's goes with the last part."""
     if leaf is None or leaf.grad is None:
         return [None] * parts
+    if leaf.ndim == 0:
+        return [None] * (parts - 1) + [leaf.grad]
     return list(leaf.grad.tensor_split(parts))

@@ -122,7 +122,7 @@ class EMA:
     def update(self, step: int) -> None:
         """Take in the weights after a step, counted from 1."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        weights = list(self.parameters.values())
+        weights: list[Tensor] = list(self.parameters.values())
         torch._foreach_lerp_(list(self.weights.values()), weights, 1 - decay)
 
     @contextmanager

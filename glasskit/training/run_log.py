@@ -113,7 +113,7 @@ class RunLogger:
         steps = len(self.unread)
         self._read_losses(step)
         now = time.perf_counter()
-        line = {
+        line: dict[str, Any] = {
             "step": step,
             "epoch": epoch,
             "loss": float(output.total.detach()),

@@ -16,13 +16,13 @@ from glasskit import errors
 from glasskit.analysis.export import embed_source
 from glasskit.cli import app, main
 from glasskit.errors import InputError
-from glasskit.training import read_log, train
+from glasskit.training import read_log
 from glasskit.training.batches import Batches
 from glasskit.training.distributed import start_accelerator
 from glasskit.training.encoders import HeadEncoder
 from glasskit.training.loaders import table_loader
 from tests.training.test_resume import same_curve, wait_for_lines
-from tests.training.toys import WIDTH, toy_config, toy_dataset, toy_model
+from tests.training.toys import WIDTH, toy_config, toy_dataset, toy_model, toy_run
 from tests.training.workers import finish, run_and_count, run_and_tell, start_world
 
 
@@ -186,4 +186,4 @@ def test_full_memory_of_a_device_is_one_line(tmp_path: Path):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
 
     with pytest.raises(InputError, match="the memory of the device is full; raise accumulate"):
-        train(toy_config(tmp_path), dataset=toy_dataset(), model=toy_model(), on_step=full)
+        toy_run(tmp_path, on_step=full)

@@ -19,13 +19,7 @@ from safetensors.torch import load_file
 from glasskit.data.images import MissingImages
 from glasskit.errors import InputError
 from glasskit.losses import distributed
-from glasskit.training import train
-from tests.training.toys import (
-    CONCEPTS,
-    toy_config,
-    toy_dataset,
-    toy_model,
-)
+from tests.training.toys import CONCEPTS, toy_dataset, toy_model, toy_run
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.training.workers"])
@@ -35,9 +29,7 @@ def run_toy(out: Path, *, tower_dropout: float = 0.0, **changes: Any) -> None:
     """A toy run in this process."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    config = toy_config(out, **changes)
-    model = toy_model(tower_dropout)
-    train(config, dataset=toy_dataset(), model=model)
+    toy_run(out, model=toy_model(tower_dropout), **changes)
     torch.set_num_threads(threads)
 
 
@@ -66,7 +58,7 @@ def run_and_tell(out: Path, *, odd: str = "", **changes: Any) -> None:
     listener.emit = lambda record: said.append(record.getMessage())
     logging.getLogger("glasskit").addHandler(listener)
     try:
-        train(toy_config(out, **changes), dataset=data, model=toy_model())
+        toy_run(out, dataset=data, **changes)
     except InputError as error:
         said.append(str(error))
     if said:
