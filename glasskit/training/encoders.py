@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from glasskit.errors import InputError
+from glasskit.errors import need
 from glasskit.models import GlassModel
 from glasskit.training.batches import Encoded
 from glasskit.training.config import TrainConfig
@@ -185,10 +185,7 @@ def add_lora(model: GlassModel, rank: int) -> None:
     Raises:
         InputError: peft is not installed.
     """
-    try:
-        from peft import LoraConfig, inject_adapter_in_model
-    except ImportError as error:
-        raise InputError('mode lora: needs pip install "glasskit[lora]"') from error
+    peft = need("peft", "lora")
     heads = {id(p) for p in (*model.image_head.parameters(), *model.text_head.parameters())}
     linear, attention = [], []
     for name, module in model.clip.named_modules():
@@ -196,12 +193,12 @@ def add_lora(model: GlassModel, rank: int) -> None:
             attention.append(f"{name}.in_proj_weight")
         elif type(module) is nn.Linear and id(module.weight) not in heads:
             linear.append(name)
-    settings = LoraConfig(
+    settings = peft.LoraConfig(
         r=rank, lora_alpha=rank, target_modules=linear, target_parameters=attention
     )
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        inject_adapter_in_model(settings, model.clip)
+        peft.inject_adapter_in_model(settings, model.clip)
 
 
 def remove_lora(model: GlassModel, merge: bool) -> None:

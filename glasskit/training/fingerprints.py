@@ -63,7 +63,7 @@ def pictures_key(dataset: GroupedDataset, model: GlassModel, *, cached: bool) ->
     if isinstance(source, FileSource):
 
         def one(key: str) -> bytes:
-            return hashlib.sha256(source.read(key)[0]).digest()
+            return hashlib.sha256(source.read(key)).digest()
 
         return found | {"pictures": _digest(ahead(keys, one, READ_AHEAD))}
     return found | {"pictures": _digest(source.fingerprint(key).encode() for key in keys)}
