@@ -135,12 +135,17 @@ def scan_folder(folder: Path) -> FolderScan:
         seen.add((place.st_dev, place.st_ino))
         left_out["hidden file"] += sum(map(_is_hidden, folders + names))
         folders[:] = [name for name in folders if not _is_hidden(name)]
-        for path in (Path(inside, name) for name in names if not _is_hidden(name)):
-            if not path.is_file():
-                left_out["special file" if path.exists() else "broken link"] += 1
+        within = Path(inside).relative_to(folder).as_posix()
+        prefix = "" if within == "." else f"{within}/"
+        for name in names:
+            path = Path(inside, name)
+            if _is_hidden(name):
                 continue
-            is_picture = path.name.rstrip().lower().endswith(EXTENSIONS)
-            (pictures if is_picture else others).append(path.relative_to(folder).as_posix())
+            if path.is_file():
+                is_picture = name.rstrip().lower().endswith(EXTENSIONS)
+                (pictures if is_picture else others).append(prefix + name)
+            else:
+                left_out["special file" if path.exists() else "broken link"] += 1
     for found in (pictures, others):
         found.sort(key=lambda name: name.split("/"))
     return FolderScan(tuple(pictures), tuple(others), dict(sorted((+left_out).items())))

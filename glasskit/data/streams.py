@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from glasskit.data.shards import WEB, Part, Row, is_shards, shard_names, shard_part
-from glasskit.errors import InputError
+from glasskit.errors import InputError, need
 
 PREFIX = "hf:"
 _KEYS = ("image", "key", "__key__", "id", "image_id", "filename", "file_name")
@@ -56,12 +56,9 @@ def stream_parts(source: str | Path) -> list[Part]:
 
 def _hub_parts(source: str, where: dict[str, Any]) -> list[Part]:
     """A part for each piece that `datasets.load_dataset(**where)` is in."""
+    datasets = need("datasets", "hub")
     try:
-        from datasets import load_dataset
-    except ImportError as error:
-        raise InputError(f'{source}: needs pip install "glasskit[hub]"') from error
-    try:
-        stream = load_dataset(**where, streaming=True).reshard()
+        stream = datasets.load_dataset(**where, streaming=True).reshard()
         if stream.features:  # pictures stay bytes: they are decoded in our threads, by our rules
             stream = stream.decode(False)
     except Exception as error:

@@ -61,31 +61,6 @@ def test_a_folder_that_lacks_pictures_is_named_once(tmp_path: Path) -> None:
     assert (line.count(str(tmp_path)), line.count("no picture for")) == (1, 10)
 
 
-@pytest.mark.parametrize(
-    ("key", "file"),
-    [
-        ("785", "000000000785.jpg"),
-        ("785", "COCO_val2014_000000000785.jpg"),
-        ("785", "COCO_train2014_000000000785.jpg"),
-        ("000000000785", "COCO_val2014_000000000785.jpg"),
-        ("785", "785.png"),
-        ("cat", "cat.webp"),
-        ("cat", "cat.jpeg"),
-        ("cat.png", "cat.png"),
-        ("street.no.4", "street.no.4.jpg"),
-        ("inner/cat", "inner/cat.jpg"),
-        ("a b", "a b.jpg"),
-    ],
-)
-def test_a_key_finds_its_file(tmp_path: Path, key: str, file: str) -> None:
-    _save(tmp_path / file)
-    images = FolderImages(tmp_path)
-    assert images.path(key) == tmp_path / file
-    picture = images.open(key)
-    assert (picture.mode, picture.size) == ("RGB", (9, 5))
-    assert picture.getpixel((4, 2)) == RED
-
-
 def test_a_missing_folder_or_picture_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere: no such folder of pictures; give .* --images"):
         FolderImages(tmp_path / "nowhere")
