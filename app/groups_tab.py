@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit_app.dataset_maps import SIDES, DatasetMaps
+from glasskit.plots.map_data import SIDES
 from glasskit_app.scripts import answered, html_tab
-from glasskit_app.state import AppState
+from glasskit_app.state import AppState, DatasetMaps
 from glasskit_app.thumbnails import pictures_url
 
 SHOWN = 24
@@ -44,7 +44,7 @@ def build(state: AppState) -> None:
 def _open(state: AppState, name: object, concept: object) -> dict:
     """A group's members, its rivals, and strangers that could be put in."""
     maps = state.maps(name)
-    from glasskit.analysis.groups import rivals  # torch comes in with the first group
+    from glasskit.analysis.geometry import rivals  # torch comes in with the first group
 
     groups = maps.dataset.groups()
     if not isinstance(concept, str) or concept not in groups:
@@ -68,7 +68,7 @@ def _open(state: AppState, name: object, concept: object) -> dict:
 
 def _measure(state: AppState, name: object, concept: object, members: object) -> dict:
     """The group of these members by both models."""
-    from glasskit.analysis.groups import rivals
+    from glasskit.analysis.geometry import rivals
 
     maps = state.maps(name)
     groups = maps.dataset.groups()
@@ -88,7 +88,7 @@ def _one_side(
     members: list[int],
     against: list[str],
 ) -> dict:
-    from glasskit.analysis.groups import group_report
+    from glasskit.analysis.geometry import group_report
 
     seen = maps.projection(side).embedding
     word = seen.concept[maps.dataset.labels(1).index(concept)]
