@@ -22,7 +22,7 @@ from PIL import Image
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.magic import Found, assemble, read_taxonomy
-from glasskit.data.magic_record import PICTURE_KEYS, name_of, tell_unknown, unknown_keys
+from glasskit.data.magic_record import PICTURE_KEYS, name_of, unknown_keys, warn_of_unknown
 from glasskit.data.schema import SPLITS
 from glasskit.errors import InputError
 from glasskit.io.json_files import parse_json
@@ -253,7 +253,7 @@ def read_shards(source: str | Path) -> GroupedDataset:
     taxonomy = read_taxonomy(beside) if beside.is_file() else {}
     named = Path(names[0]).resolve().parent.name
     dataset = assemble(str(source), named, found(), ShardImages(samples), taxonomy)
-    tell_unknown(str(source), unknown)
+    warn_of_unknown(str(source), unknown)
     return dataset
 
 
