@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -170,18 +171,16 @@ class VectorIndex:
         ]
 
     def names(self, rows: Sequence[int]) -> list[str]:
-        """The files, or else the ids, of these rows."""
-        found = {row: str(item.get("file") or item["id"]) for row, item in self._items(set(rows))}
-        if missing := set(rows) - found.keys():
-            raise InputError(f"{self.folder / ITEMS}: no line for row {min(missing)}; embed again")
-        return [found[row] for row in rows]
-
-    def _items(self, rows: set[int]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """What is said of these rows; the other lines are passed over unread."""
+        """The files, or else the ids, of these rows; the lines of others are passed over."""
+        found, line = {}, 0
         with (self.folder / ITEMS).open("rb") as file:
-            for row, line in enumerate(file):
-                if row in rows:
-                    yield row, json.loads(line)
+            for row in sorted(rows):
+                text = next(islice(file, row - line, None), None)
+                if text is None:
+                    raise InputError(f"{self.folder / ITEMS}: no line for row {row}; embed again")
+                item, line = json.loads(text), row + 1
+                found[row] = str(item.get("file") or item["id"])
+        return [found[row] for row in rows]
 
 
 def similarities(query: np.ndarray, bank: np.ndarray) -> np.ndarray:
