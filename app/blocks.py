@@ -7,7 +7,7 @@ import gradio as gr
 from glasskit_app import api, groups_tab, map_tab, probe_tab, report_tab, train_tab
 from glasskit_app.jobs import TrainingQueue
 from glasskit_app.report_tab import Reports
-from glasskit_app.scripts import on_load
+from glasskit_app.scripts import scripted_html
 from glasskit_app.state import AppState
 
 TABS = {
@@ -74,7 +74,7 @@ def build_blocks(state: AppState, runs: TrainingQueue, reports: Reports) -> gr.B
         "report": lambda: report_tab.build(state, reports),
     }
     with gr.Blocks(title="Glass Kit", delete_cache=(3600, 3600), analytics_enabled=False) as blocks:
-        gr.HTML(MASTHEAD, js_on_load=on_load("GlassKit.masthead(element)"))
+        scripted_html(MASTHEAD, "GlassKit.masthead(element)")
         with gr.Tabs(selected=FIRST) as chosen:
             for name, title in TABS.items():
                 with gr.Tab(title, id=name) as tab:

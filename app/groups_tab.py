@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from glasskit.errors import InputError
-from glasskit_app.dataset_maps import SIDES, DatasetMaps
+from glasskit.plots.map_data import SIDES
 from glasskit_app.scripts import answered, html_tab
-from glasskit_app.state import AppState
+from glasskit_app.state import AppState, DatasetMaps
 from glasskit_app.thumbnails import pictures_url
 
 SHOWN = 24

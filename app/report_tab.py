@@ -8,10 +8,9 @@ from pathlib import Path
 from glasskit.analysis.store import content_key
 from glasskit.errors import InputError
 from glasskit.models.cache import cache_folder, replace_file
-from glasskit_app.dataset_maps import MODEL, DatasetMaps
 from glasskit_app.jobs import TrainingQueue
 from glasskit_app.scripts import answered, html_tab
-from glasskit_app.state import AppState
+from glasskit_app.state import MODEL, AppState, DatasetMaps
 
 MOST_RUNS = 4
 OWN = ("untrained", "grouped")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +22,20 @@ TIMEOUT = 120.0
 class Endpoint:
     """One model behind ``URL/chat/completions``.
 
+    Its key is read from the environment; a local server may need none.
+
     Args:
         url: such as ``http://127.0.0.1:11434/v1``.
         model: the name of the model there.
-        environment: where the key is looked up; a local server may need none.
-        pause: waits that many seconds between tries.
 
     Raises:
         InputError: the address is no web address.
     """
 
-    def __init__(
-        self,
-        url: str,
-        model: str,
-        environment: Mapping[str, str] = os.environ,
-        pause: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, url: str, model: str) -> None:
         self.url = check_address(url)
         self.model = model
-        self.pause = pause
-        self._key = next((environment[name] for name in KEYS if environment.get(name)), None)
+        self._key = next(filter(None, map(os.environ.get, KEYS)), None)
         self._folder = cache_folder("answers")
 
     def cached(self, system: str, user: str) -> str | None:
@@ -83,7 +74,6 @@ class Endpoint:
                 largest=LARGEST,
                 accept=lambda data: _content(data) is not None,
                 timeout=TIMEOUT,
-                pause=self.pause,
             )
         except WebError as error:
             raise InputError(self._explain(error)) from error
