@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 VECTORS, CAPTIONS, CONCEPTS = "vectors.npy", "captions.npy", "concepts.npy"
 ITEMS, META = "items.jsonl", "meta.json"
+BROKEN = "broken.txt"
+"""Pictures of a folder that were left out, a line each."""
 
 DTYPES = ("float32", "float16")
 
@@ -50,7 +52,7 @@ class Blocks(NamedTuple):
 
     Attributes:
         shape: (n, L) of all.
-        blocks: (b, L) each.
+        blocks: (b, L) or (L,) each.
     """
 
     shape: tuple[int, int]
@@ -81,7 +83,7 @@ def write_index(
                     file.write(np.ascontiguousarray(block, dtype=dtype).tobytes())
         with (scratch / ITEMS).open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
-        for old in (META, *({VECTORS, CAPTIONS, CONCEPTS} - arrays.keys())):
+        for old in {META, CAPTIONS, CONCEPTS, BROKEN} - arrays.keys():
             (folder / old).unlink(missing_ok=True)
     count, width = arrays[VECTORS].shape
     meta = {"pictures": count, "width": width, "dtype": dtype, **meta}
