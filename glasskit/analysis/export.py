@@ -124,7 +124,9 @@ def embed_source(
         return _embed_stream(model, str(source), out, captions, dtype, progress)
     if not first_process():
         return Written(0, 0)
-    meta, broken, left_out = _made_by(model, str(source)), [], ""
+    meta = _made_by(model, str(source))
+    broken: list[str] = []
+    left_out = ""
     if scan is None:
         data = load_dataset(str(source), images=images)
         meta["concepts"] = list(data.labels(1))
@@ -133,16 +135,15 @@ def embed_source(
         seen = embed(model, data, progress)
         arrays = {VECTORS: seen.picture, CAPTIONS: seen.caption, CONCEPTS: seen.concept}
         items = [
-            {"id": r.key, "captions": r.captions, "labels": [r.concept], "split": r.split}
+            {"id": r.key, "captions": list(r.captions), "labels": [r.concept], "split": r.split}
             for r in data.records
         ]
     else:
         names, vectors, broken = _embed_folder(model, folder, scan, skip_broken, progress)
         arrays, left_out = {VECTORS: vectors}, scan.rest()
         items = [{"id": name, "file": name} for name in map(printable, names)]
-    write_index(
-        out, {n: Blocks(rows.shape, rows) for n, rows in arrays.items()}, items, meta, dtype
-    )
+    blocks = {name: Blocks(rows.shape, rows) for name, rows in arrays.items()}
+    write_index(out, blocks, items, meta, dtype)
     if broken:
         write_text(out / BROKEN, "".join(f"{line}\n" for line in broken))
         listed = f"{len(broken)} broken listed in {printable(out / BROKEN)}"
