@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FileSource
 from glasskit.models import GlassModel
-from glasskit.models.shipped import TEXTS, shipped_rows
+from glasskit.models.bundled import TEXTS, bundled_rows
 
 READERS = 8
 """Threads that read pictures."""
@@ -55,8 +55,8 @@ def pictures_key(dataset: GroupedDataset, model: GlassModel, *, cached: bool) ->
     if cached:
         texts = [caption for record in dataset.records for caption in record.captions]
         bundled = {
-            "bundled features of texts": shipped_rows(TEXTS, model.tower_hash, texts),
-            "bundled features of pictures": shipped_rows(dataset.features, model.tower_hash, keys),
+            "bundled features of texts": bundled_rows(TEXTS, model.tower_hash, texts),
+            "bundled features of pictures": bundled_rows(dataset.features, model.tower_hash, keys),
         }
         found = {name: tensors_key(rows) for name, rows in bundled.items() if rows}
         if len(bundled["bundled features of pictures"]) == len(keys):

@@ -22,7 +22,7 @@ from glasskit.data.images import MissingImages
 from glasskit.errors import InputError
 from glasskit.io.places import scratch_of
 from glasskit.models import save_model
-from glasskit.models.shipped import write_shipped
+from glasskit.models.bundled import write_bundled
 from glasskit.training import train
 from glasskit.training.checkpoint import (
     checkpoints,
@@ -261,7 +261,7 @@ def test_other_bundled_features_are_refused_and_pictures_are_not_looked_at(tmp_p
     keys = [record.key for record in data.records]
     for number, rows in enumerate((torch.ones(len(keys), 12), torch.zeros(len(keys), 12))):
         file = tmp_path / f"{number}.safetensors"
-        write_shipped(file, model.tower_hash, keys, rows)
+        write_bundled(file, model.tower_hash, keys, rows)
         bundle = replace(data, features=file)
         config = toy_config(tmp_path / "run", epochs=1, resume=True)
         if number == 0:

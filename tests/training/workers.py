@@ -83,7 +83,7 @@ def run_and_count(out: Path, **changes: Any) -> None:
     count = 0
     exchange = distributed._exchange
 
-    def counted(*args: Any) -> list[list[int]]:
+    def counted(*args: Any) -> list[Any]:
         nonlocal count
         count += 1
         return exchange(*args)
