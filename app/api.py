@@ -6,7 +6,7 @@ import gradio as gr
 from gradio.components import Component
 from PIL import Image
 
-from glasskit.analysis.compare import Both
+from glasskit.analysis.probe import Both
 from glasskit.errors import InputError
 from glasskit_app.picture_input import picture_input
 from glasskit_app.probe_tab import chosen_names
@@ -65,7 +65,7 @@ def build(state: AppState) -> None:
             dataset: name of a data set of the app, such as scenes.
 
         Returns:
-            keys, captions, splits, concepts, levels and views; places are x, y, x, y, ...
+            keys, captions, splits, concepts, colourings and views; places are x, y, x, y, ...
         """
         with refusals_told():
             return state.maps(dataset).map

@@ -20,10 +20,9 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from glasskit.analysis import fitting, maps
-from glasskit.analysis.compare import Comparison
+from glasskit.analysis import maps
 from glasskit.analysis.embedding import Embedding, embed
-from glasskit.analysis.probe import Probe
+from glasskit.analysis.probe import Comparison, Probe
 from glasskit.analysis.store import content_key
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
@@ -48,7 +47,7 @@ PLACES = "places.safetensors"
 VERSION = 3
 """Raise it when what is kept in the cache changes."""
 
-MAP_SETTINGS = (maps.VERSION, maps.NEIGHBOURS, maps.MIN_DIST, fitting.REPULSION)
+MAP_SETTINGS = (maps.VERSION, maps.NEIGHBOURS, maps.MIN_DIST, maps.REPULSION)
 
 
 def training_settings(dataset: GroupedDataset, recipe: dict[str, object]) -> dict[str, Any]:

@@ -13,13 +13,13 @@ MOST = 12
 SHARES = {"learned": 7, "known": 2, "lost": 1, "missed": 2}
 """How many of each kind where there are enough of all; kinds that are left over fill the rest."""
 
-SHORT = {"learned": "learned ✓", "known": "known ✓", "lost": "lost ✗", "missed": "missed ✗"}
-TITLES = {
-    "learned": "learned in training",
-    "known": "right before and after",
-    "lost": "a failure: right before, wrong after",
-    "missed": "a failure: wrong before and after",
+KINDS = {
+    "learned": ("learned ✓", "learned in training"),
+    "known": ("known ✓", "right before and after"),
+    "lost": ("lost ✗", "a failure: right before, wrong after"),
+    "missed": ("missed ✗", "a failure: wrong before and after"),
 }
+"""Label and sentence of each kind."""
 
 
 class Example(NamedTuple):

@@ -10,7 +10,7 @@ import gradio as gr
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from glasskit.analysis.groups import GroupReport, group_report, rivals
+from glasskit.analysis.geometry import GroupReport, group_report, rivals
 from glasskit.errors import InputError
 from glasskit.plots.map_data import SIDES
 from glasskit_app.scripts import asked_dataset, refusals_told, scripted_html

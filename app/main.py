@@ -32,23 +32,36 @@ if TYPE_CHECKING:
 
     from glasskit.data.grouped import GroupedDataset
 
+BUILT_IN = ("scenes", "coco-concepts")
+
 SECONDS_TO_CLOSE = 1
 """So long after Ctrl-C or SIGTERM open streams are cut off."""
 
 
-def serve(
-    port: int,
+def launch(
+    port: int = 7860,
     *,
-    host: str,
-    datasets: Sequence[str],
-    images: str | Path | None,
-    recipe: dict[str, object] | None,
-    root_path: str,
-    open_browser: bool,
+    host: str = "127.0.0.1",
+    datasets: Sequence[str] = BUILT_IN,
+    images: str | Path | None = None,
+    recipe: dict[str, object] | None = None,
+    root_path: str = "",
+    open_browser: bool = False,
 ) -> None:
-    """Open the maps of every data set, making what is missing, then listen until interrupted.
+    """Serve the app until it is interrupted.
 
-    Everything that takes long is done before the first connection is taken.
+    The built-in data sets come with their trained heads and maps. Of others, what is not in the
+    cache is built first, with a bar in the terminal. Everything that takes long is done before the
+    first connection is taken.
+
+    Args:
+        port: on which it listens.
+        host: the address on which it listens; only this machine unless told otherwise.
+        datasets: names of data sets, or paths of MAGIC-layout files; the first is shown first.
+        images: folder of photographs of the data sets that bring none, such as coco-concepts.
+        recipe: fields of TrainConfig for the model on the right-hand side, over the app's own.
+        root_path: where a proxy shows the app, such as ``/glass-kit``, or the whole address.
+        open_browser: open the page when it can be looked at.
 
     Raises:
         InputError: the address can't be had, or a data set can't be read or built.

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from html import escape
 
 import numpy as np
 
+from glasskit.analysis.geometry import rank_score
 from glasskit.analysis.selection import inside, shared_concepts
-from glasskit.analysis.space import rank_score
 from glasskit.errors import InputError
 from glasskit.models.vectors import nearest
-from glasskit.plots.map_data import SIDES, SPLIT_NAMES
-from glasskit_app.html_parts import bars, gallery, picture
-from glasskit_app.scripts import answered, html_tab
+from glasskit.plots.map_data import SIDES
+from glasskit_app.answers import answer
+from glasskit_app.scripts import ASSETS, answered, scripted_html
 from glasskit_app.state import AppState
 
 MAX_CORNERS = 400
@@ -40,7 +39,13 @@ def build(state: AppState) -> None:
         return answered(api.search, asked, "name", "phrase")
 
     call = f"GlassKit.mapPage(element, server, {json.dumps(state.names)})"
-    html_tab("map.html", call, state.names, [pin, lasso, search], elem_id="map")
+    scripted_html(
+        (ASSETS / "map.html").read_text(encoding="utf-8"),
+        call,
+        server_functions=[pin, lasso, search],
+        apply_default_css=False,
+        elem_id="map",
+    )
 
 
 class MapApi:
@@ -58,80 +63,58 @@ class MapApi:
         maps = self.state.maps(name)
         if type(index) is not int or not 0 <= index < len(maps.dataset):
             raise InputError(f"picture {index!r:.60}: there are {len(maps.dataset)}")
-        record, names = maps.dataset.records[index], maps.dataset.labels(1)
-        levels = [level for level in maps.dataset.by_name[record.concept].levels if level]
-        path = "".join(f"<span>{escape(level)}</span>" for level in levels[1:])
-        theme = (
-            f'<p class="gk-quote gk-theme">{escape(record.theme[0])}</p>' if record.theme else ""
-        )
-        page = (
-            f"{picture(maps, index, 'gk-large')}"
-            f'<div class="gk-path"><b>{escape(record.concept)}</b>{path}</div>'
-            f'<p class="gk-quote">{escape(record.captions[0])}</p>{theme}'
-            f'<p class="gk-meta">{SPLIT_NAMES[record.split]} · {escape(record.key)}</p>'
-        )
-        seen = {side: maps.projection(side).embedding for side in SIDES}
-        words = {side: nearest(e.picture[index], e.concept, 5) for side, e in seen.items()}
-        scale = [float(score) for found in words.values() for score in found.score[0]]
-        for side, found in words.items():
-            near = nearest(seen[side].picture[index], seen[side].picture, SHOWN + 1).index[0]
-            rows = zip((names[i] for i in found.index[0]), found.score[0].tolist(), strict=True)
-            page += (
-                f"<h4>Nearest concepts {side} training</h4>{bars(rows, scale, record.concept)}"
-                f"<h4>Nearest pictures {side} training</h4>"
-                f"{gallery(maps, [int(i) for i in near if i != index][:SHOWN])}"
-            )
-        return {"html": page}
+        concept = maps.dataset.by_name[maps.dataset.records[index].concept]
+        names, sides, scale = maps.dataset.labels(1), [], []
+        for side in SIDES:
+            seen = maps.projection(side).embedding
+            words = nearest(seen.picture[index], seen.concept, 5)
+            near = nearest(seen.picture[index], seen.picture, SHOWN + 1).index[0]
+            scores = words.score[0].tolist()
+            rows = list(zip((names[i] for i in words.index[0]), scores, strict=True))
+            sides.append((side, rows, [int(i) for i in near if i != index][:SHOWN]))
+            scale += scores
+        levels = [level for level in concept.levels if level]
+        html = answer("pinned", maps=maps, index=index, levels=levels, sides=sides, scale=scale)
+        return {"html": html}
 
     def lasso(self, name: str, side: str, outline: list[list[float]]) -> dict:
         """Which pictures lie inside an outline on one map, and which concepts they share."""
-        maps, projection = self.state.maps(name), self.state.projection(name, side)
-        held = np.flatnonzero(inside(projection.picture, _corners(outline)))
-        if not len(held):
-            return {
-                "inside": [],
-                "html": "<h3>Nothing inside</h3><p>No picture lies in the outline. Draw round some "
-                "points.</p>",
-            }
+        maps = self.state.maps(name)
+        if side not in SIDES:
+            raise InputError(f"side {side!r:.60}: choose before or after")
+        held = np.flatnonzero(inside(maps.projection(side).picture, _corners(outline)))
         groups = Counter(maps.dataset.records[i].concept for i in held).most_common(8)
-        filed = " · ".join(f"{escape(concept)} {count}" for concept, count in groups)
-        page = (
-            f"<h3>{len(held)} picture{'s' if len(held) > 1 else ''} selected</h3>"
-            f"<h4>They are filed under</h4><p>{filed}</p>"
-        )
-        shared = {}
+        sides, scale = [], []
         for one in SIDES:
             seen = maps.projection(one).embedding
-            shared[one] = shared_concepts(seen.picture, seen.concept, maps.dataset.labels(1), held)
-        scale = [item.lift for found in shared.values() for item in found]
-        for one, found in shared.items():
-            rows = [(item.name, item.lift) for item in found]
-            page += f"<h4>What they share, {one} training</h4>{bars(rows, scale, digits=1)}"
-        more = len(held) - SELECTED
-        page += (
-            '<p class="gk-meta">Bars: how much nearer the selected pictures are to the concept '
-            "than all pictures are, in standard deviations.</p>"
-            f"<h4>The pictures</h4>{gallery(maps, held[:SELECTED].tolist())}"
-            + (f'<p class="gk-meta">and {more} more</p>' if more > 0 else "")
+            found = shared_concepts(seen.picture, seen.concept, maps.dataset.labels(1), held)
+            sides.append((one, [(item.name, item.lift) for item in found]))
+            scale += [item.lift for item in found]
+        chosen = held.tolist()
+        html = answer(
+            "selected",
+            maps=maps,
+            held=chosen,
+            groups=groups,
+            sides=sides,
+            scale=scale,
+            most=SELECTED,
         )
-        return {"inside": held.tolist(), "html": page}
+        return {"inside": chosen, "html": html}
 
     def search(self, name: str, phrase: str) -> dict:
         """How near every picture is to a phrase, 255 for the nearest, and the nearest ones."""
         maps = self.state.maps(name)
         vectors = maps.comparison.text_vectors(phrase)
         phrase = " ".join(phrase.split())
-        unread = self.state.unread([phrase])
-        page = f"<h3>“{escape(phrase)}”</h3>"
-        page += f'<p class="gk-meta">{escape(unread)}.</p>' if unread else ""
-        answer: dict = {"phrase": phrase}
+        sides, near = [], {}
         for side, vector in zip(SIDES, vectors, strict=True):
             pictures = maps.projection(side).embedding.picture
-            answer[side] = np.round(255 * rank_score(pictures, vector)).astype(int).tolist()
-            found = nearest(vector, pictures, SHOWN).index[0].tolist()
-            page += f"<h4>Nearest pictures {side} training</h4>{gallery(maps, found)}"
-        told = "The maps are coloured by how near each picture is to the phrase."
-        return answer | {"html": f'{page}<p class="gk-meta">{told}</p>'}
+            near[side] = np.round(255 * rank_score(pictures, vector)).astype(int).tolist()
+            sides.append((side, nearest(vector, pictures, SHOWN).index[0].tolist()))
+        unread = self.state.unread([phrase])
+        html = answer("found", maps=maps, phrase=phrase, unread=unread, sides=sides)
+        return {"phrase": phrase, **near, "html": html}
 
 
 def _corners(outline: object) -> np.ndarray:

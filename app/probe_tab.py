@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -13,14 +12,13 @@ from glasskit.analysis.maps import place_new
 from glasskit.analysis.probe import MAX_CANDIDATES, MAX_TEXT
 from glasskit.errors import InputError
 from glasskit.io.text_files import split_names
-from glasskit.plots.map_data import SIDES, Projection, sentence
-from glasskit_app.examples import SHORT, TITLES, teaching
-from glasskit_app.html_parts import bars, gallery
+from glasskit.plots.map_data import SIDES, Projection
+from glasskit_app.answers import answer
+from glasskit_app.examples import KINDS, teaching
 from glasskit_app.picture_input import picture_input
 from glasskit_app.probe_why import WHY, reasons
 from glasskit_app.scripts import refusals_told
-from glasskit_app.state import HINT, AppState, DatasetMaps
-from glasskit_app.thumbnails import pictures_url
+from glasskit_app.state import AppState, DatasetMaps
 
 BARS = 8
 FOUND = 8
@@ -42,33 +40,11 @@ element.addEventListener('click', (event) => {
 });
 """
 
-INTRODUCTION = """
-<div class="gk-page"><h2>Ask about a picture or a phrase</h2><p>Drop in any picture, or pick one
-that training never saw: the bars show which concepts it is nearest to, before and after training.
-Or type a phrase and see which pictures come nearest. A picture that comes up can be clicked.</p>
-</div>
-"""
-
-NOTHING = """
-<div class="gk-page"><p class="gk-meta">Nothing asked yet. Pick an example on the left, drop in a
-picture, or type a phrase and press Ask.</p></div>
-"""
-
-HOW = """
-<div class="gk-page"><details class="gk-how"><summary>How is this computed?</summary><p>The picture
-and each concept's name become vectors of equal length; a bar is the cosine of the angle between the
-two (1: the same direction, 0: nothing in common). A concept's vector is the mean over a few
-sentences such as “a picture that shows …”. The phrase is taken as it stands. For picture and phrase
-the two vectors are added, for picture without phrase the second is taken away. Compare the order of
-the bars before and after, not their lengths: training also changes how far vectors spread.
-</p></details></div>
-"""
-
 
 def build(state: AppState) -> None:
     """Draw the tab inside the current Blocks."""
     names = state.names
-    gr.HTML(INTRODUCTION)
+    gr.HTML(answer("introduction"))
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
             picture = picture_input(
@@ -99,11 +75,13 @@ def build(state: AppState) -> None:
             )
             ask = gr.Button("Ask", variant="primary", elem_id="probe-ask")
         with gr.Column(scale=4, min_width=320):
-            answer = gr.HTML(NOTHING, js_on_load=PICK, elem_id="probe-answer", padding=False)
+            result = gr.HTML(
+                answer("nothing"), js_on_load=PICK, elem_id="probe-answer", padding=False
+            )
             fold = gr.Accordion(WHY, open=False, visible=False, elem_id="probe-why")
             with fold:
                 why = gr.HTML(padding=False)
-    gr.HTML(HOW)
+    gr.HTML(answer("how"))
 
     def respond(
         picture: Image.Image | None, name: str, phrase: str, sign: str, candidates: str
@@ -128,17 +106,17 @@ def build(state: AppState) -> None:
     def changed(name: str) -> tuple[str, str, dict, str]:
         with refusals_told():
             closed = gr.update(open=False, visible=False)
-            return _examples(state.maps(name)), NOTHING, closed, ""
+            return _examples(state.maps(name)), answer("nothing"), closed, ""
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
     # One event for all: what was asked last is what is answered last.
     events = [ask.click, phrase.submit, candidates.submit, picture.change]
-    inputs, answered = [picture, name, phrase, sign, candidates], [answer, fold, why]
+    inputs, answered = [picture, name, phrase, sign, candidates], [result, fold, why]
     gr.on(events, respond, inputs, answered, trigger_mode="always_last", **quiet)
     # The grid of patches takes a pass of its own, which only those wait for who want to see it.
     fold.expand(explain, [picture, name, candidates], why, **quiet)
     examples.pick(picked, name, [picture, phrase], **quiet)
-    answer.pick(picked, name, [picture, phrase], **quiet)
+    result.pick(picked, name, [picture, phrase], **quiet)
     name.change(changed, name, [examples, *answered], **quiet)
 
 
@@ -158,39 +136,48 @@ def answer_page(
     maps = state.maps(name)
     comparison, phrase, names = maps.comparison, (phrase or "").strip(), chosen_names(candidates)
     if picture is None and not phrase:
-        return NOTHING
-    own, known, notes, title = "", None, "", "Nearest pictures"
-    if picture is not None:
-        vectors = comparison.image_vectors(picture)
-        known = comparison.known(vectors)
+        return answer("nothing")
+    title, known = "Nearest pictures", None
+    if picture is None:
+        vectors = searched = comparison.text_vectors(phrase)
     else:
-        vectors = comparison.text_vectors(phrase)
-    if known is not None:
-        own = maps.dataset.records[known].concept
-        notes = f'<p class="gk-note">{_filed(maps, known)}</p>'
-    searched = vectors
-    if picture is not None and phrase:
-        searched = comparison.mix(vectors, phrase, SIGNS.get(sign, 1))
-        title = f"Nearest pictures: {escape(sign)}"
-    unread = [state.unread([phrase]) if phrase else ""]
-    unread += [state.unread(names, "your concepts") if names else ""]
-    notes += "".join(f'<p class="gk-meta">{escape(line)}.</p>' for line in unread if line)
-
+        vectors = searched = comparison.image_vectors(picture)
+        known = comparison.known(vectors)
+        if phrase:
+            searched = comparison.mix(vectors, phrase, SIGNS.get(sign, 1))
+            title = f"Nearest pictures: {sign}"
+    own = None if known is None else maps.dataset.records[known]
     both = comparison.concepts(vectors, names, k=MAX_CANDIDATES)
     found = comparison.images(searched, k=FOUND + 1)
-    scale = [item.score for part in both for item in part[:BARS]]  # one scale for both sides
-    columns = ""
+    columns = []
     for side, vector in zip(SIDES, vectors, strict=True):
-        concepts, probe = getattr(both, side), getattr(comparison, side)
-        near = [item.index for item in getattr(found, side) if item.index != known][:FOUND]
-        columns += (
-            f'<section class="gk-{side}-answer"><h3>{side.capitalize()} training</h3>'
-            f"<h4>Nearest concepts</h4>{bars(concepts[:BARS], scale, own or concepts[0].name)}"
-            f"{_own_rank(concepts, own)}{_general(probe.levels(vector)) if names is None else ''}"
-            f"<h4>{title}</h4>{gallery(maps, near)}"
-            f"{_place(maps.projection(side), vector) if picture is not None else ''}</section>"
-        )
-    return f'<div class="gk-page">{notes}<div class="gk-columns">{columns}</div></div>'
+        concepts = getattr(both, side)
+        ranked = [item.name for item in concepts]
+        near = [item.index for item in getattr(found, side) if item.index != known]
+        column = {
+            "side": side,
+            "concepts": concepts[:BARS],
+            "own_rank": ranked.index(own.concept) + 1 if own and own.concept in ranked else 0,
+            "of": len(concepts),
+            "levels": getattr(comparison, side).levels(vector) if names is None else [],
+            "pictures": near[:FOUND],
+            "place": None,
+        }
+        if picture is not None:
+            column |= _place(maps.projection(side), vector)
+        columns.append(column)
+    unread = [state.unread([phrase])] if phrase else []
+    unread += [state.unread(names, "your concepts")] if names else []
+    return answer(
+        "probed",
+        maps=maps,
+        known=own,
+        ranks=[maps.projection(side).recognised.rank[known] for side in SIDES if own],
+        unread=filter(None, unread),
+        title=title,
+        columns=columns,
+        scale=[item.score for part in both for item in part[:BARS]],  # one for both sides
+    )
 
 
 def chosen_names(text: str | None) -> list[str] | None:
@@ -207,67 +194,14 @@ def chosen_names(text: str | None) -> list[str] | None:
     return names or None
 
 
-def _filed(maps: DatasetMaps, index: int) -> str:
-    """What is known of one of the data set's own pictures."""
-    record = maps.dataset.records[index]
-    before, after = (maps.projection(side).recognised.rank[index] for side in SIDES)
-    return (
-        f"This picture is filed under <b>{escape(record.concept)}</b>; training "
-        f"{'never saw it' if record.split == 'test' else 'saw it'}. Of "
-        f"{len(maps.dataset.labels(1))} concepts its own is number {before} before and {after} "
-        f"after.{' The trained model gets this one wrong.' if after > 1 else ''}"
-    )
-
-
-def _own_rank(concepts: list, own: str) -> str:
-    """Where the picture's own concept stands, if it has no bar."""
-    rank = next((place for place, item in enumerate(concepts, start=1) if item.name == own), 0)
-    if rank <= BARS:
-        return ""
-    return f'<p class="gk-meta">… <b>{escape(own)}</b> is number {rank} of {len(concepts)}</p>'
-
-
-def _general(levels: list) -> str:
-    """The nearest name of each more general level, in one line."""
-    parts = [f"<b>{escape(item.name)}</b> {item.score:.2f}" for item in levels]
-    return f'<p class="gk-meta">More general: {" · ".join(parts)}</p>' if parts else ""
-
-
-def _place(projection: Projection, vector: np.ndarray) -> str:
-    """A small map with the place of a picture that has this (L,) vector."""
-    place = place_new(vector[None], projection.embedding.picture, projection.picture)[0]
-    x, y = np.clip(place, -EDGE, EDGE) * (1, -1)
-    step = -(-len(projection.picture) // DOTS)
-    dots = "".join(f"M{a:.2f} {-b:.2f}h0" for a, b in projection.picture[::step])
-    return (
-        '<figure class="gk-place"><svg role="img" aria-label="the place of this picture on the '
-        f'map" viewBox="{-EDGE} {-EDGE} {2 * EDGE} {2 * EDGE}">'
-        f'<path d="{dots}" stroke="var(--gk-faint)" stroke-width=".035" stroke-linecap="round"/>'
-        f'<circle cx="{x:.3f}" cy="{y:.3f}" r=".07" fill="var(--gk-warm)"/>'
-        f'<circle cx="{x:.3f}" cy="{y:.3f}" r=".16" fill="none" stroke="var(--gk-warm)" '
-        'stroke-width=".03"/></svg><figcaption class="gk-meta">Its place on the map, among the '
-        "pictures that the model takes it to be like.</figcaption></figure>"
-    )
+def _place(projection: Projection, vector: np.ndarray) -> dict[str, Any]:
+    """Where a picture with this (L,) vector stands on a small map, and the dots of that map."""
+    place = place_new(vector[None], projection.embedding.picture, projection.picture)
+    dots = projection.picture[:: -(-len(projection.picture) // DOTS)]
+    spot, *others = np.round(np.concatenate([place, dots]).clip(-EDGE, EDGE) * (1, -1), 2).tolist()
+    return {"place": spot, "dots": others, "edge": EDGE}
 
 
 def _examples(maps: DatasetMaps) -> str:
-    if maps.thumbnails is None:
-        return (
-            '<div class="gk-page"><p class="gk-nopicture">The photographs of this data set are not '
-            f"here, so there are no examples: upload a picture of your own, or {HINT}.</p></div>"
-        )
-    cells = ""
-    for index, kind in teaching(maps):
-        caption = escape(maps.dataset.records[index].captions[0])
-        cells += (
-            f'<button type="button" data-index="{index}" class="gk-{kind}" '
-            f'title="{caption} ({TITLES[kind]})" aria-label="example, {TITLES[kind]}: {caption}">'
-            f'<img src="{pictures_url(maps.name)}{index}.webp" alt="" loading="lazy">'
-            f"<span>{SHORT[kind]}</span></button>"
-        )
-    return (
-        f'<div class="gk-page"><div class="gk-examples">{cells}</div>'
-        '<p class="gk-meta">Chosen to show what training does, not how often: after it, '
-        f"{sentence(maps.dataset, maps.after)}. Learned: right only after training; known: before "
-        "and after; lost: only before; missed: neither.</p></div>"
-    )
+    chosen = teaching(maps) if maps.thumbnails else []
+    return answer("examples", maps=maps, chosen=chosen, kinds=KINDS)

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import base64
 import io
-from html import escape
 
 import numpy as np
 import torch
 from PIL import Image
 
-from glasskit.analysis.explain import class_words, heat_map, near_groups, overlay, patch_grid
+from glasskit.analysis.explain import class_words, heat_map, overlay, patch_grid
+from glasskit.analysis.geometry import nearest_groups
 from glasskit.errors import InputError
 from glasskit.models import GlassModel
 from glasskit.plots.map_data import SIDES
+from glasskit_app.answers import answer
 from glasskit_app.state import DatasetMaps
 
 WHY = "Why? Words, groups, and where the model looks"
-
-NO_GRID = "This model keeps no grid, so there is no light to show."
-COARSE = (
-    "The light is coarse: the tower's grid has {0} by {0} places, each of which has seen far "
-    "beyond its own square, and it shows order within one picture only."
-)
 
 
 def reasons(maps: DatasetMaps, picture: Image.Image, names: list[str] | None = None) -> str:
@@ -33,44 +28,26 @@ def reasons(maps: DatasetMaps, picture: Image.Image, names: list[str] | None = N
         picture: RGB.
         names: of the visitor's own concepts; those of the data set if None.
     """
-    comparison, cells, note = maps.comparison, "", NO_GRID
+    comparison, columns = maps.comparison, []
     features = comparison.image_features(picture)
     vectors = comparison.image_vectors(picture, features)
     both = comparison.concepts(vectors, names, k=1)
     groups, grid = _trained_groups(maps), _grid(comparison.before.model, picture)
     for side, vector in zip(SIDES, vectors, strict=True):
-        probe, top = getattr(comparison, side), getattr(both, side)[0].name
-        near = near_groups(vector, maps.projection(side).embedding.picture, groups)
-        listed = " · ".join(f"<b>{escape(g.name)}</b> {g.weight:.2f}" for g in near)
-        cells += f"<div><p>Nearest training groups {side} training: {listed}</p>"
+        probe, concept = getattr(comparison, side), getattr(both, side)[0].name
+        near = nearest_groups(vector, maps.projection(side).embedding.picture, groups)
         if side == "after" and not comparison.shared:
             grid = _grid(probe.model, picture)
+        lit, places = "", 0
         if grid is not None:
-            heat = heat_map(probe.model, picture, probe.named_vectors([top])[0], grid)
-            cells += (
-                f'<figure><img src="{_data_url(overlay(picture, heat))}" alt="lit where the '
-                f'picture is near to {escape(top)}"><figcaption>lit where it is nearest to '
-                f"“{escape(top)}”</figcaption></figure>"
-            )
-            note = COARSE.format(len(heat))
-        cells += "</div>"
-    return (
-        f'<div class="gk-page gk-why">{_words(comparison.before.model, picture, features[0])}'
-        f'<div class="gk-columns">{cells}</div><p class="gk-meta">{note}</p></div>'
-    )
-
-
-def _words(model: GlassModel, picture: Image.Image, features: torch.Tensor) -> str:
-    """The class words of the frozen tower; empty for a model that has none."""
+            heat = heat_map(probe.model, picture, probe.named_vectors([concept])[0], grid)
+            lit, places = _data_url(overlay(picture, heat)), len(heat)
+        columns.append((side, near, lit, concept, places))
     try:
-        words = class_words(model, picture, features=features)
+        words = class_words(comparison.before.model, picture, features=features[0])
     except InputError:
-        return ""
-    listed = " · ".join(f"<b>{escape(w.name)}</b> {100 * w.weight:.0f}%" for w in words)
-    return (
-        f"<p>What the frozen image tower sees, in ImageNet words: {listed}. Before training these "
-        "words alone say where the picture stands.</p>"
-    )
+        words = []  # a model without class words has one reason less
+    return answer("why", words=words, columns=columns)
 
 
 def _trained_groups(maps: DatasetMaps) -> dict[str, np.ndarray]:

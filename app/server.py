@@ -9,9 +9,8 @@ import asyncio
 import gzip
 import json
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from functools import cache, partial
+from functools import cache
 from urllib.parse import urlsplit
 
 import gradio as gr
@@ -85,9 +84,6 @@ def create_app(state: AppState, host: str, port: int, root_path: str = "") -> St
 
 
 def _add_routes(app: FastAPI, state: AppState, reports: Reports) -> None:
-    # Pictures are drawn one at a time, so that a page full of them leaves threads for questions.
-    drawing = ThreadPoolExecutor(1, "drawing")
-
     @app.exception_handler(InputError)
     def _refused(request: Request, error: InputError) -> Response:
         return JSONResponse({"error": str(error)}, status_code=404)
@@ -107,16 +103,11 @@ def _add_routes(app: FastAPI, state: AppState, reports: Reports) -> None:
         return Response(packed_map(name), media_type="application/json", headers=headers)
 
     @app.get("/kit/pictures/{name:path}/{index:int}.webp")
-    async def picture(name: str, index: int, small: bool = False) -> Response:
+    def picture(name: str, index: int, small: bool = False) -> Response:
         maps = state.maps(name)
         if maps.thumbnails is None or index >= len(maps.dataset):
             raise InputError("no such picture is shown here")
-        file = maps.thumbnails.file(index, small=small)
-        if not file.is_file():
-            loop = asyncio.get_running_loop()
-            draw = partial(maps.thumbnails.draw, maps.dataset, index, small=small)
-            file = await loop.run_in_executor(drawing, draw)
-        return FileResponse(file, headers=KEPT)
+        return FileResponse(maps.thumbnails.draw(maps.dataset, index, small=small), headers=KEPT)
 
     @app.get("/kit/report/{report}.html")
     def report(report: str) -> Response:

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from glasskit.analysis.compare import Comparison
+from glasskit.analysis.probe import Comparison
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
 from glasskit.models import GlassModel
-from glasskit.plots.map_data import SIDES, Projection, map_data
+from glasskit.plots.map_data import Projection, map_data
 from glasskit_app.thumbnails import Thumbnails, pictures_url
 
 MODEL = "lite0-minilm"
@@ -85,12 +85,6 @@ class AppState:
         if not isinstance(name, str) or name not in self._maps:
             raise InputError(f"data set {name!r:.60} is not shown; choose {', '.join(self.names)}")
         return self._maps[name]
-
-    def projection(self, name: object, side: object) -> Projection:
-        """One side of a data set; raises InputError for names that are not there."""
-        if side not in SIDES:
-            raise InputError(f"side {side!r}: choose before or after")
-        return self.maps(name).projection(str(side))
 
     def unread(self, texts: Sequence[str], several: str = "texts") -> str:
         """One line on what the models do not read of a visitor's texts; empty where all is read."""

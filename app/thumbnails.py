@@ -33,10 +33,6 @@ class Thumbnails:
 
     folder: Path
 
-    def file(self, index: int, *, small: bool = False) -> Path:
-        """Where the copy of a picture lies once it has been drawn."""
-        return self.folder / f"{index}{'-small' if small else ''}.webp"
-
     def draw(self, dataset: GroupedDataset, index: int, *, small: bool = False) -> Path:
         """The file of one picture, drawn where it is not there: at most ``LARGE`` pixels a side,
         or ``SMALL`` and square.
@@ -44,7 +40,7 @@ class Thumbnails:
         Raises:
             InputError: the picture is missing or broken, or the cache folder can't be written.
         """
-        file = self.file(index, small=small)
+        file = self.folder / f"{index}{'-small' if small else ''}.webp"
         if file.is_file():
             return file
         if small:

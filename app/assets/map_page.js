@@ -53,7 +53,7 @@ GlassKit.mapPage = async (element, server, names) => {
   await open(names.includes(link.get("data")) ? link.get("data") : names[0]);
   if (!map) return;
   const { data } = map, colour = link.get("colour"), pinned = data.key.indexOf(link.get("pin"));
-  if (data.levels[colour] || ["correct", "split"].includes(colour)) map.setColour(colour);
+  if (data.colourings[colour]) map.setColour(colour);
   if (link.get("q")) {
     map.find(".gk-search input").value = link.get("q");
     await map.search(link.get("q"));

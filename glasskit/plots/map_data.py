@@ -16,7 +16,7 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import LEVELS, SPLITS
 from glasskit.errors import InputError
 from glasskit.models.vectors import nearest
-from glasskit.plots.palette import family_level, level_colours
+from glasskit.plots.style import family_level, level_colours
 
 SIDES = ("before", "after")
 SPLIT_NAMES = {
@@ -24,6 +24,18 @@ SPLIT_NAMES = {
     "val": "held out to choose",
     "test": "held out to test",
 }
+
+SPLIT_COLOURS = ("#4477aa", "#ccbb44", "#aa3377")
+
+RECOGNISED = {
+    (True, True): ("recognised before and after", "#4477aa"),
+    (False, True): ("learned in training", "#228833"),
+    (True, False): ("lost in training", "#ee7733"),
+    (False, False): ("not recognised", "#a8a29a"),
+}
+"""Whether a picture was recognised before and is after; what that is called and its colour."""
+
+LEVEL_NAMES = {"level1": "concept (level 1)", "level4": "level 4 (most general)"}
 
 NEIGHBOURS = 6
 """Pictures that the one that is pointed at is joined to."""
@@ -98,7 +110,8 @@ def map_data(
     """
     check_size(dataset)
     records = dataset.records
-    shares = {side: _recognised(dataset, p) for side, p in zip(SIDES, (before, after), strict=True)}
+    splits = {record.split for record in records}
+    was, now = (_recognised(dataset, one) for one in (before, after))
     split, chosen = measured(dataset)
     where = "that training never saw" if split == "unseen" else "of the data set"
     return {
@@ -110,15 +123,14 @@ def map_data(
         "split": [record.split for record in records],
         "concept": dataset.targets(1).tolist(),
         "concepts": list(dataset.labels(1)),
-        "levels": _levels(dataset),
+        "colourings": _colourings(dataset, before, after),
         "family": LEVELS[family_level(dataset.concepts) - 1],
-        "splits": [s for s in SPLITS if any(record.split == s for record in records)],
-        "split_names": SPLIT_NAMES,
+        "splits": {split: SPLIT_NAMES[split] for split in SPLITS if split in splits},
         "views": {"before": _view(dataset, before), "after": _view(dataset, after)},
         "story": (
-            f"Of {len(chosen):,} pictures {where}, the model puts {shares['before']:,} nearest to "
-            f"their own concept before training and {shares['after']:,} after; there are "
-            f"{len(dataset.labels(1))} concepts to choose from."
+            f"Of {len(chosen):,} pictures {where}, the model puts {was:,} nearest to their own "
+            f"concept before training and {now:,} after; there are {len(dataset.labels(1))} "
+            "concepts to choose from."
         ),
         "credits": dataset.credits,
         "pictures": pictures,
@@ -132,18 +144,13 @@ def measured(dataset: GroupedDataset) -> tuple[str, list[int]]:
     return ("unseen", unseen) if unseen else ("seen", list(range(len(dataset))))
 
 
-def sentence(dataset: GroupedDataset, projection: Projection) -> str:
-    """How many pictures a model recognises, in words."""
-    split, chosen = measured(dataset)
-    right = _recognised(dataset, projection)
-    return f"{right:,} of {len(chosen):,} {split} pictures recognised"
-
-
 def _recognised(dataset: GroupedDataset, projection: Projection) -> int:
     return int((projection.recognised.rank[measured(dataset)[1]] == 1).sum())
 
 
 def _view(dataset: GroupedDataset, projection: Projection) -> dict[str, Any]:
+    split, chosen = measured(dataset)
+    right = _recognised(dataset, projection)
     pictures = projection.embedding.picture
     return {
         "picture": _flat(projection.picture),
@@ -152,7 +159,7 @@ def _view(dataset: GroupedDataset, projection: Projection) -> dict[str, Any]:
         "rank": projection.recognised.rank.tolist(),
         "top": projection.recognised.top.tolist(),
         "near": nearest(pictures, pictures, NEIGHBOURS, exclude_self=True).index.tolist(),
-        "sentence": sentence(dataset, projection),
+        "sentence": f"{right:,} of {len(chosen):,} {split} pictures recognised",
     }
 
 
@@ -160,18 +167,31 @@ def _flat(places: np.ndarray) -> list[float]:
     return np.round(places.astype(np.float64), 4).ravel().tolist()
 
 
-def _levels(dataset: GroupedDataset) -> dict[str, dict[str, list[Any]]]:
-    """For each level its labels, their colours, and which of them each concept has, -1 for none."""
-    levels: dict[str, dict[str, list[Any]]] = {}
-    for number, name in enumerate(LEVELS, start=1):
-        labels = dataset.labels(number)
-        if not labels:
-            continue
-        colours = level_colours(dataset.concepts, number)
-        place: dict[str | None, int] = {label: i for i, label in enumerate(labels)}
-        levels[name] = {
-            "labels": list(labels),
-            "colours": [colours[label] for label in labels],
-            "of": [place.get(concept.levels[number - 1], -1) for concept in dataset.concepts],
-        }
-    return levels
+def _colourings(
+    dataset: GroupedDataset, before: Projection, after: Projection
+) -> dict[str, dict[str, Any]]:
+    """What pictures can be coloured by, the most general level first.
+
+    Each has a name, labels with a colour each, and the number of every picture's label, -1 for
+    none.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for number, level in reversed(list(enumerate(LEVELS, start=1))):
+        shades = level_colours(dataset.concepts, number)
+        if shades:
+            colours = {label: shades[label] for label in dataset.labels(number)}
+            own = [dataset.by_name[r.concept].levels[number - 1] or "" for r in dataset.records]
+            found[level] = _colouring(LEVEL_NAMES.get(level, f"level {number}"), colours, own)
+    was, now = ((one.recognised.rank == 1).tolist() for one in (before, after))
+    learned = [RECOGNISED[pair][0] for pair in zip(was, now, strict=True)]
+    found["correct"] = _colouring("recognised or not", dict(RECOGNISED.values()), learned)
+    seen = [SPLIT_NAMES[record.split] for record in dataset.records]
+    colours = dict(zip(SPLIT_NAMES.values(), SPLIT_COLOURS, strict=True))
+    found["split"] = _colouring("seen in training or not", colours, seen)
+    return found
+
+
+def _colouring(name: str, colours: dict[str, str], own: list[str]) -> dict[str, Any]:
+    place = {label: i for i, label in enumerate(colours)}
+    of = [place.get(label, -1) for label in own]
+    return {"name": name, "labels": list(colours), "colours": list(colours.values()), "of": of}

@@ -65,7 +65,7 @@ def pictures_key(dataset: GroupedDataset, model: GlassModel, *, cached: bool) ->
     if isinstance(source, FileSource):
 
         def one(key: str) -> bytes:
-            return hashlib.sha256(source.read(key)[0]).digest()
+            return hashlib.sha256(source.read(key)).digest()
 
         with ThreadPoolExecutor(READERS) as readers:
             return found | {"pictures": _digest(readers.map(one, keys))}

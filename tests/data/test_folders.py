@@ -92,7 +92,8 @@ def test_a_name_of_any_bytes_is_found_by_its_bytes_or_their_numbers(tmp_path: Pa
         assert FolderImages(tmp_path).path(key).name == name
 
 
-def test_files_that_come_and_go_are_seen(tmp_path: Path) -> None:
+def test_files_that_come_and_go_are_seen(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("glasskit.data.images.RESCAN", 0.0)
     images = FolderImages(tmp_path)
     for number in range(5):
         with pytest.raises(InputError, match="no picture"):

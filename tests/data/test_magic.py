@@ -159,7 +159,7 @@ WRONG = {
     ),
     "unknown also": (
         _change(*FIRST, "also", to=["awe"]),
-        "concept 'grief', image '7': 'also' names 'awe', which is not a concept",
+        "concept 'grief', image '7': 'also' name 'awe' is not a concept",
     ),
     "half an emoji in a caption": (
         _change(*FIRST, "old_captions", to=["one \ud83d"]),
@@ -212,7 +212,7 @@ WRONG = {
     ),
     "nearly a concept in also": (
         _change(*FIRST, "also", to=["Joy"]),
-        "'also' names 'Joy', which is not a concept, did you mean 'joy'?",
+        "'also' name 'Joy' is not a concept, did you mean 'joy'?",
     ),
     "twice in a split": (
         _change(0, "train_images", 1, "image", to="7"),

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from glasskit.data.scenes.draw import Draw
-from glasskit.data.scenes.glyphs import ConceptSource, Glyph, stems
+from glasskit.data.scenes.glyphs import ConceptSource, Glyph
 from glasskit.data.scenes.ground import Ground
 
 _LITERAL = (
@@ -65,20 +65,6 @@ def write_captions(
     )
     theme = draw.choice("theme", source.themes_of(split))
     return Captions((literal, paraphrase), (theme,), negation)
-
-
-def forbidden_words(caption: str, levels: tuple[str | None, ...]) -> list[str]:
-    """The words of a caption that give away a name of the concept at any level.
-
-    Args:
-        caption: any sentence.
-        levels: the concept's names at level 1 to 4.
-
-    Returns:
-        Words that begin, as a whole or after a hyphen, with a stem of one of the names.
-    """
-    beginnings = tuple(stem for name in levels if name is not None for stem in stems()[name])
-    return [word for word in re.findall(r"[a-z]+", caption.lower()) if word.startswith(beginnings)]
 
 
 def _listed(names: list[str], joint: str) -> str:

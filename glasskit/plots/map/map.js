@@ -18,8 +18,8 @@ class GlassMap {
       phrase: null,           // {phrase, before, after}: how near each picture is, 255 the nearest
       lit: null,              // Set of picture numbers, see light()
       words: null,            // where the words stand, flat x and y, see walkWords()
-      isolated: null,         // label in the legend that stands alone
-      pointed: null,          // label in the legend that is pointed at
+      isolated: null,         // number of the label in the legend that stands alone
+      pointed: null,          // number of the one that is pointed at
       split: "all", lassoing: false, asked: 0, panels: {},
       view: { zoom: 1, panX: 0, panY: 0 },
       shows: { pictures: options.pictures !== false, names: true, captions: false },
@@ -77,44 +77,24 @@ class GlassMap {
     const label = this.pointed ?? this.isolated;
     return label !== null && this.labelOf(i) !== label;
   }
-  // Concepts whose names come first: of the label that is pointed at, and of the picture.
+  // Concepts whose names come first: those with only pictures of the label that is pointed at, and the hovered one's.
   focus() {
-    const level = this.data.levels[this.colourBy], label = this.pointed ?? this.isolated, found = new Set();
-    if (level && label !== null) level.of.forEach((of, concept) => { if (of === label) found.add(concept); });
-    if (this.hovered >= 0) found.add(this.data.concept[this.hovered]);
+    const { concept } = this.data, label = this.pointed ?? this.isolated, found = new Set();
+    if (label !== null) {
+      concept.forEach((own) => found.add(own));
+      concept.forEach((own, i) => { if (this.labelOf(i) !== label) found.delete(own); });
+    }
+    if (this.hovered >= 0) found.add(concept[this.hovered]);
     return found;
   }
-
-  // [{label, text, colour}] of what is coloured now. What counts as recognised is settled in map_data.py.
-  legend() {
-    const { levels, splits, split_names: names } = this.data;
-    if (this.colourBy === "split") {
-      return splits.map((label, i) => ({ label, text: names[label], colour: ["#4477aa", "#ccbb44", "#aa3377"][i] }));
-    }
-    if (this.colourBy === "correct") {
-      return [
-        { label: "both", text: "recognised before and after", colour: "#4477aa" },
-        { label: "learned", text: "learned in training", colour: "#228833" },
-        { label: "lost", text: "lost in training", colour: "#ee7733" },
-        { label: "neither", text: "not recognised", colour: "#a8a29a" },
-      ];
-    }
-    const { labels, colours } = levels[this.colourBy] ?? { labels: [] };
-    return labels.map((text, label) => ({ label, text, colour: colours[label] }));
-  }
+  // The number of a picture's label among those of the legend.
   labelOf(i) {
-    const { levels, views, concept, split } = this.data;
-    if (this.colourBy === "split") return split[i];
-    if (this.colourBy === "correct") {
-      const was = views.before.rank[i] === 1, is = views.after.rank[i] === 1;
-      return was && is ? "both" : is ? "learned" : was ? "lost" : "neither";
-    }
-    return levels[this.colourBy]?.of[concept[i]] ?? null;
+    return this.data.colourings[this.colourBy]?.of[i] ?? -1;
   }
   colour(i, side) {
     if (this.lit) return this.lit.has(i) ? "#2f8f86" : this.ink.faint;
     if (this.colourBy === "phrase") return this.phrase ? RAMP[this.phrase[this.nearSide(side)][i]] : "#a8a29a";
-    return this.colours.get(this.labelOf(i)) ?? "#999999";
+    return this.data.colourings[this.colourBy].colours[this.labelOf(i)] ?? "#999999";
   }
   readInk() {
     const style = getComputedStyle(this.root), read = (name) => style.getPropertyValue(`--gk-${name}`).trim();
@@ -144,7 +124,6 @@ class GlassMap {
   }
   // After a change of colours, layout or what is chosen: tools, legend and maps follow.
   changed() {
-    this.colours = new Map(this.legend().map(({ label, colour }) => [label, colour]));
     if (!this.options.bare) this.showTools();
     this.redraw();
   }
@@ -243,7 +222,8 @@ class GlassMap {
     const turn = ++this.asked, ask = this.options.ask?.[question];
     if (!ask) return null;
     this.notice("");
-    const said = await ask(...given).catch(() => ({ error: "The server does not answer. Is the app still running? Then load the page again." }));
+    const said = await ask(...given).catch(() => null)
+      ?? { error: "The server does not answer. Is the app still running? Then load the page again." };
     if (turn !== this.asked) return null;
     if (said.error) { this.notice(said.error); return null; }
     this.aside(said.html);
@@ -299,10 +279,8 @@ class GlassMap {
       chosen.value = data.name;
       chosen.onchange = () => options.open(chosen.value);
     } else find(".gk-data").closest("label").remove();
-    for (const option of [...find(".gk-colour").options]) {
-      const known = option.value.startsWith("level") ? data.levels[option.value] : option.value !== "phrase" || options.ask;
-      if (!known) option.remove();
-    }
+    find(".gk-colour").append(...choices(Object.entries(data.colourings).map(([value, { name }]) => [value, name])));
+    if (options.ask) find(".gk-colour").append(...choices([["phrase", "near to a phrase"]]));
     if (!options.ask) for (const tool of [".gk-lasso", ".gk-search", ".gk-detail"]) find(tool).hidden = true;
     this.root.dataset.aside = Boolean(options.ask);
     if (options.ask) this.aside(options.welcome);
@@ -311,7 +289,7 @@ class GlassMap {
       options.remember?.({ colour: target.value });
       this.setColour(target.value);
     };
-    find(".gk-split").append(...choices(data.splits.map((name) => [name, data.split_names[name]])));
+    find(".gk-split").append(...choices([["all", "all pictures"], ...Object.entries(data.splits)]));
     find(".gk-split").onchange = ({ target }) => { this.split = target.value; this.redraw(); };
     for (const button of this.root.querySelectorAll(".gk-mode button")) button.onclick = () => this.setLayout(button.value);
     find(".gk-lasso").onclick = () => { this.lassoing = !this.lassoing; this.changed(); };
@@ -338,12 +316,13 @@ class GlassMap {
 
   // Things to try that the data itself offers: what was learned, and the concept that gained most.
   fillExamples() {
-    const { views, concept, concepts, split, splits } = this.data, gained = concepts.map(() => 0);
+    const { views, concept, concepts, split, splits, colourings } = this.data, gained = concepts.map(() => 0);
     const learned = this.evenly.filter((i) => views.before.rank[i] !== 1 && views.after.rank[i] === 1).sort((a, b) => a - b);
     for (const i of learned) gained[concept[i]]++;
-    const first = learned.find((i) => views.before.rank[i] > 5 && (split[i] === "test" || !splits.includes("test")));
+    const first = learned.find((i) => views.before.rank[i] > 5 && (split[i] === "test" || !splits.test));
     const word = concepts[gained.indexOf(Math.max(...gained))], search = this.find(".gk-search");
-    const examples = [["what was learned", "Colour the pictures that are recognised only after training", () => this.setColour("correct", "learned")]];
+    const examples = [["what was learned", "Colour the pictures that are recognised only after training", 
+      () => this.setColour("correct", colourings.correct.labels.indexOf("learned in training"))]];
     if (this.options.ask) {
       examples.push([`“${word}”`, "Search for the concept that gained most", () => {
         search.querySelector("input").value = word;
@@ -367,11 +346,12 @@ class GlassMap {
     find(".gk-colour").value = colourBy;
     this.showTime();
     const point = (label) => () => { this.pointed = label; this.redraw(); }, make = GlassMap.element;
-    find(".gk-legend").replaceChildren(...this.legend().map(({ label, text, colour }) => make("button", {
+    const { labels, colours } = this.data.colourings[colourBy] ?? { labels: [] };
+    find(".gk-legend").replaceChildren(...labels.map((text, label) => make("button", {
       type: "button", "aria-pressed": String(this.isolated === label),
       onmouseenter: point(label), onmouseleave: point(null), onfocus: point(label), onblur: point(null),
       onclick: () => this.setColour(colourBy, this.isolated === label ? null : label),
-    }, make("i", { style: `background:${colour}` }), text)));
+    }, make("i", { style: `background:${colours[label]}` }), text)));
     if (colourBy === "phrase") {
       find(".gk-legend").append(make("span", { class: "gk-ramp" }), make("span", {},
         this.phrase ? `farthest to nearest to “${this.phrase.phrase}”` : "type a phrase in the search box"));
@@ -418,13 +398,8 @@ const MARKUP = {
   <p class="gk-story" aria-live="polite"></p>
   <div class="gk-tools" role="toolbar" aria-label="Map tools">
     <label>Pictures <select class="gk-data"></select></label>
-    <label>Colour <select class="gk-colour">
-      <option value="level4">level 4 (most general)</option><option value="level3">level 3</option>
-      <option value="level2">level 2</option><option value="level1">concept (level 1)</option>
-      <option value="correct">recognised or not</option><option value="split">seen in training or not</option>
-      <option value="phrase">near to a phrase</option>
-    </select></label>
-    <label>Show <select class="gk-split"><option value="all">all pictures</option></select></label>
+    <label>Colour <select class="gk-colour"></select></label>
+    <label>Show <select class="gk-split"></select></label>
     <span class="gk-mode" role="group" aria-label="Layout"><button type="button" value="pair">Side by side</button><button type="button" value="morph">One into the other</button></span>
     <button type="button" class="gk-lasso" title="Draw round pictures to select them (or hold Shift)">Lasso</button>
     <form class="gk-search" role="search"><input type="search" maxlength="500" placeholder="search by a phrase" aria-label="Search by a phrase"><button type="submit">Search</button></form>

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from glasskit.data.grouped import GroupedDataset
-from glasskit.plots.style import calm
+from glasskit.plots.style import LETTER, LINE, calm
 
 SIDE = 200
 """Pixels of a picture's longer side; it is shown a little smaller."""
@@ -20,8 +20,8 @@ SIDE = 200
 WIDEST, COLUMN = 960, 230
 """Pixels: a sheet is no wider than a page, and a column no wider than a thumbnail needs."""
 
-LETTER, LINE, LINES = 7.6, 19, 5
-"""Pixels of a letter and a line of text, and how many lines stand under a picture."""
+LINES = 5
+"""Most lines of text under a picture."""
 
 
 def sheet_figure(
@@ -48,34 +48,19 @@ def sheet_figure(
     tall = 1.0 + (LINE * max(len(block) for block in blocks) + 26) / side
     figure = go.Figure()
     for place, (row, block) in enumerate(zip(rows, blocks, strict=True)):
-        x, y = place % columns, -(place // columns) * tall
+        x, y = place % columns + 0.03, -(place // columns) * tall
+        source = _data_uri(dataset.image(row))
         figure.add_layout_image(
-            source=_data_uri(dataset.image(row)),
-            x=x + 0.03,
-            y=y,
-            sizex=0.94,
-            sizey=0.97,
-            xref="x",
-            yref="y",
-            layer="above",
+            source=source, x=x, y=y, sizex=0.94, sizey=0.97, xref="x", yref="y", layer="above"
         )
-        figure.add_annotation(
-            x=x + 0.03,
-            y=y - 0.99,
-            text="<br>".join(block),
-            showarrow=False,
-            align="left",
-            xanchor="left",
-            yanchor="top",
-            font={"size": 14},
-        )
+        text = {"text": "<br>".join(block), "align": "left", "font": {"size": 14}}
+        corner = {"x": x, "xanchor": "left", "y": y - 0.99, "yanchor": "top"}
+        figure.add_annotation(**text, **corner, showarrow=False)
     calm(figure, height=int((64 if title else 24) + side * tall * down), title=title)
     figure.update_xaxes(visible=False, range=[0, columns], fixedrange=True)
     figure.update_yaxes(visible=False, range=[-tall * down, 0.02], fixedrange=True, scaleanchor="x")
-    figure.update_layout(
-        margin={"l": 16, "r": 16, "t": 56 if title else 16, "b": 8}, width=40 + side * columns
-    )
-    return figure
+    margin = {"l": 16, "r": 16, "t": 56 if title else 16, "b": 8}
+    return figure.update_layout(margin=margin, width=40 + side * columns)
 
 
 def _lines(note: str, width: int) -> list[str]:

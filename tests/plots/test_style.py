@@ -1,14 +1,27 @@
-"""Colours that differ, for colour-blind eyes too."""
+"""Colours that differ, for colour-blind eyes too; names that cover nothing; what is stored."""
 
 from __future__ import annotations
 
 from itertools import combinations
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from glasskit.data.schema import Concept
-from glasskit.plots.palette import FAMILY_COLOURS, family_level, level_colours, shade
+from glasskit.plots.style import (
+    FAMILY_COLOURS,
+    LETTER,
+    LINE,
+    MIMETYPE,
+    PLOT,
+    bundle,
+    calm,
+    family_level,
+    label_places,
+    level_colours,
+    shade,
+)
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, on linear RGB.
 EYES = {
@@ -82,3 +95,23 @@ def test_a_level_without_names_has_no_colours() -> None:
 def test_shade_by_hand() -> None:
     assert shade("#204060", 0.5) == "#90a0b0"
     assert shade("#204060", -0.5) == "#102030"
+
+
+def test_names_of_a_crowd_cover_neither_each_other_nor_a_mark() -> None:
+    crowd = np.random.default_rng(0).uniform(0.4, 0.6, size=(10, 2))
+    points = np.concatenate([crowd, [[0, 0], [1, 1]]])
+    names = [f"a rather long name {i}" for i in range(len(points))]
+    middle = points * PLOT + label_places(names, points)
+    half = np.array([LETTER * np.array([len(name) for name in names]) / 2, np.full(12, LINE / 2)]).T
+    apart = np.abs(middle[:, None] - middle) - half[:, None] - half  # (12, 12, 2), below 0: covers
+    assert (apart.max(axis=-1)[~np.eye(12, dtype=bool)] >= -0.2).all()
+    to_marks = np.abs(middle[:, None] - points * PLOT) - half[:, None]
+    assert (to_marks.max(axis=-1) >= 0).all()
+    right, up = label_places(["alone"], np.array([[0.3, 0.4]]))[0]
+    assert right == 0 < up
+
+
+def test_a_figure_is_stored_as_json_with_its_title() -> None:
+    stored = bundle(calm(go.Figure(go.Bar(y=[1])), 300, "Half"))
+    assert stored["text/plain"] == "Half"
+    assert stored[MIMETYPE]["data"][0]["type"] == "bar"
