@@ -16,7 +16,7 @@ from glasskit.errors import InputError
 from glasskit.plots.map_widget import map_script, map_style
 
 ASSETS = Path(__file__).parent / "assets"
-PARTS = ("page.js", "map_page.js", "groups.js", "chart.js", "train.js", "report.js")
+PARTS = ("page.js", "map_page.js", "trays.js", "train.js")
 
 
 @cache
@@ -65,6 +65,12 @@ def html_tab(
         apply_default_css=False,
         **settings,
     )
+
+
+def asked_dataset(names: Sequence[str], request: gr.Request) -> str:
+    """The data set that a page's address asks for with ``?data=``, or the first one."""
+    wished = request.query_params.get("data", "")
+    return wished if wished in names else names[0]
 
 
 def answered(question: Callable[..., dict], asked: object, *names: str) -> dict:

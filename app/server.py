@@ -64,7 +64,7 @@ def create_app(state: AppState, host: str, port: int, root_path: str = "") -> St
         server_name=host,
         server_port=port,
         root_path=root_path or None,
-        allowed_paths=[],
+        allowed_paths=[str(reports.folder)],
         show_error=False,
         max_file_size=MAX_BYTES,
         run_history=False,
@@ -111,7 +111,7 @@ def _add_routes(app: FastAPI, state: AppState, reports: Reports) -> None:
 
     @app.get("/kit/report/{report}.html")
     def report(report: str) -> Response:
-        path = reports.path(report)
+        path = reports.page(report)
         if not path.is_file():
             raise InputError("no such report")
         # It is shown in a frame of its own, without the page's rights.

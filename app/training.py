@@ -21,16 +21,16 @@ SETTINGS = (
     "objective",
     "alpha",
     "temperature",
-    "inner_temperature",
     "epochs",
+    "seed",
+    "inner_temperature",
     "groups_per_batch",
     "group_size",
     "lr",
-    "seed",
 )
 """Fields of TrainConfig that a visitor may set."""
 
-MOST_EPOCHS = 200
+MAX_EPOCHS = 200
 
 
 class Trainer:
@@ -106,7 +106,7 @@ class Trainer:
             right=right,
             of=len(chosen),
             split=split,
-            key_hash=hash_of(job.key),
+            key_hash=hash_of(job.owner),
         )
         job.message = f"{right} of {len(chosen)} {split} pictures recognised by the kept model"
         write_text(out / FINISHED, summary.model_dump_json())
