@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import sys
@@ -16,11 +15,10 @@ import torch
 from PIL import Image
 
 from glasskit.analysis.export import embed_source
-from glasskit.analysis.library import Library
 from glasskit.analysis.store import write_arrays
 from glasskit.cli import main
 from glasskit.data import write_magic
-from glasskit.data.pack import DatasetSource, pack
+from glasskit.data.pack import pack
 from glasskit.errors import InputError
 from glasskit.io.places import (
     atomic_folder,
@@ -79,7 +77,7 @@ WRITERS: dict[str, Callable[[Path], Callable[[], object]]] = {
     "arrays": lambda f: lambda: write_arrays(f / "out/a.npz", {"a": np.zeros(1000)}),
     "model": model,
     "export": export,
-    "shards": lambda f: lambda: pack(DatasetSource(colour_dataset()), f / "out/shards"),
+    "shards": lambda f: lambda: pack(colour_dataset(), f / "out/shards"),
 }
 
 
@@ -128,7 +126,7 @@ def test_files_have_the_mode_of_any_new_file(tmp_path: Path) -> None:
         try:
             save_model(tiny_open_clip(), tmp_path / "run")
             export_open_clip(tmp_path / "run", tmp_path / "hub")
-            pack(DatasetSource(colour_dataset()), tmp_path / f"shards{mask}")
+            pack(colour_dataset(), tmp_path / f"shards{mask}")
         finally:
             os.umask(before)
         files = [p for part in ("run", "hub", f"shards{mask}") for p in (tmp_path / part).iterdir()]
@@ -223,19 +221,3 @@ def test_the_users_own_folder_is_meant_by_a_tilde(tmp_path: Path, monkeypatch) -
     assert check_folder("~/vectors") == tmp_path / "vectors"
     assert check_file("~/a.json") == tmp_path / "a.json"
     assert contents(tmp_path) == {}
-
-
-def test_vectors_of_one_call_and_names_of_another_are_refused(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
-    first, second = tmp_path / "first", tmp_path / "second"
-    pictures(tmp_path / "a")
-    pictures(tmp_path / "b", 90)
-    (tmp_path / "b/00.png").rename(tmp_path / "b/zz.png")
-    embed_source(FileModel(), tmp_path / "a", first)
-    embed_source(FileModel(), tmp_path / "b", second)
-    (second / "vectors.safetensors").replace(first / "vectors.safetensors")  # a kill comes here
-    with pytest.raises(InputError, match="of two calls of embed"):
-        Library(first)
-    embed_source(FileModel(), tmp_path / "b", first)
-    assert len(Library(first)) == 40
-    assert json.loads((first / "index.json").read_text())["id"]
