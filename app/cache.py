@@ -19,13 +19,13 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from glasskit.analysis import fitting, maps
-from glasskit.analysis.embedding import Embedding, embed
 from glasskit.analysis.store import content_key, read_arrays, write_arrays
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
 from glasskit.io.places import cache_folder
 from glasskit.io.terminal import bar
 from glasskit.models import GlassModel
+from glasskit.models.embedding import Embedding, embed
 from glasskit.models.loading import trained_copy
 from glasskit.training import TrainConfig, train
 from glasskit.training.config import RUNTIME

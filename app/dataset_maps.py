@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from glasskit.analysis.embedding import Embedding, Recognised
 from glasskit.data.grouped import GroupedDataset
+from glasskit.models.embedding import Embedding
+from glasskit.models.recognition import Recognition
 from glasskit_app import map_data
 from glasskit_app.thumbnails import Thumbnails
 
@@ -54,12 +55,12 @@ class DatasetMaps:
         """``before`` or ``after``."""
         return self.before if side == "before" else self.after
 
-    def recognised(self, side: str) -> Recognised:
+    def recognised(self, side: str) -> Recognition:
         """How near each record's own concept is, and which concept is nearest; computed once."""
         return self._recognised[side]
 
     @cached_property
-    def _recognised(self) -> dict[str, Recognised]:
+    def _recognised(self) -> dict[str, Recognition]:
         targets = self.dataset.targets(1)
         return {side: self.projection(side).embedding.recognised(targets) for side in SIDES}
 

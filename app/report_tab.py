@@ -73,10 +73,11 @@ class Reports:
 
     def _write(self, report: str, maps: DatasetMaps, entries: list[tuple[str, str]]) -> None:
         from glasskit.evaluation.report import build_report
+        from glasskit.plots.report import report_html
 
         data = maps.dataset
         part = data.split("test") if any(r.split == "test" for r in data.records) else data
-        page = build_report(entries, part).html()
+        page = report_html(build_report(entries, part))
         self.folder.mkdir(parents=True, exist_ok=True)
         scratch = self.folder / f".{report}.part"
         scratch.write_text(page, encoding="utf-8")

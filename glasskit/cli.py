@@ -303,7 +303,7 @@ def report(
 ) -> None:
     """Compare models side by side: one self-contained page, and the same as Markdown and JSON."""
     from glasskit.data import load_dataset
-    from glasskit.evaluation.report import check_report, write_report
+    from glasskit.plots.report import check_report, write_report
 
     check_report(out_file)
     data = load_dataset(dataset, images=images).split(split)

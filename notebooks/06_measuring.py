@@ -368,7 +368,7 @@ for name, one in results.items():
 # <details><summary>Solution</summary>
 #
 # ```python
-# from glasskit.evaluation import write_report
+# from glasskit.plots.report import write_report
 #
 # print(write_report(list(models.items()), test, Path(RUNS.name) / "report.html"))
 # ```

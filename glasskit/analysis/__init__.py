@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from glasskit.analysis.embedding import Embedding, embed
     from glasskit.analysis.library import Library
     from glasskit.analysis.probe import ConceptScore, ImageScore, Probe
+    from glasskit.models.embedding import Embedding, embed
     from glasskit.models.vectors import Neighbours, nearest
 
 _HOMES = {
-    "Embedding": "glasskit.analysis.embedding",
-    "embed": "glasskit.analysis.embedding",
+    "Embedding": "glasskit.models.embedding",
+    "embed": "glasskit.models.embedding",
     "Library": "glasskit.analysis.library",
     "Neighbours": "glasskit.models.vectors",
     "nearest": "glasskit.models.vectors",

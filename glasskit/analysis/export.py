@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from PIL import Image
 from safetensors.numpy import save_file
 
-from glasskit.analysis.embedding import embed
 from glasskit.analysis.stream_export import VECTORS, embed_stream, made_by, with_id, write_index
 from glasskit.data import load_dataset
 from glasskit.data.hub import is_hub
@@ -24,6 +23,7 @@ from glasskit.io.pictures import (
     printable,
 )
 from glasskit.io.places import atomic_write, check_folder, write_text
+from glasskit.models.embedding import embed
 from glasskit.models.features import embed_dataset_images
 from glasskit.models.reading import tell_unread
 from glasskit.models.store import checked_dtype

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from glasskit.analysis.embedding import Embedding
 from glasskit.analysis.geometry import centroid, cohesion, leave_one_out_centroids, pairwise
 from glasskit.errors import InputError
 from glasskit.losses import inner_loss, outer_loss
+from glasskit.models.embedding import Embedding
 from glasskit.models.vectors import unit
 
 MOST = 64

@@ -8,8 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from glasskit.evaluation.comparison import Table
-from glasskit.evaluation.report_figures import reach, whole_ticks
-from glasskit.plots.style import SERIES, SYMBOLS, calm
+from glasskit.plots.style import SERIES, SYMBOLS, calm, whiskers, whole_ticks
 
 
 def measures_figure(table: Table, *, title: str = "") -> go.Figure:
@@ -30,14 +29,7 @@ def measures_figure(table: Table, *, title: str = "") -> go.Figure:
             mode="markers",
             name=name,
             marker={"size": 12, "color": SERIES[number], "symbol": SYMBOLS[number]},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [reach(cell)[1] for cell in cells],
-                "arrayminus": [reach(cell)[0] for cell in cells],
-                "thickness": 1.6,
-                "width": 0,
-            },
+            error_x=whiskers(cells),
             text=[cell.mark or "no clear difference" for cell in cells],
             hovertemplate="%{x:.0f}%, %{text}",
         )

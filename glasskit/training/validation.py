@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
 from glasskit.models.prompts import pool_prompts
+from glasskit.models.recognition import recognise
 from glasskit.training.batches import grouped
 from glasskit.training.config import TrainConfig
 from glasskit.training.encoders import HeadEncoder, TowerEncoder
@@ -25,18 +26,6 @@ CHUNK = 256
 
 ENOUGH = 2
 """Concepts that validation needs: with one every answer is right."""
-
-
-class Accuracy(NamedTuple):
-    """Shares, 0 to 1, of pictures whose nearest concept is right.
-
-    Args:
-        top1: nearest is the record's own concept.
-        acceptable_top1: nearest is one that a careful viewer accepts.
-    """
-
-    top1: float
-    acceptable_top1: float
 
 
 class Scores(NamedTuple):
@@ -54,25 +43,6 @@ class Scores(NamedTuple):
             return self.loss < other.loss
         mine, theirs = getattr(self, measure), getattr(other, measure)
         return (mine, -self.loss) > (theirs, -other.loss)
-
-
-def accuracy(similarity: Tensor, targets: Tensor, acceptable: Tensor) -> Accuracy:
-    """Shares of rows in which a right concept is strictly above every wrong one: ties are wrong.
-
-    Args:
-        similarity: (n, c).
-        targets: (n,) the own concept of each row.
-        acceptable: (n, c) bool, the accepted concepts of each row.
-    """
-    own = torch.zeros_like(acceptable)
-    own[torch.arange(len(targets), device=targets.device), targets] = True
-
-    def share(right: Tensor) -> float:
-        best_right = similarity.masked_fill(~right, -torch.inf).amax(1)  # (n,)
-        best_wrong = similarity.masked_fill(right, -torch.inf).amax(1)  # (n,)
-        return float((best_right > best_wrong).double().mean())
-
-    return Accuracy(share(own), share(acceptable))
 
 
 def split_for_training(
@@ -127,8 +97,7 @@ class Validation:
     def __init__(self, feed: Feed, prompts: Tensor, accelerator: Accelerator) -> None:
         self.feed, self.prompts, self.accelerator = feed, prompts, accelerator
         dataset = feed.batches.dataset
-        self.targets = torch.from_numpy(dataset.targets(1)).to(accelerator.device)
-        self.acceptable = torch.from_numpy(dataset.acceptable(1)).to(accelerator.device)
+        self.targets, self.acceptable = dataset.targets(1), dataset.acceptable(1)
 
     @torch.no_grad()
     def scores(self, encoder: HeadEncoder | TowerEncoder, objective: nn.Module) -> Scores:
@@ -147,8 +116,11 @@ class Validation:
                 vectors = encoded.images[:pairs].float()
                 # Every record comes in the plan at least once, in one process or another.
                 images[self.accelerator.gather(own)] = self.accelerator.gather(vectors)
-        found = accuracy(images @ concepts.T, self.targets, self.acceptable)
-        return Scores(float(torch.stack(losses).mean()), *found)
+        found = recognise(
+            images.cpu().numpy(), concepts.cpu().numpy(), self.targets, self.acceptable
+        )
+        loss = float(torch.stack(losses).mean())
+        return Scores(loss, float(found.correct.mean()), float(found.accepted.mean()))
 
 
 def validation_sizes(held: GroupedDataset, config: TrainConfig, world: int) -> tuple[int, int]:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from glasskit.analysis.embedding import Embedding
 from glasskit.analysis.groups import group_report, rivals
 from glasskit.errors import InputError
 from glasskit.losses import inner_loss, outer_loss
+from glasskit.models.embedding import Embedding
 
 AXES = np.eye(3, dtype=np.float32)
 SEEN = Embedding(picture=AXES[[0, 0, 1, 1, 2]], caption=AXES[[0, 0, 1, 1, 2]], concept=AXES)

@@ -10,9 +10,9 @@ from PIL import Image
 
 from glasskit import Probe
 from glasskit.analysis.compare import Comparison
-from glasskit.analysis.embedding import embed
 from glasskit.analysis.space import rank_score
 from glasskit.errors import InputError
+from glasskit.models.embedding import embed
 from tests.analysis.toys import ColourModel, colour_dataset
 
 
@@ -138,7 +138,7 @@ def test_embedding_of_a_data_set() -> None:
 
 
 def test_a_tie_counts_against_the_own_concept() -> None:
-    from glasskit.analysis.embedding import Embedding
+    from glasskit.models.embedding import Embedding
 
     same = np.ones((2, 2), np.float32)
     assert Embedding(same, same, same).ranks(np.array([0, 1])).tolist() == [2, 2]

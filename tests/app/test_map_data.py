@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from glasskit.analysis import embedding
 from glasskit.errors import InputError
 from glasskit_app import map_data
 from glasskit_app.dataset_maps import DatasetMaps
@@ -58,18 +57,9 @@ def test_ranks_and_nearest_concepts_arrive(shown: DatasetMaps) -> None:
         seen = shown.projection(side).embedding
         for i in range(0, N, 97):
             scores = [float(seen.picture[i] @ word) for word in seen.concept]
-            better = sum(s >= scores[own[i]] - 1e-7 for s in scores)
+            better = sum(s >= scores[own[i]] - 1e-6 for s in scores)
             assert arrays[f"{side}.rank"][i] == better
             assert arrays[f"{side}.top"][i] == int(np.argmax(scores))
-
-
-def test_blocks_change_nothing(shown: DatasetMaps, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, targets = shown.before.embedding, shown.dataset.targets(1)
-    whole = seen.recognised(targets)
-    monkeypatch.setattr(embedding, "ROWS_AT_A_TIME", 7)
-    parts = seen.recognised(targets)
-    assert (whole.rank == parts.rank).all()
-    assert (whole.top == parts.top).all()
 
 
 def test_texts_arrive_in_order(shown: DatasetMaps) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import uvicorn
 
-from glasskit.analysis.embedding import Embedding
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
 from glasskit.data.schema import Concept, Record
+from glasskit.models.embedding import Embedding
 from glasskit.models.vectors import unit
 from glasskit_app.dataset_maps import DatasetMaps, Projection
 from glasskit_app.server import create_app

@@ -33,7 +33,7 @@ NASTY = "<b>run</b> | `x`"
 def evaluations() -> tuple[Evaluation, Evaluation]:
     """A model that knows nothing, and one that knows every concept but has lost the captions."""
     vectors = random_embeddings(DATASET)
-    knows = replace(vectors, images=vectors.labels[1][DATASET.targets(1)])
+    knows = replace(vectors, picture=vectors.labels[1][DATASET.targets(1)])
     return tuple(measure_embeddings(v, DATASET) for v in (vectors, knows))
 
 
@@ -76,9 +76,9 @@ def test_marks_and_words_follow_the_test_over_clusters() -> None:
     dataset, vectors = of_concepts(), random_embeddings(DATASET)
     # Two of twelve concepts are known with all of their pictures: of 144 pictures that is proof.
     known = np.isin(DATASET.targets(1), [0, 1])
-    images = vectors.images.copy()
+    images = vectors.picture.copy()
     images[known] = vectors.labels[1][DATASET.targets(1)][known]
-    better = replace(vectors, images=images)
+    better = replace(vectors, picture=images)
     for part, by, mark in ((DATASET, "144 pictures", "better"), (dataset, "12 clusters", "")):
         pair = [("a", measure_embeddings(vectors, part)), ("b", measure_embeddings(better, part))]
         report = report_evaluations(pair, part)
@@ -108,8 +108,8 @@ def test_answers_that_also_accepts_are_marked_and_are_no_confusions() -> None:
     other = DATASET.acceptable(1)
     other[np.arange(len(target)), target] = False
     said = np.where(other.any(axis=1), other.argmax(axis=1), (target + 5) % 12)
-    wrong = replace(random_embeddings(DATASET), images=labels[(target + 5) % 12])
-    pair = [measure_embeddings(v, DATASET) for v in (wrong, replace(wrong, images=labels[said]))]
+    wrong = replace(random_embeddings(DATASET), picture=labels[(target + 5) % 12])
+    pair = [measure_embeddings(v, DATASET) for v in (wrong, replace(wrong, picture=labels[said]))]
     gained, lost = flips(*pair)
     assert gained
     assert not lost

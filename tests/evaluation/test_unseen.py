@@ -47,7 +47,7 @@ def test_the_protocol_trains_each_fold_and_measures_the_gain(
 
     def images(model: str, dataset: GroupedDataset) -> torch.Tensor:
         rows = [place[record.key] for record in dataset.records]
-        return torch.from_numpy(np.array((own if model == "trained" else vectors.images)[rows]))
+        return torch.from_numpy(np.array((own if model == "trained" else vectors.picture)[rows]))
 
     def labels(model: str, names: list[str]) -> torch.Tensor:
         return torch.from_numpy(vectors.labels[1])
