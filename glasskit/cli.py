@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import sys
 import time
@@ -14,10 +13,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glasskit.cli_data import register
-from glasskit.errors import InputError, first_process, launched
+from glasskit import cli_data
+from glasskit.cli_options import (
+    DATASET,
+    MODEL,
+    DatasetName,
+    Images,
+    Json,
+    Many,
+    ModelName,
+    Out,
+    tried_folder,
+    write_json,
+)
+from glasskit.errors import InputError, first_process, launched, need
 from glasskit.flags import settings_of, with_settings
-from glasskit.io.places import check_file, check_folder, write_text
+from glasskit.io.places import check_folder
 from glasskit.io.terminal import bar, complain, say, show_table
 from glasskit.io.text_files import distinct, split_names
 from glasskit.notices import notices
@@ -35,25 +46,15 @@ app = typer.Typer(
 UsageError: Any = typer.BadParameter.__base__
 """Wrong flags and arguments, of the click that typer is built on."""
 
-DATASET = "scenes, coco-concepts, a JSON file in the MAGIC layout, shards (.tar) or hf:OWNER/NAME"
 RECIPE_NAMES = (
     "names with commas between, of objectives or recipes; field: ten objectives side by side; "
     "default: clip, clip on all captions, grouped, joint"
 )
-MODEL = "lite0-minilm, the directory of a run, or ARCH/TAG of open_clip"
 IN_PROCESSES = ("train", "embed")
 """Commands that several processes share under torchrun or accelerate launch."""
 
 PATIENCE = 20.0
 """Seconds in which the first of several processes tells what is wrong in all of them."""
-
-Images = Annotated[str | None, typer.Option(help="folder with the pictures of the data set")]
-Json = Annotated[
-    str | None,
-    typer.Option("--json", metavar="FILE", help="also write the result to this file"),
-]
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)]
-DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help=DATASET)]
 
 
 @app.callback()
@@ -83,9 +84,7 @@ def train(
     from glasskit.training import TrainConfig, train
 
     settings = TrainConfig.load(config, dataset=dataset, **settings_of(flags))
-    out, file = check_folder(settings.out), _checked(json_file)
-    if str(out) != settings.out:  # it began with ~
-        settings = settings.but(out=str(out))
+    settings = settings.but(out=str(check_folder(settings.out)))
     with bar("embedding pictures") as progress:
         result = train(settings, bar=True, progress=progress)
     if first_process():
@@ -93,7 +92,7 @@ def train(
         done |= {"epoch": result.epoch, "best": result.best}
         more = "" if result.status == "finished" else "; --resume goes on from there"
         say(f"{result.status} after {result.step} steps; the run is in {result.out}{more}")
-        _write_json(file, done)
+        write_json(json_file, done)
     raise typer.Exit(result.exit_code)
 
 
@@ -116,7 +115,6 @@ def evaluate(
 
     if split not in (*SPLITS, "all"):
         raise InputError(f"split {split!r}: choose one of {', '.join(SPLITS)}, all")
-    file = _checked(json_file)
     data = load_dataset(dataset, images=images)
     part = data if split == "all" else data.split(split)
     with bar("embedding pictures") as progress:
@@ -127,7 +125,7 @@ def evaluate(
     say(interval_note(result["clusters"]["n"], result["clusters"]["by"]))
     if same := result["retrieval"]["duplicate_captions"]:
         say(f"{same} captions have the text of another picture's: image to text, either is right")
-    _write_json(file, result)
+    write_json(json_file, result)
 
 
 @app.command()
@@ -147,7 +145,7 @@ def probe(
             "was trained on, and coco-concepts for other models"
         ),
     ] = None,
-    k: Annotated[int, typer.Option(help="how many to show", min=1)] = 5,
+    k: Many = 5,
     json_file: Json = None,
 ) -> None:
     """Name the concepts that each picture is nearest to."""
@@ -156,7 +154,6 @@ def probe(
     from glasskit.io.pictures import printable
     from glasskit.models import load_model
 
-    file = _checked(json_file)
     names = distinct(split_names(concepts or ""))
     if concepts is not None and not names:
         raise InputError("--concepts names no concept; give names with commas between, or none")
@@ -176,8 +173,8 @@ def probe(
             for place, score in enumerate(scores)
         ],
     )
-    _write_json(
-        file,
+    write_json(
+        json_file,
         {
             path: [{"concept": s.name, "score": s.score} for s in scores]
             for path, scores in found.items()
@@ -191,7 +188,7 @@ def embed(
     source: Annotated[
         str, typer.Argument(metavar="DATASET|FOLDER", help=DATASET + ", or a folder of pictures")
     ],
-    out_dir: Annotated[str, typer.Option("--out", metavar="DIR", help="directory to write to")],
+    out: Out,
     images: Images = None,
     captions: Annotated[
         bool, typer.Option("--captions", help="of shards and hf: also their first captions")
@@ -218,12 +215,11 @@ def embed(
     from glasskit.analysis.export import embed_source
     from glasskit.models import load_model
 
-    out = check_folder(out_dir)
     with bar("embedding pictures") as progress:
         written = embed_source(
             load_model(model),
             source,
-            out,
+            Path(out),
             images=images,
             captions=captions,
             dtype=dtype,
@@ -232,7 +228,7 @@ def embed(
         )
     if written.pictures:  # the first process of several tells
         pictures = f"{written.pictures} picture{'s' * (written.pictures != 1)}"
-        say(f"{pictures}, {written.texts} text{'s' * (written.texts != 1)}: {out_dir}")
+        say(f"{pictures}, {written.texts} text{'s' * (written.texts != 1)}: {out}")
     if written.left_out:
         say(written.left_out)
 
@@ -253,7 +249,7 @@ def search(
         str | None,
         typer.Option(help="the model that made the vectors, where it lies elsewhere now"),
     ] = None,
-    k: Annotated[int, typer.Option(help="how many to show", min=1)] = 12,
+    k: Many = 12,
     approximate: Annotated[
         bool, typer.Option("--approximate", help="by a graph, for more than a million pictures")
     ] = False,
@@ -266,7 +262,6 @@ def search(
     if (query is None) == (image is None):
         raise InputError("give either a phrase or picture to look for, or --image FILE")
     asked = query if image is None else image
-    file = _checked(json_file)
     with bar("building the graph") as progress:
         library = ApproximateLibrary(folder, progress) if approximate else Library(folder)
     found = library.nearest(query_vector(library.load_model(model), asked), k)
@@ -275,18 +270,20 @@ def search(
         ("", "picture", "cosine"),
         [(str(place), hit.name, f"{hit.score:.3f}") for place, hit in enumerate(found, start=1)],
     )
-    _write_json(file, {"query": str(asked), "found": [hit._asdict() for hit in found]})
+    write_json(json_file, {"query": str(asked), "found": [hit._asdict() for hit in found]})
 
 
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="directory of a run")],
-    to: Annotated[str, typer.Option(metavar="DIR", help="directory to write to")],
+    to: Annotated[
+        str, typer.Option(metavar="DIR", help="directory to write to", callback=tried_folder)
+    ],
 ) -> None:
     """Write a trained model as an open_clip checkpoint with config, tokenizer and model card."""
     from glasskit.models.export import export_open_clip
 
-    export_open_clip(run, check_folder(to))
+    export_open_clip(run, Path(to))
     say(f"written to {to}: README.md there says how open_clip loads it")
 
 
@@ -321,7 +318,8 @@ def study(
     folds: Annotated[int, typer.Option(help="cross-validate in parts; 0: train to test")] = 0,
     seeds: Annotated[int, typer.Option(help="runs of each recipe", min=1)] = 1,
     keep: Annotated[
-        str | None, typer.Option(metavar="DIR", help="keep the runs here, for a report")
+        str | None,
+        typer.Option(metavar="DIR", help="keep the runs here, for a report", callback=tried_folder),
     ] = None,
     json_file: Json = None,
 ) -> None:
@@ -329,8 +327,6 @@ def study(
     from glasskit.data import load_dataset
     from glasskit.evaluation.study import RECIPES, as_dict, choose, markdown, study
 
-    file = _checked(json_file)
-    kept = None if keep is None else check_folder(keep)
     chosen = choose(distinct(split_names(recipes)) or list(RECIPES))
     data = load_dataset(dataset, images=images)
     with bar("training recipes") as progress:
@@ -340,11 +336,11 @@ def study(
             model=model,
             folds=folds,
             seeds=range(seeds),
-            keep=kept,
+            keep=None if keep is None else Path(keep),
             progress=progress,
         )
     print(markdown(result))
-    _write_json(file, as_dict(result))
+    write_json(json_file, as_dict(result))
 
 
 @app.command("app")
@@ -358,12 +354,14 @@ def serve(
     open_browser: Annotated[bool, typer.Option(help="open the page in a browser")] = False,
 ) -> None:
     """Open the app: maps of the latent space, and pictures against concepts."""
+    need("gradio", "app")
     from glasskit_app import launch
 
     launch(port, host=host, images=images, root_path=root_path, open_browser=open_browser)
 
 
-register(app)
+app.command("build")(cli_data.build)
+app.add_typer(cli_data.data, name="data")
 
 
 @notices()
@@ -425,11 +423,6 @@ def _trained_on(model: str) -> GroupedDataset:
         ) from error
 
 
-def _checked(file: str | None) -> Path | None:
-    """The file of --json, tried."""
-    return None if file is None else check_file(file)
-
-
 def _memory_is_full(error: Exception) -> bool:
     """Whether this is what Python, or torch on a GPU or CPU, raises then."""
     # torch's class by its name: the import takes seconds, and was done if torch raised this.
@@ -442,11 +435,6 @@ def _told_by_first(error: InputError) -> bool:
     from torch import distributed  # imported anyway where there are several
 
     return error.everywhere or not distributed.is_initialized()
-
-
-def _write_json(file: Path | None, value: Any) -> None:
-    if file is not None:
-        write_text(file, json.dumps(value, indent=2) + "\n")
 
 
 def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:

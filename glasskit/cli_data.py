@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from glasskit.cli_options import Images, Json, Out
 from glasskit.errors import InputError
-from glasskit.io.places import check_file, check_folder, write_text
+from glasskit.io.places import check_folder, write_text
 from glasskit.io.terminal import bar, say
 from glasskit.io.text_files import split_names
 
@@ -21,15 +22,9 @@ data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets 
 SOURCE = "COCO captions .json, .csv (image, caption), or a folder of pictures with .txt files"
 
 
-def register(app: typer.Typer) -> None:
-    """Add these commands to the main one."""
-    app.command("build")(build)
-    app.add_typer(data, name="data")
-
-
 def build(
     source: Annotated[Path, typer.Argument(metavar="CAPTIONS", help=SOURCE)],
-    out_dir: Annotated[str, typer.Option("--out", metavar="DIR", help="directory to write to")],
+    out: Out,
     images: Annotated[Path | None, typer.Option(help="folder with the pictures")] = None,
     concepts: Annotated[
         int | None,
@@ -64,10 +59,7 @@ def build(
         bool, typer.Option("--fix-leaks", help="drop captions with a word of their concept")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an old build")] = False,
-    json_file: Annotated[
-        str | None,
-        typer.Option("--json", metavar="FILE", help="also write the report to this file"),
-    ] = None,
+    json_file: Json = None,
 ) -> None:
     """Make a grouped data set (MAGIC layout) from captions, with a report of how good it is.
 
@@ -79,11 +71,9 @@ def build(
 
     if (endpoint is None) != (llm_model is None):
         raise InputError("--endpoint and --llm-model belong together; give both or none")
-    out = check_folder(out_dir)
-    file = None if json_file is None else check_file(json_file)
     settings = BuildSettings(
         source=source,
-        out=out,
+        out=Path(out),
         images=images,
         groups=concepts,
         smallest=min_photos,
@@ -112,30 +102,30 @@ def build(
 
     with bar("embedding captions") as progress:
         built = build_dataset(settings, load_model(model), writer, confirm, progress)
-    value = built.report.as_dict()
+    report = built.report
     say(
-        f"{value['photographs']} photographs in {value['concepts']} concepts, silhouette "
-        f"{value['purity']['silhouette']:.3f}, {value['leaks']['captions']} captions with a word "
+        f"{report.photographs} photographs in {report.concepts} concepts, silhouette "
+        f"{report.purity.silhouette:.3f}, {report.leaks.captions} captions with a word "
         f"of their concept{' (dropped)' if fix_leaks else ''}"
     )
-    loose = [f"{g.concept} ({g.photographs})" for g in built.report.groups if g.loose]
+    loose = [f"{g.concept} ({g.photographs})" for g in report.groups if g.loose]
     if loose:
         say(
             f"loose, perhaps leftovers: {', '.join(loose)}; the report says how loose, and "
             "--min-cohesion or --leave-out build without them"
         )
-    for name, count in built.report.left_out.items():
+    for name, count in report.left_out.items():
         say(f"left out: {name}, {count} photographs")
     if writer is None:
         say("theme captions are left to you: new_captions is empty (or give --endpoint)")
-    for note in value["notes"]:
+    for note in report.notes:
         say(note)
     folder = images or (source if source.is_dir() else "DIR")
-    say(f"report: {out / 'report.md'}")
-    command = ["glasskit", "train", str(out / "annotations.json"), "--images", str(folder)]
+    say(f"report: {settings.out / 'report.md'}")
+    command = ["glasskit", "train", str(settings.out / "annotations.json"), "--images", str(folder)]
     say(f"train:  {shlex.join([*command, '--out', 'RUN'])}")
-    if file is not None:
-        write_text(file, to_json(built.report))
+    if json_file is not None:
+        write_text(json_file, to_json(report))
 
 
 @data.command("coco-concepts")
@@ -178,8 +168,8 @@ def pack_dataset(
     dataset: Annotated[
         str, typer.Argument(metavar="DATASET", help="a data set of the kit, or hf:OWNER/NAME")
     ],
-    out_dir: Annotated[str, typer.Option("--out", metavar="DIR", help="directory to write to")],
-    images: Annotated[str | None, typer.Option(help="folder with the pictures")] = None,
+    out: Out,
+    images: Images = None,
     shard_size: Annotated[int, typer.Option(help="pictures a shard", min=1)] = 1000,
 ) -> None:
     """Write a data set as WebDataset shards; an interrupted call goes on."""
@@ -189,10 +179,9 @@ def pack_dataset(
 
     if is_hub(dataset) and images is not None:
         raise InputError(f"data set {dataset} holds its own pictures; leave --images out")
-    out = check_folder(out_dir)
     source = HubSource(dataset) if is_hub(dataset) else DatasetSource(load_dataset(dataset, images))
     with bar("packing pictures") as progress:
-        done = pack(source, out, shard_size, progress)
+        done = pack(source, Path(out), shard_size, progress)
     pictures = f"{done.pictures} picture{'s' * (done.pictures != 1)}"
     say(f"{pictures} in {done.shards} shard{'s' * (done.shards != 1)}: {out}")
 

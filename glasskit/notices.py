@@ -18,7 +18,16 @@ def notices() -> Iterator[None]:
     processes; those of other packages as ever."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("glasskit: %(message)s"))
-    handler.addFilter(_FirstTime())
+    seen: set[str] = set()
+
+    def first_time(record: logging.LogRecord) -> bool:
+        # Several steps of a command may meet the same thing.
+        message = record.getMessage()
+        is_new = message not in seen
+        seen.add(message)
+        return is_new
+
+    handler.addFilter(first_time)
     handler.setLevel(logging.WARNING if first_process() else logging.ERROR)
     logger = logging.getLogger("glasskit")
     logger.addHandler(handler)
@@ -39,17 +48,3 @@ def notices() -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.propagate = propagate
-
-
-class _FirstTime(logging.Filter):
-    """Lets a message pass once: several steps of a command may meet the same thing."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: set[str] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        new = message not in self.seen
-        self.seen.add(message)
-        return new

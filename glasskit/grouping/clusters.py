@@ -1,11 +1,11 @@
-"""Photographs in groups by what their captions mean.
+"""Photographs in groups by what their captions mean, and a name for each group.
 
 Ward's method, from scikit-learn: it has no random start, so that the same captions give the same
 groups, and every photograph gets one (density methods such as HDBSCAN call half of the captions of
 coco-concepts noise). It needs the distance of every pair, so beyond ``SAMPLE`` photographs the
 groups are made on a sample drawn by seed, and each photograph joins the nearest group's mean.
 
-n photographs, L width, K groups.
+n photographs, L width, K groups, V names of the vocabulary.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import AgglomerativeClustering
 
 from glasskit.errors import InputError
 from glasskit.models.vectors import unit
 
 Vectors = NDArray[np.float32]
+Labels = NDArray[np.int64]
 
 SAMPLE = 5_000
 """Photographs that Ward's method sees: 12.5 million pairs, 100 MB."""
@@ -41,7 +43,12 @@ def photo_vectors(captions: Vectors, owners: Sequence[int], photos: int) -> Vect
     return unit(total)
 
 
-def cluster(vectors: Vectors, groups: int, smallest: int, seed: int) -> NDArray[np.int64]:
+def default_groups(photos: int, most: int) -> int:
+    """K where the user names none: one for every 15 photographs, from 2 to ``most``."""
+    return max(2, min(round(photos / PHOTOS_A_GROUP), most))
+
+
+def cluster(vectors: Vectors, groups: int, smallest: int, seed: int) -> Labels:
     """(n,) a group for each photograph, numbered from 0 by size, the largest first.
 
     Groups with fewer than ``smallest`` photographs are given up, the smallest first, and their
@@ -57,25 +64,24 @@ def cluster(vectors: Vectors, groups: int, smallest: int, seed: int) -> NDArray[
         InputError: K or ``smallest`` does not fit n.
     """
     n = len(vectors)
-    count = f"{n} photograph is" if n == 1 else f"{n} photographs are"
     if n < 2 * smallest:
+        count = f"{n} photograph is" if n == 1 else f"{n} photographs are"
         raise InputError(
             f"{count} too few for two concepts of {smallest}; --min-photos says how many each has"
         )
     if not 2 <= groups <= n:
         raise InputError(f"concepts {groups}: choose 2 to {n}, the number of photographs")
-    rows = np.arange(n)
-    if n > SAMPLE:
+    if n <= SAMPLE:
+        labels = AgglomerativeClustering(groups).fit_predict(vectors)
+    else:
         rows = np.sort(np.random.default_rng(seed).choice(n, SAMPLE, replace=False))
-    of_sample = AgglomerativeClustering(min(groups, len(rows))).fit_predict(vectors[rows])
-    means = _means(vectors[rows], of_sample)
-    labels = of_sample if len(rows) == n else (vectors @ unit(means).T).argmax(1)
+        of_sample = AgglomerativeClustering(min(groups, SAMPLE)).fit_predict(vectors[rows])
+        labels = (vectors @ unit(group_means(vectors[rows], of_sample)).T).argmax(1)
     while True:
         kept, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)
         if counts.min() >= smallest or len(kept) == 2:
             break
-        means = _means(vectors, labels)
-        near = vectors @ unit(means).T
+        near = vectors @ unit(group_means(vectors, labels)).T
         near[:, counts.argmin()] = -np.inf
         labels = np.where(labels == counts.argmin(), near.argmax(1), labels)
     rank = np.empty(len(counts), dtype=np.int64)
@@ -83,17 +89,36 @@ def cluster(vectors: Vectors, groups: int, smallest: int, seed: int) -> NDArray[
     return rank[labels]
 
 
-def group_means(vectors: Vectors, labels: NDArray[np.int64]) -> Vectors:
+def group_means(vectors: Vectors, labels: Labels) -> Vectors:
     """(K, L) mean of each group's unit vectors, not normalised: its length says how tight it is."""
-    return _means(vectors, labels)
-
-
-def default_groups(photos: int, most: int) -> int:
-    """K where the user names none: one for every 15 photographs, from 2 to ``most``."""
-    return max(2, min(round(photos / PHOTOS_A_GROUP), most))
-
-
-def _means(vectors: Vectors, labels: NDArray[np.int64]) -> Vectors:
     total = np.zeros((int(labels.max()) + 1, vectors.shape[1]), dtype=np.float32)
     np.add.at(total, labels, vectors)
     return total / np.bincount(labels)[:, None].astype(np.float32)
+
+
+def name_scores(means: Vectors, names: Vectors) -> Vectors:
+    """(K, V) cosine of what sets a group apart and what sets a name apart.
+
+    s(k, v) = cos(m_k - mean m, c_v - mean c): without the two means a few names that are near to
+    any caption would win most groups.
+
+    Args:
+        means: (K, L) group means.
+        names: (V, L) concept vectors.
+    """
+    return unit(means - means.mean(0)) @ unit(names - names.mean(0)).T
+
+
+def assign_names(scores: Vectors) -> Labels:
+    """(K,) the name of each group: no name twice, the sum of the scores as large as can be.
+
+    Raises:
+        InputError: there are more groups than names.
+    """
+    groups, names = scores.shape
+    if groups > names:
+        raise InputError(
+            f"concepts {groups}: the vocabulary has only {names} names; choose fewer or add names"
+        )
+    _, chosen = linear_sum_assignment(scores, maximize=True)
+    return chosen.astype(np.int64)

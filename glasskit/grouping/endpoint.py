@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
-import urllib.request
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,27 +22,20 @@ TIMEOUT = 120.0
 class Endpoint:
     """One model behind ``URL/chat/completions``.
 
+    Its key is read from the environment; a local server may need none.
+
     Args:
         url: such as ``http://127.0.0.1:11434/v1``.
         model: the name of the model there.
-        environment: where the key is looked up; a local server may need none.
-        pause: waits that many seconds between tries.
 
     Raises:
         InputError: the address is no web address.
     """
 
-    def __init__(
-        self,
-        url: str,
-        model: str,
-        environment: Mapping[str, str] = os.environ,
-        pause: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, url: str, model: str) -> None:
         self.url = check_address(url)
         self.model = model
-        self.pause = pause
-        self._key = next((environment[name] for name in KEYS if environment.get(name)), None)
+        self._key = next(filter(None, map(os.environ.get, KEYS)), None)
         self._folder = cache_folder("answers")
 
     def cached(self, system: str, user: str) -> str | None:
@@ -70,27 +60,25 @@ class Endpoint:
         kept = self.cached(system, user)
         if kept is not None:
             return kept
-        body = {"model": self.model, "messages": _messages(system, user), "max_tokens": longest}
-        request = urllib.request.Request(
-            f"{self.url}/chat/completions",
-            data=json.dumps(body | {"temperature": 0}).encode(),
-            headers={"Content-Type": "application/json", "User-Agent": "glasskit"},
-        )
-        if self._key is not None:
-            # Unredirected: a redirect must not carry the key to another host.
-            request.add_unredirected_header("Authorization", f"Bearer {self._key}")
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         try:
             reply = fetch(
-                request,
+                f"{self.url}/chat/completions",
+                json={
+                    "model": self.model,
+                    "messages": messages,
+                    "max_tokens": longest,
+                    "temperature": 0,
+                },
+                headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
                 largest=LARGEST,
                 accept=lambda data: _content(data) is not None,
                 timeout=TIMEOUT,
-                pause=self.pause,
             )
         except WebError as error:
             raise InputError(self._explain(error)) from error
         answer = _content(reply) or ""
-        self._keep(system, user, answer)
+        write_text(self._file(system, user), json.dumps(answer))
         return answer
 
     def _explain(self, error: WebError) -> str:
@@ -106,13 +94,6 @@ class Endpoint:
     def _file(self, system: str, user: str) -> Path:
         name = hashlib.sha256("\0".join((self.url, self.model, system, user)).encode()).hexdigest()
         return self._folder / f"{name[:40]}.json"
-
-    def _keep(self, system: str, user: str, answer: str) -> None:
-        write_text(self._file(system, user), json.dumps(answer))
-
-
-def _messages(system: str, user: str) -> list[dict[str, str]]:
-    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
 
 
 def _content(data: bytes) -> str | None:

@@ -5,10 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from nltk.stem.snowball import SnowballStemmer
 
 SMALL = frozenset(
     ["a", "an", "and", "at", "by", "for", "from", "in", "into", "of", "off", "on", "or", "out"]
@@ -26,26 +22,17 @@ def leaked_words(caption: str, names: Iterable[str | None]) -> list[str]:
         caption: any sentence.
         names: names of a concept; None is passed over.
     """
-    secret = {stem for name in names if name for stem in _stems(name)}
-    return [word for word in _words(caption) if word not in SMALL and _stem(word) in secret]
-
-
-def _stems(name: str) -> list[str]:
-    return [_stem(word) for word in _words(name) if word not in SMALL]
+    secret = {_stem(word) for name in names if name for word in _words(name)}
+    return [word for word in _words(caption) if _stem(word) in secret]
 
 
 def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W\d_]+", text.lower())
+    return [word for word in re.findall(r"[^\W\d_]+", text.lower()) if word not in SMALL]
 
 
 @lru_cache(maxsize=65_536)
 def _stem(word: str) -> str:
-    return str(_stemmer().stem(word))
-
-
-@lru_cache(maxsize=1)
-def _stemmer() -> SnowballStemmer:
     # Here and not at the top: NLTK takes seconds that most runs need not spend.
     from nltk.stem.snowball import SnowballStemmer
 
-    return SnowballStemmer("english")
+    return str(SnowballStemmer("english").stem(word))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,35 +14,33 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages, ImageSource, MissingImages
 from glasskit.data.magic import write_magic
 from glasskit.data.magic_record import same_pictures
+from glasskit.data.schema import SPLITS, Concept, Record
 from glasskit.errors import InputError
-from glasskit.grouping.assemble import (
-    make_records,
-    still_used,
-    with_hard_negatives,
-    with_wordnet_levels,
-)
 from glasskit.grouping.clusters import (
+    Labels,
     Vectors,
+    assign_names,
     cluster,
     default_groups,
     group_means,
+    name_scores,
     photo_vectors,
 )
 from glasskit.grouping.endpoint import Endpoint
-from glasskit.grouping.naming import assign_names, name_scores
 from glasskit.grouping.quality import agreement, cohesion, loose, tightness
-from glasskit.grouping.report import BuildReport, Group, to_json
-from glasskit.grouping.report_markdown import to_markdown
+from glasskit.grouping.records import check_shares, make_records, split_records
+from glasskit.grouping.report import BuildReport, Group, Leaks, to_json, to_markdown
 from glasskit.grouping.settings import FILES, BuildSettings
 from glasskit.grouping.sources import Photo, read_captions
-from glasskit.grouping.splits import split_records
 from glasskit.grouping.themes import Estimate, estimate, write_levels, write_themes
 from glasskit.grouping.vocabulary import read_vocabulary
+from glasskit.grouping.wordnet import WordNet, find_wordnet
 from glasskit.io.pictures import ask_each
 from glasskit.io.places import atomic_folder, check_folder, write_text
 from glasskit.models.features import embed_texts
 from glasskit.models.glass_model import GlassModel, Progress
 from glasskit.models.prompts import concept_vectors
+from glasskit.models.vectors import nearest
 
 
 class Built(NamedTuple):
@@ -49,6 +48,35 @@ class Built(NamedTuple):
 
     dataset: GroupedDataset
     report: BuildReport
+
+
+class Grouped(NamedTuple):
+    """Photographs in their groups.
+
+    Attributes:
+        photos: n photographs.
+        vectors: (n, L) what their captions mean.
+        labels: (n,) the group of each, from 0 to K - 1.
+    """
+
+    photos: list[Photo]
+    vectors: Vectors
+    labels: Labels
+
+    def only(self, kept: NDArray[np.bool_]) -> Grouped:
+        """The photographs of the groups that are kept, (K,), numbered anew.
+
+        Raises:
+            InputError: fewer than two are.
+        """
+        if kept.sum() < 2:
+            raise InputError(
+                f"{int(kept.sum())} of {len(kept)} concepts would be left; lower --min-cohesion, "
+                "or leave out fewer"
+            )
+        rows = np.flatnonzero(kept[self.labels])
+        numbers = (np.cumsum(kept) - 1)[self.labels[rows]]
+        return Grouped([self.photos[i] for i in rows], self.vectors[rows], numbers)
 
 
 def build_dataset(
@@ -73,10 +101,9 @@ def build_dataset(
             directory that holds an earlier build.
     """
     _check_free(settings)
-    split_records([], settings.val, settings.test, settings.seed)  # refuses bad shares at once
+    check_shares(settings.val, settings.test)
     photos, notes = read_captions(settings.source)
-    images = _images(settings, photos)
-    _refuse_same(settings, photos, images)
+    images = _images(settings, [photo.key for photo in photos])
     vocabulary = read_vocabulary(settings.vocabulary)
 
     texts = [caption for photo in photos for caption in photo.captions]
@@ -85,42 +112,45 @@ def build_dataset(
         _unread(model, texts, "captions"),
         _unread(model, vocabulary.names, "names of the vocabulary"),
     )
-    vectors = photo_vectors(
-        embed_texts(model, texts, progress).numpy(), owners, len(photos)
-    )  # (n, L)
+    vectors = photo_vectors(embed_texts(model, texts, progress).numpy(), owners, len(photos))
     wanted = settings.groups or default_groups(len(photos), len(vocabulary.concepts))
     labels = cluster(vectors, wanted, settings.smallest, settings.seed)
+    groups = Grouped(photos, vectors, labels)
     left_out: dict[str, int] = {}
     firm = cohesion(vectors, labels) >= settings.cohesion
     if settings.cohesion > 0 and not firm.all():
         left_out["loose groups"] = int((~firm[labels]).sum())
-        photos, vectors, labels = _only(firm, photos, vectors, labels)
-    names: Vectors = concept_vectors(model, vocabulary.names).detach().cpu().numpy()
-    means = group_means(vectors, labels)
-    scores = name_scores(means, names)
-    chosen = assign_names(scores)
-    if settings.leave_out:
-        kept = _not_named(settings.leave_out, [vocabulary.names[i] for i in chosen])
-        for number in np.flatnonzero(~kept):
-            left_out[vocabulary.names[chosen[number]]] = int((labels == number).sum())
-        photos, vectors, labels = _only(kept, photos, vectors, labels)
-        scores, chosen = scores[kept], chosen[kept]
-    concepts = with_hard_negatives(
-        [vocabulary.concepts[i] for i in chosen], names[chosen], settings.hard_negatives
-    )
+        groups = groups.only(firm)
 
-    records, leaks, dropped = make_records(photos, labels, concepts, settings.fix_leaks)
-    concepts = still_used(concepts, records)
-    concepts = with_wordnet_levels(concepts, settings.wordnet, needed=endpoint is None)
+    names: Vectors = concept_vectors(model, vocabulary.names).detach().cpu().numpy()
+    scores = name_scores(group_means(groups.vectors, groups.labels), names)  # (K, V)
+    chosen = assign_names(scores)
+    given = [vocabulary.names[i] for i in chosen]
+    if unknown := sorted(set(settings.leave_out) - set(given)):
+        raise InputError(f"--leave-out: no concept here is named {unknown[0]!r}")
+    if settings.leave_out:
+        kept = np.array([name not in settings.leave_out for name in given])
+        for number in np.flatnonzero(~kept):
+            left_out[given[number]] = int((groups.labels == number).sum())
+        groups, scores, chosen = groups.only(kept), scores[kept], chosen[kept]
+        given = [vocabulary.names[i] for i in chosen]
+
+    named = [given[label] for label in groups.labels]  # (n,)
+    records, leaks = make_records(groups.photos, named, settings.fix_leaks)
+    used = {record.concept for record in records}
+    rows = [i for i in chosen if vocabulary.names[i] in used]
+    concepts = with_hard_negatives(
+        [vocabulary.concepts[i] for i in rows], names[rows], settings.hard_negatives
+    )
+    concepts = _with_wordnet_levels(concepts, settings.wordnet, needed=endpoint is None)
     if endpoint is not None:
         if confirm is not None:
             confirm(estimate(endpoint, concepts, records))
         concepts = write_levels(endpoint, concepts)
         records = write_themes(endpoint, concepts, records, progress)
     records = split_records(records, settings.val, settings.test, settings.seed)
-    dataset = GroupedDataset(settings.out.name, tuple(concepts), tuple(records), images)
-
-    given = [vocabulary.concepts[i].name for i in chosen]
+    dataset = GroupedDataset(settings.out.name, concepts, tuple(records), images)
+    themed = sum(bool(record.theme) for record in records)
     report = BuildReport(
         source=str(settings.source),
         model=model.name,
@@ -128,32 +158,34 @@ def build_dataset(
         endpoint=endpoint.model if endpoint is not None else None,
         seed=settings.seed,
         notes=(*notes, *filter(None, unread)),
-        dataset=dataset,
-        groups=_groups(
-            dataset,
-            [photo.key for photo in photos],
-            vectors,
-            labels,
-            given,
-            scores[np.arange(len(chosen)), chosen],
-        ),
-        tightness=tightness(vectors, labels, settings.seed),
-        agreement=agreement([given[k] for k in labels], [photo.label for photo in photos]),
-        leaks=tuple(leaks),
-        fixed=settings.fix_leaks,
-        dropped=dropped,
+        photographs=len(records),
+        captions=sum(len(record.literal) for record in records),
+        concepts=len(concepts),
+        concepts_with_levels=sum(any(concept.levels[1:]) for concept in concepts),
+        splits={split: sum(record.split == split for record in records) for split in SPLITS},
+        themes={"written": themed, "missing": len(records) - themed},
+        purity=tightness(groups.vectors, groups.labels, settings.seed),
+        agreement=agreement(named, [photo.label for photo in groups.photos]),
+        leaks=Leaks(len(leaks), settings.fix_leaks, len(named) - len(records), tuple(leaks)),
         left_out=left_out,
+        groups=_described(records, groups, given, scores[np.arange(len(chosen)), chosen]),
     )
-    _write(settings.out, dataset, report)
+    with atomic_folder(settings.out) as scratch:
+        write_magic(dataset, scratch / FILES[0])
+        write_text(scratch / FILES[2], to_markdown(report))
+        write_text(scratch / FILES[3], to_json(report))
     return Built(dataset, report)
 
 
-def _unread(model: GlassModel, texts: Sequence[str], what: str) -> str:
-    """A line on what the model does not read, or ""; InputError where it knows no word."""
-    reading = model.reading(texts)
-    if reading.nothing:
-        raise InputError(reading.note(what))
-    return reading.note(what)
+def with_hard_negatives(
+    concepts: Sequence[Concept], names: Vectors, count: int
+) -> tuple[Concept, ...]:
+    """Concepts with the ``count`` others whose names, (K, L), are nearest, the nearest first."""
+    near = nearest(names, names, count, exclude_self=True).index
+    return tuple(
+        replace(concept, hard_negatives=tuple(concepts[i].name for i in row))
+        for concept, row in zip(concepts, near, strict=True)
+    )
 
 
 def _check_free(settings: BuildSettings) -> None:
@@ -165,86 +197,70 @@ def _check_free(settings: BuildSettings) -> None:
         )
 
 
-def _images(settings: BuildSettings, photos: Sequence[Photo]) -> ImageSource:
-    """The pictures; where their folder is known, every photograph must be in it and readable."""
+def _images(settings: BuildSettings, keys: Sequence[str]) -> ImageSource:
+    """The pictures; where their folder is known, each must be in it, readable, under one name."""
     folder = settings.images
     if folder is None and settings.source.is_dir():
         folder = settings.source
     if folder is None:
-        return MissingImages("give the folder of the pictures with --images")
-    images = FolderImages(folder)
-    ask_each(range(len(photos)), lambda row: images.check(photos[row].key))
-    return images
-
-
-def _refuse_same(settings: BuildSettings, photos: Sequence[Photo], images: ImageSource) -> None:
-    """One photograph under two names would come into two splits."""
-    keys = [photo.key for photo in photos]
-    differ = {"differ": images.differ} if isinstance(images, FolderImages) else {}
-    for row, other in same_pictures(keys, **differ):
+        images: ImageSource = MissingImages("give the folder of the pictures with --images")
+        same = same_pictures(keys)
+    else:
+        images = files = FolderImages(folder)
+        ask_each(range(len(keys)), lambda row: files.check(keys[row]))
+        same = same_pictures(keys, files.differ)
+    for row, other in same:  # it would come into two splits
         raise InputError(
             f"{settings.source}: image {keys[row]!r} stands there also as {keys[other]!r}; write "
             "one name for one picture"
         )
+    return images
 
 
-def _only(
-    kept: NDArray[np.bool_],
-    photos: Sequence[Photo],
-    vectors: Vectors,
-    labels: NDArray[np.int64],
-) -> tuple[list[Photo], Vectors, NDArray[np.int64]]:
-    """Photographs, vectors and new numbers of the groups that are kept.
+def _unread(model: GlassModel, texts: Sequence[str], what: str) -> str:
+    """A line on what the model does not read, or ""; InputError where it knows no word."""
+    reading = model.reading(texts)
+    if reading.nothing:
+        raise InputError(reading.note(what))
+    return reading.note(what)
 
-    Raises:
-        InputError: fewer than two are.
+
+def _with_wordnet_levels(
+    concepts: tuple[Concept, ...], folder: Path | None, needed: bool
+) -> tuple[Concept, ...]:
+    """Levels from WordNet for concepts that have none.
+
+    One that is only found on the machine is asked when no endpoint will be; one that the user names
+    is always asked, and must be there.
     """
-    if kept.sum() < 2:
-        raise InputError(
-            f"{int(kept.sum())} of {len(kept)} concepts would be left; lower --min-cohesion, or "
-            "leave out fewer"
-        )
-    rows = np.flatnonzero(kept[labels])
-    return [photos[i] for i in rows], vectors[rows], (np.cumsum(kept) - 1)[labels[rows]]
+    complete = all(any(concept.levels[1:]) for concept in concepts)
+    if folder is None and (complete or not needed or find_wordnet() is None):
+        return concepts
+    net = WordNet(folder)
+    return tuple(c if any(c.levels[1:]) else net.place(c) for c in concepts)
 
 
-def _not_named(leave_out: Sequence[str], names: Sequence[str]) -> NDArray[np.bool_]:
-    """(K,) whether a group is kept.
-
-    Raises:
-        InputError: no group has one of the names.
-    """
-    unknown = sorted(set(leave_out) - set(names))
-    if unknown:
-        raise InputError(f"--leave-out: no concept here is named {unknown[0]!r}")
-    return np.array([name not in leave_out for name in names])
-
-
-def _groups(
-    dataset: GroupedDataset,
-    keys: Sequence[str],
-    vectors: Vectors,
-    labels: NDArray[np.int64],
-    names: Sequence[str],
-    scores: NDArray[np.float32],
+def _described(
+    records: Sequence[Record], groups: Grouped, names: Sequence[str], scores: Vectors
 ) -> tuple[Group, ...]:
     """One line of the report a group; its examples are the photographs nearest to its mean."""
-    records = {record.key: record for record in dataset.records}
-    groups = []
-    cosines = cohesion(vectors, labels)
-    rows_of = zip(names, scores, cosines, loose(cosines), strict=True)
-    for number, (name, score, cosine, is_loose) in enumerate(rows_of):
-        rows = np.nonzero(labels == number)[0]
-        nearest = rows[np.argsort(-(vectors[rows] @ vectors[rows].sum(0)), kind="stable")]
-        kept = [records[keys[row]] for row in nearest if keys[row] in records]
-        examples = tuple(record.literal[0] for record in kept[:2])
-        groups.append(Group(name, len(kept), float(cosine), is_loose, float(score), examples))
-    return tuple(groups)
-
-
-def _write(out: Path, dataset: GroupedDataset, report: BuildReport) -> None:
-    """Write all files under a temporary folder first, so that a stop leaves no half of a set."""
-    with atomic_folder(out) as scratch:
-        write_magic(dataset, scratch / FILES[0])
-        write_text(scratch / FILES[2], to_markdown(report))
-        write_text(scratch / FILES[3], to_json(report))
+    by_key = {record.key: record for record in records}
+    keys = [photo.key for photo in groups.photos]
+    cosines = cohesion(groups.vectors, groups.labels)
+    described = []
+    for number, is_loose in enumerate(loose(cosines)):
+        rows = np.flatnonzero(groups.labels == number)
+        own = groups.vectors[rows]
+        near = rows[np.argsort(-(own @ own.sum(0)), kind="stable")]
+        kept = [by_key[keys[row]] for row in near if keys[row] in by_key]
+        described.append(
+            Group(
+                concept=names[number],
+                photographs=len(kept),
+                within=float(cosines[number]),
+                loose=bool(is_loose),
+                score=float(scores[number]),
+                examples=tuple(record.literal[0] for record in kept[:2]),
+            )
+        )
+    return tuple(described)

@@ -15,8 +15,9 @@ from sklearn.metrics import (
     normalized_mutual_info_score,
     silhouette_score,
 )
+from sklearn.metrics.cluster import contingency_matrix
 
-from glasskit.grouping.clusters import Vectors
+from glasskit.grouping.clusters import Labels, Vectors
 
 SAMPLE = 2_000
 """Photographs that the silhouette is computed on, drawn by seed; it needs every pair of them."""
@@ -58,52 +59,41 @@ class Agreement:
     named: float
 
 
-def tightness(vectors: Vectors, groups: NDArray[np.int64], seed: int) -> Tightness:
+def tightness(vectors: Vectors, groups: Labels, seed: int) -> Tightness:
     """Silhouette and mean cosines, without a matrix of all pairs.
-
-    Over the pairs of a set with sum s: sum of cosines = (|s|^2 - n) / 2.
 
     Args:
         vectors: (n, L) unit vectors.
         groups: (n,) the group of each.
         seed: of the sample for the silhouette.
     """
-    size = np.bincount(groups).astype(np.float64)
-    sums = np.zeros((len(size), vectors.shape[1]))
-    np.add.at(sums, groups, vectors)
-    inner = ((sums**2).sum(1) - size).sum()
-    every = (sums.sum(0) ** 2).sum() - len(groups)
-    pairs_in = (size * (size - 1)).sum()
-    pairs = len(groups) * (len(groups) - 1)
+    inner, pairs_in = _cosine_sums(vectors, groups)
+    every, pairs = _cosine_sums(vectors, np.zeros(len(vectors), dtype=np.int64))
     return Tightness(
         silhouette=_silhouette(vectors, groups, seed),
-        within=float(inner / max(pairs_in, 1)),
-        between=float((every - inner) / max(pairs - pairs_in, 1)),
+        within=float(inner.sum() / max(pairs_in.sum(), 1)),
+        between=float((every.sum() - inner.sum()) / max(pairs.sum() - pairs_in.sum(), 1)),
     )
 
 
-def cohesion(vectors: Vectors, groups: NDArray[np.int64]) -> NDArray[np.float64]:
+def cohesion(vectors: Vectors, groups: Labels) -> NDArray[np.float64]:
     """(K,) mean cosine of two photographs of each group; 0 for a group of one.
-
-    With the sum s of a group's n unit vectors: (|s|^2 - n) / (n (n - 1)).
 
     Args:
         vectors: (n, L) unit vectors.
         groups: (n,) the group of each, numbered from 0.
     """
-    size = np.bincount(groups).astype(np.float64)
-    sums = np.zeros((len(size), vectors.shape[1]))
-    np.add.at(sums, groups, vectors)
-    return ((sums**2).sum(1) - size) / np.maximum(size * (size - 1), 1)
+    cosines, pairs = _cosine_sums(vectors, groups)
+    return cosines / np.maximum(pairs, 1)
 
 
-def loose(cohesions: Sequence[float]) -> list[bool]:
-    """Which groups hold together less than half as well as the median group does.
+def loose(cohesions: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(K,) which groups hold together less than half as well as the median group does.
 
     Clustering puts every photograph somewhere: what fits nowhere ends in a group of leftovers,
     whose name says nothing about it, however well it scores.
     """
-    return [bool(one < np.median(cohesions) / 2) for one in cohesions]
+    return cohesions < np.median(cohesions) / 2
 
 
 def agreement(groups: Sequence[str], labels: Sequence[str | None]) -> Agreement | None:
@@ -116,13 +106,11 @@ def agreement(groups: Sequence[str], labels: Sequence[str | None]) -> Agreement 
     both = [(g, y) for g, y in zip(groups, labels, strict=True) if y is not None]
     if not both:
         return None
-    names, of_label = np.unique([y for _, y in both], return_inverse=True)
-    owners, of_group = np.unique([g for g, _ in both], return_inverse=True)
-    table = np.zeros((len(owners), len(names)), dtype=np.int64)
-    np.add.at(table, (of_group, of_label), 1)
+    of_group, of_label = zip(*both, strict=True)
+    table = contingency_matrix(of_group, of_label)
     return Agreement(
         labelled=len(both),
-        labels=len(names),
+        labels=table.shape[1],
         purity=float(table.max(1).sum() / len(both)),
         nmi=float(normalized_mutual_info_score(of_label, of_group)),
         ari=float(adjusted_rand_score(of_label, of_group)),
@@ -130,7 +118,20 @@ def agreement(groups: Sequence[str], labels: Sequence[str | None]) -> Agreement 
     )
 
 
-def _silhouette(vectors: Vectors, groups: NDArray[np.int64], seed: int) -> float:
+def _cosine_sums(
+    vectors: Vectors, groups: Labels
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(K,) sum of the cosines of all ordered pairs of each group, and how many pairs there are.
+
+    With the sum s of a group's n unit vectors: |s|^2 - n, over n (n - 1) pairs.
+    """
+    size = np.bincount(groups).astype(np.float64)
+    sums = np.zeros((len(size), vectors.shape[1]))
+    np.add.at(sums, groups, vectors)
+    return (sums**2).sum(1) - size, size * (size - 1)
+
+
+def _silhouette(vectors: Vectors, groups: Labels, seed: int) -> float:
     rows = np.arange(len(groups))
     if len(rows) > SAMPLE:
         rows = np.random.default_rng(seed).choice(len(rows), SAMPLE, replace=False)

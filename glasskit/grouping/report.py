@@ -1,15 +1,16 @@
-"""What is known of a built data set, for people (report_markdown) and as JSON for programs."""
+"""What is known of a built data set: as JSON for programs, and as Markdown for people."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
 
-from glasskit.data.grouped import GroupedDataset
-from glasskit.data.schema import SPLITS
+from jinja2 import Environment
+
 from glasskit.grouping.quality import Agreement, Tightness
+
+TEMPLATE = Path(__file__).with_name("report.md.jinja")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,25 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaks:
+    """Literal captions that use words of their concept.
+
+    Args:
+        captions: how many.
+        dropped: whether they were dropped.
+        photographs_dropped: photographs that lost all captions thereby.
+        list: all of them.
+    """
+
+    captions: int
+    dropped: bool
+    photographs_dropped: int
+    list: tuple[Leak, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BuildReport:
-    """All that is known of a built data set.
+    """All that is known of a built data set, under the names that its JSON has.
 
     Args:
         source: the captions.
@@ -55,15 +73,16 @@ class BuildReport:
         seed: of the split.
         notes: a line for each kind of thing of the source that was left out, is doubtful, or that
             the model does not read, with how many there are.
-        dataset: what was written.
-        groups: its groups, the largest first.
-        tightness: of the groups.
+        photographs: how many were written, as are captions and concepts.
+        concepts_with_levels: concepts that have names at level 2 to 4.
+        splits: photographs of each split.
+        themes: how many photographs have a theme caption ("written"), and how many none.
+        purity: how tight the groups are.
         agreement: with labels of the source, or None where it has none.
         leaks: literal captions that use a word of their concept.
-        fixed: whether they were dropped.
-        dropped: photographs that lost all captions thereby.
         left_out: photographs of each group that was left out by its name, and of all that were
             left out as too loose under "loose groups".
+        groups: the groups, the largest first.
     """
 
     source: str
@@ -72,49 +91,31 @@ class BuildReport:
     endpoint: str | None
     seed: int
     notes: tuple[str, ...]
-    dataset: GroupedDataset
-    groups: tuple[Group, ...]
-    tightness: Tightness
+    photographs: int
+    captions: int
+    concepts: int
+    concepts_with_levels: int
+    splits: dict[str, int]
+    themes: dict[str, int]
+    purity: Tightness
     agreement: Agreement | None
-    leaks: tuple[Leak, ...]
-    fixed: bool
-    dropped: int
+    leaks: Leaks
     left_out: dict[str, int]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The report as JSON values; cosines and shares as they are, counts as whole numbers."""
-        records = self.dataset.records
-        splits = Counter(record.split for record in records)
-        with_levels = sum(any(concept.levels[1:]) for concept in self.dataset.concepts)
-        return {
-            "source": self.source,
-            "model": self.model,
-            "vocabulary": self.vocabulary,
-            "endpoint": self.endpoint,
-            "seed": self.seed,
-            "notes": list(self.notes),
-            "photographs": len(records),
-            "captions": sum(len(record.literal) for record in records),
-            "concepts": len(self.dataset.concepts),
-            "concepts_with_levels": with_levels,
-            "splits": {split: splits[split] for split in SPLITS},
-            "themes": {
-                "written": sum(bool(record.theme) for record in records),
-                "missing": sum(not record.theme for record in records),
-            },
-            "purity": asdict(self.tightness),
-            "agreement": asdict(self.agreement) if self.agreement is not None else None,
-            "leaks": {
-                "captions": len(self.leaks),
-                "dropped": self.fixed,
-                "photographs_dropped": self.dropped,
-                "list": [asdict(leak) for leak in self.leaks],
-            },
-            "left_out": self.left_out,
-            "groups": [asdict(group) for group in self.groups],
-        }
+    groups: tuple[Group, ...]
 
 
 def to_json(report: BuildReport) -> str:
     """The report as JSON."""
-    return json.dumps(report.as_dict(), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n"
+
+
+def to_markdown(report: BuildReport) -> str:
+    """The report as Markdown, with the first 20 leaks; the JSON has all."""
+    jinja = Environment(trim_blocks=True, keep_trailing_newline=True)
+    jinja.filters |= {"cell": _cell, "number": "{:.3f}".format}
+    return jinja.from_string(TEMPLATE.read_text(encoding="utf-8")).render(report=report)
+
+
+def _cell(text: str) -> str:
+    """Text that cannot break a table or become markup."""
+    return text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from glasskit.data.images import picture_name, scan_folder
-from glasskit.data.magic_record import text_of
+from glasskit.data.magic_record import list_of, text_of
 from glasskit.errors import InputError
 from glasskit.io.json_files import read_json
-from glasskit.io.pictures import printable
-from glasskit.io.text_files import checked, lines_of, misspelt, plain_name, read_table, read_text
+from glasskit.io.text_files import (
+    checked,
+    lines_of,
+    misspelt,
+    plain_name,
+    printable,
+    read_table,
+    read_text,
+)
 
 COCO_NAME = re.compile(r"(?:COCO_(?:val|train)2014_)?(\d{12})\.jpg")
+
+Row = tuple[str, str, str | None]
+"""Key of a photograph, one of its captions, its label."""
+LeftOut = dict[str, list[str]]
+"""What is left out or doubtful, and where it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,63 +70,67 @@ def read_captions(source: Path) -> Captions:
     """
     ending = source.suffix.lower()
     if source.is_dir():
-        found = _folder(source)
+        rows, left_out, rest = _folder(source)
     elif not source.is_file():
         raise InputError(f"{source}: there is no such file or folder of captions")
     elif ending in (".csv", ".tsv"):
-        found = _table(source)
+        rows, left_out, rest = *_table(source), ""
     elif ending == ".json":
-        found = _coco(source)
+        rows, left_out, rest = *_coco(source), ""
     else:
         raise InputError(
             f"{source}: give a COCO captions .json, a .csv with the columns image and caption, or "
             "a folder of pictures with .txt files"
         )
-    if not found.photos:
-        why = f" ({'; '.join(found.notes)})" if found.notes else ""
+    notes = [
+        f"{kind}: {len(places):,}, first {printable(places[0])}"
+        for kind, places in left_out.items()
+        if places
+    ]
+    notes += [rest] if rest else []
+    photos = _gather(rows, source)
+    if not photos:
+        why = f" ({'; '.join(notes)})" if notes else ""
         raise InputError(f"{source}: there is no caption in it{why}")
-    return found
+    return Captions(photos, tuple(notes))
 
 
-def _coco(file: Path) -> Captions:
+def _coco(file: Path) -> tuple[list[Row], LeftOut]:
     value = read_json(file)
     if not isinstance(value, dict) or not isinstance(value.get("annotations"), list):
         near = misspelt("annotations", value) if isinstance(value, dict) else ""
         raise InputError(f"{file}: not COCO captions; there is no list 'annotations'{near}")
-    pictures = value.get("images", [])
-    if not isinstance(pictures, list):
-        raise InputError(f"{file}: 'images' must be a list")
     names: dict[int, str] = {}
-    for number, picture in enumerate(pictures):
-        where = f"{file}: image {number + 1}"
+    for number, picture in enumerate(list_of(value, "images", str(file)), start=1):
+        where = f"{file}: image {number}"
         image = _id(picture, "id", where)
         if image in names:
             raise InputError(f"{where}: the id {image} comes twice")
         names[image] = text_of(picture, "file_name", where).strip()
-    rows: list[tuple[str, str, str | None]] = []
+    rows: list[Row] = []
     empty, captioned = [], set()
-    for number, entry in enumerate(value["annotations"]):
-        where = f"{file}: annotation {number + 1}"
-        picture_id = _id(entry, "image_id", where)
+    for number, entry in enumerate(value["annotations"], start=1):
+        where = f"{file}: annotation {number}"
+        image = _id(entry, "image_id", where)
         if isinstance(entry.get("caption"), str) and not entry["caption"].strip():
-            empty.append(str(number + 1))
+            empty.append(str(number))
             continue
-        captioned.add(picture_id)
-        name = names.get(picture_id, f"{picture_id:012d}.jpg")
+        captioned.add(image)
+        name = names.get(image, f"{image:012d}.jpg")
         # A COCO photograph is known by its id, so that either naming of its file is found.
         coco = COCO_NAME.fullmatch(name)
         key = str(int(coco[1])) if coco else name
         rows.append((key, text_of(entry, "caption", where), None))
-    without = [name for image, name in names.items() if image not in captioned]
-    notes = _counted(
-        ("images left out, which have no caption", without),
-        ("annotations left out, whose caption is empty", empty),
-    )
-    return Captions(_gather(rows, file), notes)
+    return rows, {
+        "images left out, which have no caption": [
+            name for image, name in names.items() if image not in captioned
+        ],
+        "annotations left out, whose caption is empty": empty,
+    }
 
 
-def _table(file: Path) -> Captions:
-    rows: list[tuple[str, str, str | None]] = []
+def _table(file: Path) -> tuple[list[Row], LeftOut]:
+    rows: list[Row] = []
     empty, broken = [], []
     for line, row in read_table(file, ("image", "caption"), ("concept",)):
         where = f"{file}: line {line}"
@@ -127,59 +143,48 @@ def _table(file: Path) -> Captions:
             broken.append(f"line {line}")
         label = checked(row.get("concept", ""), where, "concept")
         rows.append((image, caption, plain_name(label) or None))
-    notes = _counted(
-        ("rows left out, which have no caption", empty),
-        ("captions over several lines, where a double quote may be missing", broken),
-    )
-    return Captions(_gather(rows, file), notes)
+    return rows, {
+        "rows left out, which have no caption": empty,
+        "captions over several lines, where a double quote may be missing": broken,
+    }
 
 
-def _folder(folder: Path) -> Captions:
-    rows: list[tuple[str, str, str | None]] = []
+def _folder(folder: Path) -> tuple[list[Row], LeftOut, str]:
+    rows: list[Row] = []
     scan = scan_folder(folder)
     pictures: dict[str, list[str]] = {}
     for name in scan.pictures:
         pictures.setdefault(picture_name(name)[0], []).append(name)
     alone, empty, captioned = [], [], set()
     for name in (name for name in scan.others if name.lower().endswith(".txt")):
-        path = folder / name
+        where = printable(folder / name)
         beside = pictures.get(picture_name(name[: -len(".txt")])[0], [])
         if not beside:
-            alone.append(printable(name))
+            alone.append(name)
             continue
         if len(beside) > 1:
-            which = " or ".join(printable(name) for name in beside)
+            which = " or ".join(map(printable, beside))
             raise InputError(
-                f"{printable(path)}: is it the caption of {which}? Rename the other, or its .txt"
+                f"{where}: is it the caption of {which}? Rename the other, or its .txt"
             )
-        where = printable(path)
-        captions = [checked(c.strip(), where, "caption") for c in lines_of(read_text(path))]
-        if not any(captions):
-            empty.append(printable(name))
+        lines = map(str.strip, lines_of(read_text(folder / name)))
+        captions = [checked(line, where, "caption") for line in lines if line]
+        if not captions:
+            empty.append(name)
             continue
         captioned.add(beside[0])
-        rows += [(printable(beside[0]), caption, None) for caption in captions if caption]
-    notes = _counted(
-        (
-            "pictures left out, which have no caption",
-            [n for n in scan.pictures if n not in captioned],
-        ),
-        (".txt files left out, beside which there is no picture of their name", alone),
-        (".txt files left out, which hold no caption", empty),
-    )
-    if rest := scan.rest(used=[".txt"]):
-        notes += (rest,)
-    return Captions(_gather(rows, folder), notes)
+        rows += [(printable(beside[0]), caption, None) for caption in captions]
+    left_out = {
+        "pictures left out, which have no caption": [
+            name for name in scan.pictures if name not in captioned
+        ],
+        ".txt files left out, beside which there is no picture of their name": alone,
+        ".txt files left out, which hold no caption": empty,
+    }
+    return rows, left_out, scan.rest(used=[".txt"])
 
 
-def _counted(*kinds: tuple[str, Sequence[str]]) -> tuple[str, ...]:
-    """A line for each kind of which there are any."""
-    return tuple(
-        f"{kind}: {len(found):,}, first {printable(found[0])}" for kind, found in kinds if found
-    )
-
-
-def _gather(rows: Iterable[tuple[str, str, str | None]], source: Path) -> list[Photo]:
+def _gather(rows: Iterable[Row], source: Path) -> list[Photo]:
     """One photograph a key, with its distinct captions in order."""
     captions: dict[str, dict[str, None]] = {}
     labels: dict[str, str | None] = {}

@@ -7,10 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from threading import Event
 
 from glasskit.data.schema import Concept, Record
-from glasskit.errors import InputError
 from glasskit.grouping.endpoint import Endpoint
 from glasskit.grouping.leaks import leaked_words
 
@@ -102,39 +100,24 @@ def write_themes(
         concept = by_name[record.concept]
         question = _theme_question(record, concept)
         text = _line(endpoint.ask(THEME, question, THEME_TOKENS))
-        found = leaked_words(text, concept.levels)
-        if found:
+        if found := leaked_words(text, concept.levels):
             again = f"{question}\nNot like this, it uses {', '.join(found)}: {text}"
             text = _line(endpoint.ask(THEME, again, THEME_TOKENS))
-        if (
-            not text.isprintable()
-            or not 0 < len(text) <= LONGEST
-            or leaked_words(text, concept.levels)
-        ):
+        usable = text.isprintable() and 0 < len(text) <= LONGEST
+        if not usable or leaked_words(text, concept.levels):
             return record
         return replace(record, theme=(text,))
 
-    stop = Event()
-
-    def unless_stopped(record: Record) -> Record:
-        # What comes after a refusal is not asked; the error of the refusal comes out first.
-        if stop.is_set():
-            return record
-        try:
-            return one(record)
-        except InputError:
-            stop.set()
-            raise
-
     done: list[Record] = []
-    with ThreadPoolExecutor(WORKERS) as pool:
-        try:
-            for record in pool.map(unless_stopped, records):
-                done.append(record)
-                if progress is not None:
-                    progress(len(done), len(records))
-        finally:
-            stop.set()  # a person who stops the run waits for what is under way, no more
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        for record in pool.map(one, records):
+            done.append(record)
+            if progress is not None:
+                progress(len(done), len(records))
+    finally:
+        # After a refusal, or when a person stops the run, what waits is not asked.
+        pool.shutdown(cancel_futures=True)
     return done
 
 
@@ -146,19 +129,13 @@ def _place(endpoint: Endpoint, concept: Concept) -> Concept:
     answer = endpoint.ask(LEVELS, _level_question(concept), LEVEL_TOKENS)
     found = re.search(r"\[.*\]", answer, re.DOTALL)
     try:
-        names = json.loads(found[0]) if found else None
+        names = json.loads(found[0]) if found else []
     except json.JSONDecodeError:
-        names = None
-    if (
-        not isinstance(names, list)
-        or len(names) != 3
-        or not all(
-            isinstance(n, str) and n.isprintable() and 0 < len(n.strip()) <= 60 for n in names
-        )
-    ):
+        names = []
+    names = [n.strip().lower() for n in names if isinstance(n, str) and n.isprintable()]
+    if len(names) != 3 or not all(0 < len(name) <= 60 for name in names):
         return concept
-    level2, level3, level4 = (name.strip().lower() for name in names)
-    return replace(concept, levels=(concept.name, level2, level3, level4))
+    return replace(concept, levels=(concept.name, *names))
 
 
 def _level_question(concept: Concept) -> str:

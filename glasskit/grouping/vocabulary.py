@@ -8,7 +8,7 @@ plain .txt with a name a line, whose higher levels are then unknown.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -46,17 +46,19 @@ def read_vocabulary(file: Path | None = None) -> Vocabulary:
     """
     built_in = Path(str(files(__package__))) / "vocabulary.toml"
     path = file if file is not None else built_in
-    readers = {".toml": _toml, ".json": _json, ".txt": _lines}
+    readers: dict[str, Callable[[Path], Iterable[Concept]]] = {
+        ".toml": _toml,
+        ".json": lambda path: read_taxonomy(path).values(),
+        ".txt": _lines,
+    }
     if path.suffix.lower() not in readers:
         raise InputError(f"{path}: a vocabulary is a .toml, .json or .txt file")
     concepts = tuple(readers[path.suffix.lower()](path))
-    seen: set[str] = set()
-    for concept in concepts:
-        _name(concept.name, str(path))
-        if concept.name in seen:
-            raise InputError(f"{path}: concept {concept.name!r} comes twice")
-        seen.add(concept.name)
-    refuse_twins((concept.name for concept in concepts), str(path))
+    names = [_name(concept.name, str(path)) for concept in concepts]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise InputError(f"{path}: concept {name!r} comes twice")
+    refuse_twins(names, str(path))
     if len(concepts) < 2:
         raise InputError(f"{path}: a vocabulary needs two concepts or more")
     return Vocabulary("built in" if file is None else str(path), concepts)
@@ -80,10 +82,6 @@ def _table(value: Any, where: str) -> Iterable[tuple[str, Any]]:
     if not isinstance(value, dict):
         raise InputError(f"{where}: must be a table; see [level 4.level 3] level 2 = [names]")
     return value.items()
-
-
-def _json(path: Path) -> Iterable[Concept]:
-    return read_taxonomy(path).values()
 
 
 def _lines(path: Path) -> Iterator[Concept]:

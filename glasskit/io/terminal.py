@@ -8,7 +8,6 @@ the width of a screen.
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -18,32 +17,20 @@ from rich.table import Table
 from rich.text import Text
 
 from glasskit.errors import first_process
+from glasskit.io.text_files import printable
 
 WIDE = 100_000
 """Columns of what is no screen."""
 
-DIRECTION = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that would write what follows backwards."""
-
-
-def shown(text: object) -> str:
-    """A text with control characters, line ends and halves of characters as escapes: one line."""
-    return "".join(
-        c.encode("unicode_escape").decode()
-        if c in DIRECTION or unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")
-        else c
-        for c in str(text)
-    )
-
 
 def say(text: str) -> None:
     """Print one line."""
-    print(shown(text))
+    print(printable(text))
 
 
 def complain(text: object) -> None:
     """Print one line of the command on stderr."""
-    print(f"glasskit: {shown(text)}", file=sys.stderr)
+    print(f"glasskit: {printable(text)}", file=sys.stderr)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -52,7 +39,7 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
     for name in columns:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(shown(cell)) for cell in row))
+        table.add_row(*(Text(printable(cell)) for cell in row))
     say(title)
     width = None if sys.stdout.isatty() else WIDE
     Console(highlight=False, markup=False, emoji=False, width=width).print(table)

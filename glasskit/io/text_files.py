@@ -20,6 +20,23 @@ DELIMITERS = (",", ";", "\t", "|")
 _SEP_LINE = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)  # Excel's own first line
 _AFTER_QUOTE = re.compile(r'" +(?=[,;\t|\r\n]|\Z)')  # blanks that spreadsheets pass over
 _BROKEN = re.compile("[\x00-\x08\x0e-\x1b\ud800-\udfff]")  # white space is none of these
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, line ends, changes of direction, bytes that are no text."""
+
+
+def printable(text: object) -> str:
+    """A text, such as a file's name, as one line: what would steer a terminal as ``%0A``, ``%E9``.
+
+    A byte of a file's name that is no text becomes its number, any other character beyond Latin
+    its code, as in ``%u202E``.
+    """
+
+    def escaped(found: re.Match[str]) -> str:
+        code = ord(found[0])
+        is_byte = code < 0x100 or 0xDC80 <= code <= 0xDCFF  # what Python makes of a byte in a name
+        return f"%{code & 0xFF:02X}" if is_byte else f"%u{code:04X}"
+
+    return _STEERING.sub(escaped, str(text))
 
 
 def read_bytes(file: Path, kind: str) -> bytes:

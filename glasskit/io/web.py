@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import httpx
 
 from glasskit.errors import InputError
 
@@ -37,29 +38,38 @@ def check_address(address: str) -> str:
     """The address without a slash at its end; InputError where it is no web address."""
     if not address.startswith(("http://", "https://")):
         raise InputError(f"address {address!r}: it must begin with http:// or https://")
+    try:
+        httpx.URL(address)
+    except httpx.InvalidURL as error:
+        raise InputError(f"address {address!r}: {error}") from error
     return address.rstrip("/")
 
 
 def fetch(
-    request: urllib.request.Request,
+    url: str,
     *,
     largest: int,
     accept: Callable[[bytes], bool],
+    json: Any = None,
+    headers: Mapping[str, str] | None = None,
     timeout: float = 30.0,
     pause: Callable[[float], None] = time.sleep,
 ) -> bytes:
     """The body of the answer, once it comes whole and is accepted.
 
     Args:
-        request: an http or https request.
+        url: an http or https address; a redirect to another host is followed without the key.
         largest: bytes that are read at most.
         accept: whether a whole body is what was asked for; if not, it is tried again.
+        json: what is sent (POST); without it the address is asked for (GET).
+        headers: of the request.
         timeout: seconds without a sign of life.
         pause: waits that many seconds.
 
     Raises:
         WebError: every try failed, or an answer says that another would not help.
     """
+    method = "GET" if json is None else "POST"
     failure = WebError("no try")
     asked, answered = 0.0, False
     for rest in (0.0, *PAUSES):
@@ -67,27 +77,26 @@ def fetch(
             pause(max(rest, asked))
         asked = 0.0
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as reply:
-                body = bytes(reply.read(largest))
-                said = reply.headers.get("Content-Length") or ""
-                length = int(said) if said.isdigit() else len(body)
-        except urllib.error.HTTPError as error:
+            with _client().stream(
+                method, url, json=json, headers=headers, timeout=timeout
+            ) as reply:
+                answered = True
+                if reply.is_success:
+                    body = _read(reply, largest)
+                    if body is not None and accept(body):
+                        return body
+                    failure = WebError("the answer is damaged or cut off", 200)
+                    continue
+                status = reply.status_code
+                failure = WebError(f"HTTP {status}", status)
+                if status < 500 and status not in AGAIN:
+                    raise failure
+                asked = retry_after(reply.headers.get("Retry-After"))
+        except (httpx.ProtocolError, httpx.DecodingError) as error:
             answered = True
-            failure = WebError(f"HTTP {error.code}", error.code)
-            if error.code < 500 and error.code not in AGAIN:
-                raise failure from error
-            asked = retry_after(error.headers.get("Retry-After"))
-        except http.client.HTTPException as error:
-            answered = True
-            failure = WebError(f"the answer broke off ({type(error).__name__})")
-        except OSError as error:
-            reason = str(getattr(error, "reason", error))
-            failure = WebError(reason, answered=answered)
-        else:
-            answered = True
-            if len(body) >= length and accept(body):
-                return body
-            failure = WebError("the answer is damaged or cut off", 200)
+            failure = WebError(f"the answer broke off ({error})")
+        except httpx.RequestError as error:
+            failure = WebError(str(error) or type(error).__name__, answered=answered)
     raise failure
 
 
@@ -97,3 +106,18 @@ def retry_after(text: str | None) -> float:
     Only the form in seconds is read; the rarer form with a date counts as none.
     """
     return min(float(text), LONGEST_PAUSE) if text and text.isdigit() else 0.0
+
+
+@lru_cache(maxsize=1)
+def _client() -> httpx.Client:
+    return httpx.Client(follow_redirects=True, headers={"User-Agent": "glasskit"})
+
+
+def _read(reply: httpx.Response, largest: int) -> bytes | None:
+    """The body, or None where it is longer than allowed."""
+    body = bytearray()
+    for part in reply.iter_bytes():
+        body += part
+        if len(body) > largest:
+            return None
+    return bytes(body)

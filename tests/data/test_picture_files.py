@@ -371,16 +371,10 @@ def test_texts_and_profiles_of_megabytes_are_no_reason(tmp_path: Path, kind: str
 
 # --- without the last bytes
 
-FILES: dict[str, dict[str, Any]] = {
-    "JPEG": {},
-    "progressive": {"progressive": True},
-    "grey": {},
-    "PNG": {},
-    "WEBP": {},
-    "lossless": {"lossless": True},
-    "GIF": {},
-    "BMP": {},
-}
+READ: dict[str, dict[str, Any]] = {"JPEG": {}, "grey": {}, "PNG": {}, "GIF": {}, "BMP": {}}
+REFUSED = {"progressive": {"progressive": True}, "WEBP": {}, "lossless": {"lossless": True}}
+"""Of these nobody can tell how much is missing."""
+FILES = READ | REFUSED
 
 
 def cut_file(kind: str) -> bytes:
@@ -389,7 +383,7 @@ def cut_file(kind: str) -> bytes:
     return encoded(picture, form.get(kind, kind), **FILES[kind])
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", READ)
 @pytest.mark.parametrize("missing", [1, 2, 10, 40])
 def test_a_file_without_its_last_bytes_is_read(tmp_path: Path, kind: str, missing: int) -> None:
     data = cut_file(kind)
@@ -397,17 +391,14 @@ def test_a_file_without_its_last_bytes_is_read(tmp_path: Path, kind: str, missin
     seen = pixels(data[:-missing])
     rows = len(whole) - 24  # what is missing touches the last blocks only
     tops = slice(8, None) if kind == "BMP" else slice(0, rows)
-    if kind == "progressive":
-        assert abs(seen - whole).mean() < 3
-    else:
-        np.testing.assert_array_equal(seen[tops], whole[tops])
+    np.testing.assert_array_equal(seen[tops], whole[tops])
     (tmp_path / "a").write_bytes(data[:-missing])
     check_image(tmp_path / "a")
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
 
 
 @pytest.mark.parametrize("kind", FILES)
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.85])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.85, 0.99])
 @pytest.mark.parametrize("filled", [False, True])
 def test_a_file_cut_in_its_middle_is_an_error(
     tmp_path: Path, kind: str, share: float, filled: bool
@@ -415,8 +406,8 @@ def test_a_file_cut_in_its_middle_is_an_error(
     data = cut_file(kind)
     if filled and kind == "BMP":
         pytest.skip("zeros are pixels of a bitmap")
-    if kind == "progressive" and share > 0.8:
-        pytest.skip("all but the last bits of the details are there")
+    if share > 0.98 and (filled or kind not in REFUSED):
+        pytest.skip("nearly all is there")
     cut = data[: int(len(data) * share)]
     cut += bytes(len(data) - len(cut)) if filled else b""
     (tmp_path / "a.jpg").write_bytes(cut)

@@ -9,14 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glasskit.data.schema import Record
+from glasskit.data.schema import Concept, Record
 from glasskit.errors import InputError
 from glasskit.grouping import clusters
-from glasskit.grouping.clusters import cluster, default_groups, photo_vectors
+from glasskit.grouping.clusters import (
+    assign_names,
+    cluster,
+    default_groups,
+    name_scores,
+    photo_vectors,
+)
 from glasskit.grouping.leaks import leaked_words
-from glasskit.grouping.naming import assign_names, hard_negatives, name_scores
+from glasskit.grouping.pipeline import with_hard_negatives
 from glasskit.grouping.quality import agreement, cohesion, loose, tightness
-from glasskit.grouping.splits import split_records
+from glasskit.grouping.records import split_records
 from glasskit.grouping.vocabulary import read_vocabulary
 from glasskit.models.vectors import unit
 
@@ -93,9 +99,15 @@ def test_a_name_that_is_near_to_everything_does_not_win_everything() -> None:
 def test_hard_negatives_are_the_nearest_others() -> None:
     angles = np.deg2rad([0, 10, 50, 170])
     names = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    assert hard_negatives(names, 2) == [[1, 2], [0, 2], [1, 0], [2, 1]]
-    assert hard_negatives(names, 9)[0] == [1, 2, 3]
-    assert hard_negatives(names, 0) == [[], [], [], []]
+    concepts = [Concept((name, None, None, None)) for name in "abcd"]
+
+    def named(count: int) -> list[str]:
+        made = with_hard_negatives(concepts, names, count)
+        return ["".join(concept.hard_negatives) for concept in made]
+
+    assert named(2) == ["bc", "ac", "ba", "cb"]
+    assert named(9)[0] == "bcd"
+    assert named(0) == ["", "", "", ""]
 
 
 # --- leaks
@@ -246,8 +258,8 @@ def test_cohesion_and_loose_groups_by_hand() -> None:
     vectors = np.array([east, east, east, north, north, east, west, north], dtype=np.float32)
     groups = np.array([0, 0, 0, 1, 1, 2, 2, 3])
     assert cohesion(vectors, groups).tolist() == [1.0, 1.0, -1.0, 0.0]
-    assert loose([0.4, 0.5, 0.24, 0.5]) == [False, False, False, False]
-    assert loose([0.4, 0.5, 0.22, 0.5]) == [False, False, True, False]
+    assert loose(np.array([0.4, 0.5, 0.24, 0.5])).tolist() == [False, False, False, False]
+    assert loose(np.array([0.4, 0.5, 0.22, 0.5])).tolist() == [False, False, True, False]
 
 
 def test_agreement_by_hand() -> None:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def test_groups_names_and_splits_come_out_right(settings: BuildSettings) -> None
         assert record.key.startswith(record.concept)
         assert len(record.literal) == 2
         assert record.theme == ()
-    value = built.report.as_dict()
+    value = asdict(built.report)
     assert value["agreement"] == {
         "labelled": 60,
         "labels": 5,
@@ -121,7 +121,7 @@ LEAKING = [
 def test_captions_that_name_the_concept_are_reported(settings: BuildSettings) -> None:
     write_csv(settings.source, captions() + LEAKING)
     built = build_dataset(settings, MODEL)
-    found = {(leak.image, leak.words) for leak in built.report.leaks}
+    found = {(leak.image, leak.words) for leak in built.report.leaks.list}
     assert found == {
         ("feast-0.png", ("feasting",)),
         ("voyage-0.png", ("voyage",)),
@@ -142,7 +142,7 @@ def test_fix_leaks_drops_them(settings: BuildSettings) -> None:
         for text in record.literal
     )
     assert len(built.dataset) == 60
-    assert built.report.as_dict()["leaks"]["photographs_dropped"] == 1
+    assert asdict(built.report)["leaks"]["photographs_dropped"] == 1
 
 
 def test_a_concept_that_loses_all_its_captions_is_left_out(settings: BuildSettings) -> None:
@@ -171,7 +171,10 @@ def test_pictures_that_are_missing_are_named(settings: BuildSettings, tmp_path: 
     [
         ({"test": float("nan")}, "val 0.1, test nan: shares of 0 or more, together below 1"),
         ({"val": 0.5, "test": 0.5}, "together below 1"),
-        ({"wordnet": Path("no-such-folder")}, "no-such-folder: no folder with index.noun"),
+        (
+            {"wordnet": Path("no-such-folder")},
+            "no-such-folder: no folder with the files of WordNet",
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(
@@ -238,7 +241,7 @@ def test_an_endpoint_writes_themes_and_the_levels_that_nobody_has(
         built = build_dataset(
             replace(settings, vocabulary=names),
             MODEL,
-            Endpoint(server.address, "tiny", {}),
+            Endpoint(server.address, "tiny"),
             asked_for.append,
         )
         assert len(server.asked) == asked_for[0].questions == 60 + 5
@@ -253,7 +256,7 @@ def test_nothing_is_asked_or_written_by_one_who_says_no(settings: BuildSettings)
 
     with _writer() as server:
         with pytest.raises(InputError, match="stopped"):
-            build_dataset(settings, MODEL, Endpoint(server.address, "tiny", {}), no)
+            build_dataset(settings, MODEL, Endpoint(server.address, "tiny"), no)
         assert not server.asked
     assert not settings.out.exists()
 
@@ -261,12 +264,12 @@ def test_nothing_is_asked_or_written_by_one_who_says_no(settings: BuildSettings)
 def test_without_levels_in_the_vocabulary_there_are_none(
     settings: BuildSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("glasskit.grouping.assemble.find_wordnet", lambda: None)
+    monkeypatch.setattr("glasskit.grouping.pipeline.find_wordnet", lambda: None)
     names = tmp_path / "names.txt"
     names.write_text("\n".join(SUBJECTS))
     built = build_dataset(replace(settings, vocabulary=names), MODEL)
     assert {concept.levels[1:] for concept in built.dataset.concepts} == {(None, None, None)}
-    assert built.report.as_dict()["concepts_with_levels"] == 0
+    assert asdict(built.report)["concepts_with_levels"] == 0
 
 
 # --- the command
@@ -397,7 +400,7 @@ def test_groups_of_coco_concepts_agree_with_its_labels(
     assert same.purity > 0.6
     assert same.nmi > 0.6
     assert same.named > 0.2, "ten times chance among the 50 names"
-    assert built.report.tightness.within > 3 * built.report.tightness.between
+    assert built.report.purity.within > 3 * built.report.purity.between
 
 
 def test_a_group_of_leftovers_is_pointed_out_and_can_be_left_out(

@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-import zipfile
+import shutil
 from pathlib import Path
 
+import nltk.data
 import pytest
 
 from glasskit.data.schema import Concept
 from glasskit.errors import InputError
-from glasskit.grouping import wordnet
 from glasskit.grouping.wordnet import WordNet, find_wordnet
 
 CHAIN = ("entity", "abstraction", "attribute", "state", "feeling", "emotion", "grief")
 """From the top down; each is a kind of the one before it."""
 
 
-def _files() -> dict[str, str]:
-    """The two noun files of a WordNet whose nouns are CHAIN."""
-    offsets: list[int] = []
-    data = "  1 the licence is set in by blanks  \n"
-    for place, word in enumerate(CHAIN):
-        offsets.append(len(data))
-        pointer = f"001 @ {offsets[place - 1]:08d} n 0000" if place else "000"
-        data += f"{len(data):08d} 03 n 01 {word} 0 {pointer} | what {word} is  \n"
-    lines = [
-        f"{word} n 1 1 @ 1 0 {offset:08d}  \n"
-        for word, offset in sorted(zip(CHAIN, offsets, strict=True))
-    ]
-    return {"data.noun": data, "index.noun": "  1 the licence  \n" + "".join(lines)}
-
-
 def _write(folder: Path) -> Path:
+    """The files of a WordNet whose only words are the nouns of CHAIN."""
     folder.mkdir(parents=True)
-    for name, text in _files().items():
-        (folder / name).write_text(text)
+    licence = "  1 the licence is set in by blanks  \n"
+    for kind in ("noun", "verb", "adj", "adv"):
+        for name in (f"index.{kind}", f"data.{kind}"):
+            (folder / name).write_text(licence)
+        (folder / f"{kind}.exc").write_text("")
+    (folder / "lexnames").write_text("00 adj.all 3\n01 adj.pert 3\n02 adv.all 4\n03 noun.Tops 1\n")
+    data, lines, above = licence, [], "000"
+    for word in CHAIN:
+        offset = len(data)
+        data += f"{offset:08d} 03 n 01 {word} 0 {above} | what {word} is  \n"
+        lines.append(f"{word} n 1 1 @ 1 0 {offset:08d}  \n")
+        above = f"001 @ {offset:08d} n 0000"
+    (folder / "data.noun").write_text(data)
+    (folder / "index.noun").write_text(licence + "".join(sorted(lines)))
     return folder
 
 
@@ -52,37 +50,25 @@ def test_levels_go_up_the_hypernyms(tmp_path: Path) -> None:
     assert _place(net, "skyline") == ("skyline", None, None, None)
 
 
-def test_windows_line_ends_do_not_matter(tmp_path: Path) -> None:
-    folder = _write(tmp_path / "wordnet")
-    for path in folder.iterdir():
-        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert _place(WordNet(folder), "grief") == ("grief", "emotion", "state", "attribute")
-
-
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
 def test_the_wordnet_of_nltk_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
 ) -> None:
-    monkeypatch.setattr(wordnet, "DEBIAN", tmp_path / "none")
-    monkeypatch.setattr(wordnet, "NLTK", ())
-    monkeypatch.setenv("NLTK_DATA", str(tmp_path))
+    monkeypatch.setattr(nltk.data, "path", [str(tmp_path)])
     assert find_wordnet() is None
-    with pytest.raises(InputError, match="WordNet: no folder with"):
+    with pytest.raises(InputError, match=r"WordNet: no folder with .*nltk\.downloader wordnet"):
         WordNet()
+    _write(tmp_path / "corpora" / "wordnet")
     if packed:
-        (tmp_path / "corpora").mkdir()
-        with zipfile.ZipFile(tmp_path / "corpora" / "wordnet.zip", "w") as file:
-            for name, text in _files().items():
-                file.writestr(f"wordnet/{name}", text)
-    else:
-        _write(tmp_path / "corpora" / "wordnet")
+        shutil.make_archive(f"{tmp_path}/corpora/wordnet", "zip", tmp_path / "corpora", "wordnet")
+        shutil.rmtree(tmp_path / "corpora" / "wordnet")
     assert _place(WordNet(), "grief") == ("grief", "emotion", "state", "attribute")
 
 
 def test_a_folder_without_wordnet_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="none: no folder with index"):
+    with pytest.raises(InputError, match="none: no folder with the files"):
         WordNet(tmp_path / "none")
-    (tmp_path / "data.noun").write_text("")
-    (tmp_path / "index.noun").write_text("broken\n")
-    with pytest.raises(InputError, match="no folder with index"):
-        WordNet(tmp_path)
+    broken = _write(tmp_path / "broken")
+    (broken / "index.noun").write_text("broken\n")
+    with pytest.raises(InputError, match="no folder with the files"):
+        WordNet(broken)

@@ -8,7 +8,6 @@ with what is missing. The data set finds the default folder by itself once its 7
 from __future__ import annotations
 
 import time
-import urllib.request
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from importlib.resources import files
@@ -143,7 +142,6 @@ def _decodes(data: bytes) -> bool:
 
 def _fetch(url: str, path: Path, pause: Callable[[float], None]) -> None:
     """Fetch one file under a temporary name and give it its own name when it is whole."""
-    request = urllib.request.Request(url, headers={"User-Agent": "glasskit"})
-    data = fetch(request, largest=LARGEST, accept=_decodes, pause=pause)
+    data = fetch(url, largest=LARGEST, accept=_decodes, pause=pause)
     with atomic_write(path) as scratch:
         scratch.write_bytes(data)
