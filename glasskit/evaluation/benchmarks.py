@@ -19,6 +19,7 @@ folder       Zero-shot recognition: DATA is a folder with a folder of pictures a
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -70,13 +71,12 @@ class Score:
 
     def as_dict(self) -> dict[str, Any]:
         """{"n", "value", "ci95", "chance", "blind"}."""
-        span = 1 - self.lowest
-        groups = np.zeros(len(self.values)) if self.groups is None else self.groups
-        shares = (self.values - self.lowest) / span
-        ends = interval(shares, self.groups, clusters=self.clusters)
+        values, span = self.values.astype(float), 1 - self.lowest
+        ends = interval((values - self.lowest) / span, self.groups, clusters=self.clusters)
+        mean = values.mean() if self.groups is None else macro_mean(values, self.groups)
         return {
             "n": len(self.values),
-            "value": macro_mean(self.values, groups),
+            "value": float(mean),
             "ci95": ends and [self.lowest + span * end for end in ends],
             "chance": self.chance,
             "blind": self.blind,
@@ -323,18 +323,20 @@ def _hl(model: GlassModel, data: Path, images: Path, see: See) -> dict[str, Scor
     seen = see([picture_name(name)[0] for name, _ in pictures])
     out = {}
     for axis in AXES:
-        rows = [i for i, (_, captions) in enumerate(pictures) if captions.get(axis)]
+        rows = [i for i, (_, axes) in enumerate(pictures) if axis in axes]
         if not rows:
             continue
-        counts = [len(pictures[i][1][axis]) for i in rows]
-        texts = [text for i in rows for text in pictures[i][1][axis]]
-        owner = np.repeat(np.arange(len(rows)), counts)
+        captions = [pictures[i][1][axis] for i in rows]
+        texts = [text for of_one in captions for text in of_one]
+        owner = np.repeat(np.arange(len(rows)), [len(of_one) for of_one in captions])
+        times = Counter(texts)
+        right = [sum(times[text] for text in set(of_one)) for of_one in captions]
         vectors = embed_texts(model, texts).numpy()
         ranks = retrieve(seen.vectors[rows], vectors, owner, same_texts(texts))
         n, m, clusters = len(rows), len(texts), seen.picture[rows]
         for k in (k for k in DEPTHS if k < n):
-            # One of the own captions is among k drawn at random unless all k are of others.
-            guess = float(np.mean([1 - comb(m - own, k) / comb(m, k) for own in counts]))
+            # A right caption is among k drawn at random unless all k are wrong.
+            guess = float(np.mean([1 - comb(m - r, k) / comb(m, k) for r in right]))
             for way, chance in (("image_to_text", guess), ("text_to_image", k / n)):
                 out[f"{axis}_{way}_r{k}"] = Score(ranks.hits(way, k), clusters, chance)
     return out
