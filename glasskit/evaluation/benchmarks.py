@@ -24,7 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
-from itertools import combinations
+from itertools import chain, combinations
 from math import comb
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -246,9 +246,9 @@ def score_chains(
         tied = np.count_nonzero(inside >= inside[rows, place][:, None] - TIE, axis=1) > 1
         picks[:, step] = np.where(tied, -1, order[place])
     precision, recall = np.empty((2, len(scores)))
-    for i, (picked, chain) in enumerate(zip(picks.tolist(), chains.tolist(), strict=True)):
-        precision[i] = len(set(picked) & set(chain)) / len(set(picked))
-        recall[i] = np.mean([text in picked for text in chain])
+    for i, (picked, truth) in enumerate(zip(picks.tolist(), chains.tolist(), strict=True)):
+        precision[i] = len(set(picked) & set(truth)) / len(set(picked))
+        recall[i] = np.mean([text in picked for text in truth])
     steps = [radii[chains[:, b]] - radii[chains[:, a]] for a, b in combinations(range(DEPTH), 2)]
     tau = np.mean([np.where(np.abs(step) <= TIE, 0.0, np.sign(step)) for step in steps], axis=0)
     return ChainScores(precision, recall, tau)
@@ -290,10 +290,11 @@ def read_sugarcrepe(folder: Path) -> list[tuple[str, str, str, str]]:
         if not isinstance(rows, dict | list):
             raise InputError(f"{path}: the top of the file must be an object or a list of items")
         for number, row in enumerate(rows.values() if isinstance(rows, dict) else rows):
-            texts = [row.get(field) if isinstance(row, dict) else None for field in fields]
-            if not all(isinstance(text, str) and text.strip() for text in texts):
+            given = [row.get(field) for field in fields] if isinstance(row, dict) else []
+            texts = [text.strip() for text in given if isinstance(text, str) and text.strip()]
+            if len(texts) < len(fields):
                 raise InputError(f"{path}: item {number} needs the texts {', '.join(fields)}")
-            items.append((kind, *(text.strip() for text in texts)))
+            items.append((kind, texts[0], texts[1], texts[2]))
     if not items:
         raise InputError(f"{folder}: none of {', '.join(f'{k}.json' for k in CREPE_TYPES)} is here")
     return items
@@ -354,12 +355,13 @@ def read_hl(path: Path) -> list[tuple[str, dict[str, list[str]]]]:
         rows = [parse_json(line.encode(), f"{path}: line {i}") for i, line in enumerate(lines, 1)]
     pictures = []
     for number, row in enumerate(rows if isinstance(rows, list) else [rows], start=1):
-        row = row if isinstance(row, dict) else {}
-        axes = row.get("captions", row)
-        found = {axis: axes.get(axis) for axis in AXES if isinstance(axes, dict) and axes.get(axis)}
+        axes = row.get("captions", row) if isinstance(row, dict) else None
+        found: dict[str, list[str]] = {}
+        if isinstance(axes, dict):
+            found = {axis: axes[axis] for axis in AXES if axes.get(axis)}
         lists = all(isinstance(texts, list) for texts in found.values())
-        texts = [row.get("file_name"), *(t for of_axis in found.values() if lists for t in of_axis)]
-        if not (found and lists and all(isinstance(text, str) and text for text in texts)):
+        texts = [row.get("file_name"), *chain(*found.values())] if found and lists else [None]
+        if not all(isinstance(text, str) and text for text in texts):
             raise InputError(
                 f"{path}: item {number} needs file_name and captions with lists of texts under "
                 f"{', '.join(AXES)}"

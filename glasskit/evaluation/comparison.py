@@ -239,7 +239,7 @@ def compare(named: Sequence[tuple[str, Evaluation]], *, seed: int = 0) -> Table:
         raise InputError("a report needs a different name for each model")
     outcomes = {name: Outcome.of(evaluation) for name, evaluation in named}
     first = outcomes[names[0]]
-    cells = {}
+    cells: dict[tuple[str, str], Cell] = {}
     for name, one in outcomes.items():
         if one.values.keys() != first.values.keys() or len(one.clusters) != len(first.clusters):
             raise InputError(f"{name}: was not measured on the records of {names[0]}")

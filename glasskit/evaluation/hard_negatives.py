@@ -109,7 +109,7 @@ def level_questions(dataset: GroupedDataset, level: int, k: int, seed: int) -> d
     concept, hard = _concepts(dataset)
     concept = concept[rows]
     place = {name: i for i, name in enumerate(dataset.labels(level))}
-    label_of = np.array([place.get(c.levels[level - 1], _NONE) for c in dataset.concepts])
+    label_of = np.array([place.get(c.levels[level - 1] or "", _NONE) for c in dataset.concepts])
     hard_labels = np.zeros((len(hard), len(place)), dtype=bool)
     for a, others in enumerate(hard):
         hard_labels[a, label_of[others & (label_of >= 0)]] = True

@@ -76,9 +76,9 @@ class Report:
         changed = [
             {
                 "name": one.name,
-                "concepts": [{**asdict(c), "change": c.change} for c in one.concepts],
-                "gained": [{**asdict(f), "caption": self.captions[f.index]} for f in one.gained],
-                "lost": [{**asdict(f), "caption": self.captions[f.index]} for f in one.lost],
+                "concepts": [asdict(c) | {"change": c.change} for c in one.concepts],
+                "gained": [asdict(f) | {"caption": self.captions[f.index]} for f in one.gained],
+                "lost": [asdict(f) | {"caption": self.captions[f.index]} for f in one.lost],
                 "confusions": one.confusions,
             }
             for one in self.changed

@@ -45,7 +45,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 """What a study trains where nothing else is named; "untrained" is always measured too."""
 
-FIELD = {
+FIELD: dict[str, dict[str, Any]] = {
     name: {"objective": name}
     for name in (
         "clip",
@@ -62,7 +62,6 @@ FIELD = {
 }
 """The recipe `field`: the objectives of the field against the three forms of CLEAR GLASS."""
 FIELD["c2lip"]["xac_weight"] = 0.0  # its other term asks for patches, and so for the pictures
-
 
 TITLES = {
     "clip": "CLIP loss, literal captions",
@@ -126,7 +125,7 @@ def study(
             for seed in seeds:
                 label = name + (f"-seed{seed}" if seed else "") + (f"-fold{fold}" if fold else "")
                 place = None if keep is None else keep / label.replace(" ", "-")
-                trained = _train(part, start, {**changes, "seed": seed}, place)
+                trained = train_recipe(part, start, {**changes, "seed": seed}, place)
                 scores.append(Outcome.of(measure(trained, test)))
                 done += 1
                 if progress is not None:
@@ -140,8 +139,8 @@ def study(
     return out
 
 
-def _train(
-    part: GroupedDataset, start: GlassModel, changes: Mapping[str, Any], place: Path | None
+def train_recipe(
+    part: GroupedDataset, start: GlassModel, changes: Mapping[str, Any], place: Path | None = None
 ) -> GlassModel:
     """A copy of the model, trained in a run directory that stays only where one is named."""
     with tempfile.TemporaryDirectory() as folder:

@@ -148,8 +148,9 @@ def _interval(cell: Cell) -> str:
 
 def _change(cell: Cell) -> str:
     """The difference to the baseline, its interval and its p."""
-    gain = cell.change
-    spread = "no interval"
+    gain, spread = cell.change, "no interval"
+    if gain is None:
+        return ""
     if gain.low is not None and gain.high is not None:
         spread = f"{_points(gain.low)} to {_points(gain.high)}"
     return f"{_points(gain.difference)} points ({spread}), p {cell.p_holm:.4f}"
