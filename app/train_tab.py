@@ -78,7 +78,7 @@ def build(blocks: gr.Blocks, state: AppState, runs: TrainingQueue) -> None:
     gr.Markdown(INTRO)
     tries = gr.Dataset(
         components=["textbox", "number"],
-        samples=list(PRESETS.values()),
+        samples=[list(preset) for preset in PRESETS.values()],
         sample_labels=list(PRESETS),
         label="Try",
     )
