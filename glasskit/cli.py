@@ -294,6 +294,7 @@ def report(
     split: Annotated[str, typer.Option(help="train, val or test")] = "test",
 ) -> None:
     """Compare models side by side: one self-contained page, and the same as Markdown and JSON."""
+    need("plotly", "app")
     from glasskit.data import load_dataset
     from glasskit.evaluation.report import check_report, write_report
 
