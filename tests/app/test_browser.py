@@ -1,8 +1,7 @@
-"""The app in a real browser: look, point, click, draw, upload, type, on a laptop and a phone."""
+"""Map and Probe in a real browser: look, point, draw, upload, type, on a laptop and a phone."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -27,15 +26,6 @@ def place(page, index: int, side: str = "after") -> tuple[float, float]:
     page.locator(f".gk-{side} canvas").scroll_into_view_if_needed()
     x, y = page.evaluate(PLACE, [side, index])
     return x, y
-
-
-def open_tab(page, name: str) -> None:
-    """Open a tab, which on a phone may stand in the menu of those without room."""
-    tab = page.get_by_role("tab", name=name).locator("visible=true")
-    if not tab.count():
-        page.locator(".overflow-menu > button").click()
-        tab = page.locator(".overflow-dropdown button", has_text=name)
-    tab.first.click()
 
 
 def upload(page, file: Path) -> None:
@@ -160,7 +150,7 @@ def test_a_late_answer_does_not_replace_a_newer_one(visit) -> None:
 
 
 def test_probe_a_picture_a_concept_and_a_phrase(visit, tmp_path: Path) -> None:
-    page = visit("?tab=probe")
+    page = visit("probe")
     picture = tmp_path / "mine.png"
     Image.radial_gradient("L").convert("RGB").save(picture)
     upload(page, picture)
@@ -191,130 +181,11 @@ def test_probe_a_picture_a_concept_and_a_phrase(visit, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_no_picture_gets_a_clear_line(visit, tmp_path: Path) -> None:
-    page = visit("?tab=probe")
+    page = visit("probe")
     wrong = tmp_path / "picture.png"
     wrong.write_bytes(b"<svg onload=alert(1)>" + bytes(100))
     upload(page, wrong)
     page.wait_for_selector("text=not a readable picture")
-
-
-def test_groups_change_with_their_members(visit) -> None:
-    page = visit("?tab=groups&group=rhythm")
-    page.wait_for_selector(".gk-groups-page[data-measured='rhythm 8']")
-    loss = page.inner_text(".gk-numbers tr:nth-child(3) td:nth-child(2)")
-    page.click(".gk-outside button.gk-stranger")
-    page.wait_for_selector(".gk-groups-page[data-measured='rhythm 9']")
-    changed = page.inner_text(".gk-numbers tr:nth-child(3) td:nth-child(2)")
-    assert changed != loss
-    assert "(" in changed
-    page.drag_and_drop(".gk-members button >> nth=0", ".gk-outside")
-    page.wait_for_selector(".gk-groups-page[data-measured='rhythm 8']")
-    page.hover(".gk-matrix-after", position={"x": 40, "y": 20})
-    assert "“" in page.inner_text(".gk-pair")
-    page.keep("groups")
-    page.click(".gk-restore")
-    page.wait_for_function(
-        "document.querySelectorAll('.gk-members button').length === 8"
-        " && !document.querySelector('.gk-members .gk-stranger')"
-    )
-
-
-def test_train_a_tiny_run_live_then_report_it(visit) -> None:
-    page = visit("?tab=train")
-    page.wait_for_selector(".gk-train[data-ready=form][data-texts]")
-    page.wait_for_selector("select[name=objective] option[value=clip]", state="attached")
-    alpha = page.locator("input[name=alpha]")
-    for objective, shown, free in (("clip", "not used", False), ("grouped", "0.7", True)):
-        page.select_option("select[name=objective]", objective)
-        assert (alpha.get_attribute("placeholder"), alpha.is_enabled()) == (shown, free)
-    assert alpha.input_value() == "", "the form would send what nobody filled in"
-    page.fill("input[name=epochs]", "3")
-    page.fill("input[name=run]", f"tiny-{time.time_ns()}")
-    words = page.evaluate(
-        "document.querySelector('.gk-train').glassKitAtlas.data.views.before.concept.slice()"
-    )
-    page.click(".gk-start")
-    page.wait_for_selector(".gk-train[data-status=finished]")
-    assert "of 16 unseen pictures recognised" in page.inner_text(".gk-status")
-    assert page.locator(".gk-loss path").count() == 3
-    page.wait_for_timeout(800)
-    moved = page.evaluate(
-        "document.querySelector('.gk-train').glassKitAtlas.data.views.before.concept.slice()"
-    )
-    assert moved != words
-    page.locator(".gk-runs input").first.check()
-    page.keep("train")
-
-    open_tab(page, "Report")
-    page.locator(".gk-compared input").last.check()
-    page.click(".gk-go")
-    page.wait_for_selector(".gk-report[data-ready]", timeout=180_000)
-    frame = page.frame_locator(".gk-paper")
-    frame.locator("text=untrained").first.wait_for()
-    page.keep("report")
-
-
-def test_stop_a_run_go_on_and_compare_it(visit) -> None:
-    page = visit("?tab=train")
-    page.wait_for_selector(".gk-train[data-ready=form][data-texts]")
-    name, row = f"stopped-{time.time_ns()}", ".gk-runs tr:has(th:text-is('{}'))"
-    page.fill("input[name=epochs]", "150")
-    page.fill("input[name=run]", name)
-    page.click(".gk-start")
-    page.wait_for_function(
-        "/epoch [1-9]/.test(document.querySelector('.gk-train .gk-status').textContent)"
-    )
-    page.click(".gk-stop")
-    page.wait_for_selector(".gk-train[data-status=stopped]")
-    kept = page.locator(row.format(name))
-    kept.wait_for()
-    epochs = int(kept.locator("td").nth(5).inner_text().split(" of ")[0])
-    assert 0 < epochs < 150
-
-    kept.get_by_role("button", name="go on").click()
-    page.wait_for_selector(".gk-train[data-status=finished]")
-    page.wait_for_selector(f"{row.format(name)} >> text=150 of 150")
-    steps = page.evaluate("document.querySelector('.gk-train').glassKitSteps().map((s) => s[0])")
-    assert steps == list(range(steps[0], steps[-1] + 1)), "steps were skipped or trained twice"
-    assert steps[0] > 1
-    kept.locator("input").check()
-    names = page.locator(".gk-top1 text.gk-name")
-    assert name in " ".join(names.all_text_contents())
-    points = page.locator(".gk-top1 path").first.get_attribute("d")
-    assert points.count("L") > epochs, "the curve lost what came before the stop"
-    page.keep("train-resumed")
-    assert kept.get_by_role("button", name="go on").count() == 0
-
-
-def test_a_page_loaded_again_watches_its_run(visit) -> None:
-    page = visit("?tab=train")
-    page.wait_for_selector(".gk-train[data-ready=form][data-texts]")
-    page.fill("input[name=epochs]", "150")
-    page.fill("input[name=run]", f"again-{time.time_ns()}")
-    page.click(".gk-start")
-    page.wait_for_function(
-        "/epoch [1-9]/.test(document.querySelector('.gk-train .gk-status').textContent)"
-    )
-    page.reload()
-    page.wait_for_selector(".gk-train[data-status=training]")
-    page.click(".gk-stop:enabled")
-    page.wait_for_selector(".gk-train[data-status=stopped]")
-
-
-def test_a_second_run_waits_and_can_be_taken_out(visit) -> None:
-    pages = [visit("?tab=train"), visit("?tab=train")]
-    for page, epochs in zip(pages, ("150", "2"), strict=True):
-        page.wait_for_selector(".gk-train[data-ready=form][data-texts]")
-        page.fill("input[name=epochs]", epochs)
-        page.fill("input[name=run]", f"queue-{time.time_ns()}")
-        page.click(".gk-start")
-        page.wait_for_selector(".gk-train[data-status]")
-    pages[1].wait_for_selector("text=place 1 in the queue")
-    pages[1].click(".gk-stop")
-    pages[1].wait_for_selector("text=taken out of the queue")
-    pages[0].wait_for_selector(".gk-loss path")
-    pages[0].click(".gk-stop")
-    pages[0].wait_for_selector(".gk-train[data-status=stopped]")
 
 
 @pytest.mark.parametrize("shade", ["light", "dark"])
@@ -325,10 +196,9 @@ def test_nothing_is_cut_off(visit, shade: str, size: str, width: int, height: in
     assert page.evaluate("document.body.classList.contains('dark')") == (shade == "dark")
     page.wait_for_timeout(600)
     page.keep(f"map-{size}-{shade}")
-    for tab in ("Map", "Groups", "Train", "Report", "Probe"):
-        open_tab(page, tab)
-        page.wait_for_timeout(400)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width, f"{tab} is {wide} px wide on a screen of {width}"
-        page.wait_for_timeout(1200)
-        page.keep(f"{tab.lower()}-{size}-{shade}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto(page.url.replace("?", "probe?"))
+    page.wait_for_selector("#probe-examples button")
+    page.wait_for_timeout(600)
+    page.keep(f"probe-{size}-{shade}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
