@@ -91,6 +91,7 @@ def build(blocks: gr.Blocks, state: AppState) -> None:
         components=[gr.Textbox(visible=False)],
         samples=[],
         label="Try: three groups that gained most in training, and the one that lost most",
+        elem_id="groups-tries",
     )
     about = gr.Markdown()
     with gr.Row():

@@ -255,9 +255,9 @@ def search(
     """Find the embedded pictures that are nearest to a phrase or to another picture."""
     from glasskit.analysis.index import VectorIndex, query_vector
 
-    if (query is None) == (image is None):
-        raise InputError("give either a phrase or picture to look for, or --image FILE")
     asked = query if image is None else image
+    if asked is None or (query is not None and image is not None):
+        raise InputError("give either a phrase or picture to look for, or --image FILE")
     index = VectorIndex(folder)
     found = index.nearest(query_vector(index.load_model(model), asked), k)
     show_table(

@@ -186,19 +186,3 @@ def test_a_file_that_is_no_picture_gets_a_clear_line(visit, tmp_path: Path) -> N
     wrong.write_bytes(b"<svg onload=alert(1)>" + bytes(100))
     upload(page, wrong)
     page.wait_for_selector("text=not a readable picture")
-
-
-@pytest.mark.parametrize("shade", ["light", "dark"])
-@pytest.mark.parametrize(("size", "width", "height"), [("laptop", 1366, 850), ("phone", 390, 844)])
-def test_nothing_is_cut_off(visit, shade: str, size: str, width: int, height: int) -> None:
-    page = visit(f"?__theme={shade}", width, height)
-    page.wait_for_selector(READY)
-    assert page.evaluate("document.body.classList.contains('dark')") == (shade == "dark")
-    page.wait_for_timeout(600)
-    page.keep(f"map-{size}-{shade}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.goto(page.url.replace("?", "probe?"))
-    page.wait_for_selector("#probe-examples button")
-    page.wait_for_timeout(600)
-    page.keep(f"probe-{size}-{shade}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -29,7 +29,6 @@ from glasskit.io.places import (
     write_text,
 )
 from glasskit.models import save_model
-from glasskit.models.cache import write_tensors
 from glasskit.models.export import export_open_clip
 from glasskit.models.store import FeatureStore
 from tests.analysis.test_export import FileModel
@@ -76,7 +75,6 @@ WRITERS: dict[str, Callable[[Path], Callable[[], object]]] = {
     "text": lambda f: lambda: write_text(f / "out/a.txt", "x" * 1000),
     "data set": lambda f: lambda: write_magic(colour_dataset(), f / "out/a.json"),
     "arrays": lambda f: lambda: write_arrays(f / "out/a.npz", {"a": np.zeros(1000)}),
-    "tensors": lambda f: lambda: write_tensors({"a": torch.zeros(1000)}, f / "out/a.safetensors"),
     "model": model,
     "export": export,
     "shards": lambda f: lambda: pack(colour_dataset(), f / "out/shards"),
@@ -111,7 +109,7 @@ def test_vectors_on_a_full_disk_leave_those_of_before(tmp_path: Path, monkeypatc
 
 def test_a_full_cache_says_where_to_keep_it(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path))
-    store = FeatureStore(tmp_path / "features", 100)
+    store = FeatureStore(tmp_path / "features.sqlite", "images")
     with small_disk(), pytest.raises(InputError, match="set GLASSKIT_CACHE to a folder"):
         store.write(["a"], torch.zeros(1, 100))
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from glasskit.errors import InputError
-from glasskit.training.validation import Scores, accuracy, split_for_training
+from glasskit.training.validation import accuracy, better, split_for_training
 from tests.training.toys import toy_config, toy_dataset
 
 
@@ -28,8 +28,8 @@ def test_accuracy_by_hand():
     acceptable[range(5), targets] = True
     acceptable[2, 2] = acceptable[4, 1] = True
     found = accuracy(similarity, targets, acceptable)
-    assert found.top1 == pytest.approx(1 / 5)
-    assert found.acceptable_top1 == pytest.approx(3 / 5)
+    assert found["top1"] == pytest.approx(1 / 5)
+    assert found["acceptable_top1"] == pytest.approx(3 / 5)
 
 
 def test_a_val_split_is_used_as_it_is(tmp_path):
@@ -63,14 +63,17 @@ def test_validation_of_one_concept_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("new", "old", "measure", "better"),
+    ("new", "old", "measure", "wins"),
     [
-        (Scores(1.0, 0.5, 0.6), None, "loss", True),
-        (Scores(1.0, 0.5, 0.6), Scores(1.1, 0.9, 0.9), "loss", True),
-        (Scores(1.0, 0.5, 0.6), Scores(0.5, 0.5, 0.5), "acceptable_top1", True),
-        (Scores(1.0, 0.5, 0.6), Scores(0.5, 0.5, 0.6), "acceptable_top1", False),
-        (Scores(0.4, 0.5, 0.6), Scores(0.5, 0.5, 0.6), "top1", True),
+        ((1.0, 0.5, 0.6), None, "loss", True),
+        ((1.0, 0.5, 0.6), (1.1, 0.9, 0.9), "loss", True),
+        ((1.0, 0.5, 0.6), (0.5, 0.5, 0.5), "acceptable_top1", True),
+        ((1.0, 0.5, 0.6), (0.5, 0.5, 0.6), "acceptable_top1", False),
+        ((0.4, 0.5, 0.6), (0.5, 0.5, 0.6), "top1", True),
     ],
 )
-def test_which_scores_are_better(new, old, measure, better):
-    assert new.better(old, measure) is better
+def test_which_scores_are_better(new, old, measure, wins):
+    named = [
+        s and dict(zip(("loss", "top1", "acceptable_top1"), s, strict=True)) for s in (new, old)
+    ]
+    assert better(*named, measure) is wins

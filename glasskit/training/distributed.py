@@ -1,4 +1,4 @@
-"""The Accelerate engine of a run: device, precision, processes and trackers."""
+"""One process or several: the Accelerator of a run, and how its processes fail together."""
 
 from __future__ import annotations
 
@@ -11,55 +11,49 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from accelerate import Accelerator, DistributedDataParallelKwargs
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, GradientState, PartialState
 from accelerate.utils import (
     DistributedType,
     gather_object,
     is_tensorboard_available,
     is_wandb_available,
-    parse_flag_from_env,
 )
 
 from glasskit.errors import InputError, launched
 from glasskit.training.config import TrainConfig
 
-ENGINES = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
-"""Kinds of Accelerate engines that training is made for."""
-
-MEETING = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
-"""What a launcher tells each of several processes besides WORLD_SIZE."""
+SUPPORTED = (DistributedType.NO, DistributedType.MULTI_GPU, DistributedType.MULTI_CPU)
+"""Kinds of Accelerate setups that training is made for."""
 
 NUMBERS = ("RANK", "LOCAL_RANK", "MASTER_PORT")
-"""Those of them that are numbers."""
+"""What a launcher tells each of several processes besides WORLD_SIZE and MASTER_ADDR."""
+
+TRACKERS = {"tensorboard": is_tensorboard_available, "wandb": is_wandb_available}
+
+STATES = (PartialState, AcceleratorState, GradientState)
+"""Accelerate has one of each in a process; a run needs its own device and precision."""
 
 
-def start_engine(config: TrainConfig) -> Accelerator:
+def start_accelerator(config: TrainConfig) -> Accelerator:
     """An Accelerator for the settings; under torchrun or accelerate launch, one of several.
 
     Raises:
-        InputError: the precision or the tracker is not to be had here, or Accelerate does not see
+        InputError: the precision or the tracker is not available here, or Accelerate does not see
             the processes that the launcher started.
     """
     on_gpu = torch.cuda.is_available() and config.device != "cpu"
     if config.precision == "fp16" and not on_gpu:
         raise InputError("precision fp16: needs a GPU; choose fp32 or bf16")
-    world = launched()
-    missing = [name for name in MEETING if world > 1 and name not in os.environ]
-    if missing:
-        raise InputError(
-            f"WORLD_SIZE is {world}, but {', '.join(missing)} not set; start several processes "
-            "with torchrun or accelerate launch, or unset WORLD_SIZE"
-        )
-    for name in (n for n in NUMBERS if world > 1 and not os.environ[n].isdecimal()):
-        raise InputError(
-            f"{name} is {os.environ[name]!r}, which is no number; start several processes with "
-            "torchrun or accelerate launch, or unset WORLD_SIZE"
-        )
-    if parse_flag_from_env("ACCELERATE_USE_FSDP"):
-        raise InputError("FSDP is not supported; each process holds the whole model: turn it off")
-    have = {"tensorboard": is_tensorboard_available, "wandb": is_wandb_available}
-    if config.tracker != "none" and not have[config.tracker]():
+    if config.tracker != "none" and not TRACKERS[config.tracker]():
         raise InputError(f"tracker {config.tracker}: not installed; pip install {config.tracker}")
+    world = launched()
+    wrong = [name for name in NUMBERS if not os.environ.get(name, "").isdecimal()]
+    if world > 1 and (wrong or "MASTER_ADDR" not in os.environ):  # they would wait for ever
+        raise InputError(
+            f"WORLD_SIZE is {world}, but {', '.join(wrong or ['MASTER_ADDR'])} not set or no "
+            "number; start several processes with torchrun or accelerate launch, or unset "
+            "WORLD_SIZE"
+        )
     # An earlier run in this process may have had another device or precision. Processes that have
     # met stay together until they end: the launcher's store takes them no second time.
     met = dist.is_initialized()
@@ -76,7 +70,7 @@ def start_engine(config: TrainConfig) -> Accelerator:
     )
     if dist.is_initialized() and not met:
         atexit.register(dist.destroy_process_group)
-    if accelerator.distributed_type not in ENGINES:
+    if accelerator.distributed_type not in SUPPORTED:
         raise InputError(
             f"{accelerator.distributed_type.value}: training runs in one process or data parallel "
             "(MULTI_GPU, MULTI_CPU); change the accelerate settings"
@@ -92,13 +86,19 @@ def start_engine(config: TrainConfig) -> Accelerator:
     return accelerator
 
 
-def start_trackers(accelerator: Accelerator, config: TrainConfig) -> None:
-    """Begin the curves of a run besides its log."""
-    if config.tracker != "none":
-        settings = {k: v for k, v in config.as_dict().items() if v is not None}
-        accelerator.init_trackers(
-            "tensorboard" if config.tracker == "tensorboard" else "glasskit", settings
-        )
+@contextmanager
+def restored_state() -> Iterator[None]:
+    """Give back torch's generators and, but between several processes, Accelerate's state."""
+    before = [dict(state._shared_state) for state in STATES]
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices):
+        try:
+            yield
+        finally:
+            if not dist.is_initialized():
+                for state, values in zip(STATES, before, strict=True):
+                    state._shared_state.clear()
+                    state._shared_state.update(values)
 
 
 @contextmanager
@@ -144,8 +144,8 @@ def same_everywhere(accelerator: Accelerator, **facts: Any) -> None:
 
 
 @contextmanager
-def with_the_others(accelerator: Accelerator) -> Iterator[None]:
-    """Where another process dies or memory is full, this one ends with one line and no trace.
+def clear_errors(accelerator: Accelerator) -> Iterator[None]:
+    """Say in one line that another process died or that memory is full, instead of a trace.
 
     Raises:
         InputError: the connection to another process is lost, or it did not answer in time; the

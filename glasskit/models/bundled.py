@@ -21,24 +21,21 @@ TEXTS = Path(__file__).with_name("lite0_texts.safetensors")
 """Of captions, negations and prompts of the built-in data sets."""
 
 
-def shipped_rows(file: Path | None, tower_hash: str, keys: Sequence[str]) -> dict[str, Tensor]:
+def bundled_rows(file: Path | None, tower_hash: str, keys: Sequence[str]) -> dict[str, Tensor]:
     """Float32 rows by key of those keys that the file has; none where it is of other towers.
 
     Args:
-        file: as ``write_shipped`` writes it; None where a data set has none.
+        file: as ``write_bundled`` writes it; None where a data set has none.
         tower_hash: of the model that asks.
-        keys: what the features are of: texts, or keys or fingerprints of pictures.
+        keys: what the features are of: texts, or keys of pictures.
     """
-    kept = _read(file, tower_hash) if file is not None else None
-    if kept is None:
-        return {}
-    place, features = kept
-    names = [name for name in dict.fromkeys(keys) if name in place]
-    rows = features[torch.tensor([place[name] for name in names], dtype=torch.long)].float()
+    row_of, features = _read(file, tower_hash) if file is not None else ({}, torch.empty(0))
+    names = [key for key in dict.fromkeys(keys) if key in row_of]
+    rows = features[torch.tensor([row_of[name] for name in names], dtype=torch.long)].float()
     return dict(zip(names, rows, strict=True))
 
 
-def write_shipped(file: Path, tower_hash: str, keys: Sequence[str], features: Tensor) -> None:
+def write_bundled(file: Path, tower_hash: str, keys: Sequence[str], features: Tensor) -> None:
     """Write (n, F) features under their keys, which hold no line end, for towers of this hash."""
     metadata = {"tower_hash": tower_hash, "keys": "\n".join(keys)}
     with atomic_write(file) as scratch:
@@ -46,11 +43,12 @@ def write_shipped(file: Path, tower_hash: str, keys: Sequence[str], features: Te
 
 
 @lru_cache(maxsize=4)
-def _read(file: Path, tower_hash: str) -> tuple[dict[str, int], Tensor] | None:
-    """The row of each key and the features; None where the file is of other towers."""
+def _read(file: Path, tower_hash: str) -> tuple[dict[str, int], Tensor]:
+    """The row of each key and the features; nothing where the file is of other towers."""
     with safe_open(file, "pt") as kept:
         told = kept.metadata()
         if told["tower_hash"] != tower_hash:
-            return None
-        place = {key: row for row, key in enumerate(told["keys"].split("\n"))}
-        return place, kept.get_tensor("features")
+            return {}, torch.empty(0)
+        return {key: i for i, key in enumerate(told["keys"].split("\n"))}, kept.get_tensor(
+            "features"
+        )
