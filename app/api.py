@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import gradio as gr
 from gradio.components import Component
 from PIL import Image
 
+from glasskit.analysis.probe import Both
 from glasskit.errors import InputError
-from glasskit_app.map_data import map_answer
 from glasskit_app.picture_input import picture_input
 from glasskit_app.probe_tab import chosen_names
+from glasskit_app.scripts import refusals_told
 from glasskit_app.state import AppState
-
-if TYPE_CHECKING:
-    from glasskit.analysis.compare import Both
 
 MOST = 100
 """Largest k that is answered."""
@@ -38,11 +34,11 @@ def build(state: AppState) -> None:
             {"before": [{"name", "score"}], "after": [...]}, best first; scores are cosines.
             "note" is there too where the concepts are read only in part.
         """
-        with plain_errors():
+        with refusals_told():
             if picture is None:
                 raise InputError("probe: send a picture")
             names = chosen_names(None if concepts is None else _text("concepts", concepts))
-            both = state.comparison(dataset).concepts(picture, names, k=_count(k))
+            both = state.maps(dataset).comparison.concepts(picture, names, k=_count(k))
             return _told(both, state.unread(names, "concepts") if names else "")
 
     def search(phrase: object, dataset: object, k: object) -> dict:
@@ -57,9 +53,9 @@ def build(state: AppState) -> None:
             {"before": [{"index", "key", "score"}], "after": [...]}, best first.
             "note" is there too where the phrase is read only in part.
         """
-        with plain_errors():
+        with refusals_told():
             text = _text("phrase", phrase)
-            both = state.comparison(dataset).images(text, k=_count(k))
+            both = state.maps(dataset).comparison.images(text, k=_count(k))
             return _told(both, state.unread([text]))
 
     def map_of(dataset: object) -> dict:
@@ -69,10 +65,10 @@ def build(state: AppState) -> None:
             dataset: name of a data set of the app, such as scenes.
 
         Returns:
-            keys, captions, splits, concepts, levels and views; places are x, y, x, y, ...
+            keys, captions, splits, concepts, colourings and views; places are x, y, x, y, ...
         """
-        with plain_errors():
-            return map_answer(state.maps(dataset))
+        with refusals_told():
+            return state.maps(dataset).map
 
     with gr.Column(visible=False):
         picture = picture_input(label="picture", format="png")
@@ -86,21 +82,10 @@ def build(state: AppState) -> None:
         gr.Button().click(map_of, dataset, result, api_name="map")
 
 
-class plain_errors:  # noqa: N801 (read as a statement: with plain_errors())
-    """Turns an InputError into a notice that Gradio sends to the caller."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, InputError):
-            raise gr.Error(str(error), print_exception=False) from None
-
-
 def _as_sent(component: Component) -> Component:
     """The component, handing over any value as it was sent: Gradio's own reading of a number fails
     without a word to the caller, and its reading of a text makes one of anything."""
-    component.preprocess = lambda payload: payload
+    component.preprocess = lambda payload: payload  # type: ignore[method-assign]
     return component
 
 
@@ -110,7 +95,7 @@ def _told(both: Both, note: str) -> dict:
 
 
 def _count(k: object) -> int:
-    if type(k) not in (int, float) or not 1 <= k <= MOST or k != int(k):
+    if isinstance(k, bool) or not isinstance(k, int | float) or not 1 <= k <= MOST or k != int(k):
         raise InputError(f"k = {k!r:.60}: choose 1 to {MOST}, a whole number")
     return int(k)
 

@@ -1,24 +1,17 @@
-"""The page: masthead, one tab a file, credits."""
+"""The pages, one a tab: what stands round each of them, and the theme."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import gradio as gr
 
 from glasskit_app import api, groups_tab, map_tab, probe_tab, report_tab, train_tab
 from glasskit_app.jobs import TrainingQueue
 from glasskit_app.report_tab import Reports
-from glasskit_app.scripts import on_load
+from glasskit_app.scripts import scripted_html
 from glasskit_app.state import AppState
-
-TABS = {
-    "map": "Map",
-    "probe": "Probe",
-    "groups": "Groups",
-    "train": "Train",
-    "report": "Report",
-}
-FIRST = "map"
-"""The tab that is open unless the address asks for another, as ``?tab=train`` does."""
 
 MASTHEAD = """
 <header class="gk-masthead"><h1>Glass Kit</h1>
@@ -42,72 +35,63 @@ def theme() -> gr.themes.Base:
     # Plain names: gr.themes.GoogleFont would be fetched from the net.
     sans = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
     mono = ("ui-monospace", "Consolas", "monospace")
-    paper = {"light": "#faf8f4", "dark": "#17181b"}
-    return gr.themes.Base(
-        primary_hue="teal", neutral_hue="stone", font=sans, font_mono=mono, radius_size="sm"
-    ).set(
-        body_background_fill=paper["light"],
-        body_background_fill_dark=paper["dark"],
-        block_background_fill="#fffefb",
-        block_background_fill_dark="#1e2023",
-        block_border_color="#ddd8ce",
-        block_border_color_dark="#35373c",
-        block_label_background_fill="#f0ece4",
-        block_label_background_fill_dark="#26282c",
-        input_background_fill="#fffefb",
-        input_background_fill_dark="#26282c",
-        button_primary_background_fill="#2f6f73",
-        button_primary_background_fill_hover="#245659",
-        button_primary_background_fill_dark="#2f6f73",
-        button_primary_text_color="#ffffff",
-        button_primary_text_color_dark="#ffffff",
+    plain = gr.themes.Base(
+        primary_hue="teal",
+        neutral_hue="stone",
+        font=sans,
+        font_mono=mono,
+        radius_size="sm",
+        spacing_size="sm",
+        text_size="sm",
+    )
+    colours = {
+        "body_background_fill": "var(--gk-paper)",
+        "body_text_color": "var(--gk-ink)",
+        "body_text_color_subdued": "var(--gk-soft)",
+        "border_color_primary": "var(--gk-line)",
+        "block_background_fill": "var(--gk-panel)",
+        "block_border_color": "var(--gk-line)",
+        "block_label_background_fill": "var(--gk-wash)",
+        "input_background_fill": "var(--gk-panel)",
+        "input_border_color": "var(--gk-line)",
+        "table_even_background_fill": "var(--gk-panel)",
+        "table_odd_background_fill": "var(--gk-panel)",
+        "button_primary_background_fill": "#2f6f73",
+        "button_primary_background_fill_hover": "#245659",
+        "button_primary_text_color": "#ffffff",
+    }
+    dark = {f"{name}_dark": colour for name, colour in colours.items()}
+    return plain.set(
+        **colours,
+        **dark,
+        input_border_width="1px",
+        button_large_text_size="*text_md",
+        button_large_text_weight="500",
     )
 
 
 def build_blocks(state: AppState, runs: TrainingQueue, reports: Reports) -> gr.Blocks:
-    """The whole page."""
-    tabs = {
-        "map": lambda: map_tab.build(state),
-        "probe": lambda: probe_tab.build(state),
-        "groups": lambda: groups_tab.build(state),
-        "train": lambda: train_tab.build(state, runs),
-        "report": lambda: report_tab.build(state, reports),
-    }
+    """All pages: each has an address of its own, and what is not on it is not loaded with it."""
     with gr.Blocks(title="Glass Kit", delete_cache=(3600, 3600), analytics_enabled=False) as blocks:
-        gr.HTML(MASTHEAD, js_on_load=on_load("GlassKit.masthead(element)"))
-        with gr.Tabs(selected=FIRST) as chosen:
-            for name, title in TABS.items():
-                with gr.Tab(title, id=name) as tab:
-                    tabs[name]()
-                tab.select(fn=None, js=f"() => GlassKit.remember({{ tab: '{name}' }})")
-        gr.HTML(CREDITS)
-        _follow_address(chosen)
+        with framed():
+            map_tab.build(state)
         api.build(state)
+    with blocks.route("Probe", "/probe"), framed():
+        probe_tab.build(state)
+    with blocks.route("Groups", "/groups"), framed():
+        groups_tab.build(blocks, state)
+    with blocks.route("Train", "/train"), framed():
+        train_tab.build(blocks, state, runs)
+    with blocks.route("Report", "/report"), framed():
+        report_tab.build(blocks, state, reports)
     blocks.queue(max_size=64, default_concurrency_limit=2)
     return blocks
 
 
-def _follow_address(tabs: gr.Tabs) -> None:
-    """Open the tab that the page's address asks for.
-
-    Gradio loses a change that comes while it still draws the page, so the page is asked until that
-    tab is open: twice, mostly; once where the address asks for none.
-    """
-    with gr.Column(visible=False):
-        wished, opened = gr.Textbox(), gr.Textbox()
-    asking = gr.Timer(0.5)
-
-    def follow(wished: object, opened: object) -> tuple[object, object]:
-        if not isinstance(wished, str) or wished not in TABS or TABS[wished] == opened:
-            return gr.skip(), gr.Timer(active=False)
-        return gr.Tabs(selected=wished), gr.skip()
-
-    asking.tick(
-        follow,
-        [wished, opened],
-        [tabs, asking],
-        js="() => GlassKit.wishedTab()",
-        api_visibility="private",
-        show_progress="hidden",
-        queue=False,
-    )
+@contextmanager
+def framed() -> Iterator[None]:
+    """What stands round every page: links to the others, the masthead, the credits."""
+    gr.Navbar(main_page_name="Map")
+    scripted_html(MASTHEAD, "GlassKit.masthead(element)")
+    yield
+    gr.HTML(CREDITS)

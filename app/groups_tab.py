@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
+from html import escape
+from textwrap import wrap
+from typing import Any, NamedTuple
 
+import gradio as gr
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from glasskit.analysis.geometry import GroupReport, group_report, rivals
 from glasskit.errors import InputError
-from glasskit_app.dataset_maps import SIDES, DatasetMaps
-from glasskit_app.scripts import answered, html_tab
-from glasskit_app.state import AppState
+from glasskit.plots.map_data import SIDES
+from glasskit_app.scripts import asked_dataset, refusals_told, scripted_html
+from glasskit_app.state import AppState, DatasetMaps
 from glasskit_app.thumbnails import pictures_url
 
 SHOWN = 24
@@ -17,87 +24,239 @@ RIVALS = 4
 STRANGERS = 3
 """Pictures offered of each rival group."""
 
+MEASURES = {
+    "tightness": "cohesion",
+    "nearness to its word": "word",
+    "outer loss": "outer",
+    "inner loss": "inner",
+}
+"""What the table calls the measures of a GroupReport."""
 
-def build(state: AppState) -> None:
-    """Draw the tab inside the current Blocks."""
+INTRO = """
+## What holds a group together?
+The pictures of a group share an idea that none of their captions names. Take a picture out, or put
+a stranger in (click, drag, or Enter), and watch what the loss says.
+"""
 
-    def open_group(asked: object) -> dict:
-        return answered(lambda name, concept: _open(state, name, concept), asked, "name", "concept")
+TRAYS = """
+<h3>In the group <small class="gk-count"></small>
+<small>under each: nearness to the middle of the others, before → after</small></h3>
+<div class="gk-tray gk-members" role="group" aria-label="Pictures in the group"></div>
+<h3>Outside
+<small>pictures taken out, and strangers from the groups nearest to this one</small></h3>
+<div class="gk-tray gk-outside" role="group" aria-label="Pictures outside the group"></div>
+<p class="gk-pointed"></p>
+"""
 
-    def measure(asked: object) -> dict:
-        return answered(
-            lambda name, concept, members: _measure(state, name, concept, members),
-            asked,
-            "name",
-            "concept",
-            "members",
-        )
+START_TRAYS = """
+const trays = new GlassTrays(element, (index) => trigger("move", { index }));
+const show = () => trays.show(props.value);
+watch("value", show);
+show();
+"""
 
-    html_tab(
-        "groups.html",
-        "GlassKit.groupsPage(element, server)",
-        state.names,
-        [open_group, measure],
+HOW = """
+Tightness is the mean cosine of two different pictures of the group. Nearness to the word is the
+cosine between the group's middle and the concept's name. The outer loss (pairwise form, temperature
+0.1) asks whether pictures and captions of this group find each other among four rival groups: those
+whose middles are nearest before training, each with as many pictures as this group has. The inner
+loss of the same batch asks whether the product of each picture and its caption lies nearer to the
+middle of its own group than to that of a rival. Lower is better for both; both rise with the number
+of pictures, so compare groups of one size. Numbers in brackets: change against the whole group.
+"""
+
+COLOURS = ["#443c6e", "#7b387d", "#b73779", "#e55964", "#fb9f58", "#fce18c"]
+"""Of similarities from 0 to 1, as on the map of a phrase."""
+
+
+class Group(NamedTuple):
+    """A concept of a data set with its pictures, its rivals and pictures of those."""
+
+    maps: DatasetMaps
+    concept: str
+    members: list[int]
+    strangers: list[int]
+    rivals: list[str]
+
+
+def build(blocks: gr.Blocks, state: AppState) -> None:
+    """Draw the page inside the current Blocks."""
+    inside = gr.State([])
+    gr.Markdown(INTRO)
+    with gr.Row():
+        data = gr.Dropdown(state.names, label="pictures")
+        concept = gr.Dropdown([], label="group", elem_id="groups-concept")
+        back = gr.Button("Put everything back", scale=0, min_width=180, elem_id="groups-back")
+    tries = gr.Dataset(
+        components=[gr.Textbox(visible=False)],
+        samples=[],
+        label="Try: three groups that gained most in training, and the one that lost most",
+        elem_id="groups-tries",
     )
+    about = gr.Markdown()
+    with gr.Row():
+        with gr.Column(scale=5):
+            trays = scripted_html(
+                {"members": [], "outside": []},
+                START_TRAYS,
+                html_template=TRAYS,
+                elem_id="groups-trays",
+            )
+        with gr.Column(scale=3):
+            numbers = gr.Dataframe(
+                headers=["of these pictures", *SIDES],
+                interactive=False,
+                buttons=[],
+                elem_id="groups-numbers",
+            )
+            against = gr.Markdown()
+            similarity = gr.Plot(elem_id="groups-similarity", show_label=False)
+    with gr.Accordion("How is this computed?", open=False):
+        gr.Markdown(HOW)
+
+    def concepts(dataset: str, wished: str | None = None) -> dict[Any, Any]:
+        """What can be chosen of a data set."""
+        names = list(state.maps(dataset).dataset.groups())
+        return {
+            data: dataset,
+            concept: gr.Dropdown(names, value=wished if wished in names else names[0]),
+            tries: gr.Dataset(samples=[[name] for name in _gained_most(state.maps(dataset))]),
+        }
+
+    def enter(request: gr.Request) -> dict[Any, Any]:
+        return concepts(asked_dataset(state.names, request), request.query_params.get("group"))
+
+    def opened(dataset: str, name: str) -> dict[Any, Any]:
+        with refusals_told():
+            group = _group(state.maps(dataset), name)
+            whole = group.maps.dataset.by_name[name]
+            named = ", ".join(whole.hard_negatives)
+            shown = measured(group, group.members)
+        return shown | {
+            about: whole.guide,
+            against: "Hard negatives in the outer loss, the groups nearest to it: "
+            + f"{', '.join(group.rivals)}."
+            + (f" Easily taken for it, says who made the data: {named}." if named else ""),
+        }
+
+    def moved(dataset: str, name: str, held: list[int], event: gr.EventData) -> dict[Any, Any]:
+        """Take a picture out of the group, or put it in."""
+        with refusals_told():
+            group, index = _group(state.maps(dataset), name), event._data.get("index")
+            if index not in [*group.members, *group.strangers]:
+                raise InputError(f"picture {index!r:.20} is not shown here")
+            left = [i for i in held if i != index]
+            return measured(group, left if index in held else [*held, index])
+
+    def measured(group: Group, held: list[int]) -> dict[Any, Any]:
+        found, whole = _measure(group, held), _measure(group, group.members)
+        return {
+            inside: held,
+            trays: _trays(group, held, found),
+            numbers: [
+                [text, *(_value(found[side], whole[side], measure) for side in SIDES)]
+                for text, measure in MEASURES.items()
+            ],
+            similarity: _similarity(group, held, found),
+        }
+
+    figures = [inside, trays, numbers, similarity]
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    gr.on([blocks.load], enter, None, [data, concept, tries], **quiet)
+    data.input(concepts, data, [data, concept, tries], **quiet)
+    tries.click(lambda sample: sample[0], tries, concept, **quiet)
+    gr.on(
+        [concept.change, back.click], opened, [data, concept], [about, against, *figures], **quiet
+    )
+    # One after the other, for each begins with what the last one left inside.
+    trays.move(moved, [data, concept, inside], figures, concurrency_limit=1, **quiet)
+    concept.change(None, [data, concept], js="(data, group) => GlassKit.remember({ data, group })")
 
 
-def _open(state: AppState, name: object, concept: object) -> dict:
-    """A group's members, its rivals, and strangers that could be put in."""
-    maps = state.maps(name)
-    from glasskit.analysis.groups import rivals  # torch comes in with the first group
-
+def _group(maps: DatasetMaps, concept: str) -> Group:
     groups = maps.dataset.groups()
-    if not isinstance(concept, str) or concept not in groups:
+    if concept not in groups:
         raise InputError(f"group {concept!r} is not in {maps.name}")
-    members = groups[concept][:SHOWN].tolist()
     against = rivals(maps.before.embedding, groups, concept, RIVALS)
     strangers = [int(i) for rival in against for i in groups[rival][:STRANGERS]]
-    # JSON objects have text for keys.
-    shown = {str(i): maps.dataset.records[i] for i in [*members, *strangers]}
-    return {
-        "members": members,
-        "strangers": strangers,
-        "rivals": against,
-        "hard_negatives": list(maps.dataset.by_name[concept].hard_negatives),
-        "guide": maps.dataset.by_name[concept].guide,
-        "captions": {i: record.captions[0] for i, record in shown.items()},
-        "pictures": pictures_url(maps.name) if maps.thumbnails else None,
-        "concepts": {i: record.concept for i, record in shown.items()},
-    }
+    return Group(maps, concept, groups[concept][:SHOWN].tolist(), strangers, against)
 
 
-def _measure(state: AppState, name: object, concept: object, members: object) -> dict:
-    """The group of these members by both models."""
-    from glasskit.analysis.groups import rivals
-
-    maps = state.maps(name)
+def _gained_most(maps: DatasetMaps) -> list[str]:
+    """Three groups with the most pictures that are recognised only after training, and the last."""
+    right = [(maps.projection(side).recognised.rank == 1).astype(int) for side in SIDES]
     groups = maps.dataset.groups()
-    if not isinstance(concept, str) or concept not in groups:
-        raise InputError(f"group {concept!r} is not in {maps.name}")
-    if not isinstance(members, list) or not all(type(i) is int for i in members):
-        raise InputError("members: send a list of numbers of pictures")
-    against = rivals(maps.before.embedding, groups, concept, RIVALS)
-    return {side: _one_side(maps, side, groups, concept, members, against) for side in SIDES}
+    order = sorted(groups, key=lambda name: -(right[1] - right[0])[groups[name]].sum())
+    return list(dict.fromkeys([*order[:3], order[-1]]))
 
 
-def _one_side(
-    maps: DatasetMaps,
-    side: str,
-    groups: dict[str, np.ndarray],
-    concept: str,
-    members: list[int],
-    against: list[str],
-) -> dict:
-    from glasskit.analysis.groups import group_report
+def _measure(group: Group, held: list[int]) -> dict[str, GroupReport]:
+    """The group of these pictures by both models."""
+    found, data = {}, group.maps.dataset
+    for side in SIDES:
+        seen = group.maps.projection(side).embedding
+        word = seen.concept[data.labels(1).index(group.concept)]
+        found[side] = group_report(
+            seen, data.groups(), group.concept, held, group.rivals, word=word
+        )
+    return found
 
-    seen = maps.projection(side).embedding
-    word = seen.concept[maps.dataset.labels(1).index(concept)]
-    found = group_report(seen, groups, concept, members, against, word=word)
+
+def _value(found: GroupReport, whole: GroupReport, measure: str) -> str:
+    value, change = getattr(found, measure), getattr(found, measure) - getattr(whole, measure)
+    return f"{value:.3f}" + (f" ({change:+.3f})" if abs(change) >= 0.0005 else "")
+
+
+def _trays(group: Group, held: list[int], found: dict[str, GroupReport]) -> dict[str, Any]:
+    """What the trays draw (assets/trays.js)."""
+    folder = pictures_url(group.maps.name) if group.maps.thumbnails else None
+
+    def tile(index: int) -> dict[str, Any]:
+        record = group.maps.dataset.records[index]
+        return {
+            "index": index,
+            "caption": record.captions[0],
+            "concept": record.concept,
+            "stranger": record.concept != group.concept,
+            "picture": folder and f"{folder}{index}.webp",
+        }
+
+    near = zip(*(found[side].to_centre for side in SIDES), strict=True)
+    outside = [i for i in [*group.members, *group.strangers] if i not in held]
     return {
-        "similarity": np.round(found.similarity, 3).tolist(),
-        "to_centre": [round(x, 4) for x in found.to_centre],
-        "cohesion": found.cohesion,
-        "word": found.word,
-        "outer": found.outer,
-        "inner": found.inner,
+        "members": [
+            tile(index) | {"note": f"{before:.2f} → {after:.2f}"}
+            for index, (before, after) in zip(held, near, strict=True)
+        ],
+        "outside": [tile(index) for index in outside],
     }
+
+
+def _similarity(group: Group, held: list[int], found: dict[str, GroupReport]) -> go.Figure:
+    """Every two pictures of the group, before and after; a pointer reads their captions."""
+    records = [group.maps.dataset.records[i] for i in held]
+    captions = ["<br>".join(wrap(escape(f"“{record.captions[0]}”"), 45)) for record in records]
+    names = [[f"{one}<br>and<br>{other}" for other in captions] for one in captions]
+    figure = make_subplots(
+        1, 2, horizontal_spacing=0.05, subplot_titles=("Before training", "After training")
+    )
+    for column, side in enumerate(SIDES, start=1):
+        square = go.Heatmap(
+            z=found[side].similarity.round(3),
+            text=names,
+            hovertemplate="%{z:.2f}<br>%{text}<extra></extra>",
+            coloraxis="coloraxis",
+            xgap=1,
+            ygap=1,
+        )
+        figure.add_trace(square, 1, column)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False, autorange="reversed")
+    return figure.update_layout(
+        coloraxis={"colorscale": COLOURS, "cmin": 0, "cmax": 1, "showscale": False},
+        height=260,
+        margin={"l": 0, "r": 0, "t": 24, "b": 0},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"size": 12, "color": "#8a847b"},
+    )

@@ -4,40 +4,64 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
-import tempfile
 import threading
 import time
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from rich.console import Console
 
 from glasskit.data import load_dataset
 from glasskit.data.images import FolderImages
 from glasskit.errors import InputError
-from glasskit.io.places import cache_folder, keeping_in
+from glasskit.io.places import cache_folder, check_folder
 from glasskit_app.address import bind, written
-from glasskit_app.ending import on_ctrl_c
+
+if TYPE_CHECKING:
+    import socket
+
+    from starlette.applications import Starlette
+
+    from glasskit.data.grouped import GroupedDataset
+
+BUILT_IN = ("scenes", "coco-concepts")
 
 SECONDS_TO_CLOSE = 1
 """So long after Ctrl-C or SIGTERM open streams are cut off."""
 
 
-def serve(
-    port: int,
+def launch(
+    port: int = 7860,
     *,
-    host: str,
-    datasets: Sequence[str],
-    images: str | Path | None,
-    recipe: dict[str, object] | None,
-    root_path: str,
-    open_browser: bool,
+    host: str = "127.0.0.1",
+    datasets: Sequence[str] = BUILT_IN,
+    images: str | Path | None = None,
+    recipe: dict[str, object] | None = None,
+    root_path: str = "",
+    open_browser: bool = False,
 ) -> None:
-    """Open the maps of every data set, making what is missing, then listen until interrupted.
+    """Serve the app until it is interrupted.
 
-    Everything that takes long is done before the first connection is taken, in this thread.
+    The built-in data sets come with their trained heads and maps. Of others, what is not in the
+    cache is built first, with a bar in the terminal. Everything that takes long is done before the
+    first connection is taken.
+
+    Args:
+        port: on which it listens.
+        host: the address on which it listens; only this machine unless told otherwise.
+        datasets: names of data sets, or paths of MAGIC-layout files; the first is shown first.
+        images: folder of photographs of the data sets that bring none, such as coco-concepts.
+        recipe: fields of TrainConfig for the model on the right-hand side, over the app's own.
+        root_path: where a proxy shows the app, such as ``/glass-kit``, or the whole address.
+        open_browser: open the page when it can be looked at.
 
     Raises:
         InputError: the address can't be had, or a data set can't be read or built.
@@ -47,38 +71,47 @@ def serve(
     if images is not None:
         FolderImages(images)
     bind(host, port).close()
-    with keeping_in(cache_folder()), tempfile.TemporaryFile(dir=cache_folder()):
-        pass
+    check_folder(cache_folder())
     chosen = [load_dataset(name, images=None if name == "scenes" else images) for name in datasets]
     _say("Glass Kit is loading its models ...")
-    # At once, whatever runs: libraries swallow a KeyboardInterrupt, or take seconds to reach it.
-    with on_ctrl_c(signal.SIG_DFL):
-        import uvicorn
-
-        from glasskit import load_model
-        from glasskit_app.cache import open_maps
-        from glasskit_app.dataset_maps import MODEL
-        from glasskit_app.server import create_app
-        from glasskit_app.state import AppState
-
-        start = load_model(MODEL)
-        state = AppState([open_maps(data, start, recipe) for data in chosen], start)
-        state.warm()
-        app = create_app(state, host, port, root_path)
+    with _ctrl_c_ends_at_once(), ThreadPoolExecutor(1, "building") as pool:
+        # In a thread of its own, so that this one is free to answer a signal whatever runs. And a
+        # training in the main thread would take Ctrl-C for a wish to stop after its step and save.
+        app = pool.submit(_build, chosen, recipe, host, port, root_path).result()
         with bind(host, port) as bound:
             bound.listen()
             address = f"http://{written(host)}:{port}"
             _say(f"Open {address} (ready after {time.monotonic() - began:.0f} s; stop with Ctrl-C)")
             if open_browser:
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-            config = uvicorn.Config(
-                app,
-                log_level="warning",
-                lifespan="on",
-                timeout_graceful_shutdown=SECONDS_TO_CLOSE,
-            )
-            logging.getLogger("uvicorn.error").addFilter(_worth_saying)
-            uvicorn.Server(config).run(sockets=[bound])
+            _listen(app, bound)
+
+
+def _build(
+    datasets: Sequence[GroupedDataset],
+    recipe: dict[str, object] | None,
+    host: str,
+    port: int,
+    root_path: str,
+) -> Starlette:
+    from glasskit import load_model  # the libraries behind all this take seconds to come in
+    from glasskit_app.cache import open_maps
+    from glasskit_app.server import create_app
+    from glasskit_app.state import MODEL, AppState
+
+    start = load_model(MODEL)
+    state = AppState([open_maps(data, start, recipe) for data in datasets], start)
+    return create_app(state, host, port, root_path)
+
+
+def _listen(app: Starlette, bound: socket.socket) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(
+        app, log_level="warning", lifespan="on", timeout_graceful_shutdown=SECONDS_TO_CLOSE
+    )
+    logging.getLogger("uvicorn.error").addFilter(_worth_saying)
+    uvicorn.Server(config).run(sockets=[bound])
 
 
 def checked_root_path(root_path: str) -> str:
@@ -100,9 +133,28 @@ def checked_root_path(root_path: str) -> str:
     return path
 
 
+@contextmanager
+def _ctrl_c_ends_at_once() -> Iterator[None]:
+    """Ctrl-C ends the process meanwhile; uvicorn, while it runs, first closes what is open."""
+
+    def leave(number: int, frame: object) -> None:
+        Console(stderr=True).show_cursor()  # a bar hides it
+        os._exit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():  # others may not set a handler
+        yield
+        return
+    before = signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _worth_saying(record: logging.LogRecord) -> bool:
     """Whether the server's line is news: streams that are cut off when the app ends are none."""
-    cut_off = record.exc_info and issubclass(record.exc_info[0], asyncio.CancelledError)
+    reason = record.exc_info[0] if record.exc_info else None
+    cut_off = reason is not None and issubclass(reason, asyncio.CancelledError)
     return not (cut_off or str(record.msg).startswith("Cancel %s running task"))
 
 

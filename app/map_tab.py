@@ -2,47 +2,53 @@
 
 from __future__ import annotations
 
-import base64
+import json
 from collections import Counter
 
 import numpy as np
 
+from glasskit.analysis.geometry import rank_score
 from glasskit.analysis.selection import inside, shared_concepts
-from glasskit.analysis.space import rank_score
 from glasskit.errors import InputError
 from glasskit.models.vectors import nearest
-from glasskit_app.scripts import answered, html_tab
+from glasskit.plots.map_data import SIDES
+from glasskit_app.answers import answer
+from glasskit_app.scripts import ASSETS, answered, scripted_html
 from glasskit_app.state import AppState
 
 MAX_CORNERS = 400
 SHOWN = 9
 """Pictures in a row of neighbours beside the map."""
 
+SELECTED = 60
+"""Pictures of a selection that are shown."""
+
 
 def build(state: AppState) -> None:
     """Draw the tab inside the current Blocks."""
-    ask = Questions(state)
+    api = MapApi(state)
 
     # Gradio wants plain functions of one value, which is whatever the browser sent.
-    def select(asked: object) -> dict:
-        return answered(ask.select, asked, "name", "side", "outline")
+    def pin(asked: object) -> dict:
+        return answered(api.pin, asked, "name", "index")
+
+    def lasso(asked: object) -> dict:
+        return answered(api.lasso, asked, "name", "side", "outline")
 
     def search(asked: object) -> dict:
-        return answered(ask.search, asked, "name", "phrase")
+        return answered(api.search, asked, "name", "phrase")
 
-    def describe(asked: object) -> dict:
-        return answered(ask.describe, asked, "name", "index")
-
-    html_tab(
-        "map.html",
-        "GlassKit.mapPage(element, server)",
-        state.names,
-        [select, search, describe],
+    call = f"GlassKit.mapPage(element, server, {json.dumps(state.names)})"
+    scripted_html(
+        (ASSETS / "map.html").read_text(encoding="utf-8"),
+        call,
+        server_functions=[pin, lasso, search],
+        apply_default_css=False,
         elem_id="map",
     )
 
 
-class Questions:
+class MapApi:
     """What the map in the browser asks for; every value is checked, for anyone can send anything.
 
     Args:
@@ -52,54 +58,63 @@ class Questions:
     def __init__(self, state: AppState) -> None:
         self.state = state
 
-    def select(self, name: str, side: str, outline: list[list[float]]) -> dict:
+    def pin(self, name: str, index: int) -> dict:
+        """One picture of the data set, and the concepts and pictures nearest to it."""
+        maps = self.state.maps(name)
+        if type(index) is not int or not 0 <= index < len(maps.dataset):
+            raise InputError(f"picture {index!r:.60}: there are {len(maps.dataset)}")
+        concept = maps.dataset.by_name[maps.dataset.records[index].concept]
+        names, sides, scale = maps.dataset.labels(1), [], []
+        for side in SIDES:
+            seen = maps.projection(side).embedding
+            words = nearest(seen.picture[index], seen.concept, 5)
+            near = nearest(seen.picture[index], seen.picture, SHOWN + 1).index[0]
+            scores = words.score[0].tolist()
+            rows = list(zip((names[i] for i in words.index[0]), scores, strict=True))
+            sides.append((side, rows, [int(i) for i in near if i != index][:SHOWN]))
+            scale += scores
+        levels = [level for level in concept.levels if level]
+        html = answer("pinned", maps=maps, index=index, levels=levels, sides=sides, scale=scale)
+        return {"html": html}
+
+    def lasso(self, name: str, side: str, outline: list[list[float]]) -> dict:
         """Which pictures lie inside an outline on one map, and which concepts they share."""
-        maps, projection = self.state.maps(name), self.state.projection(name, side)
-        held = inside(projection.picture, _corners(outline))
-        selected = np.flatnonzero(held)
-        names = maps.dataset.labels(1)
-        shared = {}
-        for which in ("before", "after"):
-            seen = maps.projection(which).embedding
-            found = shared_concepts(seen.picture, seen.concept, names, selected)
-            shared[which] = [item._asdict() for item in found]
-        groups = Counter(maps.dataset.records[i].concept for i in selected).most_common(8)
-        # A bit a picture, for 100,000 of them can be inside (app/assets/map_data.js: setBits).
-        bits = base64.b64encode(np.packbits(held, bitorder="little")).decode()
-        return {"inside": bits, "shared": shared, "groups": groups}
+        maps = self.state.maps(name)
+        if side not in SIDES:
+            raise InputError(f"side {side!r:.60}: choose before or after")
+        held = np.flatnonzero(inside(maps.projection(side).picture, _corners(outline)))
+        groups = Counter(maps.dataset.records[i].concept for i in held).most_common(8)
+        sides, scale = [], []
+        for one in SIDES:
+            seen = maps.projection(one).embedding
+            found = shared_concepts(seen.picture, seen.concept, maps.dataset.labels(1), held)
+            sides.append((one, [(item.name, item.lift) for item in found]))
+            scale += [item.lift for item in found]
+        chosen = held.tolist()
+        html = answer(
+            "selected",
+            maps=maps,
+            held=chosen,
+            groups=groups,
+            sides=sides,
+            scale=scale,
+            most=SELECTED,
+        )
+        return {"inside": chosen, "html": html}
 
     def search(self, name: str, phrase: str) -> dict:
-        """How near every picture is to a phrase, as bytes (255 the nearest), and the nearest."""
+        """How near every picture is to a phrase, 255 for the nearest, and the nearest ones."""
         maps = self.state.maps(name)
-        vectors = self.state.comparison(name).text_vectors(phrase)
-        told = " ".join(phrase.split())
-        answer: dict = {"phrase": told, "note": self.state.unread([told]), "nearest": {}}
-        for side, vector in zip(("before", "after"), vectors, strict=True):
+        vectors = maps.comparison.text_vectors(phrase)
+        phrase = " ".join(phrase.split())
+        sides, near = [], {}
+        for side, vector in zip(SIDES, vectors, strict=True):
             pictures = maps.projection(side).embedding.picture
-            near = np.round(255 * rank_score(pictures, vector)).astype(np.uint8)
-            answer[side] = base64.b64encode(near).decode()
-            answer["nearest"][side] = nearest(vector, pictures, SHOWN).index[0].tolist()
-        return answer
-
-    def describe(self, name: str, index: int) -> dict:
-        """The concepts and pictures nearest to one picture of the data set, before and after."""
-        maps = self.state.maps(name)
-        if not isinstance(index, int) or not 0 <= index < len(maps.dataset):
-            raise InputError(f"picture {index!r}: there are {len(maps.dataset)}")
-        names, answer = maps.dataset.labels(1), {}
-        for side in ("before", "after"):
-            seen = maps.projection(side).embedding
-            query = seen.picture[index]
-            words = nearest(query, seen.concept, 5)
-            near = nearest(query, seen.picture, SHOWN + 1).index[0]
-            answer[side] = {
-                "concepts": [
-                    {"name": names[i], "value": round(float(score), 4)}
-                    for i, score in zip(words.index[0], words.score[0], strict=True)
-                ],
-                "pictures": [int(i) for i in near if i != index][:SHOWN],
-            }
-        return answer
+            near[side] = np.round(255 * rank_score(pictures, vector)).astype(int).tolist()
+            sides.append((side, nearest(vector, pictures, SHOWN).index[0].tolist()))
+        unread = self.state.unread([phrase])
+        html = answer("found", maps=maps, phrase=phrase, unread=unread, sides=sides)
+        return {"phrase": phrase, **near, "html": html}
 
 
 def _corners(outline: object) -> np.ndarray:

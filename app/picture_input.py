@@ -23,7 +23,7 @@ MAX_SIDE = 1024
 """Longer sides are scaled down at once: no tower looks at more."""
 
 
-def picture_input(**settings: object) -> gr.Image:
+def picture_input(**settings: Any) -> gr.Image:
     """An image component (upload, paste, webcam) that hands a PIL RGB picture to Python.
 
     Gradio's own reader opens any format that Pillow knows, and decodes a bomb. This one refuses by
@@ -44,7 +44,7 @@ def picture_input(**settings: object) -> gr.Image:
             raise gr.Error(str(error), print_exception=False) from None
 
     # On the component itself: for a subclass Gradio would write a stub file beside this one.
-    component.preprocess = preprocess
+    component.preprocess = preprocess  # type: ignore[method-assign]
     component.data_model = SentPicture
     return component
 

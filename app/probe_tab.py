@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from html import escape
+from typing import Any
 
 import gradio as gr
 import numpy as np
 from PIL import Image
 
+from glasskit.analysis.maps import place_new
 from glasskit.analysis.probe import MAX_CANDIDATES, MAX_TEXT
 from glasskit.errors import InputError
 from glasskit.io.text_files import split_names
-from glasskit_app.dataset_maps import DatasetMaps
-from glasskit_app.examples import SAID, teaching
+from glasskit.plots.map_data import SIDES, Projection
+from glasskit_app.answers import answer
+from glasskit_app.examples import KINDS, teaching
 from glasskit_app.picture_input import picture_input
-from glasskit_app.probe_place import place_figure
-from glasskit_app.probe_why import WHY, Asked, reasons
-from glasskit_app.state import AppState
-from glasskit_app.thumbnails import pictures_url
+from glasskit_app.probe_why import WHY, reasons
+from glasskit_app.scripts import refusals_told
+from glasskit_app.state import AppState, DatasetMaps
 
 BARS = 8
 FOUND = 8
 MOST_NAMES = 60
 """Names that a visitor may type in at a time."""
 
-SHORT = {"learned": "learned ✓", "known": "known ✓", "lost": "lost ✗", "missed": "missed ✗"}
-TITLES = {"before": "Before training", "after": "After training"}
+DOTS = 1500
+"""Most pictures of the small map that are drawn; beyond that an even share of them."""
+
+EDGE = 1.5
+"""Of the small map, which goes from -EDGE to EDGE."""
+
 SIGNS = {"picture and phrase": 1, "picture without phrase": -1}
 
 PICK = """
@@ -37,14 +42,9 @@ element.addEventListener('click', (event) => {
 
 
 def build(state: AppState) -> None:
-    """Draw the tab inside the current Blocks, with the API endpoints probe and search."""
+    """Draw the tab inside the current Blocks."""
     names = state.names
-    first = names[0]
-    gr.HTML(
-        '<div class="gk-page"><h2>Ask about a picture or a phrase</h2><p>Drop in any picture, or '
-        "pick one that training never saw: the bars show which concepts it is nearest to, before "
-        "and after training. Or type a phrase and see which pictures come nearest.</p></div>"
-    )
+    gr.HTML(answer("introduction"))
     with gr.Row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
             picture = picture_input(
@@ -55,8 +55,9 @@ def build(state: AppState) -> None:
                 format="png",
             )
             with gr.Row(visible=len(names) > 1):
-                name = gr.Dropdown(names, value=first, label="Data set", elem_id="probe-data")
-            examples = gr.HTML(_examples(state, first), js_on_load=PICK, elem_id="probe-examples")
+                name = gr.Dropdown(names, value=names[0], label="Data set", elem_id="probe-data")
+            first = _examples(state.maps(names[0]))
+            examples = gr.HTML(first, js_on_load=PICK, elem_id="probe-examples")
             phrase = gr.Textbox(
                 label="Phrase",
                 placeholder="a quiet evening by the sea",
@@ -64,9 +65,7 @@ def build(state: AppState) -> None:
                 elem_id="probe-phrase",
             )
             sign = gr.Radio(
-                list(SIGNS),
-                value="picture and phrase",
-                label="When both are given, search for",
+                list(SIGNS), value=next(iter(SIGNS)), label="When both are given, search for"
             )
             candidates = gr.Textbox(
                 label="Your own concepts, with commas between them (empty: those of the data set)",
@@ -76,118 +75,109 @@ def build(state: AppState) -> None:
             )
             ask = gr.Button("Ask", variant="primary", elem_id="probe-ask")
         with gr.Column(scale=4, min_width=320):
-            answer = gr.HTML(_empty(), elem_id="probe-answer", padding=False)
-            asked = gr.State(time_to_live=3600)
+            result = gr.HTML(
+                answer("nothing"), js_on_load=PICK, elem_id="probe-answer", padding=False
+            )
             fold = gr.Accordion(WHY, open=False, visible=False, elem_id="probe-why")
             with fold:
                 why = gr.HTML(padding=False)
-    gr.HTML(
-        '<div class="gk-page"><details class="gk-how"><summary>How is this computed?</summary><p>'
-        "The picture and each concept's name become vectors of equal length; a bar is the cosine "
-        "of the angle between the two (1: the same direction, 0: nothing in common). A concept's "
-        "vector is the mean over a few sentences such as “a picture that shows …”. The phrase is "
-        "taken as it stands. For picture and phrase the two vectors are added, for picture without "
-        "phrase the second is taken away. Compare the order of the bars before and after, not "
-        "their lengths: training also changes how far vectors spread.</p></details></div>"
-    )
+    gr.HTML(answer("how"))
 
     def respond(
         picture: Image.Image | None, name: str, phrase: str, sign: str, candidates: str
-    ) -> tuple[str, Asked | None, dict, str]:
-        try:
-            text, question = _answer(state, picture, name, phrase, sign, candidates)
-            return text, question, _closed(question is not None), ""
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+    ) -> tuple[str, dict, str]:
+        with refusals_told():
+            page = answer_page(state, picture, name, phrase, sign, candidates)
+            return page, gr.update(open=False, visible=picture is not None), ""
+
+    def explain(picture: Image.Image | None, name: str, candidates: str) -> str:
+        with refusals_told():
+            if picture is None:
+                return ""
+            return reasons(state.maps(name), picture, chosen_names(candidates))
 
     def picked(name: str, event: gr.EventData) -> tuple[Image.Image, str]:
-        data = state.maps(name).dataset
-        index = event._data.get("index")
-        if type(index) is not int or not 0 <= index < len(data):
-            raise gr.Error(f"example {index!r} is not there", print_exception=False)
-        return data.image(index), ""
+        with refusals_told():
+            data, index = state.maps(name).dataset, event._data.get("index")
+            if type(index) is not int or not 0 <= index < len(data):
+                raise InputError(f"picture {index!r:.60} is not there")
+            return data.image(index), ""
 
-    inputs = [picture, name, phrase, sign, candidates]
-    quiet = {"api_visibility": "private", "show_progress": "minimal"}
+    def changed(name: str) -> tuple[str, str, dict, str]:
+        with refusals_told():
+            closed = gr.update(open=False, visible=False)
+            return _examples(state.maps(name)), answer("nothing"), closed, ""
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
     # One event for all: what was asked last is what is answered last.
     events = [ask.click, phrase.submit, candidates.submit, picture.change]
-    answered = [answer, asked, fold, why]
+    inputs, answered = [picture, name, phrase, sign, candidates], [result, fold, why]
     gr.on(events, respond, inputs, answered, trigger_mode="always_last", **quiet)
     # The grid of patches takes a pass of its own, which only those wait for who want to see it.
-    fold.expand(lambda question: reasons(state, question), asked, why, **quiet)
-    examples.pick(picked, [name], [picture, phrase], **quiet)
-
-    def changed(name: str) -> tuple[str, str, None, dict, str]:
-        try:
-            return _examples(state, name), _empty(), None, _closed(visible=False), ""
-        except InputError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-
+    fold.expand(explain, [picture, name, candidates], why, **quiet)
+    examples.pick(picked, name, [picture, phrase], **quiet)
+    result.pick(picked, name, [picture, phrase], **quiet)
     name.change(changed, name, [examples, *answered], **quiet)
 
 
-def _answer(
+def answer_page(
     state: AppState,
     picture: Image.Image | None,
     name: str,
     phrase: str,
     sign: str,
     candidates: str,
-) -> tuple[str, Asked | None]:
-    comparison, maps = state.comparison(name), state.maps(name)
-    phrase, names = (phrase or "").strip(), chosen_names(candidates)
-    own, note, known, question = "", "", None, None
-    if picture is not None:
-        features = comparison.image_features(picture)
-        vectors = comparison.image_vectors(picture, features)
-        known = comparison.known(vectors)
-        if known is not None:
-            record = maps.dataset.records[known]
-            own, unseen = record.concept, record.split == "test"
-            note = f"This picture is filed under <b>{escape(own)}</b>; "
-            note += "training never saw it. " if unseen else "training saw it. "
-            places = [maps.recognised(side).rank[known] for side in ("before", "after")]
-            of = len(maps.dataset.labels(1))
-            note += f"Of {of} concepts its own is number {places[0]} before and {places[1]} after."
-            if places[1] > 1:
-                note += " The trained model gets this one wrong."
-    elif phrase:
-        vectors = comparison.text_vectors(phrase)
+) -> str:
+    """The answer of both models to a picture, a phrase or both, as HTML.
+
+    Raises:
+        InputError: a text is too long or holds no name, or the data set is not shown.
+    """
+    maps = state.maps(name)
+    comparison, phrase, names = maps.comparison, (phrase or "").strip(), chosen_names(candidates)
+    if picture is None and not phrase:
+        return answer("nothing")
+    title, known = "Nearest pictures", None
+    if picture is None:
+        vectors = searched = comparison.text_vectors(phrase)
     else:
-        return _empty(), None
+        vectors = searched = comparison.image_vectors(picture)
+        known = comparison.known(vectors)
+        if phrase:
+            searched = comparison.mix(vectors, phrase, SIGNS.get(sign, 1))
+            title = f"Nearest pictures: {sign}"
+    own = None if known is None else maps.dataset.records[known]
     both = comparison.concepts(vectors, names, k=MAX_CANDIDATES)
-    title, searched = "Nearest pictures", vectors
-    if picture is not None and phrase:
-        searched = comparison.mix(vectors, phrase, SIGNS.get(sign, 1))
-        title = f"Nearest pictures: {escape(sign)}"
     found = comparison.images(searched, k=FOUND + 1)
     columns = []
-    for side in ("before", "after"):
-        bars = _bars(getattr(both, side), both, own)
-        if names is None:
-            bars += _levels(state, name, side, vectors[("before", "after").index(side)])
-        place = ""
+    for side, vector in zip(SIDES, vectors, strict=True):
+        concepts = getattr(both, side)
+        ranked = [item.name for item in concepts]
+        near = [item.index for item in getattr(found, side) if item.index != known]
+        column = {
+            "side": side,
+            "concepts": concepts[:BARS],
+            "own_rank": ranked.index(own.concept) + 1 if own and own.concept in ranked else 0,
+            "of": len(concepts),
+            "levels": getattr(comparison, side).levels(vector) if names is None else [],
+            "pictures": near[:FOUND],
+            "place": None,
+        }
         if picture is not None:
-            place = place_figure(maps.projection(side), vectors[("before", "after").index(side)])
-        gallery = _gallery(maps, [i for i in getattr(found, side) if i.index != known][:FOUND])
-        columns.append(
-            f'<section class="gk-{side}-answer"><h3>{TITLES[side]}</h3><h4>Nearest concepts</h4>'
-            f"{bars}<h4>{title}</h4>{gallery}{place}</section>"
-        )
-    if picture is not None:
-        question = Asked(
-            name, picture, features[0], vectors, (both.before[0].name, both.after[0].name)
-        )
-    note = f'<p class="gk-note">{note}</p>' if note else ""
-    unread = [state.unread([phrase]) if phrase else ""]
-    unread += [state.unread(names, "your concepts") if names else ""]
-    note += "".join(f'<p class="gk-meta">{escape(line)}.</p>' for line in unread if line)
-    page = f'<div class="gk-page">{note}<div class="gk-columns">{"".join(columns)}</div></div>'
-    return page, question
-
-
-def _closed(visible: bool) -> dict:
-    return gr.update(open=False, visible=visible)
+            column |= _place(maps.projection(side), vector)
+        columns.append(column)
+    unread = [state.unread([phrase])] if phrase else []
+    unread += [state.unread(names, "your concepts")] if names else []
+    return answer(
+        "probed",
+        maps=maps,
+        known=own,
+        ranks=[maps.projection(side).recognised.rank[known] for side in SIDES if own],
+        unread=filter(None, unread),
+        title=title,
+        columns=columns,
+        scale=[item.score for part in both for item in part[:BARS]],  # one for both sides
+    )
 
 
 def chosen_names(text: str | None) -> list[str] | None:
@@ -204,72 +194,14 @@ def chosen_names(text: str | None) -> list[str] | None:
     return names or None
 
 
-def _bars(side: list, both: tuple[list, list], own: str) -> str:
-    scores = [item.score for part in both for item in part[:BARS]]
-    low, most = min(0.0, *scores), max(scores)  # one scale for both sides
-    rows = []
-    for place, (label, score) in enumerate(side[:BARS]):
-        width = 100 * (score - low) / max(most - low, 1e-6)
-        marked = label == own if own else place == 0
-        rows.append(
-            f"<div{' class=gk-own' if marked else ''}><span>{escape(label)}</span>"
-            f'<i><b style="width:{width:.1f}%"></b></i><em>{score:.2f}</em></div>'
-        )
-    bars = f'<div class="gk-bars">{"".join(rows)}</div>'
-    rank = next((place for place, item in enumerate(side, start=1) if item.name == own), 0)
-    if rank > BARS:
-        bars += f'<p class="gk-meta">… <b>{escape(own)}</b> is number {rank} of {len(side)}</p>'
-    return bars
+def _place(projection: Projection, vector: np.ndarray) -> dict[str, Any]:
+    """Where a picture with this (L,) vector stands on a small map, and the dots of that map."""
+    place = place_new(vector[None], projection.embedding.picture, projection.picture)
+    dots = projection.picture[:: -(-len(projection.picture) // DOTS)]
+    spot, *others = np.round(np.concatenate([place, dots]).clip(-EDGE, EDGE) * (1, -1), 2).tolist()
+    return {"place": spot, "dots": others, "edge": EDGE}
 
 
-def _levels(state: AppState, name: str, side: str, vector: np.ndarray) -> str:
-    """The nearest name of each more general level, in one line."""
-    found = getattr(state.comparison(name), side).levels(vector)
-    parts = [f"<b>{escape(item.name)}</b> {item.score:.2f}" for item in found]
-    return f'<p class="gk-meta">More general: {" · ".join(parts)}</p>' if parts else ""
-
-
-def _gallery(maps: DatasetMaps, found: list) -> str:
-    cells = []
-    for item in found:
-        record = maps.dataset.records[item.index]
-        caption = escape(record.captions[0], quote=True)
-        if maps.thumbnails is None:
-            inner = f"<span>{caption}</span>"
-        else:
-            source = f"{pictures_url(maps.name)}{item.index}.webp"
-            inner = f'<img src="{source}" alt="{caption}" loading="lazy">'
-        cells.append(f'<figure title="{escape(record.concept)}: {caption}">{inner}</figure>')
-    return f'<div class="gk-gallery">{"".join(cells)}</div>'
-
-
-def _examples(state: AppState, name: str) -> str:
-    maps = state.maps(name)
-    if maps.thumbnails is None:
-        return (
-            '<div class="gk-page"><p class="gk-nopicture">The photographs of this data set are not '
-            "here, so there are no examples: upload a picture of your own, or start the app with "
-            "--images and the folder of the photographs.</p></div>"
-        )
-    cells = []
-    for index, kind in teaching(maps):
-        caption = escape(maps.dataset.records[index].captions[0], quote=True)
-        source = f"{pictures_url(name)}{index}.webp"
-        cells.append(
-            f'<button type="button" data-index="{index}" class="gk-{kind}" '
-            f'title="{caption} ({SAID[kind]})" aria-label="example, {SAID[kind]}: {caption}">'
-            f'<img src="{source}" alt="" loading="lazy"><span>{SHORT[kind]}</span></button>'
-        )
-    return (
-        f'<div class="gk-page"><div class="gk-examples">{"".join(cells)}</div>'
-        '<p class="gk-meta">Chosen to show what training does, not how often: after it, '
-        f"{maps.sentence('after')}. Learned: right only after training; known: before and "
-        "after; lost: only before; missed: neither.</p></div>"
-    )
-
-
-def _empty() -> str:
-    return (
-        '<div class="gk-page"><p class="gk-meta">Nothing asked yet. Pick an example on the left, '
-        "drop in a picture, or type a phrase and press Ask.</p></div>"
-    )
+def _examples(maps: DatasetMaps) -> str:
+    chosen = teaching(maps) if maps.thumbnails else []
+    return answer("examples", maps=maps, chosen=chosen, kinds=KINDS)

@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+import gradio as gr
 
 from glasskit.analysis.store import content_key
 from glasskit.errors import InputError
-from glasskit.models.cache import cache_folder, replace_file
-from glasskit_app.dataset_maps import MODEL, DatasetMaps
+from glasskit.io.places import atomic_folder, cache_folder
+from glasskit.plots.report import write_report
 from glasskit_app.jobs import TrainingQueue
-from glasskit_app.scripts import answered, html_tab
-from glasskit_app.state import AppState
+from glasskit_app.scripts import asked_dataset, refusals_told
+from glasskit_app.state import MODEL, AppState
 
-MOST_RUNS = 4
+MAX_RUNS = 4
 OWN = ("untrained", "grouped")
 """What the app's own models are called in a report."""
 
-VERSION = 2
+FILE = "glass-kit-report.html"
+"""A report in its folder; .md and .json lie beside it."""
+
+VERSION = 3
+
+INTRO = """
+## Side by side
+Every measure of the kit on pictures that training never saw: what was gained, what was lost, and
+how sure one can be. The untrained model is compared with the one that the app trained on groups,
+and with runs of the Train page. The first report of a data set takes about a minute; then it is
+kept.
+"""
 
 
 class Reports:
@@ -34,12 +49,25 @@ class Reports:
         self.folder = cache_folder("app-reports")
         self._lock = threading.Lock()
 
-    def make(self, name: object, runs: object) -> dict:
-        """The name of the report of a data set: untrained, the app's own run, and kept runs."""
-        maps = self.state.maps(name)
-        if not isinstance(runs, list) or len(runs) > MOST_RUNS:
-            raise InputError(f"runs: send a list of at most {MOST_RUNS} names")
-        kept = self.kept(maps.name)
+    def make(
+        self,
+        name: str,
+        runs: Sequence[str],
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Path:
+        """The page of the report of a data set: untrained, the app's own run, and kept runs.
+
+        Args:
+            name: of the data set.
+            runs: names of kept runs.
+            progress: called with (models measured, models).
+
+        Raises:
+            InputError: an unknown data set or run, a run twice, or too many.
+        """
+        maps, kept = self.state.maps(name), self.kept(name)
+        if len(runs) > MAX_RUNS:
+            raise InputError(f"{len(runs)} runs are too many; choose at most {MAX_RUNS}")
         for place, run in enumerate(runs):
             if run not in kept:
                 raise InputError(f"no run named {run!r} is kept")
@@ -50,47 +78,64 @@ class Reports:
         try:
             models = [Path(path) / "model.safetensors" for _, path in entries[1:]]
             prints = [file.stat().st_mtime_ns for file in models]
-            report = content_key(VERSION, maps.name, entries, prints)
+            page = self.page(content_key(VERSION, maps.name, entries, prints))
             with self._lock:
-                if not self.path(report).is_file():
-                    self._write(report, maps, entries)
+                if not page.is_file():
+                    test = maps.dataset.split("test")
+                    with atomic_folder(page.parent) as folder:
+                        part = test if len(test) else maps.dataset
+                        write_report(entries, part, folder / FILE, progress=progress)
         except (OSError, InputError):
-            gone = next((run for run in runs if run not in self.kept(maps.name)), None)
+            gone = next((run for run in runs if run not in self.kept(name)), None)
             if gone is None:
                 raise
             raise InputError(f"run {gone!r} was removed meanwhile; choose again") from None
-        return {"report": report}
+        return page
 
-    def kept(self, name: object) -> list[str]:
+    def kept(self, name: str) -> list[str]:
         """Names of the runs of a data set that can be compared."""
         return [run.name for run in self.runs.kept(self.state.maps(name).name)]
 
-    def path(self, report: str) -> Path:
-        """The file of a report by its name, which is hexadecimal; raises InputError else."""
+    def page(self, report: str) -> Path:
+        """The page of a report by its key, which is hexadecimal; raises InputError else."""
         if len(report) != 32 or not set(report) <= set("0123456789abcdef"):
             raise InputError("no such report")
-        return self.folder / f"{report}.html"
-
-    def _write(self, report: str, maps: DatasetMaps, entries: list[tuple[str, str]]) -> None:
-        from glasskit.evaluation.report import build_report
-        from glasskit.plots.report import report_html
-
-        data = maps.dataset
-        part = data.split("test") if any(r.split == "test" for r in data.records) else data
-        page = report_html(build_report(entries, part))
-        self.folder.mkdir(parents=True, exist_ok=True)
-        scratch = self.folder / f".{report}.part"
-        scratch.write_text(page, encoding="utf-8")
-        replace_file(scratch, self.path(report))
+        return self.folder / report / FILE
 
 
-def build(state: AppState, reports: Reports) -> None:
-    """Draw the tab inside the current Blocks."""
+def build(blocks: gr.Blocks, state: AppState, reports: Reports) -> None:
+    """Draw the page inside the current Blocks."""
+    gr.Markdown(INTRO)
+    with gr.Row():
+        data = gr.Dropdown(state.names, label="pictures")
+        runs = gr.CheckboxGroup([], label="also compare these runs", elem_id="report-runs")
+        make = gr.Button("Make the report", variant="primary", scale=0, min_width=200)
+    with gr.Row():
+        downloads = [
+            gr.DownloadButton(f"Download {kind}", interactive=False, scale=0, min_width=220)
+            for kind in ("HTML", "Markdown", "JSON")
+        ]
+    paper = gr.HTML(elem_id="report-paper")
 
-    def make(asked: object) -> dict:
-        return answered(reports.make, asked, "name", "runs")
+    def kept(dataset: str) -> gr.CheckboxGroup:
+        names = reports.kept(dataset)
+        return gr.CheckboxGroup(names, value=[], visible=bool(names))
 
-    def kept(asked: object) -> dict:
-        return answered(lambda name: {"runs": reports.kept(name)}, asked, "name")
+    def enter(request: gr.Request) -> tuple[str, gr.CheckboxGroup]:
+        dataset = asked_dataset(state.names, request)
+        return dataset, kept(dataset)
 
-    html_tab("report.html", "GlassKit.reportPage(element, server)", state.names, [make, kept])
+    def made(dataset: str, runs: Sequence[str], progress: gr.Progress = gr.Progress()) -> list[Any]:  # noqa: B008 (as Gradio wants it)
+        def measured(done: int, total: int) -> None:
+            progress((done, total), desc="Measuring every model", unit="models")
+
+        with refusals_told():
+            page = reports.make(dataset, runs, measured)
+        address = f"kit/report/{page.parent.name}.html"
+        frame = f'<iframe title="Report" src="{address}" sandbox="allow-scripts"></iframe>'
+        files = [page, page.with_suffix(".md"), page.with_suffix(".json")]
+        return [frame, *(gr.DownloadButton(value=str(f), interactive=True) for f in files)]
+
+    blocks.load(enter, None, [data, runs], show_progress="hidden", api_visibility="private")
+    data.input(kept, data, runs, show_progress="hidden", api_visibility="private")
+    make.click(made, [data, runs], [paper, *downloads], api_visibility="private")

@@ -2,64 +2,48 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
+from html import escape
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from glasskit.errors import InputError
+from glasskit.plots.map_widget import map_script, map_style
 
 ASSETS = Path(__file__).parent / "assets"
-PARTS = (
-    "page.js",
-    "map_data.js",
-    "labels.js",
-    "dots.js",
-    "thumbs.js",
-    "panel.js",
-    "atlas.js",
-    "pointer.js",
-    "detail_panel.js",
-    "map_page.js",
-    "groups.js",
-    "chart.js",
-    "train.js",
-    "report.js",
-)
+PARTS = ("page.js", "map_page.js", "trays.js", "train.js")
 
 
-@lru_cache(maxsize=1)
+@cache
 def bundle() -> str:
-    """All scripts in order; the last line says that they are all there."""
-    parts = [(ASSETS / name).read_text(encoding="utf-8") for name in PARTS]
-    return "\n".join([*parts, "GlassKit.complete = true;"])
+    """The map's script and those of the pages, in order."""
+    return map_script() + "".join((ASSETS / name).read_text(encoding="utf-8") for name in PARTS)
 
 
-def head() -> str:
-    """What goes into the page's head; a new version of the scripts has a new address."""
-    version = sha256(bundle().encode()).hexdigest()[:12]
-    return f'<script src="kit/scripts.js?{version}"></script>'
+def style() -> str:
+    """The CSS of the map and of the page round it."""
+    return map_style() + (ASSETS / "kit.css").read_text(encoding="utf-8")
 
 
-def on_load(call: str) -> str:
-    """A component's ``js_on_load`` that runs ``call`` once scripts are there and it is seen.
+def scripted_html(value: str | dict[str, Any], call: str, **settings: Any) -> gr.HTML:
+    """HTML that JavaScript brings to life: ``call``, which has ``element`` and ``server``.
 
-    Gradio puts scripts into the head while it starts, and does not wait for them.
+    Gradio waits for the scripts first. A new version of them has a new address.
     """
-    return (
-        "const start = () => window.GlassKit?.complete\n"
-        f"  ? GlassKit.whenSeen(element, () => {call})\n"
-        "  : setTimeout(start, 20);\nstart();"
-    )
+    version = sha256(bundle().encode()).hexdigest()[:12]
+    head = f'<script src="kit/scripts.js?{version}"></script>'
+    return gr.HTML(value, js_on_load=call, head=head, **settings)
 
 
 def html_tab(
     template: str,
     call: str,
-    names: Iterable[str],
+    names: Sequence[str],
     functions: Sequence[Callable[[object], dict]],
     **settings: str,
 ) -> gr.HTML:
@@ -72,18 +56,21 @@ def html_tab(
         functions: what ``server`` can be asked; each takes whatever a browser sent.
         settings: of ``gr.HTML``.
     """
-    options = "".join(
-        f'<option value="{html.escape(name, quote=True)}">{html.escape(name)}</option>'
-        for name in names
-    )
-    return gr.HTML(
-        value="",
+    options = "".join(f'<option value="{escape(n)}">{escape(n)}</option>' for n in names)
+    return scripted_html(
+        "",
+        call,
         html_template=(ASSETS / template).read_text(encoding="utf-8").replace("@datasets", options),
-        js_on_load=on_load(call),
         server_functions=list(functions),
         apply_default_css=False,
         **settings,
     )
+
+
+def asked_dataset(names: Sequence[str], request: gr.Request) -> str:
+    """The data set that a page's address asks for with ``?data=``, or the first one."""
+    wished = request.query_params.get("data", "")
+    return wished if wished in names else names[0]
 
 
 def answered(question: Callable[..., dict], asked: object, *names: str) -> dict:
@@ -94,3 +81,12 @@ def answered(question: Callable[..., dict], asked: object, *names: str) -> dict:
         return question(**asked)
     except InputError as error:
         return {"error": str(error)}
+
+
+@contextmanager
+def refusals_told() -> Iterator[None]:
+    """An InputError in this block becomes a notice that Gradio sends to the caller."""
+    try:
+        yield
+    except InputError as error:
+        raise gr.Error(str(error), print_exception=False) from None

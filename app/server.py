@@ -6,9 +6,11 @@ A picture is asked for by data set and number, never by a path.
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import cache
 from urllib.parse import urlsplit
 
 import gradio as gr
@@ -20,10 +22,9 @@ from starlette.routing import Mount
 from glasskit.errors import InputError
 from glasskit_app.blocks import build_blocks, theme
 from glasskit_app.jobs import TrainingQueue
-from glasskit_app.map_data import near
 from glasskit_app.picture_input import MAX_BYTES
 from glasskit_app.report_tab import Reports
-from glasskit_app.scripts import ASSETS, bundle, head
+from glasskit_app.scripts import bundle, style
 from glasskit_app.state import AppState
 from glasskit_app.training import Trainer
 
@@ -31,7 +32,7 @@ SECONDS_TO_STOP = 3
 """So long the app waits, when it is ended, for a run to stop in a way that lets it go on later."""
 
 KEPT = {"Cache-Control": "max-age=600"}
-"""Pictures and who is near whom: a browser may keep them for a while."""
+"""A browser may keep pictures for a while."""
 
 
 def create_app(state: AppState, host: str, port: int, root_path: str = "") -> Starlette:
@@ -63,7 +64,7 @@ def create_app(state: AppState, host: str, port: int, root_path: str = "") -> St
         server_name=host,
         server_port=port,
         root_path=root_path or None,
-        allowed_paths=[],
+        allowed_paths=[str(reports.folder)],
         show_error=False,
         max_file_size=MAX_BYTES,
         run_history=False,
@@ -72,8 +73,7 @@ def create_app(state: AppState, host: str, port: int, root_path: str = "") -> St
         ssr_mode=False,
         pwa=False,
         theme=theme(),
-        css_paths=[ASSETS / "kit.css"],
-        head=head(),
+        css=style(),
     )
     path = urlsplit(root_path).path
     if not path:
@@ -84,9 +84,6 @@ def create_app(state: AppState, host: str, port: int, root_path: str = "") -> St
 
 
 def _add_routes(app: FastAPI, state: AppState, reports: Reports) -> None:
-    # Pictures are drawn one at a time, so that a page full of them leaves threads for questions.
-    drawing = ThreadPoolExecutor(1, "drawing")
-
     @app.exception_handler(InputError)
     def _refused(request: Request, error: InputError) -> Response:
         return JSONResponse({"error": str(error)}, status_code=404)
@@ -95,41 +92,27 @@ def _add_routes(app: FastAPI, state: AppState, reports: Reports) -> None:
     def scripts() -> Response:
         return Response(bundle(), media_type="text/javascript")
 
-    @app.get("/kit/map/{name:path}.bin")
+    @cache
+    def packed_map(name: str) -> bytes:
+        text = json.dumps(state.maps(name).map, ensure_ascii=False, separators=(",", ":"))
+        return gzip.compress(text.encode(), 5)
+
+    @app.get("/kit/map/{name:path}.json")
     def map_file(name: str) -> Response:
-        return _packed(state.maps(name).map_file, "application/octet-stream")
-
-    @app.get("/kit/texts/{name:path}.json")
-    def texts_file(name: str) -> Response:
-        return _packed(state.maps(name).texts_file, "application/json")
-
-    @app.get("/kit/near/{name:path}/{index:int}.json")
-    def neighbours(name: str, index: int) -> Response:
-        return JSONResponse(near(state.maps(name), index), headers=KEPT)
+        headers = {"Content-Encoding": "gzip", "Cache-Control": "no-cache"}
+        return Response(packed_map(name), media_type="application/json", headers=headers)
 
     @app.get("/kit/pictures/{name:path}/{index:int}.webp")
-    async def picture(name: str, index: int, small: bool = False) -> Response:
+    def picture(name: str, index: int, small: bool = False) -> Response:
         maps = state.maps(name)
         if maps.thumbnails is None or index >= len(maps.dataset):
             raise InputError("no such picture is shown here")
-        file = maps.thumbnails.file(index, small=small)
-        if not file.is_file():
-            loop = asyncio.get_running_loop()
-            draw = maps.thumbnails.draw
-            file = await loop.run_in_executor(
-                drawing, lambda: draw(maps.dataset, index, small=small)
-            )
-        return FileResponse(file, headers=KEPT)
+        return FileResponse(maps.thumbnails.draw(maps.dataset, index, small=small), headers=KEPT)
 
     @app.get("/kit/report/{report}.html")
     def report(report: str) -> Response:
-        path = reports.path(report)
+        path = reports.page(report)
         if not path.is_file():
             raise InputError("no such report")
         # It is shown in a frame of its own, without the page's rights.
         return FileResponse(path, headers={"Content-Security-Policy": "sandbox allow-scripts"})
-
-
-def _packed(body: bytes, kind: str) -> Response:
-    headers = {"Content-Encoding": "gzip", "Cache-Control": "no-cache"}
-    return Response(body, media_type=kind, headers=headers)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +9,7 @@ from urllib.parse import quote
 from PIL import Image, ImageOps
 
 from glasskit.data.grouped import GroupedDataset
-from glasskit.io.places import keeping_in
+from glasskit.io.places import atomic_write
 
 SMALL = 96
 """Pixels of a side on the map, cut square: sharp up to 48 px on a screen of double density."""
@@ -35,10 +33,6 @@ class Thumbnails:
 
     folder: Path
 
-    def file(self, index: int, *, small: bool = False) -> Path:
-        """Where the copy of a picture lies once it has been drawn."""
-        return self.folder / f"{index}{'-small' if small else ''}.webp"
-
     def draw(self, dataset: GroupedDataset, index: int, *, small: bool = False) -> Path:
         """The file of one picture, drawn where it is not there: at most ``LARGE`` pixels a side,
         or ``SMALL`` and square.
@@ -46,7 +40,7 @@ class Thumbnails:
         Raises:
             InputError: the picture is missing or broken, or the cache folder can't be written.
         """
-        file = self.file(index, small=small)
+        file = self.folder / f"{index}{'-small' if small else ''}.webp"
         if file.is_file():
             return file
         if small:
@@ -55,9 +49,6 @@ class Thumbnails:
         else:
             picture = dataset.image(index, LARGE).copy()
             picture.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)  # never made larger
-        # Another app may draw the same picture, and a kill must not leave half of one.
-        scratch = file.with_name(f"{file.stem}.{os.getpid()}.{threading.get_ident()}.tmp")
-        with keeping_in(self.folder):
+        with atomic_write(file) as scratch:
             picture.save(scratch, "webp", quality=86, method=2)
-            scratch.replace(file)
         return file

@@ -12,25 +12,25 @@ from glasskit.analysis.maps import place_words
 from glasskit.io.places import write_text
 from glasskit.models.embedding import embed
 from glasskit.models.loading import trained_copy
+from glasskit.plots.map_data import measured
 from glasskit.training import TrainConfig, train
-from glasskit_app.dataset_maps import MODEL, measured
 from glasskit_app.jobs import FINISHED, Job, Summary, hash_of, read_summary
-from glasskit_app.state import AppState
+from glasskit_app.state import MODEL, AppState
 
 SETTINGS = (
     "objective",
     "alpha",
     "temperature",
-    "inner_temperature",
     "epochs",
+    "seed",
+    "inner_temperature",
     "groups_per_batch",
     "group_size",
     "lr",
-    "seed",
 )
 """Fields of TrainConfig that a visitor may set."""
 
-MOST_EPOCHS = 200
+MAX_EPOCHS = 200
 
 
 class Trainer:
@@ -56,7 +56,7 @@ class Trainer:
         config = TrainConfig.load(model=MODEL, out=str(out), tracker="none", **job.settings)
         if config.resume:
             job.epochs.extend(read_summary(out).epochs)
-        start = self.state.start()
+        start = self.state.start
         model = copy.deepcopy(start)
         targets = maps.dataset.targets(1)
 
@@ -106,7 +106,7 @@ class Trainer:
             right=right,
             of=len(chosen),
             split=split,
-            key_hash=hash_of(job.key),
+            key_hash=hash_of(job.owner),
         )
         job.message = f"{right} of {len(chosen)} {split} pictures recognised by the kept model"
         write_text(out / FINISHED, summary.model_dump_json())

@@ -236,8 +236,8 @@ def embed(
     dtype: Annotated[
         str,
         typer.Option(
-            help="of the vectors: float32 as they are; float16 halves the file and is searched "
-            "faster, with cosines equal to four digits: for many thousands"
+            help="of the vectors: float32 as they are; float16 halves the file, with cosines equal "
+            "to four digits: for many thousands"
         ),
     ] = "float32",
     skip_broken: Annotated[
@@ -247,7 +247,7 @@ def embed(
         ),
     ] = False,
 ) -> None:
-    """Write vectors of pictures, captions and concepts as one safetensors file with its index.
+    """Write vectors of pictures, captions and concepts as .npy files, with a line of JSON for each.
 
     Shards and hf: are streamed: under accelerate launch or torchrun each process takes its share,
     and the same command goes on after an interruption; all else is embedded by the first one.
@@ -290,23 +290,18 @@ def search(
         typer.Option(help="the model that made the vectors, where it lies elsewhere now"),
     ] = None,
     k: Many = 12,
-    approximate: Annotated[
-        bool, typer.Option("--approximate", help="by a graph, for more than a million pictures")
-    ] = False,
     json_file: Json = None,
 ) -> None:
     """Find the embedded pictures that are nearest to a phrase or to another picture."""
-    from glasskit.analysis.approximate import ApproximateLibrary
-    from glasskit.analysis.library import Library, query_vector
+    from glasskit.analysis.index import VectorIndex, query_vector
 
-    if (query is None) == (image is None):
-        raise InputError("give either a phrase or picture to look for, or --image FILE")
     asked = query if image is None else image
-    with bar("building the graph") as progress:
-        library = ApproximateLibrary(folder, progress) if approximate else Library(folder)
-    found = library.nearest(query_vector(library.load_model(model), asked), k)
+    if asked is None or (query is not None and image is not None):
+        raise InputError("give either a phrase or picture to look for, or --image FILE")
+    index = VectorIndex(folder)
+    found = index.nearest(query_vector(index.load_model(model), asked), k)
     show_table(
-        f"Of {len(library)} picture{'s' * (len(library) != 1)} nearest to {asked}",
+        f"Of {len(index)} picture{'s' * (len(index) != 1)} nearest to {asked}",
         ("", "picture", "cosine"),
         [(str(place), hit.name, f"{hit.score:.3f}") for place, hit in enumerate(found, start=1)],
     )
@@ -388,6 +383,9 @@ def study(
 def serve(
     port: Annotated[int, typer.Option(help="port to listen on", min=1, max=65535)] = 7860,
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
+    dataset: Annotated[
+        str, typer.Option(help="show this one alone: scenes, coco-concepts or a MAGIC-layout file")
+    ] = "",
     images: Images = None,
     root_path: Annotated[
         str, typer.Option(help="path at which a proxy shows the app, such as /glass-kit")
@@ -396,9 +394,16 @@ def serve(
 ) -> None:
     """Open the app: maps of the latent space, and pictures against concepts."""
     need("gradio", "app")
-    from glasskit_app import launch
+    from glasskit_app.main import BUILT_IN, launch
 
-    launch(port, host=host, images=images, root_path=root_path, open_browser=open_browser)
+    launch(
+        port,
+        host=host,
+        datasets=(dataset,) if dataset else BUILT_IN,
+        images=images,
+        root_path=root_path,
+        open_browser=open_browser,
+    )
 
 
 app.command("build")(cli_data.build)

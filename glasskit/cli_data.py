@@ -174,12 +174,12 @@ def pack_dataset(
 ) -> None:
     """Write a data set as WebDataset shards; an interrupted call goes on."""
     from glasskit.data import load_dataset
-    from glasskit.data.hub import HubSource, is_hub
-    from glasskit.data.pack import DatasetSource, pack
+    from glasskit.data.pack import pack
+    from glasskit.data.streams import is_hub
 
     if is_hub(dataset) and images is not None:
         raise InputError(f"data set {dataset} holds its own pictures; leave --images out")
-    source = HubSource(dataset) if is_hub(dataset) else DatasetSource(load_dataset(dataset, images))
+    source = dataset if is_hub(dataset) else load_dataset(dataset, images)
     with bar("packing pictures") as progress:
         done = pack(source, Path(out), shard_size, progress)
     pictures = f"{done.pictures} picture{'s' * (done.pictures != 1)}"

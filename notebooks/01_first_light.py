@@ -39,15 +39,16 @@ from pathlib import Path
 from glasskit import Probe, load_dataset, load_model
 from glasskit.evaluation import measure
 from glasskit.evaluation.intervals import paired_difference
-from glasskit.plots.figures import bars_figure, show
-from glasskit.plots.measures import (
+from glasskit.plots.scores import (
     Change,
     Share,
+    bars_figure,
     change_figure,
     shares_figure,
     within_figure,
 )
-from glasskit.plots.pictures import sheet_figure
+from glasskit.plots.sheets import sheet_figure
+from glasskit.plots.style import show
 from glasskit.training import TrainConfig, train
 
 SEED = 0

@@ -42,9 +42,9 @@ from glasskit.data import write_magic
 from glasskit.data.captions import CaptionTable
 from glasskit.data.sampler import GroupSampler
 from glasskit.data.scenes.glyphs import stems
-from glasskit.plots.data import plan_figure, taxonomy_figure
-from glasskit.plots.figures import show
-from glasskit.plots.pictures import sheet_figure
+from glasskit.plots.maps import plan_figure, taxonomy_figure
+from glasskit.plots.sheets import sheet_figure
+from glasskit.plots.style import show
 
 SEED = 0
 FOLDER = tempfile.TemporaryDirectory(prefix="glasskit-")

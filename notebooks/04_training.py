@@ -40,12 +40,9 @@ import numpy as np
 from glasskit import InputError, load_dataset, load_model
 from glasskit.evaluation import measure
 from glasskit.evaluation.intervals import paired_difference
-from glasskit.plots.compared import trade_figure
-from glasskit.plots.curves import Curve, curves_figure
-from glasskit.plots.figures import show
-from glasskit.plots.live import LiveCurves
-from glasskit.plots.measures import Share, shares_figure
-from glasskit.plots.style import SERIES
+from glasskit.plots.losses import LiveCurves
+from glasskit.plots.scores import Curve, Share, curves_figure, shares_figure, trade_figure
+from glasskit.plots.style import SERIES, show
 from glasskit.training import TrainConfig, train
 
 SEED = 0

@@ -39,13 +39,21 @@ import numpy as np
 
 from glasskit import load_dataset, load_model
 from glasskit.analysis import embed, nearest
-from glasskit.analysis.geometry import group_geometry
+from glasskit.analysis.geometry import (
+    alignment_uniformity,
+    direction,
+    group_geometry,
+    neighbourhood_preservation,
+    pairwise,
+    precision_at_k,
+)
 from glasskit.analysis.maps import project
-from glasskit.analysis.space import direction, kept_neighbours, same_group_share, spread
 from glasskit.evaluation.intervals import paired_difference
-from glasskit.plots.figures import map_figure, show, similarity_figure
-from glasskit.plots.measures import Change, change_figure
-from glasskit.plots.pictures import sheet_figure
+from glasskit.plots.losses import matrix_figure
+from glasskit.plots.maps import map_figure
+from glasskit.plots.scores import Change, change_figure
+from glasskit.plots.sheets import sheet_figure
+from glasskit.plots.style import show
 from glasskit.training import TrainConfig, train
 
 SEED = 0
@@ -124,7 +132,7 @@ for two in (list(others)[:2], list(others)[2:]):
 
 # %%
 # NBVAL_CHECK_OUTPUT
-kept = {name: kept_neighbours(flat, after.picture) for name, flat in others.items()}
+kept = {name: neighbourhood_preservation(flat, after.picture) for name, flat in others.items()}
 assert all(0.15 < share < 0.95 for share in kept.values())
 print("every map keeps some of the ten true neighbours and loses others")
 apart = [np.linalg.norm(flat[:, None] - flat, axis=-1).ravel() for flat in others.values()]
@@ -149,7 +157,7 @@ geometry = {
 for name, seen in models.items():
     tight = np.mean([one.cohesion for one in geometry[name]])
     apart = np.mean([one.margin > 0 for one in geometry[name]])
-    own = same_group_share(seen.picture, target)
+    own = precision_at_k(seen.picture, target)
     print(f"{name:<7} cohesion {tight:.1f}, margin above 0: {apart:.1f}, own neighbours {own:.1f}")
 
 # %% [markdown]
@@ -181,10 +189,10 @@ show(rows)
 # %%
 four = ["celebration", "grief", "speed", "coldness"]
 members = np.concatenate([groups[name] for name in four])
-blocks = similarity_figure(
-    before.picture[members],
-    after.picture[members],
+blocks = matrix_figure(
+    {f"{name} training": pairwise(seen.picture[members]) for name, seen in models.items()},
     groups={name: len(groups[name]) for name in four},
+    low=0,
     title="Cosines within and between four groups",
 )
 assert blocks.data[0].z.shape == (32, 32)
@@ -199,12 +207,12 @@ show(blocks)
 
 # %%
 # NBVAL_CHECK_OUTPUT
-numbers = {name: spread(seen.picture, seen.caption) for name, seen in models.items()}
+numbers = {name: alignment_uniformity(seen.picture, seen.caption) for name, seen in models.items()}
 for name, one in numbers.items():
     print(f"{name:<7} alignment {one.alignment:.1f}, ", end="")
     print(f"uniformity {one.uniformity:.0f}, gap {one.gap:.1f}")
 shifted = after.picture - after.picture.mean(0) + after.caption.mean(0)
-closed = spread(shifted, after.caption)
+closed = alignment_uniformity(shifted, after.caption)
 print(f"after all pictures are shifted alike: gap {closed.gap:.1f}")
 
 # %% [markdown]
@@ -300,7 +308,7 @@ show(sheet)
 # noise = np.random.default_rng(SEED).normal(size=(288, 384)).astype(np.float32)
 # flat = project(noise, seed=SEED)
 # show(map_figure(test, [("noise", flat, flat[:36])], names=False))
-# print(kept_neighbours(flat, noise))
+# print(neighbourhood_preservation(flat, noise))
 # ```
 # A round heap, and with fewer neighbours even small islands, although nothing is in the data.
 # </details>

@@ -43,10 +43,15 @@ from glasskit.evaluation.comparison import compare
 from glasskit.evaluation.concepts import recognise_labels
 from glasskit.evaluation.intervals import bootstrap_means, interval, paired_difference
 from glasskit.models.features import embed_dataset_images, embed_texts
-from glasskit.plots.compared import measures_figure, spread_figure
-from glasskit.plots.curves import Curve, curves_figure
-from glasskit.plots.figures import show
-from glasskit.plots.measures import Share, shares_figure
+from glasskit.plots.scores import (
+    Curve,
+    Share,
+    curves_figure,
+    measures_figure,
+    shares_figure,
+    spread_figure,
+)
+from glasskit.plots.style import show
 from glasskit.training import TrainConfig, train
 
 SEED = 0

@@ -37,14 +37,13 @@ import tempfile
 from pathlib import Path
 
 from glasskit import load_dataset, load_model
-from glasskit.analysis.gradients import loss_of, on_circle, pulls
+from glasskit.analysis.gradients import loss_of, negative_gradient, on_circle
 from glasskit.evaluation import measure
 from glasskit.evaluation.intervals import holm, paired_difference
 from glasskit.losses.objectives import OBJECTIVES
-from glasskit.plots.compared import trade_figure
-from glasskit.plots.figures import show
-from glasskit.plots.losses import pulls_figure
-from glasskit.plots.measures import Change, change_figure
+from glasskit.plots.losses import gradient_figure
+from glasskit.plots.scores import Change, change_figure, trade_figure
+from glasskit.plots.style import show
 from glasskit.training import TrainConfig, train
 
 SEED = 0
@@ -79,9 +78,9 @@ rows = {
     "Images with images too": ("supcon", "mv-infonce"),
 }
 for title, pair in rows.items():
-    panels = {name: pulls(image, text, loss_of(name, temperature=0.3)) for name in pair}
-    figure = pulls_figure(panels, names=names, title=title)
-    assert len(figure.layout.annotations) > len(pair)
+    panels = {name: negative_gradient(image, text, loss_of(name, temperature=0.3)) for name in pair}
+    figure = gradient_figure(panels, names=names, title=title)
+    assert any(trace.marker.symbol == "arrow" for trace in figure.data)
     show(figure)
 
 # %% [markdown]
@@ -286,7 +285,7 @@ for name in ("clip", "grouped", "semclip", "conclip"):
 #     return -(image * text).sum(-1).mean()
 #
 #
-# show(pulls_figure({"only pull": pulls(image, text, only_pull)}, names=names))
+# show(gradient_figure({"only pull": negative_gradient(image, text, only_pull)}, names=names))
 # ```
 # Without anything that pushes, all vectors may end in one point: that is why contrast is needed.
 # </details>

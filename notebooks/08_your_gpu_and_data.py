@@ -46,10 +46,9 @@ from safetensors.torch import load_file
 
 from glasskit import load_dataset, load_model, save_model
 from glasskit.models.export import export_open_clip
-from glasskit.plots.figures import show
-from glasskit.plots.live import LiveCurves
-from glasskit.plots.pictures import sheet_figure
-from glasskit.plots.style import SERIES, calm
+from glasskit.plots.losses import LiveCurves
+from glasskit.plots.sheets import sheet_figure
+from glasskit.plots.style import SERIES, calm, show
 from glasskit.training import TrainConfig, read_log, train
 
 SEED = 0

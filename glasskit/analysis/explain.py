@@ -1,29 +1,22 @@
-"""Why a model answers as it does: the words its bridge reads, near groups, and where it looks."""
+"""Why a model answers as it does: the class words that its image head reads, and where it looks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from glasskit.analysis.geometry import centroid
 from glasskit.errors import InputError
-from glasskit.models.vectors import nearest, unit
+from glasskit.models.vectors import unit
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
 
 
 class Reason(NamedTuple):
-    """A word or a group, and how much it counts.
-
-    Attributes:
-        name: the word, or the concept of the group.
-        weight: probability of a class word, 0 to 1, or cosine similarity of a group.
-    """
+    """A class word and its probability, 0 to 1."""
 
     name: str
     weight: float
@@ -50,37 +43,20 @@ def class_words(
     Raises:
         InputError: the model has no such head.
     """
-    if not hasattr(model.image_head, "class_probabilities"):
+    read_words = getattr(model.image_head, "class_probabilities", None)
+    if read_words is None:
         raise InputError(f"model {model.name!r} reads no class words; lite0-minilm and its runs do")
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 
     if features is None:
         features = model.image_tower([image])
     with torch.inference_mode():
-        share = model.image_head.class_probabilities(features.to(model.device))[0].cpu()
+        share = read_words(features.to(model.device))[0].cpu()
     best = share.topk(k)
     return [
         Reason(IMAGENET_CLASSNAMES[i], float(p))
         for i, p in zip(best.indices, best.values, strict=True)
     ]
-
-
-def near_groups(
-    vector: np.ndarray, pictures: np.ndarray, groups: Mapping[str, np.ndarray], k: int = 3
-) -> list[Reason]:
-    """The groups whose middles are nearest to a picture, by cosine, best first.
-
-    Args:
-        vector: (L,) of the picture.
-        pictures: (n, L) of the data set.
-        groups: indices of the pictures of each concept; give those of the training split only.
-        k: how many.
-    """
-    names = list(groups)
-    middles = np.stack([centroid(pictures[groups[name]]) for name in names])
-    found = nearest(vector, middles, k)
-    pairs = zip(found.index[0], found.score[0], strict=True)
-    return [Reason(names[i], float(score)) for i, score in pairs]
 
 
 def patch_grid(model: GlassModel, image: Image.Image) -> torch.Tensor:

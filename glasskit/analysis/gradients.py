@@ -19,19 +19,19 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 """(M, N, L) images and texts -> () value."""
 
 
-class Pulls(NamedTuple):
+class Descent(NamedTuple):
     """A batch and where a loss moves it.
 
     Attributes:
         image, text: (M, N, L) unit vectors.
-        image_pull, text_pull: (M, N, L) minus the gradient of the loss.
+        image_step, text_step: (M, N, L) minus the gradient of the loss.
         value: of the loss.
     """
 
     image: Tensor
     text: Tensor
-    image_pull: Tensor
-    text_pull: Tensor
+    image_step: Tensor
+    text_step: Tensor
     value: float
 
 
@@ -46,7 +46,7 @@ def loss_of(objective: str, **settings: float) -> Loss:
     return lambda image, text: module(GroupedBatch(image, text)).total
 
 
-def pulls(image: Tensor, text: Tensor, loss: Loss) -> Pulls:
+def negative_gradient(image: Tensor, text: Tensor, loss: Loss) -> Descent:
     """The batch with minus the gradient of the loss at each vector.
 
     Losses normalise inside, so that the gradient is at right angles to its vector: it turns it.
@@ -55,12 +55,12 @@ def pulls(image: Tensor, text: Tensor, loss: Loss) -> Pulls:
     text = functional.normalize(text.detach(), dim=-1).requires_grad_()
     value = loss(image, text)
     of_image, of_text = torch.autograd.grad(value, (image, text))
-    return Pulls(image.detach(), text.detach(), -of_image, -of_text, value.item())
+    return Descent(image.detach(), text.detach(), -of_image, -of_text, value.item())
 
 
-def let_go(
+def gradient_descent(
     image: Tensor, text: Tensor, loss: Loss, *, steps: int = 200, rate: float = 0.1
-) -> Pulls:
+) -> Descent:
     """The batch after some steps of gradient descent on its vectors alone, without a model.
 
     Args:
@@ -69,9 +69,10 @@ def let_go(
         steps: of gradient descent, each followed by normalisation.
         rate: length of a step as a multiple of the negative gradient.
     """
-    now = pulls(image, text, loss)
+    now = negative_gradient(image, text, loss)
     for _ in range(steps):
-        now = pulls(now.image + rate * now.image_pull, now.text + rate * now.text_pull, loss)
+        image, text = now.image + rate * now.image_step, now.text + rate * now.text_step
+        now = negative_gradient(image, text, loss)
     return now
 
 

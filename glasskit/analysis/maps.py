@@ -12,24 +12,35 @@ UMAP: McInnes, Healy and Melville 2018, arXiv 1802.03426.
 
 from __future__ import annotations
 
+import re
+import sys
+import threading
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 import numpy as np
 
-from glasskit.analysis import landmarks
-from glasskit.analysis.fitting import Progress, fit, gpu_umap
 from glasskit.analysis.store import cached_arrays, content_key
 from glasskit.models.vectors import nearest, unit
 
 NEIGHBOURS = 15
 MIN_DIST = 0.35
 
-LARGE = 20_000
-"""Vectors from which a map is made by landmarks: see ``landmarks``."""
+REPULSION = 0.4
+"""Below 1, so that a group unlike all others is not pushed so far away that the rest shrinks."""
 
 SAME = 0.99999
 """Cosine from which a new picture is one of the map's own."""
 
 VERSION = 4
 """Part of every cache key: raise it when the way in which maps are computed changes."""
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total)."""
+
+_loading = threading.Lock()
 
 
 def centred(vectors: np.ndarray) -> np.ndarray:
@@ -49,8 +60,7 @@ def project(
 ) -> np.ndarray:
     """A flat map of the vectors by UMAP on cosine similarity, computed once per content.
 
-    The first call of an installation compiles UMAP, which takes about half a minute. The log says
-    whether a GPU or the CPU did the work.
+    The first call of an installation compiles UMAP, which takes about half a minute.
 
     Args:
         vectors: (n, L); their mean is taken out first.
@@ -59,8 +69,7 @@ def project(
         neighbours: how many nearest pictures UMAP looks at for each one.
         min_dist: how close it may put two pictures.
         seed: the same seed gives the same map on the same machine.
-        progress: called with (done, total) while it is fitted. What it raises stops the work, and
-            nothing is kept.
+        progress: called with (done, total) while it is fitted.
 
     Returns:
         (n, 2) float32 places around 0, most of them within 1; those beyond are drawn in.
@@ -70,7 +79,15 @@ def project(
     key = content_key("umap", VERSION, vectors, basis, neighbours, min_dist, seed)
 
     def compute() -> dict[str, np.ndarray]:
-        return {"place": _umap(vectors, start, neighbours, min_dist, seed, progress)}
+        if len(vectors) < 4:
+            # UMAP needs a neighbourhood; a handful of pictures stands in a row.
+            row = np.linspace(-1, 1, len(vectors)) if len(vectors) > 1 else np.zeros(len(vectors))
+            return {"place": np.stack([row, np.zeros_like(row)], axis=1).astype(np.float32)}
+        first = None if start is None else 10 * basis  # on UMAP's own scale
+        places = fit_to_unit(fit_umap(vectors, first, neighbours, min_dist, seed, progress))
+        if start is not None:
+            places = fit_to_unit(align(places, start))
+        return {"place": draw_in(places)}
 
     return cached_arrays("maps", key, compute)["place"]
 
@@ -108,8 +125,8 @@ def place_words(
 def place_new(vectors: np.ndarray, pictures: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Where pictures that are not on a map would stand on it, without fitting anything.
 
-    place(v) = the mean place of the pictures nearest to v, weighted as UMAP weighs neighbours: see
-    ``landmarks.place``. A picture of the map itself stands where it stands.
+    As ``place_words``, seen from the middle of the pictures and by the 5 nearest. A picture of the
+    map itself stands where it stands.
 
     Args:
         vectors: (m, L) vectors of new pictures.
@@ -119,8 +136,8 @@ def place_new(vectors: np.ndarray, pictures: np.ndarray, places: np.ndarray) -> 
     Returns:
         (m, 2) float32 places.
     """
-    middle = unit(pictures).mean(axis=0)
-    found = landmarks.place(unit(unit(vectors) - middle), centred(pictures), places)
+    seen = unit(vectors) - unit(pictures).mean(axis=0)
+    found = place_words(seen, pictures, places, k=5)
     near = nearest(vectors, pictures, 1)
     same = near.score[:, 0] > SAME
     found[same] = places[near.index[same, 0]]
@@ -158,24 +175,71 @@ def draw_in(places: np.ndarray) -> np.ndarray:
     return (places * (1 + np.log(beyond) / 3) / beyond).astype(np.float32)
 
 
-def _umap(
+def fit_umap(
     vectors: np.ndarray,
-    start: np.ndarray | None,
-    neighbours: int,
-    min_dist: float,
-    seed: int,
-    progress: Progress | None,
+    start: np.ndarray | None = None,
+    neighbours: int = NEIGHBOURS,
+    min_dist: float = MIN_DIST,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> np.ndarray:
-    if len(vectors) < 4:
-        # UMAP needs a neighbourhood; a handful of pictures stands in a row.
-        row = np.linspace(-1, 1, len(vectors)) if len(vectors) > 1 else np.zeros(len(vectors))
-        return np.stack([row, np.zeros_like(row)], axis=1).astype(np.float32)
-    settings = {"neighbours": neighbours, "min_dist": min_dist, "seed": seed, "progress": progress}
+    """(n, 2) places of at least 4 vectors as UMAP gives them; arguments as of ``project``.
+
+    UMAP is handed the exact neighbours: its own way to compare all pairs of few vectors calls
+    Python once a pair.
+    """
     directions = centred(vectors)
-    first = None if start is None else 10 * np.asarray(start, np.float32)
-    alone = len(vectors) < LARGE or (start is None and gpu_umap() is not None)
-    fitted = (fit if alone else landmarks.landmark_fit)(directions, start=first, **settings)
-    places = fit_to_unit(fitted)
-    if start is not None:
-        places = fit_to_unit(align(places, start))
-    return draw_in(places)
+    k = min(neighbours, len(vectors) - 1)
+    near = nearest(directions, directions, k - 1, exclude_self=True)
+    own = np.arange(len(vectors))[:, None]
+    known = (
+        np.hstack([own, near.index]).astype(np.int32),
+        np.hstack([0 * own, np.maximum(1 - near.score, 0)]).astype(np.float32),
+    )
+    bar: dict[str, Any] = {"disable": progress is None, "file": _Epochs(progress)}
+    # UMAP says that it takes places to start from as they are, and neighbours without an index. The
+    # filters are the process's: catch_warnings would put them back in the middle of another fit.
+    warnings.filterwarnings("ignore", category=UserWarning, module="umap")
+    fitting = load_umap()(
+        n_neighbors=k,
+        min_dist=min_dist,
+        repulsion_strength=REPULSION,
+        metric="cosine",
+        init="spectral" if start is None else start,
+        precomputed_knn=known,
+        force_approximation_algorithm=True,
+        random_state=seed,
+        n_jobs=1,  # the same map every time
+        tqdm_kwds={**bar, "bar_format": "{n_fmt}/{total_fmt}", "mininterval": 0.2},
+    )
+    return fitting.fit_transform(directions)
+
+
+@cache
+def load_umap() -> Any:
+    """umap-learn's UMAP, its compiled functions kept on disk by numba: they take half a minute."""
+    with _loading:
+        import umap
+        from numba.core.dispatcher import Dispatcher
+
+        for name, module in list(sys.modules.items()):
+            if name.startswith("umap."):
+                for value in list(vars(module).values()):
+                    if isinstance(value, Dispatcher):
+                        value.enable_caching()
+        return umap.UMAP
+
+
+class _Epochs:
+    """The file that umap-learn's bar is written to: "12/200" becomes a call of ``progress``."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+
+    def write(self, text: str) -> None:
+        found = re.search(r"(\d+)/(\d+)", text)
+        if found and self._progress is not None:
+            self._progress(int(found[1]), int(found[2]))
+
+    def flush(self) -> None:
+        """Nothing waits here; a bar asks for it."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import torch
 from PIL import Image
 
-from glasskit.analysis.mapped import nearest_mapped
 from glasskit.data.schema import LEVELS
 from glasskit.errors import InputError
 from glasskit.io.pictures import open_image
 from glasskit.io.text_files import checked, distinct
+from glasskit.models.features import embed_dataset_images
+from glasskit.models.glass_model import checked_finite
+from glasskit.models.prompts import concept_vectors
 from glasskit.models.reading import check_query, tell_unread
 from glasskit.models.vectors import nearest, unit
 
@@ -30,6 +34,9 @@ KEPT_LISTS = 16
 MAX_CANDIDATES = 1000
 """Most names that one picture is compared with at a time."""
 
+SAME = 0.9999
+"""Cosine from which a picture counts as one of the data set's own."""
+
 
 class ConceptScore(NamedTuple):
     """A concept and the cosine similarity of the picture to it."""
@@ -41,7 +48,7 @@ class ConceptScore(NamedTuple):
 class ImageScore(NamedTuple):
     """A record of the data set and the cosine similarity of the query to its picture."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # the name hides tuple's method, which nobody needs
     key: str
     score: float
 
@@ -55,8 +62,7 @@ class Probe:
         model: any GlassModel.
         dataset: whose concepts are the default candidates and whose pictures are searched.
         concepts: (c, L) vectors of the data set's level-1 concepts, where they are at hand.
-        pictures: (n, L) vectors of its pictures, where they are at hand. A mapped array, such as
-            that of a `Library`, is searched on disk; its vectors must be of length 1.
+        pictures: (n, L) vectors of its pictures, where they are at hand.
         warn: whether the log tells of texts that are read only in part, and quotes them.
     """
 
@@ -71,10 +77,11 @@ class Probe:
     ) -> None:
         self.model = model
         self.dataset = dataset
+        self.warn = warn
         self._concepts = concepts
         self._pictures = pictures
-        self.warn = warn
-        self._named_before: dict[tuple[str, ...], np.ndarray] = {}
+        self._check = lru_cache(KEPT_LISTS)(self._check_names)
+        self._embed = lru_cache(KEPT_LISTS)(self._embed_names)
 
     def concepts(
         self,
@@ -94,7 +101,12 @@ class Probe:
                 that the model knows.
         """
         vector = self.image_vector(image)
-        names, bank = self._candidates(candidates)
+        if candidates is None:
+            names, bank = list(self.dataset.labels(1)), self.concept_vectors
+        else:
+            names = checked_names(candidates)
+            self._check(tuple(names))
+            bank = self.named_vectors(names)
         found = nearest(vector, bank, _positive(k))
         return [
             ConceptScore(names[i], float(score))
@@ -127,19 +139,20 @@ class Probe:
             vector = self.text_vectors([text_or_image])[0]
         else:
             vector = self.image_vector(text_or_image)
-        bank = self.picture_vectors
-        search = nearest_mapped if isinstance(bank, np.memmap) else nearest
-        found = search(vector, bank, _positive(k))
+        found = nearest(vector, self.picture_vectors, _positive(k))
         return [
             ImageScore(int(i), self.dataset.records[i].key, float(score))
             for i, score in zip(found.index[0], found.score[0], strict=True)
         ]
 
     def combine(
-        self, image: Image.Image | Path | np.ndarray, phrase: str, sign: int = 1
+        self, image: Image.Image | Path | np.ndarray, phrase: str | np.ndarray, sign: int = 1
     ) -> np.ndarray:
         """(L,) unit vector of picture + phrase (sign 1) or picture - phrase (sign -1)."""
-        return mixed(self.image_vector(image), self.text_vectors([phrase])[0], sign)
+        if sign not in (1, -1):
+            raise InputError(f"sign {sign}: choose 1 to add the phrase or -1 to take it away")
+        words = self.text_vectors([phrase])[0] if isinstance(phrase, str) else phrase
+        return unit(self.image_vector(image) + sign * words)
 
     def image_vector(self, image: Image.Image | str | Path | np.ndarray) -> np.ndarray:
         """(L,) unit vector of a picture; a vector passes through."""
@@ -175,45 +188,144 @@ class Probe:
     def picture_vectors(self) -> np.ndarray:
         """(n, L) vectors of the data set's pictures, from the feature cache where it has them."""
         if self._pictures is None:
-            from glasskit.models.features import embed_dataset_images
-
             self._pictures = np.asarray(embed_dataset_images(self.model, self.dataset).detach())
         return self._pictures
 
-    def _candidates(self, names: Sequence[str] | None) -> tuple[Sequence[str], np.ndarray]:
-        if names is None:
-            return self.dataset.labels(1), self.concept_vectors
-        if isinstance(names, str):
-            raise InputError("candidates: give a list of names, not one text")
-        names = distinct(checked_text(name, "a concept") for name in names)
-        if not names:
-            raise InputError("candidates: the list is empty; name at least one concept")
-        if len(names) > MAX_CANDIDATES:
-            raise InputError(
-                f"candidates: {len(names)} names are more than the limit of {MAX_CANDIDATES}"
-            )
-        if tuple(names) not in self._named_before:
-            for name in names:
-                check_query(self.model, name, warn=self.warn)
-        return names, self.named_vectors(names)
-
     def named_vectors(self, names: Sequence[str]) -> np.ndarray:
         """(c, L) vectors of names; those of the last few lists of names are kept."""
-        from glasskit.models.prompts import concept_vectors
+        return self._embed(tuple(names))
 
-        key = tuple(names)
-        if key not in self._named_before:
-            if len(self._named_before) >= KEPT_LISTS:
-                self._named_before.pop(next(iter(self._named_before)), None)
-            self._named_before[key] = np.asarray(concept_vectors(self.model, list(key)).detach())
-        return self._named_before[key]
+    def _embed_names(self, names: tuple[str, ...]) -> np.ndarray:
+        return np.asarray(concept_vectors(self.model, list(names)).detach())
+
+    def _check_names(self, names: tuple[str, ...]) -> None:
+        """Raise InputError for a name that the model does not know; warn once of one half known."""
+        for name in names:
+            check_query(self.model, name, warn=self.warn)
 
 
-def mixed(picture: np.ndarray, phrase: np.ndarray, sign: int) -> np.ndarray:
-    """(L,) unit vector of picture + phrase (sign 1) or picture - phrase (sign -1)."""
-    if sign not in (1, -1):
-        raise InputError(f"sign {sign}: choose 1 to add the phrase or -1 to take it away")
-    return unit(picture + sign * phrase)
+class Both(NamedTuple):
+    """An answer of each model."""
+
+    before: list
+    after: list
+
+
+Pair = tuple[np.ndarray, np.ndarray]
+"""A vector by each model."""
+
+
+class Comparison:
+    """The same question to two models, such as before and after training.
+
+    A picture or a phrase goes through shared towers only once.
+
+    Args:
+        before: the model that is compared with, usually untrained.
+        after: the other model; both are of one data set.
+
+    Attributes:
+        shared: whether both have the same towers, so that one pass serves both.
+    """
+
+    def __init__(self, before: Probe, after: Probe) -> None:
+        self.before = before
+        self.after = after
+        self.shared = before.model.tower_hash == after.model.tower_hash
+
+    def concepts(
+        self,
+        image: Image.Image | Path | Pair,
+        candidates: Sequence[str] | None = None,
+        k: int = 5,
+    ) -> Both:
+        """The concepts nearest to a picture, by each model: two lists of ``ConceptScore``."""
+        first, second = self._query(image)
+        return Both(
+            self.before.concepts(first, candidates, k), self.after.concepts(second, candidates, k)
+        )
+
+    def images(self, query: str | Image.Image | Path | Pair, k: int = 12) -> Both:
+        """Pictures nearest to a phrase or picture, by each model: two lists of ``ImageScore``."""
+        first, second = self._query(query)
+        return Both(self.before.images(first, k), self.after.images(second, k))
+
+    def known(self, vectors: Pair) -> int | None:
+        """The index of the data set's picture that this very picture is, or None."""
+        best = self.before.images(vectors[0], 1)[0]
+        return best.index if best.score >= SAME else None
+
+    def mix(self, image: Image.Image | Path | Pair, phrase: str, sign: int = 1) -> Pair:
+        """``Probe.combine`` by each model: picture + phrase (sign 1) or picture - phrase (-1)."""
+        words, seen = self.text_vectors(phrase), self._query(image)
+        return (
+            self.before.combine(seen[0], words[0], sign),
+            self.after.combine(seen[1], words[1], sign),
+        )
+
+    def image_features(self, image: Image.Image | Path) -> tuple[torch.Tensor, torch.Tensor]:
+        """A picture's (1, F) features by each model's tower."""
+        if isinstance(image, Path):
+            image = open_image(image)
+        first = self.before.model.image_tower([image])
+        return first, first if self.shared else self.after.model.image_tower([image])
+
+    def image_vectors(
+        self,
+        image: Image.Image | Path,
+        features: tuple[torch.Tensor, torch.Tensor] | None = None,
+    ) -> Pair:
+        """A picture's (L,) vector by each model; ``features`` are its own where they are at hand.
+
+        Raises:
+            InputError: the picture can't be read, or a vector is not finite.
+        """
+        first, second = features or self.image_features(image)
+        before, after = self.before.model, self.after.model
+        with torch.inference_mode():
+            return (
+                _only(before, before.embed_image_features(first.to(before.device))),
+                _only(after, after.embed_image_features(second.to(after.device))),
+            )
+
+    def text_vectors(self, text: str) -> Pair:
+        """A phrase's (L,) vector by each model."""
+        before, after = self.before.model, self.after.model
+        if not self.shared:
+            return self.before.text_vectors([text])[0], self.after.text_vectors([text])[0]
+        text = checked_text(text)
+        check_query(before, text, warn=self.before.warn)
+        with torch.inference_mode():
+            features = before.text_tower([text])
+            return (
+                _only(before, before.embed_text_features(features.to(before.device))),
+                _only(after, after.embed_text_features(features.to(after.device))),
+            )
+
+    def _query(self, query: str | Image.Image | Path | Pair) -> Pair:
+        if isinstance(query, tuple):
+            return query
+        if isinstance(query, str):
+            return self.text_vectors(query)
+        return self.image_vectors(query)
+
+
+def checked_names(names: Sequence[str]) -> list[str]:
+    """Candidates, each once.
+
+    Raises:
+        InputError: no list, an empty one, more than ``MAX_CANDIDATES``, or a name that is none.
+    """
+    if isinstance(names, str):
+        raise InputError("candidates: give a list of names, not one text")
+    found = distinct(checked_text(name, "a concept") for name in names)
+    if not found:
+        raise InputError("candidates: the list is empty; name at least one concept")
+    if len(found) > MAX_CANDIDATES:
+        raise InputError(
+            f"candidates: {len(found)} names are more than the limit of {MAX_CANDIDATES}"
+        )
+    return found
 
 
 def checked_text(text: str, what: str = "the phrase") -> str:
@@ -230,6 +342,11 @@ def checked_text(text: str, what: str = "the phrase") -> str:
     if len(text) > MAX_TEXT:
         raise InputError(f"{what} has {len(text)} characters, more than the limit of {MAX_TEXT}")
     return text
+
+
+def _only(model: GlassModel, vectors: torch.Tensor) -> np.ndarray:
+    """(L,) the one vector of a batch of one; InputError where it is not finite."""
+    return checked_finite(model, vectors.cpu()).numpy()[0]
 
 
 def _positive(k: int) -> int:

@@ -10,6 +10,7 @@ import hashlib
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def read_arrays(path: Path) -> Arrays | None:
         return None
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Write arrays so that a reader never sees half of them."""
     with atomic_write(path) as scratch, scratch.open("wb") as file:
         np.savez(file, **arrays)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from itertools import combinations
 from pathlib import Path
 
-from glasskit.data.equal_pictures import warn_of_equal_pictures
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages
 from glasskit.data.magic import read_magic, write_magic
+from glasskit.data.pack import load_hub
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
+from glasskit.data.shards import read_shards
+from glasskit.data.streams import is_hub, is_stream
 from glasskit.errors import InputError
+from glasskit.io.pictures import printable
 
 __all__ = [
     "LEVELS",
@@ -21,6 +26,8 @@ __all__ = [
     "read_magic",
     "write_magic",
 ]
+
+log = logging.getLogger("glasskit")
 
 
 def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> GroupedDataset:
@@ -46,17 +53,10 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
         from glasskit.data.coco_concepts import load_coco_concepts
 
         return load_coco_concepts(images)
-    from glasskit.data.hub import is_hub, load_hub
-    from glasskit.data.shards import is_shards
-
-    if is_hub(name) or is_shards(name):
+    if is_stream(name):
         if images is not None:
             raise InputError(f"data set {name} holds its own pictures; leave --images out")
-        if is_hub(name):
-            return load_hub(name)
-        from glasskit.data.shard_dataset import read_shards
-
-        return read_shards(name)
+        return load_hub(name) if is_hub(name) else read_shards(name)
     file = Path(name)
     if not file.is_file():
         raise InputError(
@@ -65,5 +65,24 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
         )
     folder = file.parent / "images" if images is None else images
     dataset = read_magic(file, FolderImages(folder))
-    warn_of_equal_pictures(dataset)
+    _warn_of_leaks(dataset)
     return dataset
+
+
+def _warn_of_leaks(dataset: GroupedDataset) -> None:
+    """Log one line where pictures of two splits are the same bytes: a leak that no name tells."""
+    pairs = [
+        (dataset.records[one], dataset.records[other])
+        for rows in dataset.same_files
+        for one, other in combinations(rows, 2)
+        if dataset.records[one].split != dataset.records[other].split
+    ]
+    if pairs:
+        names = [printable(record.key) for record in pairs[0]]
+        log.warning(
+            "%s: %d pictures of one split are also in another, byte by byte, such as %s and %s; "
+            "what is measured on them is not new to the model",
+            dataset.name,
+            len({other.key for _, other in pairs}),
+            *names,
+        )

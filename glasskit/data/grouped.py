@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from glasskit.data.images import FileSource, FolderImages, ImageSource
+from glasskit.data.images import FileSource, FolderImages, ImageSource, same_files
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.errors import InputError
 
@@ -94,7 +92,8 @@ class GroupedDataset:
 
     def labels(self, level: int = 1) -> tuple[str, ...]:
         """The distinct names of one level (1 to 4) of the whole taxonomy, in taxonomy order."""
-        _check_level(level)
+        if level not in range(1, len(LEVELS) + 1):
+            raise InputError(f"level {level}: choose 1 to {len(LEVELS)}")
         names = (concept.levels[level - 1] for concept in self.concepts)
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
@@ -102,7 +101,7 @@ class GroupedDataset:
         """(n,) the index of each record's own label in ``labels(level)``; -1 where it has none."""
         place = {name: i for i, name in enumerate(self.labels(level))}
         levels = [self.by_name[record.concept].levels[level - 1] for record in self.records]
-        return np.array([place.get(name, -1) for name in levels], dtype=np.int64)
+        return np.array([-1 if name is None else place[name] for name in levels], dtype=np.int64)
 
     def acceptable(self, level: int = 1) -> np.ndarray:
         """(n, labels) bool: the own label of a record and those of its ``also`` concepts."""
@@ -116,6 +115,11 @@ class GroupedDataset:
         return mask
 
     @cached_property
+    def same_files(self) -> list[list[int]]:
+        """Lists of records whose pictures have the same bytes, whatever their names."""
+        return same_files(self.images, [record.key for record in self.records])
+
+    @cached_property
     def clusters(self) -> np.ndarray:
         """(n,) number of each record's cluster: records of one are not independent of each other.
 
@@ -124,7 +128,7 @@ class GroupedDataset:
         """
         own = (f"cluster {r.cluster}" if r.cluster else f"picture {r.key}" for r in self.records)
         _, number = np.unique(list(own), return_inverse=True)
-        for rows in self._same_files():
+        for rows in self.same_files:
             number[np.isin(number, number[rows])] = number[rows[0]]
         return np.unique(number, return_inverse=True)[1]
 
@@ -137,29 +141,9 @@ class GroupedDataset:
             return "picture"
         return "concept" if pairs == len(set(names)) == len(set(concepts)) else "cluster"
 
-    def _same_files(self) -> list[list[int]]:
-        """Records whose pictures have the same bytes; pictures that are not here have none."""
-        if not isinstance(self.images, FileSource):
-            return []
-        sizes: dict[int, list[int]] = {}
-        for row, record in enumerate(self.records):
-            with suppress(InputError):  # features of pictures that are not here may ship
-                sizes.setdefault(self.images.size(record.key), []).append(row)
-        same: dict[bytes, list[int]] = {}
-        for rows in sizes.values():
-            for row in rows if len(rows) > 1 else ():
-                data, _ = self.images.read(self.records[row].key)
-                same.setdefault(sha256(data).digest(), []).append(row)
-        return [rows for rows in same.values() if len(rows) > 1]
-
     def groups(self) -> dict[str, np.ndarray]:
         """Indices of the records of each concept that has any, in taxonomy order."""
         members: dict[str, list[int]] = {concept.name: [] for concept in self.concepts}
         for index, record in enumerate(self.records):
             members[record.concept].append(index)
         return {name: np.array(rows) for name, rows in members.items() if rows}
-
-
-def _check_level(level: int) -> None:
-    if level not in range(1, len(LEVELS) + 1):
-        raise InputError(f"level {level}: choose 1 to {len(LEVELS)}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path, PureWindowsPath
 from typing import Protocol, runtime_checkable
 
@@ -28,6 +30,9 @@ from glasskit.io.pictures import (
 _NUMBER = re.compile(r"(?:coco_(?:train|val|test)\d{4}_)?(\d{1,12})", re.ASCII)
 _SYSTEM = frozenset(["__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"])
 """Files and folders of operating systems and disk stations, beside those that begin with a dot."""
+
+RESCAN = 1.0
+"""Seconds after which a folder is read again for a name that is not found in it."""
 
 
 class ImageSource(Protocol):
@@ -50,12 +55,16 @@ class FileSource(ImageSource, Protocol):
         """As of ImageSource; a large JPEG smaller, where ``side`` pixels a side are needed."""
         ...
 
-    def read(self, key: str) -> tuple[bytes, str]:
-        """The bytes of the file, and its ending without the dot, such as ``jpg``."""
+    def read(self, key: str, last: int | None = None) -> bytes:
+        """The bytes of the file, or so many of its last ones."""
         ...
 
     def size(self, key: str) -> int:
         """How many bytes the file has."""
+        ...
+
+    def differ(self, key: str, other: str) -> bool:
+        """Whether two keys are known to be two files."""
         ...
 
 
@@ -85,13 +94,11 @@ class FolderScan:
     Attributes:
         pictures: files with the ending of a picture that is read, in order.
         others: the other files, in order.
-        folders: that were entered.
         left_out: what is neither -> how many: hidden files and folders, broken links, ...
     """
 
     pictures: tuple[str, ...]
     others: tuple[str, ...]
-    folders: tuple[Path, ...]
     left_out: Mapping[str, int]
 
     def rest(self, used: Collection[str] = ()) -> str:
@@ -111,51 +118,41 @@ class FolderScan:
 
 def scan_folder(folder: Path) -> FolderScan:
     """What lies in a folder and in the folders below it; a folder is entered once, links or not."""
-    files: list[str] = []
-    folders: list[Path] = []
+    pictures: list[str] = []
+    others: list[str] = []
     left_out: Counter[str] = Counter()
     seen: set[tuple[int, int]] = set()
-    waiting = [""]
-    while waiting:
-        inside = waiting.pop()
-        try:
-            place = (folder / inside).stat()
-            if (place.st_dev, place.st_ino) in seen:
-                left_out["second link to a folder"] += 1
+
+    def unreadable(_: OSError) -> None:
+        left_out["unreadable folder"] += 1
+
+    for inside, folders, names in os.walk(folder, onerror=unreadable, followlinks=True):
+        place = Path(inside).stat()
+        if (place.st_dev, place.st_ino) in seen:
+            left_out["second link to a folder"] += 1
+            folders.clear()
+            continue
+        seen.add((place.st_dev, place.st_ino))
+        left_out["hidden file"] += sum(map(_is_hidden, folders + names))
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        within = Path(inside).relative_to(folder).as_posix()
+        prefix = "" if within == "." else f"{within}/"
+        for name in names:
+            path = Path(inside, name)
+            if _is_hidden(name):
                 continue
-            seen.add((place.st_dev, place.st_ino))
-            folders.append(folder / inside)
-            with os.scandir(folder / inside) as entries:
-                for entry in entries:
-                    name = f"{inside}/{entry.name}" if inside else entry.name
-                    kind = _kind(entry)
-                    if kind == "folder":
-                        waiting.append(name)
-                    elif kind == "file":
-                        files.append(name)
-                    else:
-                        left_out[kind] += 1
-        except OSError:
-            left_out["unreadable folder"] += 1
-    files.sort(key=lambda name: name.split("/"))
-    pictures = tuple(name for name in files if name.rstrip().lower().endswith(EXTENSIONS))
-    known = set(pictures)
-    others = tuple(name for name in files if name not in known)
-    return FolderScan(pictures, others, tuple(folders), dict(sorted(left_out.items())))
+            if path.is_file():
+                is_picture = name.rstrip().lower().endswith(EXTENSIONS)
+                (pictures if is_picture else others).append(prefix + name)
+            else:
+                left_out["special file" if path.exists() else "broken link"] += 1
+    for found in (pictures, others):
+        found.sort(key=lambda name: name.split("/"))
+    return FolderScan(tuple(pictures), tuple(others), dict(sorted((+left_out).items())))
 
 
-def _kind(entry: os.DirEntry[str]) -> str:
-    if entry.name.startswith(".") or entry.name.casefold() in _SYSTEM:
-        return "hidden file"
-    try:
-        if entry.is_dir():
-            return "folder"
-        if entry.is_file():
-            return "file"
-        entry.stat()
-    except OSError:
-        return "broken link"
-    return "special file"
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.casefold() in _SYSTEM
 
 
 def _count(number: int, what: str) -> str:
@@ -176,7 +173,8 @@ class FolderImages:
             raise InputError("the name of the folder of pictures is empty; give it with --images")
         if not self.folder.is_dir():
             raise InputError(f"{self.folder}: no such folder of pictures; give it with --images")
-        self._index: _Index | None = None
+        self._names: dict[str, list[str]] = {}
+        self._scanned = -math.inf
 
     def path(self, key: str) -> Path:
         """The file of a key; raises PictureError where there is none, or more than one."""
@@ -194,12 +192,7 @@ class FolderImages:
             raise PictureError(
                 f"record {printable(key)[:80]!r}: no file name ({error.strerror})"
             ) from error
-        found = self._index.find(key) if self._index is not None else []
-        if self._index is None or not (
-            self._index.is_current() if not found else (self.folder / found[0]).is_file()
-        ):
-            self._index = _Index(self.folder)
-            found = self._index.find(key)
+        found = self._find(key)
         if not found:
             raise PictureError(
                 f"{printable(self.folder)}: no picture for record {printable(key)!r}",
@@ -221,9 +214,11 @@ class FolderImages:
         """Look whether the picture is there and readable, without decoding it."""
         check_image(self.path(key))
 
-    def read(self, key: str) -> tuple[bytes, str]:
-        path = self.path(key)
-        return path.read_bytes(), path.suffix.lower().lstrip(".")
+    def read(self, key: str, last: int | None = None) -> bytes:
+        with self.path(key).open("rb") as file:
+            if last is not None:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - last))
+            return file.read()
 
     def size(self, key: str) -> int:
         return self.path(key).stat().st_size
@@ -238,44 +233,59 @@ class FolderImages:
         except (OSError, PictureError):
             return False
 
-
-class _Index:
-    """Names of the pictures below a folder, by what is the same however they are written."""
-
-    def __init__(self, folder: Path) -> None:
-        self._began = time.time_ns()
-        self._names: dict[str, list[str]] = {}
-        found = scan_folder(folder)
-        self._folders = found.folders
-        self._times = self._changed()
-        for name in found.pictures:
-            self._names.setdefault(picture_name(name)[0], []).append(name)
-
-    def find(self, key: str) -> list[str]:
-        """The files that a key may mean: one, where it is written well."""
-        stem, ending = picture_name(key)
-        found = [
-            name
-            for name in self._names.get(stem, ())
-            if not ending or picture_name(name)[1] == ending
-        ]
-        if not found:  # a name with a second ending: cat.png of cat.png.jpg
-            found = self._names.get(f"{stem}.{ending}", [])
+    def _find(self, key: str) -> list[str]:
+        """The files that a key may mean; the folder is read again where there is none any more."""
+        found = self._known(key)
+        if not found and time.monotonic() - self._scanned >= RESCAN:
+            self._names, self._scanned = self._scan(), time.monotonic()
+            found = self._known(key)
         as_written = [name for name in found if name.startswith(f"{key}.")]
         return as_written if len(as_written) == 1 else found
 
-    def is_current(self) -> bool:
-        """Whether no folder has changed since, as far as the clock of its file system can tell."""
-        blind = 100_000_000  # nanoseconds before the reading in which a change may be overlooked
-        times = self._changed()
-        return times == self._times and max(times) < self._began - blind
+    def _known(self, key: str) -> list[str]:
+        named = self._names.get(_joined(*picture_name(key)), [])
+        return [name for name in named if (self.folder / name).is_file()]
 
-    def _changed(self) -> list[int]:
-        times = []
-        for folder in self._folders:
-            with suppress(OSError):
-                times.append(folder.stat().st_mtime_ns)
-        return times or [self._began]
+    def _scan(self) -> dict[str, list[str]]:
+        """Files by what their name is however it is written, with its ending and without."""
+        names: dict[str, list[str]] = {}
+        for name in scan_folder(self.folder).pictures:
+            stem, ending = picture_name(name)
+            for known in (stem, _joined(stem, ending)):
+                names.setdefault(known, []).append(name)
+        return names
+
+
+def _joined(stem: str, ending: str) -> str:
+    return f"{stem}.{ending}" if ending else stem
+
+
+def same_files(images: ImageSource, keys: Sequence[str]) -> list[list[int]]:
+    """Rows of the keys whose files have the same bytes, one list for each file that comes twice.
+
+    Only files of equal size are opened, and of these only the ends unless they are equal. Drawn
+    pictures and files that are not here are like no other.
+    """
+    if not isinstance(images, FileSource):
+        return []
+
+    def end(key: str) -> bytes:
+        return images.read(key, 4096)
+
+    def whole(key: str) -> bytes:
+        return sha256(images.read(key)).digest()
+
+    alike = [list(range(len(keys)))]
+    for mark in (images.size, end, whole):
+        parts: list[list[int]] = []
+        for rows in alike:
+            found: dict[int | bytes, list[int]] = {}
+            for row in rows:
+                with suppress(InputError, OSError):
+                    found.setdefault(mark(keys[row]), []).append(row)
+            parts += [part for part in found.values() if len(part) > 1]
+        alike = parts
+    return alike
 
 
 def file_fingerprint(path: Path) -> str:

@@ -11,30 +11,48 @@ also, negation and cluster are additions and may be missing.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from glasskit.data.grouped import GroupedDataset
-from glasskit.data.images import FolderImages, ImageSource
+from glasskit.data.images import ImageSource
 from glasskit.data.magic_record import (
     CONCEPT_KEYS,
     PICTURE_KEYS,
     TAXONOMY_KEYS,
     check_records,
+    levels_of,
     list_of,
     merge_levels,
     name_of,
     names_of,
     parse_record,
     record_as_json,
-    tell_unknown,
     text_of,
     unknown_keys,
+    warn_of_unknown,
 )
-from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
+from glasskit.data.schema import LEVELS, SPLITS, Concept, Levels, Record
 from glasskit.errors import InputError
 from glasskit.io.json_files import read_json
 from glasskit.io.places import write_text
+
+
+class Found(NamedTuple):
+    """A picture of a file, not yet checked.
+
+    Attributes:
+        picture: its JSON.
+        concept: the concept that it stands under.
+        split: train, val or test.
+        where: begins the line of an error.
+    """
+
+    picture: Any
+    concept: str
+    split: str
+    where: str
 
 
 def read_magic(file: str | Path, images: ImageSource) -> GroupedDataset:
@@ -53,37 +71,69 @@ def read_magic(file: str | Path, images: ImageSource) -> GroupedDataset:
     file = Path(file)
     entries = _json_list(file)
     beside = file.with_name("taxonomy.json")
-    known = read_taxonomy(beside) if beside.is_file() and beside != file else {}
-    levels = {name: concept.levels for name, concept in known.items()}
-    records: list[Record] = []
+    taxonomy = read_taxonomy(beside) if beside.is_file() and beside != file else {}
     hard_negatives: dict[str, tuple[str, ...]] = {}
     unknown: list[str] = []
-    for number, entry in enumerate(entries):
-        where = f"{file}: concept {number + 1}"
-        unknown += unknown_keys(entry, CONCEPT_KEYS, where)
-        name = name_of(entry, "concept", where)
-        where = f"{file}: concept {name!r}"
-        if name in hard_negatives:
-            raise InputError(f"{where}: it comes twice; join the two entries")
-        hard_negatives[name] = names_of(entry, "hard_negative", where)
-        for split in SPLITS:
-            for picture in list_of(entry, f"{split}_images", where):
-                unknown += unknown_keys(picture, PICTURE_KEYS, f"{where}, {split}_images")
-                record, own = parse_record(picture, name, split, f"{where}, {split}_images")
-                records.append(record)
-                merge_levels(levels, own, f"{where}, image {record.key!r}")
-    guides = {name: concept.guide for name, concept in known.items()}
+
+    def found() -> Iterator[Found]:
+        for number, entry in enumerate(entries, start=1):
+            where = f"{file}: concept {number}"
+            unknown.extend(unknown_keys(entry, CONCEPT_KEYS, where))
+            name = name_of(entry, "concept", where)
+            where = f"{file}: concept {name!r}"
+            if name in hard_negatives:
+                raise InputError(f"{where}: it comes twice; join the two entries")
+            hard_negatives[name] = names_of(entry, "hard_negative", where)
+            for split in SPLITS:
+                place = f"{where}, {split}_images"
+                for picture in list_of(entry, f"{split}_images", where):
+                    unknown.extend(unknown_keys(picture, PICTURE_KEYS, place))
+                    yield Found(picture, name, split, place)
+
+    dataset = assemble(file, file.stem, found(), images, taxonomy, hard_negatives)
+    warn_of_unknown(file, unknown)
+    return dataset
+
+
+def assemble(
+    file: str | Path,
+    name: str,
+    found: Iterable[Found],
+    images: ImageSource,
+    taxonomy: Mapping[str, Concept],
+    hard_negatives: Mapping[str, tuple[str, ...]] | None = None,
+) -> GroupedDataset:
+    """A data set of the pictures that a reader finds, whatever the layout.
+
+    Args:
+        file: begins the line of an error.
+        name: of the data set.
+        found: the pictures.
+        images: where they come from.
+        taxonomy: concepts that are known beforehand; it may have some without a picture.
+        hard_negatives: of concepts, filled while ``found`` is read; by default the taxonomy's.
+
+    Raises:
+        InputError: a record is not in the layout; the line names it.
+    """
+    levels: dict[str, Levels] = {name: concept.levels for name, concept in taxonomy.items()}
+    records: list[Record] = []
+    for item in found:
+        record, own = parse_record(*item)
+        records.append(record)
+        merge_levels(levels, own, f"{item.where}, image {record.key!r}")
+    near = {name: concept.hard_negatives for name, concept in taxonomy.items()}
+    near |= hard_negatives or {}
     concepts = tuple(
-        Concept(levels.get(name, (name, None, None, None)), guides.get(name, ""), near)
-        for name, near in (
-            # A taxonomy is the whole choice: it may have concepts that this file has no picture of.
-            dict.fromkeys(levels, ()) | hard_negatives
-        ).items()
+        Concept(
+            levels.get(name, (name, None, None, None)),
+            taxonomy[name].guide if name in taxonomy else "",
+            near.get(name, ()),
+        )
+        for name in dict.fromkeys([*levels, *near])
     )
-    differ = {"differ": images.differ} if isinstance(images, FolderImages) else {}
-    check_records(file, concepts, records, **differ)
-    tell_unknown(file, unknown)
-    return GroupedDataset(name=file.stem, concepts=concepts, records=tuple(records), images=images)
+    check_records(file, concepts, records, images)
+    return GroupedDataset(name=name, concepts=concepts, records=tuple(records), images=images)
 
 
 def write_magic(dataset: GroupedDataset, file: str | Path) -> None:
@@ -127,14 +177,10 @@ def read_taxonomy(file: Path) -> dict[str, Concept]:
         name = name_of(entry, "level1", where)
         if name in concepts:
             raise InputError(f"{where}: concept {name!r} comes twice")
-        higher = (
-            name_of(entry, level, where) if entry.get(level) is not None else None
-            for level in LEVELS[1:]
-        )
         guide = text_of(entry, "guide", where) if entry.get("guide") else ""
         near = names_of(entry, "hard_negative", where)
-        concepts[name] = Concept((name, *higher), guide, near)
-    tell_unknown(file, unknown)
+        concepts[name] = Concept(levels_of(entry, name, where), guide, near)
+    warn_of_unknown(file, unknown)
     return concepts
 
 

@@ -9,27 +9,19 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from glasskit.data.images import picture_name
-from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
+from glasskit.data.images import FileSource, ImageSource, picture_name
+from glasskit.data.schema import LEVELS, SPLITS, Concept, Levels, Record
 from glasskit.errors import InputError
 from glasskit.io.text_files import checked, look, misspelt, plain_name, refuse_twins, suggestion
 
 CONCEPT_KEYS = ("concept", "hard_negative", *(f"{split}_images" for split in SPLITS))
-PICTURE_KEYS = (
-    "image",
-    "old_captions",
-    "new_captions",
-    *LEVELS,
-    "also",
-    "negation",
-    "cluster",
-)
+PICTURE_KEYS = ("image", "old_captions", "new_captions", *LEVELS, "also", "negation", "cluster")
 TAXONOMY_KEYS = (*LEVELS, "guide", "hard_negative")
-_TELLING = re.compile("(images|captions)$|^(train|val|valid|validation|dev|test|eval)([ _-]|$)")
+_LIKE_A_KEY = re.compile("(images|captions)$|^(train|val|valid|validation|dev|test|eval)([ _-]|$)")
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +42,7 @@ def record_as_json(record: Record, concept: Concept) -> dict[str, Any]:
     return out | {name: text for name, text in optional.items() if text is not None}
 
 
-def parse_record(
-    picture: Any, concept: str, split: str, where: str
-) -> tuple[Record, tuple[str | None, ...]]:
+def parse_record(picture: Any, concept: str, split: str, where: str) -> tuple[Record, Levels]:
     """One record and the levels that it names.
 
     Args:
@@ -69,29 +59,23 @@ def parse_record(
     if not whole and not (isinstance(key, str) and key.strip()):
         raise InputError(f"{where}: a picture has no 'image' (a COCO id or a file name)")
     where = f"{where}, image {key!r}"
-    checked(str(key), where, "image")
-    literal = texts_of(picture, "old_captions", where)
-    if not literal:
-        raise InputError(f"{where}: 'old_captions' is empty; give at least a literal caption")
-    level1 = picture.get("level1", concept)
-    if level1 != concept and not (isinstance(level1, str) and plain_name(level1) == concept):
+    levels = levels_of(picture, concept, where)
+    if picture.get("level1", concept) != concept and name_of(picture, "level1", where) != concept:
+        level1 = picture["level1"]
         raise InputError(f"{where}: level1 is {level1!r} but it stands under concept {concept!r}")
-    negation = picture.get("negation")
     record = Record(
-        key=str(key),
+        key=checked(str(key), where, "image"),
         concept=concept,
-        literal=literal,
+        literal=texts_of(picture, "old_captions", where),
         theme=texts_of(picture, "new_captions", where),
         also=names_of(picture, "also", where),
-        negation=text_of(picture, "negation", where) if negation is not None else None,
+        negation=optional_text(picture, "negation", where),
         split=split,
-        cluster=text_of(picture, "cluster", where) if picture.get("cluster") is not None else None,
+        cluster=optional_text(picture, "cluster", where),
     )
-    higher = tuple(
-        name_of(picture, level, where) if picture.get(level) is not None else None
-        for level in LEVELS[1:]
-    )
-    return record, (concept, *higher)
+    if not record.literal:
+        raise InputError(f"{where}: 'old_captions' is empty; give at least a literal caption")
+    return record, levels
 
 
 def unknown_keys(
@@ -117,14 +101,14 @@ def unknown_keys(
     unknown = [key for key in entry if key not in known]
     for key in unknown:
         near = suggestion(key, known if missing is None else missing)
-        if near or (missing is None and _TELLING.search(look(key))):
+        if near or (missing is None and _LIKE_A_KEY.search(look(key))):
             names = near or f"; the keys are {', '.join(known)}"
             raise InputError(f"{where}: unknown key {key!r}{names}")
     return unknown
 
 
-def tell_unknown(file: Path | str, keys: Iterable[str]) -> None:
-    """Say in one line which keys were left out, and how often each came."""
+def warn_of_unknown(file: Path | str, keys: Iterable[str]) -> None:
+    """Log one line that says which keys were left out, and how often each came."""
     counts = Counter(keys)
     if counts:
         common = counts.most_common(8)
@@ -132,42 +116,37 @@ def tell_unknown(file: Path | str, keys: Iterable[str]) -> None:
         log.warning("%s: left out are keys that the layout does not have: %s", file, named)
 
 
-def merge_levels(
-    levels: dict[str, tuple[str | None, ...]], own: tuple[str | None, ...], where: str
-) -> None:
+def levels_of(entry: dict[str, Any], name: str, where: str) -> Levels:
+    """The levels of a concept that an entry names: its own name and the higher ones, or None."""
+    texts = (optional_text(entry, level, where) for level in LEVELS[1:])
+    second, third, fourth = (None if text is None else plain_name(text) for text in texts)
+    return name, second, third, fourth
+
+
+def merge_levels(levels: dict[str, Levels], own: Levels, where: str) -> None:
     """Keep what a record says of its concept's levels; two that differ are an error."""
-    known = levels.setdefault(own[0], own)
-    for level, old, new in zip(LEVELS, known, own, strict=True):
+    name, *known = levels.get(own[0], own)
+    for level, old, new in zip(LEVELS[1:], known, own[1:], strict=True):
         if old is not None and new is not None and old != new:
             raise InputError(f"{where}: {level} is {new!r}, elsewhere it is {old!r}")
-    levels[own[0]] = tuple(old or new for old, new in zip(known, own, strict=True))
+    second, third, fourth = (old or new for old, new in zip(known, own[1:], strict=True))
+    levels[name] = (name, second, third, fourth)
 
 
 def check_records(
-    file: Path | str,
-    concepts: Sequence[Concept],
-    records: Sequence[Record],
-    differ: Callable[[str, str], bool] = lambda key, other: False,
+    file: Path | str, concepts: Sequence[Concept], records: Sequence[Record], images: ImageSource
 ) -> None:
-    """Rules that need the whole data set; InputError names ``file`` and the record.
-
-    Args:
-        differ: whether two keys that are one name (`images.picture_name`) are two pictures.
-    """
+    """Rules that need the whole data set; InputError names ``file`` and the record."""
     if not records:
         raise InputError(f"{file}: there is no picture in it")
     names = {concept.name for concept in concepts}
     refuse_twins((concept.name for concept in concepts), str(file))
     for concept in concepts:
-        for name in concept.hard_negatives:
-            if name == concept.name:
-                raise InputError(f"{file}: concept {name!r}: it is its own hard negative")
-            if name not in names:
-                raise InputError(
-                    f"{file}: concept {concept.name!r}: hard negative {name!r} is not a concept"
-                    f"{suggestion(name, names)}"
-                )
-    for row, before in same_pictures([record.key for record in records], differ):
+        where = f"{file}: concept {concept.name!r}"
+        if concept.name in concept.hard_negatives:
+            raise InputError(f"{where}: it is its own hard negative")
+        _check_names(concept.hard_negatives, names, where, "hard negative")
+    for row, before in same_pictures([record.key for record in records], images):
         record, other = records[row], records[before]
         named = "" if other.key == record.key else f" as {other.key!r}"
         raise InputError(
@@ -177,22 +156,20 @@ def check_records(
         )
     for record in records:
         where = f"{file}: concept {record.concept!r}, image {record.key!r}"
-        for name in record.also:
-            if name not in names:
-                raise InputError(
-                    f"{where}: 'also' names {name!r}, which is not a concept"
-                    f"{suggestion(name, names)}"
-                )
+        _check_names(record.also, names, where, "'also' name")
 
 
-def same_pictures(
-    keys: Sequence[str], differ: Callable[[str, str], bool] = lambda key, other: False
-) -> Iterator[tuple[int, int]]:
+def _check_names(found: Sequence[str], known: Collection[str], where: str, what: str) -> None:
+    for name in found:
+        if name not in known:
+            near = suggestion(name, known)
+            raise InputError(f"{where}: {what} {name!r} is not a concept{near}")
+
+
+def same_pictures(keys: Sequence[str], images: ImageSource) -> Iterator[tuple[int, int]]:
     """(row, an earlier row) of keys that name one picture, however they are written.
 
-    Args:
-        keys: of the pictures.
-        differ: whether two keys that are one name (`images.picture_name`) are two pictures.
+    Two keys that are one name (`images.picture_name`) may be two files; these are two pictures.
     """
     seen: dict[str, list[tuple[str, int]]] = {}
     for row, key in enumerate(keys):
@@ -200,7 +177,9 @@ def same_pictures(
         for other_ending, other in seen.setdefault(name, []):
             # p1 may be p1.jpg or p1.png, which are two.
             may_be_one = ending == other_ending or not (ending and other_ending)
-            if may_be_one and not differ(key, keys[other]):
+            if may_be_one and not (
+                isinstance(images, FileSource) and images.differ(key, keys[other])
+            ):
                 yield row, other
         seen[name].append((ending, row))
 
@@ -224,21 +203,24 @@ def text_of(entry: Any, key: str, where: str) -> str:
     return checked(value, where, key)
 
 
+def optional_text(entry: dict[str, Any], key: str, where: str) -> str | None:
+    """A text under a key, or None where it is missing or null."""
+    return None if entry.get(key) is None else text_of(entry, key, where)
+
+
 def name_of(entry: Any, key: str, where: str) -> str:
     """A name under a key that must be there: in composed form, with single blanks."""
     return plain_name(text_of(entry, key, where))
 
 
-def names_of(entry: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
-    """Names under a key, in composed form, with single blanks."""
-    return tuple(plain_name(name) for name in texts_of(entry, key, where))
-
-
 def texts_of(entry: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
     """Texts under a key, none of them empty."""
     values = list_of(entry, key, where)
-    for value in values:
-        if not isinstance(value, str) or not value.strip():
-            raise InputError(f"{where}: {key!r} must hold texts that are not empty")
-        checked(value, where, key)
-    return tuple(values)
+    if not all(isinstance(value, str) and value.strip() for value in values):
+        raise InputError(f"{where}: {key!r} must hold texts that are not empty")
+    return tuple(checked(value, where, key) for value in values)
+
+
+def names_of(entry: dict[str, Any], key: str, where: str) -> tuple[str, ...]:
+    """Names under a key, in composed form, with single blanks."""
+    return tuple(map(plain_name, texts_of(entry, key, where)))

@@ -6,57 +6,33 @@ same bytes: an interrupted call goes on after the last whole shard.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
+import re
+import tarfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import chain, count, islice
+from hashlib import sha256
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
+
+from filelock import FileLock
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FileSource
 from glasskit.data.magic import concept_as_json
 from glasskit.data.magic_record import record_as_json
-from glasskit.data.shard_dataset import TAXONOMY
-from glasskit.data.shards import END
+from glasskit.data.shards import END, TAXONOMY, Row, read_shards
+from glasskit.data.streams import PREFIX, stream_parts
 from glasskit.errors import InputError
 from glasskit.io.json_files import read_json
-from glasskit.io.pictures import EXTENSIONS, ask_each
-from glasskit.io.places import atomic_write, check_folder, write_text
+from glasskit.io.pictures import FORMATS, PictureError, ask_each, picture_kind
+from glasskit.io.places import atomic_write, cache_folder, check_folder, keeping_in, write_text
 
 PLAN = "pack.json"
 SHARD_SIZE = 1000
 
 Progress = Callable[[int, int], None]
-
-
-class Member(NamedTuple):
-    """What becomes one sample: the bytes of a picture, their ending, and its notes."""
-
-    data: bytes
-    ending: str
-    notes: dict[str, Any]
-
-
-class Source(Protocol):
-    """What can be packed."""
-
-    name: str
-    total: int | None
-
-    def identity(self) -> str:
-        """A text that is another one for other pictures or notes, as far as can be told."""
-        ...
-
-    def members(self, start: int) -> Iterator[Member]:
-        """The samples from number ``start`` on, always in the same order."""
-        ...
-
-    def taxonomy(self) -> list[dict[str, Any]]:
-        """Entries of ``taxonomy.json``; none where nothing is known."""
-        ...
 
 
 class Packed(NamedTuple):
@@ -66,63 +42,19 @@ class Packed(NamedTuple):
     pictures: int
 
 
-@dataclass(frozen=True)
-class DatasetSource:
-    """A grouped data set to pack: files as they are, drawn pictures as PNG, which loses nothing."""
-
-    dataset: GroupedDataset
-
-    @property
-    def name(self) -> str:
-        return self.dataset.name
-
-    @property
-    def total(self) -> int:
-        return len(self.dataset)
-
-    def identity(self) -> str:
-        digest = hashlib.sha256()
-        rows = range(len(self.dataset))
-        ask_each(rows, self.dataset.check)
-        prints = ask_each(rows, self.dataset.fingerprint)
-        for record, mark in zip(self.dataset.records, prints, strict=True):
-            digest.update(f"{record!r} {mark}".encode(errors="surrogatepass"))
-        return digest.hexdigest()
-
-    def members(self, start: int) -> Iterator[Member]:
-        for index in range(start, len(self.dataset)):
-            record = self.dataset.records[index]
-            concept = self.dataset.by_name[record.concept]
-            notes = record_as_json(record, concept) | {"concept": concept.name}
-            yield Member(*self._file(index), notes | {"split": record.split})
-
-    def taxonomy(self) -> list[dict[str, Any]]:
-        return [
-            concept_as_json(concept) | {"hard_negative": list(concept.hard_negatives)}
-            for concept in self.dataset.concepts
-        ]
-
-    def _file(self, index: int) -> tuple[bytes, str]:
-        images = self.dataset.images
-        if isinstance(images, FileSource):
-            data, ending = images.read(self.dataset.key(index))
-            if f".{ending}" in EXTENSIONS:
-                return data, ending
-        drawn = io.BytesIO()
-        self.dataset.image(index).save(drawn, "PNG")
-        return drawn.getvalue(), "png"
-
-
 def pack(
-    source: Source,
+    source: GroupedDataset | str,
     out: str | Path,
     shard_size: int = SHARD_SIZE,
     progress: Progress | None = None,
 ) -> Packed:
     """Write ``00000.tar``, ``00001.tar``, ... and ``taxonomy.json`` into a folder.
 
+    Files are packed as they are, drawn pictures as PNG, which loses nothing.
+
     Args:
-        source: what to pack, such as ``DatasetSource(load_dataset("scenes"))``.
+        source: a grouped data set, or the name of one of the hub, ``hf:OWNER/NAME``, of which each
+            row is packed with what of it is JSON.
         out: the folder; one in which the same call was interrupted is gone on with.
         shard_size: pictures a shard.
         progress: called with (done, total) pictures; total is 0 where it is not known.
@@ -131,90 +63,128 @@ def pack(
         InputError: a picture is missing, the folder holds other shards or cannot be written.
     """
     folder = Path(out)
-    whole = packed(folder) is not None
-    if not whole:  # else it may be read-only
-        check_folder(folder)
     plan = {
-        "format": "glasskit-shards/1",
-        "source": source.name,
-        "identity": source.identity(),
+        "source": source if isinstance(source, str) else source.name,
+        "identity": source if isinstance(source, str) else _identity(source),
         "shard_size": shard_size,
     }
-    # The last shard that is there is written again: it may hold fewer than the others.
-    number = max(0, next(n for n in count() if not _shard(folder, n).is_file()) - 1)
-    done = number * shard_size
-    members = source.members(done)
-    # A source that can't be opened, or is empty, leaves no folder behind.
-    first = [] if whole else list(islice(members, 1))
-    if not whole and not first:
-        raise InputError(f"{source.name}: there is no picture to pack")
-    finished = _begin(folder, plan)
-    if finished is not None:
-        return finished
-    members = chain(first, members)
-    while wrote := _write_shard(_shard(folder, number), done, islice(members, shard_size)):
-        number, done = number + 1, done + wrote
-        if progress is not None:
-            progress(done, source.total or 0)
-    if entries := source.taxonomy():
-        _write_text(folder / TAXONOMY, entries)
-    _write_text(folder / PLAN, plan | {"shards": number, "pictures": done})
-    return Packed(number, done)
-
-
-def packed(out: str | Path) -> Packed | None:
-    """What lies in a folder that is packed whole; None while it is not."""
-    file = Path(out) / PLAN
-    try:
-        known = json.loads(file.read_text(encoding="utf-8"))
-        return Packed(known["shards"], known["pictures"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _begin(folder: Path, plan: dict[str, Any]) -> Packed | None:
-    """Note what is packed here; what lies here if it is that, whole; refuse a folder of others."""
-    file = folder / PLAN
-    if not file.is_file():
-        if next(folder.glob(f"*{END}"), None) is not None:
-            raise InputError(f"{folder}: holds tar files of something else; choose another folder")
-        _write_text(file, plan)
-        return None
-    try:
-        known = read_json(file)
-    except InputError as error:
-        raise InputError(f"{error}; choose another folder") from error
-    if not isinstance(known, dict) or any(known.get(key) != plan[key] for key in plan):
+    known = read_json(folder / PLAN) if (folder / PLAN).is_file() else {}
+    there = sorted(folder.glob(f"*{END}"))
+    if (known or there) and any(known.get(key) != value for key, value in plan.items()):
         raise InputError(
-            f"{folder}: holds shards of another data set or size; choose another folder"
+            f"{folder}: holds shards of another data set or size, or other tar files; choose "
+            "another folder"
         )
-    return packed(folder)
+    if "pictures" in known:
+        return Packed(len(there), known["pictures"])
+    check_folder(folder)
+    # The last shard that is there is written again: it may hold fewer than the others.
+    number = max(0, len(there) - 1)
+    pictures = number * shard_size
+    if isinstance(source, str):
+        total, rows = 0, _hub_rows(source, pictures)
+    else:
+        total, rows = len(source), _dataset_rows(source, pictures)
+    first = next(rows, None)
+    if first is None:
+        raise InputError(f"{plan['source']}: there is no picture to pack")
+    _write_json(folder / PLAN, plan)
+    while first is not None:
+        shard = chain([first], islice(rows, shard_size - 1))
+        pictures += _write_shard(folder / f"{number:05d}{END}", pictures, shard)
+        number += 1
+        first = next(rows, None)
+        if progress is not None:
+            progress(pictures, total)
+    if isinstance(source, GroupedDataset):
+        concepts = [
+            concept_as_json(concept) | {"hard_negative": list(concept.hard_negatives)}
+            for concept in source.concepts
+        ]
+        _write_json(folder / TAXONOMY, concepts)
+    _write_json(folder / PLAN, plan | {"pictures": pictures})
+    return Packed(number, pictures)
 
 
-def _shard(folder: Path, number: int) -> Path:
-    return folder / f"{number:05d}{END}"
+def load_hub(name: str) -> GroupedDataset:
+    """A grouped data set of the hub whose columns are the fields of the MAGIC layout.
+
+    Groups are drawn in any order, which a stream does not allow: the data set is streamed once into
+    shards in the cache, by one process of a machine while the others wait, and read there.
+
+    Raises:
+        InputError: it cannot be read, or a row lacks a picture, a concept or a caption.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name.removeprefix(PREFIX)).strip("-")
+    folder = cache_folder("hub", f"{plain[-60:]}-{sha256(name.encode()).hexdigest()[:8]}")
+    with keeping_in(folder.parent), FileLock(folder.with_suffix(".lock")):
+        pack(name, folder)
+    return read_shards(folder)
 
 
-def _write_shard(file: Path, first: int, members: Iterator[Member]) -> int:
-    """Write a tar whole or not at all; how many samples it holds. No samples, no tar."""
-    from webdataset import TarWriter
-
-    member = next(members, None)
-    if member is None:
-        return 0
-    number = first
-    # One owner and one time, so that equal pictures give equal bytes.
-    with (
-        atomic_write(file) as scratch,
-        scratch.open("wb") as handle,
-        TarWriter(handle, mtime=0, encoder=False) as tar,
-    ):
-        while member is not None:
-            notes = json.dumps(member.notes, ensure_ascii=False).encode()
-            tar.write({"__key__": f"{number:09d}", member.ending: member.data, "json": notes})
-            number, member = number + 1, next(members, None)
-    return number - first
+def _identity(dataset: GroupedDataset) -> str:
+    """A text that is another one for other pictures or records, as far as can be told."""
+    digest = sha256()
+    rows = range(len(dataset))
+    ask_each(rows, dataset.check)
+    prints = ask_each(rows, dataset.fingerprint)
+    for record, mark in zip(dataset.records, prints, strict=True):
+        digest.update(f"{record!r} {mark}".encode(errors="surrogatepass"))
+    return digest.hexdigest()
 
 
-def _write_text(file: Path, value: Any) -> None:
+def _dataset_rows(dataset: GroupedDataset, start: int) -> Iterator[Row]:
+    images = dataset.images
+    for index in range(start, len(dataset)):
+        record = dataset.records[index]
+        concept = dataset.by_name[record.concept]
+        notes = record_as_json(record, concept)
+        notes |= {"concept": concept.name, "split": record.split}
+        if isinstance(images, FileSource):
+            data = images.read(record.key)
+        else:
+            drawn = io.BytesIO()
+            dataset.image(index).save(drawn, "PNG")
+            data = drawn.getvalue()
+        yield Row(record.key, f"record {record.key!r}", data, notes)
+
+
+def _hub_rows(source: str, start: int) -> Iterator[Row]:
+    every = (row for part in stream_parts(source) for row in part.rows())
+    for row in islice(every, start, None):
+        notes = {name: value for name, value in row.notes.items() if _is_json(value)}
+        yield row._replace(notes={"image": row.key} | notes)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _write_shard(file: Path, first: int, rows: Iterator[Row]) -> int:
+    """Write a tar whole or not at all; how many samples it holds."""
+    written = 0
+    with atomic_write(file) as scratch, tarfile.open(scratch, "w") as tar:
+        for number, row in enumerate(rows, start=first):
+            notes = json.dumps(row.notes, ensure_ascii=False).encode()
+            for ending, data in ((_ending(row), row.data), ("json", notes)):
+                header = tarfile.TarInfo(f"{number:09d}.{ending}")
+                header.size = len(data)
+                tar.addfile(header, io.BytesIO(data))
+            written += 1
+    return written
+
+
+def _ending(row: Row) -> str:
+    """The ending of a file with a picture's bytes."""
+    kind = picture_kind(row.data[:256])
+    if kind not in FORMATS:
+        raise PictureError(f"{row.where}: not a readable picture ({kind})")
+    return "jpg" if kind == "JPEG" else kind.lower()
+
+
+def _write_json(file: Path, value: Any) -> None:
     write_text(file, json.dumps(value, indent=1, ensure_ascii=False) + "\n")

@@ -78,7 +78,6 @@ class GroupSampler:
         seed: int = 0,
     ) -> None:
         by_concept = dataset.groups()
-        self.names = list(by_concept)
         self.pools = list(by_concept.values())
         self.captions = captions
         self.groups, self.members, self.seed = groups, members, seed
@@ -95,17 +94,11 @@ class GroupSampler:
                 f"groups_per_batch {groups}: {dataset.name!r} has {len(self.pools)} concepts to "
                 f"train on and a batch never holds one twice; choose {len(self.pools)} or less"
             )
-        place = {name: i for i, name in enumerate(self.names)}
+        place = {name: i for i, name in enumerate(by_concept)}
+        near = (dataset.by_name[name].hard_negatives for name in by_concept)
         self.neighbours = [
-            np.array(
-                [
-                    place[n]
-                    for n in dataset.by_name[name].hard_negatives
-                    if n in place and n != name
-                ],
-                dtype=np.int64,
-            )
-            for name in self.names
+            np.array([place[name] for name in names if name in place], dtype=np.int64)
+            for names in near
         ]
         # Rule 1: groups that a concept needs for each of its photographs to come once.
         self.needed = np.array([-(-len(pool) // members) for pool in self.pools])
@@ -128,9 +121,9 @@ class GroupSampler:
         for concept, pool in enumerate(self.pools):
             places = np.nonzero(concepts == concept)
             records[places] = _cut(pool, len(places[0]), self.members, rng)
-        first = _first_uses(records)
         captions = self.captions.draw(records, rng)
-        repeats = int(records.size - first.sum())
+        groups = records.reshape(-1, self.members)
+        repeats = records.size - sum(len(np.unique(group)) for group in groups)
         if repeats:
             captions = self.captions.vary(records, captions)
         paraphrases = self.captions.others(records, captions, rng)
@@ -193,14 +186,3 @@ def _cut(pool: np.ndarray, count: int, members: int, rng: np.random.Generator) -
                 waiting = rng.permutation(pool[~np.isin(pool, take)])
         group[:] = take
     return groups
-
-
-def _first_uses(records: np.ndarray) -> np.ndarray:
-    """(S, M, N) bool: False where a photograph came earlier in the same group."""
-    order = np.argsort(records, axis=-1, kind="stable")
-    ranked = np.take_along_axis(records, order, axis=-1)
-    first = np.ones_like(records, dtype=bool)
-    first[..., 1:] = ranked[..., 1:] != ranked[..., :-1]
-    out = np.empty_like(first)
-    np.put_along_axis(out, order, first, axis=-1)
-    return out

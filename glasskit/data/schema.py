@@ -11,6 +11,9 @@ from dataclasses import dataclass
 LEVELS = ("level1", "level2", "level3", "level4")
 SPLITS = ("train", "val", "test")
 
+Levels = tuple[str, str | None, str | None, str | None]
+"""Names of a concept at level 1 to 4."""
+
 
 @dataclass(frozen=True, slots=True)
 class Concept:
@@ -22,7 +25,7 @@ class Concept:
         hard_negatives: level-1 names of concepts that are easily taken for this one.
     """
 
-    levels: tuple[str, str | None, str | None, str | None]
+    levels: Levels
     guide: str = ""
     hard_negatives: tuple[str, ...] = ()
 

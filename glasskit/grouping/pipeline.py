@@ -204,12 +204,10 @@ def _images(settings: BuildSettings, keys: Sequence[str]) -> ImageSource:
         folder = settings.source
     if folder is None:
         images: ImageSource = MissingImages("give the folder of the pictures with --images")
-        same = same_pictures(keys)
     else:
         images = files = FolderImages(folder)
         ask_each(range(len(keys)), lambda row: files.check(keys[row]))
-        same = same_pictures(keys, files.differ)
-    for row, other in same:  # it would come into two splits
+    for row, other in same_pictures(keys, images):  # it would come into two splits
         raise InputError(
             f"{settings.source}: image {keys[row]!r} stands there also as {keys[other]!r}; write "
             "one name for one picture"

@@ -1,18 +1,23 @@
-"""Losses drawn: similarity matrices with their blocks, and vectors with their gradients."""
+"""Losses drawn: similarity matrices, vectors with their gradients, curves while a model trains."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
+import torch
 from torch import Tensor
 
-from glasskit.analysis.gradients import Pulls
-from glasskit.plots.style import FAINT, INK, SERIES, calm
+from glasskit.analysis.gradients import Descent
+from glasskit.plots.scores import Curve, add_curve
+from glasskit.plots.style import FAINT, SERIES, bundle, calm, panels
 
 GROUPS = (SERIES[1], SERIES[2], SERIES[3], SERIES[5], SERIES[4], SERIES[6])
+FRAME = "#ff5d3a"
+
 LONGEST = 0.6
 """Length of the longest arrow, where the circle's radius is 1."""
 
@@ -24,69 +29,60 @@ INNER, OUTER = 0.87, 1.07
 
 
 def matrix_figure(
-    panels: Mapping[str, np.ndarray | Tensor],
-    groups: int,
+    matrices: Mapping[str, np.ndarray | Tensor],
+    groups: Mapping[str, int],
     *,
     title: str = "",
-    names: Sequence[str] = (),
+    axes: tuple[str, str] = ("", ""),
+    low: float = -1,
     digits: int | None = None,
 ) -> go.Figure:
-    """Similarities of every image (rows) to every text (columns), own groups framed.
+    """Square matrices of cosines side by side, groups framed along the diagonal.
 
     Args:
-        panels: for each title a (B, B) matrix of cosines, group after group.
-        groups: M, so that each block has B / M rows.
+        matrices: for each title a (B, B) matrix, group after group.
+        groups: how many rows each named group has.
         title: one line above.
-        names: of the groups, along both axes.
+        axes: what columns and rows are.
+        low: cosine of the darkest colour; whatever is lower has it too.
         digits: write the numbers into the cells with so many digits, which needs no colour bar.
     """
-    figure = make_subplots(1, len(panels), subplot_titles=list(panels))
-    for column, matrix in enumerate(panels.values(), start=1):
-        values = np.asarray(matrix, dtype=np.float32)
-        side = len(values) // groups
+    figure = panels(list(matrices))
+    ends = np.cumsum([0, *groups.values()]) - 0.5
+    for column, matrix in enumerate(matrices.values(), start=1):
         figure.add_heatmap(
-            z=np.round(values, 3),
-            zmin=-1,
-            zmax=1,
-            colorscale="Cividis",
-            colorbar={"title": {"text": "cosine"}, "thickness": 14},
-            showscale=column == len(panels) and digits is None,
+            z=np.round(np.asarray(matrix, dtype=np.float32), 3),
+            coloraxis="coloraxis",
             texttemplate=None if digits is None else f"%{{z:.{digits}f}}",
             textfont={"size": 14},
-            hovertemplate="image %{y}, text %{x}: %{z:.2f}<extra></extra>",
+            hovertemplate="row %{y}, column %{x}: %{z:.2f}<extra></extra>",
             row=1,
             col=column,
         )
-        for block in range(groups):
-            edge = {"x0": block * side - 0.5, "x1": (block + 1) * side - 0.5}
-            figure.add_shape(
-                type="rect",
-                **edge,
-                y0=edge["x0"],
-                y1=edge["x1"],
-                line={"color": "#ff5d3a", "width": 3},
-                row=1,
-                col=column,
-            )
-    middles = [(block + 0.5) * len(values) / groups - 0.5 for block in range(groups)]
-    named = {"showticklabels": bool(names), "ticks": "", "tickvals": middles, "ticktext": names}
-    figure.update_xaxes(**named, title={"text": "texts"}, constrain="domain")
-    figure.update_yaxes(
-        **named,
-        title={"text": "images"},
-        autorange="reversed",
-        scaleanchor="x",
-        constrain="domain",
-    )
-    for column in range(2, len(panels) + 1):
-        figure.layout[f"yaxis{column}"].update(title=None, scaleanchor=f"x{column}")
-    calm(figure, height=470, title=title)
-    figure.update_layout(margin={"t": 100})
-    return figure
+        for start, end in pairwise(ends):
+            corners = {"x0": start, "x1": end, "y0": start, "y1": end}
+            figure.add_shape(**corners, line={"color": FRAME, "width": 3}, row=1, col=column)
+        square = {"scaleanchor": f"x{column}", "autorange": "reversed"}
+        figure.update_yaxes(square, row=1, col=column)
+    middles = (ends[1:] + ends[:-1]) / 2
+    figure.update_xaxes(showticklabels=False, ticks="", constrain="domain", title={"text": axes[0]})
+    figure.update_yaxes(showticklabels=False, ticks="", constrain="domain")
+    named = {"tickvals": middles, "ticktext": list(groups), "showticklabels": True}
+    figure.update_yaxes(named, title={"text": axes[1]}, row=1, col=1)
+    if len(matrices) == 1:  # side by side, names below would not have the room
+        figure.update_xaxes(named)
+    bar = {"title": {"text": "cosine"}, "thickness": 14, "tickvals": [low, (low + 1) / 2, 1]}
+    scale = {"cmin": low, "cmax": 1, "colorscale": "Cividis", "colorbar": bar}
+    figure.update_layout(coloraxis={**scale, "showscale": digits is None})
+    return calm(figure, height=470, title=title).update_layout(margin={"t": 100})
 
 
-def pulls_figure(
-    panels: Mapping[str, Pulls], *, arrows: bool = True, names: Sequence[str] = (), title: str = ""
+def gradient_figure(
+    batches: Mapping[str, Descent],
+    *,
+    names: Sequence[str],
+    arrows: bool = True,
+    title: str = "",
 ) -> go.Figure:
     """Batches of vectors in the plane, on circles, with an arrow for where each one is turned.
 
@@ -95,92 +91,119 @@ def pulls_figure(
     ``SHORTEST`` are left out.
 
     Args:
-        panels: a title and a batch of width 2 each.
-        arrows: draw minus the gradient at each vector.
+        batches: a title and a batch of width 2 each.
         names: of the groups, for the legend.
+        arrows: draw minus the gradient at each vector.
         title: one line above.
     """
-    figure = make_subplots(1, len(panels), subplot_titles=list(panels))
-    longest = max(
-        max(float(p.image_pull.norm(dim=-1).max()), float(p.text_pull.norm(dim=-1).max()))
-        for p in panels.values()
-    )
-    for column, one in enumerate(panels.values(), start=1):
-        turn = np.linspace(0, 2 * np.pi, 121)
+    figure = panels(list(batches))
+    steps = torch.stack([step for b in batches.values() for step in (b.image_step, b.text_step)])
+    scale = LONGEST / max(float(steps.norm(dim=-1).max()), 1e-12)
+    for column, batch in enumerate(batches.values(), start=1):
+        place = {"row": 1, "col": column}
         for radius in (INNER, OUTER):
-            figure.add_scatter(
-                x=(radius * np.cos(turn)).round(4),
-                y=(radius * np.sin(turn)).round(4),
-                mode="lines",
-                line={"color": FAINT, "width": 2},
-                hoverinfo="skip",
-                showlegend=False,
-                row=1,
-                col=column,
-            )
-        for g in range(len(one.image)):
-            label = names[g] if names else f"group {g + 1}"
-            _marks(figure, column, one, g, label)
-            if arrows and longest > 0:
-                for vectors, pull in (
-                    (INNER * one.image, one.image_pull),
-                    (OUTER * one.text, one.text_pull),
-                ):
-                    _arrows(figure, column, vectors[g], pull[g] * LONGEST / longest, GROUPS[g])
+            ring = {"x0": -radius, "x1": radius, "y0": -radius, "y1": radius}
+            circle = {"type": "circle", "layer": "below", "line": {"color": FAINT, "width": 2}}
+            figure.add_shape(**ring, **circle, **place)
+        for g, group in enumerate(names):
+            for radius, vectors, step, symbol, what in (
+                (INNER, batch.image, batch.image_step, "circle", "images"),
+                (OUTER, batch.text, batch.text_step, "square", "texts"),
+            ):
+                label = f"{group}, {what}"
+                look = {"symbol": symbol, "size": 14, "color": GROUPS[g]}
+                at = radius * vectors[g]  # (N, 2)
+                figure.add_scatter(
+                    x=at[:, 0].numpy().round(4),
+                    y=at[:, 1].numpy().round(4),
+                    mode="markers",
+                    name=label,
+                    legendgroup=label,
+                    showlegend=column == 1,
+                    marker={**look, "line": {"color": "white", "width": 1.5}},
+                    hovertemplate=f"{label} %{{pointNumber}}<extra></extra>",
+                    **place,
+                )
+                if arrows:
+                    _add_arrows(figure, at, scale * step[g], GROUPS[g], label, place)
     figure.update_xaxes(visible=False, range=[-1.3, 1.3], constrain="domain")
     figure.update_yaxes(visible=False, range=[-1.22, 1.22])
-    for column in range(1, len(panels) + 1):
-        mark = "" if column == 1 else str(column)
-        figure.layout[f"yaxis{mark}"].scaleanchor = f"x{mark}"
-    calm(figure, height=560, title=title)
-    figure.update_layout(
-        margin={"t": 96, "b": 56},
-        legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": 0, "yanchor": "top"},
-    )
-    return figure
+    for column in range(1, len(batches) + 1):
+        figure.update_yaxes(scaleanchor=f"x{column}", row=1, col=column)
+    return calm(figure, height=560, title=title).update_layout(margin={"t": 96})
 
 
-def _marks(figure: go.Figure, column: int, one: Pulls, g: int, label: str) -> None:
-    for vectors, symbol, what in (
-        (INNER * one.image, "circle", "image"),
-        (OUTER * one.text, "square", "text"),
-    ):
+def _add_arrows(
+    figure: go.Figure, start: Tensor, move: Tensor, colour: str, group: str, place: dict[str, int]
+) -> None:
+    """Arrows from (N, 2) points by (N, 2) moves, in one trace that breaks between them."""
+    gap = torch.full_like(start, torch.nan)
+    path = torch.stack([start, start + move, gap], dim=1)  # (N, 3, 2)
+    path = path[move.norm(dim=-1) >= SHORTEST].reshape(-1, 2)
+    if len(path):
+        head = {"symbol": "arrow", "angleref": "previous", "size": [0, 13, 0] * (len(path) // 3)}
         figure.add_scatter(
-            x=vectors[g, :, 0].numpy().round(4),
-            y=vectors[g, :, 1].numpy().round(4),
-            mode="markers",
-            name=f"{label}, {what}s",
-            showlegend=column == 1,
-            marker={
-                "symbol": symbol,
-                "size": 14,
-                "color": GROUPS[g],
-                "line": {"color": "white", "width": 1.5},
-            },
-            hovertemplate=f"{label}, {what} %{{pointNumber}}<extra></extra>",
-            row=1,
-            col=column,
+            x=path[:, 0].numpy().round(4),
+            y=path[:, 1].numpy().round(4),
+            mode="lines+markers",
+            line={"color": colour, "width": 2.2},
+            marker={**head, "color": colour, "opacity": 1, "line": {"width": 0}},
+            legendgroup=group,
+            showlegend=False,
+            hoverinfo="skip",
+            **place,
         )
 
 
-def _arrows(figure: go.Figure, column: int, start: Tensor, move: Tensor, colour: str) -> None:
-    mark = "" if column == 1 else str(column)
-    for (x, y), (dx, dy) in zip(start.tolist(), move.tolist(), strict=True):
-        if dx * dx + dy * dy < SHORTEST**2:
-            continue
-        figure.add_annotation(
-            x=round(x + dx, 4),
-            y=round(y + dy, 4),
-            ax=round(x, 4),
-            ay=round(y, 4),
-            xref=f"x{mark}",
-            yref=f"y{mark}",
-            axref=f"x{mark}",
-            ayref=f"y{mark}",
-            text="",
-            showarrow=True,
-            arrowhead=2,
-            arrowsize=1.1,
-            arrowwidth=2.2,
-            arrowcolor=colour if colour else INK,
-        )
+class LiveCurves:
+    """Training loss by step and validation by epoch of one run after another, in one figure.
+
+    Pass ``on_step`` and ``on_epoch`` to ``train``. The figure is drawn anew after each validation,
+    and stays as it is at the end.
+
+    Args:
+        title: one line above.
+    """
+
+    def __init__(self, title: str = "") -> None:
+        self.title = title
+        self.losses: dict[str, list[tuple[int, float]]] = {}
+        self.scores: dict[str, list[tuple[int, float]]] = {}
+        self._run = ""
+        self._handle: Any = None
+
+    def begin(self, run: str) -> None:
+        """Name the run whose lines come next."""
+        self._run = run
+        self.losses[run], self.scores[run] = [], []
+
+    def on_step(self, line: dict[str, Any]) -> None:
+        """Take a log line about a training step."""
+        self.losses[self._run].append((line["step"], line["loss"]))
+
+    def on_epoch(self, line: dict[str, Any]) -> None:
+        """Take a log line about a validation and draw."""
+        self.scores[self._run].append((line["epoch"], line["val"]["top1"]))
+        from IPython.display import display
+
+        if self._handle is None:
+            self._handle = display(bundle(self.figure()), raw=True, display_id=True)
+        else:
+            self._handle.update(bundle(self.figure()), raw=True)
+
+    def figure(self) -> go.Figure:
+        """What has been logged so far."""
+        figure = panels(["training: loss of the batch", "validation: concept top-1"])
+        for column, seen, axis, scale in (
+            (1, self.losses, "step", 1),
+            (2, self.scores, "epoch (0 = untrained)", 100),
+        ):
+            for number, (run, line) in enumerate(seen.items(), start=1):
+                curve = Curve([at for at, _ in line], [scale * value for _, value in line])
+                add_curve(figure, number, run, curve, column)
+            few = max((line[-1][0] for line in seen.values() if line), default=0) <= 10
+            dtick = 1 if few else None  # no half steps
+            figure.update_xaxes(title={"text": axis}, dtick=dtick, row=1, col=column)
+        figure.update_yaxes(rangemode="tozero")
+        figure.update_yaxes(ticksuffix="%", row=1, col=2)
+        return calm(figure, height=430, title=self.title).update_layout(margin={"t": 100})

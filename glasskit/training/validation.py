@@ -5,8 +5,6 @@ Letters: n records, c concepts, L width.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from accelerate import Accelerator
@@ -19,7 +17,10 @@ from glasskit.models.recognition import recognise
 from glasskit.training.batches import grouped
 from glasskit.training.config import TrainConfig
 from glasskit.training.encoders import HeadEncoder, TowerEncoder
-from glasskit.training.feeds import Feed
+from glasskit.training.loaders import Loader
+
+Scores = dict[str, float]
+"""One validation: mean "loss" over its batches, "top1" and "acceptable_top1" (`accuracy`)."""
 
 CHUNK = 256
 """Prompts that are encoded at once."""
@@ -28,21 +29,13 @@ ENOUGH = 2
 """Concepts that validation needs: with one every answer is right."""
 
 
-class Scores(NamedTuple):
-    """One validation: mean loss over its batches, and concept recognition."""
-
-    loss: float
-    top1: float
-    acceptable_top1: float
-
-    def better(self, other: Scores | None, measure: str) -> bool:
-        """Whether these scores beat others by a measure; where shares are equal, by the loss."""
-        if other is None:
-            return True
-        if measure == "loss":
-            return self.loss < other.loss
-        mine, theirs = getattr(self, measure), getattr(other, measure)
-        return (mine, -self.loss) > (theirs, -other.loss)
+def better(scores: Scores, other: Scores | None, measure: str) -> bool:
+    """Whether scores beat others by a measure; where shares are equal, by the loss."""
+    if other is None:
+        return True
+    if measure == "loss":
+        return scores["loss"] < other["loss"]
+    return (scores[measure], -scores["loss"]) > (other[measure], -other["loss"])
 
 
 def split_for_training(
@@ -89,14 +82,14 @@ class Validation:
     """Scores of an encoder on records held out, in the same groups every time.
 
     Args:
-        feed: the records' steps; those of epoch 0 are used.
+        loader: the records' steps; those of epoch 0 are used.
         prompts: (c * templates, ...) inputs of the text side for every level-1 concept.
         accelerator: joins the rows of all processes.
     """
 
-    def __init__(self, feed: Feed, prompts: Tensor, accelerator: Accelerator) -> None:
-        self.feed, self.prompts, self.accelerator = feed, prompts, accelerator
-        dataset = feed.batches.dataset
+    def __init__(self, loader: Loader, prompts: Tensor, accelerator: Accelerator) -> None:
+        self.loader, self.prompts, self.accelerator = loader, prompts, accelerator
+        dataset = loader.batches.dataset
         self.targets, self.acceptable = dataset.targets(1), dataset.acceptable(1)
 
     @torch.no_grad()
@@ -108,7 +101,7 @@ class Validation:
             concepts = pool_prompts(texts.float())  # (c, L)
             images = concepts.new_zeros(len(self.targets), concepts.shape[1])  # (n, L)
             losses = []
-            for rows, pictures, captions in self.feed.epoch(0):
+            for rows, pictures, captions in self.loader.epoch(0):
                 encoded = encoder(pictures, captions)
                 losses.append(objective(grouped(encoded, rows)).total)
                 pairs = rows.groups * rows.members
@@ -119,12 +112,8 @@ class Validation:
         found = recognise(
             images.cpu().numpy(), concepts.cpu().numpy(), self.targets, self.acceptable
         )
-        loss = float(torch.stack(losses).mean())
-        return Scores(loss, float(found.correct.mean()), float(found.accepted.mean()))
-
-
-def validation_sizes(held: GroupedDataset, config: TrainConfig, world: int) -> tuple[int, int]:
-    """(M, N) for validation: those of training as far as the held-out records reach."""
-    by_concept = held.groups()
-    groups = min(config.groups_per_batch, len(by_concept)) // world * world
-    return max(groups, world), min(config.group_size, max(map(len, by_concept.values())))
+        return {
+            "loss": float(torch.stack(losses).mean()),
+            "top1": float(found.correct.mean()),
+            "acceptable_top1": float(found.accepted.mean()),
+        }

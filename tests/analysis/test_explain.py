@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from glasskit.analysis.explain import class_words, heat_map, near_groups, overlay
+from glasskit.analysis.explain import class_words, heat_map, overlay
 from glasskit.errors import InputError
 from tests.analysis.toys import ColourModel
 
@@ -23,15 +23,6 @@ class GridModel(ColourModel):
 
     def patch_features(self, pixels: torch.Tensor) -> torch.Tensor:
         return pixels.flatten(1, 2)
-
-
-def test_near_groups_by_hand() -> None:
-    pictures = np.array([[1.0, 0], [0.8, 0.6], [0, 1]])
-    groups = {"east": np.array([0, 1]), "north": np.array([2])}
-    first, second = near_groups(np.array([0.0, 2]), pictures, groups)
-    assert first == ("north", pytest.approx(1))
-    middle = np.array([1.8, 0.6]) / np.hypot(1.8, 0.6)
-    assert second == ("east", pytest.approx(middle[1], abs=1e-6))
 
 
 def test_heat_is_where_the_colour_is() -> None:

@@ -1,4 +1,4 @@
-"""Vectors on disk, by row."""
+"""Vectors on disk, by row, and searching them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.numpy import load_file
 
-from glasskit.analysis.export import embed_source
+from glasskit.analysis import index
+from glasskit.analysis.export import Written, embed_source
+from glasskit.analysis.index import VectorIndex, query_vector, similarities
 from glasskit.data import write_magic
 from glasskit.errors import InputError
+from glasskit.models.vectors import unit
 from tests.analysis.toys import ColourModel, colour_dataset
 
 
@@ -26,6 +28,15 @@ class FileModel(ColourModel):
         return super().encode_images(opened)
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+
+
+def items(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "items.jsonl").read_text("utf-8").splitlines()]
+
+
 def test_a_folder(tmp_path: Path) -> None:
     (tmp_path / "in" / "deep").mkdir(parents=True)
     Image.new("RGB", (9, 9), "red").save(tmp_path / "in" / "deep" / "b.PNG")
@@ -33,36 +44,34 @@ def test_a_folder(tmp_path: Path) -> None:
     (tmp_path / "in" / "notes.txt").write_text("not a picture")
     written = embed_source(FileModel(), tmp_path / "in", tmp_path / "out")
     assert written == (2, 0, "1 file left out (.txt 1)")
-    vectors = load_file(tmp_path / "out" / "vectors.safetensors")["pictures"]
-    index = json.loads((tmp_path / "out" / "index.json").read_text())
-    assert [row["file"] for row in index["pictures"]] == ["a.webp", "deep/b.PNG"]
-    assert vectors[0].argmax() == 2
-    assert vectors[1].argmax() == 0
+    vectors = np.load(tmp_path / "out" / "vectors.npy", mmap_mode="r")
+    assert [item["file"] for item in items(tmp_path / "out")] == ["a.webp", "deep/b.PNG"]
+    assert vectors.argmax(axis=1).tolist() == [2, 0]
     assert not list((tmp_path / "out").glob(".*"))
 
 
-def test_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+def test_a_data_set(tmp_path: Path) -> None:
     data = colour_dataset()
     (tmp_path / "images").mkdir()
     for i, record in enumerate(data.records):
         data.image(i).save(tmp_path / "images" / f"{record.key}.png")
     write_magic(data, tmp_path / "colours.json")
-    written = embed_source(
-        ColourModel(), tmp_path / "colours.json", tmp_path / "out", dtype="float32"
-    )
-    assert written == (12, 15, "")
-    vectors = load_file(tmp_path / "out" / "vectors.safetensors")
-    assert {name: rows.shape for name, rows in vectors.items()} == {
-        "pictures": (12, 3),
-        "captions": (12, 3),
-        "concepts": (3, 3),
-    }
-    for rows in vectors.values():
-        assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(len(rows)), abs=1e-5)
-    index = json.loads((tmp_path / "out" / "index.json").read_text())
-    assert {row["key"]: row["concept"] for row in index["pictures"]}["red-0"] == "red"
-    assert sorted(index["concepts"]) == ["blue", "green", "red"]
+    out = tmp_path / "out"
+    assert embed_source(ColourModel(), tmp_path / "colours.json", out) == (12, 15, "")
+    for name, count in (("vectors", 12), ("captions", 12), ("concepts", 3)):
+        rows = np.load(out / f"{name}.npy")
+        assert rows.shape == (count, 3)
+        assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(count), abs=1e-5)
+    (red,) = (item for item in items(out) if item["id"] == "red-0")
+    assert (red["labels"], red["split"]) == (["red"], "train")
+    assert red["captions"][0] == "a red <b>square</b> number 0"
+    meta = json.loads((out / "meta.json").read_text())
+    assert sorted(meta["concepts"]) == ["blue", "green", "red"]
+    assert (meta["pictures"], meta["width"], meta["model"]) == (12, 3, "colours")
+    # A folder of pictures has no texts: those of the data set are taken away.
+    embed_source(ColourModel(), tmp_path / "images", out)
+    assert not (out / "captions.npy").exists()
+    assert len(VectorIndex(out)) == 12
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
@@ -74,9 +83,8 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path) -> Path:
     """Three pictures, twelve that are none, and things that lie in people's folders."""
-    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "in"
     (folder / "__MACOSX").mkdir(parents=True)
     for name, colour in {"a.JPG": "red", "b.tiff": "blue", "c.png": "green"}.items():
@@ -126,29 +134,27 @@ def test_broken_pictures_are_left_out_and_listed_where_that_is_asked(
     assert len(lines) == 13
     assert str(folder / "x00.jpg") in lines[0]
     assert str(folder / "d.png") in lines[-1]
-    index = json.loads((tmp_path / "out" / "index.json").read_text())
-    assert [row["file"] for row in index["pictures"]] == ["a.JPG", "b.tiff", "c.png"]
+    assert [item["file"] for item in items(tmp_path / "out")] == ["a.JPG", "b.tiff", "c.png"]
     for bad in [*folder.glob("x*.jpg"), folder / "d.png"]:
         bad.unlink()
     embed_source(ColourModel(), folder, tmp_path / "out", skip_broken=True)
     assert not listed.exists()
 
 
-def test_skipping_is_for_folders(tmp_path: Path) -> None:
+def test_what_cannot_be_embedded_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--skip-broken is for folders of pictures"):
         embed_source(ColourModel(), "scenes", tmp_path / "out", skip_broken=True)
-
-
-def test_pictures_beside_shards_are_a_question(tmp_path: Path) -> None:
     (tmp_path / "in" / "deep").mkdir(parents=True)
     Image.new("RGB", (9, 9)).save(tmp_path / "in" / "deep" / "a.png")
     (tmp_path / "in" / "backup.tar").write_bytes(bytes(10240))
     with pytest.raises(InputError, match=r"1 pictures and \.tar shards; .*backup\.tar"):
         embed_source(ColourModel(), tmp_path / "in", tmp_path / "out")
+    with pytest.raises(InputError, match="'int8': choose float32 or float16"):
+        embed_source(ColourModel(), tmp_path, tmp_path / "out", dtype="int8")
+    assert not (tmp_path / "out").exists()
 
 
-def test_a_name_that_is_no_utf8_is_written_with_its_bytes(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
+def test_a_name_that_is_no_utf8_is_written_with_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     path = os.path.join(os.fsencode(tmp_path / "in"), b"caf\xe9.png")  # noqa: PTH118
     try:
@@ -157,11 +163,97 @@ def test_a_name_that_is_no_utf8_is_written_with_its_bytes(tmp_path: Path, monkey
     except OSError:
         pytest.skip("this file system takes names in UTF-8 only")
     assert embed_source(ColourModel(), tmp_path / "in", tmp_path / "out").pictures == 1
-    index = json.loads((tmp_path / "out" / "index.json").read_text(encoding="utf-8"))
-    assert index["pictures"] == [{"file": "caf%E9.png"}]
+    assert items(tmp_path / "out") == [{"id": "caf%E9.png", "file": "caf%E9.png"}]
 
 
-def test_another_number_type_is_refused_before_any_work(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'int8': choose float32 or float16"):
-        embed_source(ColourModel(), tmp_path, tmp_path / "out", dtype="int8")
-    assert not (tmp_path / "out").exists()
+# --- search
+
+
+@pytest.fixture
+def embedded(tmp_path: Path) -> Path:
+    """Thirty one-coloured pictures, embedded in float32."""
+    (tmp_path / "in").mkdir()
+    for i in range(30):
+        colour = [(8 * i, 30, 200 - 6 * i), (20, 8 * i, 40), (90, 3 * i, 8 * i)][i % 3]
+        Image.new("RGB", (8, 8), colour).save(tmp_path / "in" / f"größe {i:02}.png")
+    assert embed_source(FileModel(), tmp_path / "in", tmp_path / "out") == Written(30, 0)
+    return tmp_path / "out"
+
+
+def test_the_nearest_by_name(embedded: Path) -> None:
+    found = VectorIndex(embedded)
+    assert len(found) == 30
+    vectors, names = np.load(embedded / "vectors.npy"), [item["file"] for item in items(embedded)]
+    query = query_vector(FileModel(), "green green blue")
+    scores = vectors @ query
+    order = np.argsort(-scores, kind="stable")[:7]
+    hits = found.nearest(query, 7)
+    assert [hit.name for hit in hits] == [names[i] for i in order]
+    assert [hit.score for hit in hits] == pytest.approx(scores[order], abs=1e-6)
+    picture = embedded.parent / "in" / "größe 07.png"
+    assert found.nearest(query_vector(FileModel(), str(picture)), 1)[0].name == picture.name
+    embed_source(FileModel(), embedded.parent / "in", embedded, dtype="float16")
+    half = VectorIndex(embedded)
+    assert half.vectors.dtype == np.float16
+    assert [hit.name for hit in half.nearest(query, 5)] == [hit.name for hit in hits[:5]]
+
+
+def test_vectors_without_meta_do_not_count(embedded: Path, monkeypatch) -> None:
+    def kill(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(index, "write_text", kill)
+        with pytest.raises(KeyboardInterrupt):
+            embed_source(FileModel(), embedded.parent / "in", embedded, dtype="float16")
+    with pytest.raises(InputError, match=r"no vectors\.npy with meta\.json here"):
+        VectorIndex(embedded)
+    embed_source(FileModel(), embedded.parent / "in", embedded)
+    assert len(VectorIndex(embedded)) == 30
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_similarities_are_those_of_a_plain_product(tmp_path: Path, monkeypatch, dtype: str) -> None:
+    monkeypatch.setattr(index, "ROWS_AT_A_TIME", 300)
+    draw = np.random.default_rng(0)
+    np.save(tmp_path / "bank.npy", unit(draw.normal(size=(2000, 48))).astype(dtype))
+    bank = np.load(tmp_path / "bank.npy", mmap_mode="c")
+    for query in draw.normal(size=(4, 48)):
+        expected = bank.astype(np.float64) @ (query / np.linalg.norm(query))
+        np.testing.assert_allclose(similarities(query, bank), expected, atol=1e-6)
+
+
+def test_vectors_of_another_model_are_refused(embedded: Path) -> None:
+    other = FileModel()
+    VectorIndex(embedded).check(other)
+    other.model_hash = "2" * 64
+    with pytest.raises(InputError, match="embed again"):
+        VectorIndex(embedded).check(other)
+
+
+def test_what_is_no_index_says_what_to_do(embedded: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no vectors\.npy .* glasskit embed MODEL FOLDER --out"):
+        VectorIndex(tmp_path)
+    query = np.array([1.0, 0, 0])
+    vectors = np.load(embedded / "vectors.npy")
+    broken = vectors.copy()
+    broken[4, 1] = np.nan
+    np.save(embedded / "vectors.npy", broken)
+    with pytest.raises(InputError, match=r"vector of größe 04\.png \(row 4\) holds NaN"):
+        VectorIndex(embedded).nearest(query)
+    np.save(embedded / "vectors.npy", vectors)
+    lines = (embedded / "items.jsonl").read_text("utf-8").splitlines(keepends=True)
+    (embedded / "items.jsonl").write_text("".join(lines[:20]), "utf-8")
+    with pytest.raises(InputError, match=r"items\.jsonl: no line for row 20; embed again"):
+        VectorIndex(embedded).nearest(query, 30)
+    np.save(embedded / "vectors.npy", vectors[1:])
+    with pytest.raises(InputError, match=r"\(29, 3\) and not \(30, 3\)"):
+        VectorIndex(embedded)
+    whole = (embedded / "vectors.npy").read_bytes()
+    for left in (0, 5, 100, len(whole) - 1):
+        (embedded / "vectors.npy").write_bytes(whole[:left])
+        with pytest.raises(InputError, match="run again: glasskit embed"):
+            VectorIndex(embedded)
+    (embedded / "vectors.safetensors").write_bytes(b"")
+    with pytest.raises(InputError, match="of an older version of the kit; run again: glasskit"):
+        VectorIndex(embedded)

@@ -9,10 +9,9 @@ import pytest
 from PIL import Image
 
 from glasskit import Probe
-from glasskit.analysis.compare import Comparison
-from glasskit.analysis.space import rank_score
+from glasskit.analysis.probe import Comparison
 from glasskit.errors import InputError
-from glasskit.models.embedding import embed
+from glasskit.models.embedding import Embedding, embed
 from tests.analysis.toys import ColourModel, colour_dataset
 
 
@@ -56,19 +55,6 @@ def test_nearest_pictures_of_a_phrase_a_picture_and_a_vector(probe: Probe) -> No
     assert best.key.startswith("blue")
     assert probe.dataset.records[best.index].key == best.key
     assert probe.images(np.array([0, 1.0, 0]), k=1)[0].key == "green-0"
-
-
-def test_mapped_pictures_are_searched_on_disk(probe: Probe, tmp_path: Path) -> None:
-    np.save(tmp_path / "pictures.npy", probe.picture_vectors)
-    kept = np.load(tmp_path / "pictures.npy", mmap_mode="r")
-    searched = Probe(probe.model, probe.dataset, pictures=kept)
-    for query in ("a red thing", BLUE, np.array([0.2, 1.0, 0.1])):
-        # Beyond the first four, red pictures, green and blue ones are equally far from red.
-        found, expected = searched.images(query, k=4), probe.images(query, k=4)
-        assert [item.key for item in found] == [item.key for item in expected]
-        scores = [item.score for item in expected]
-        assert [item.score for item in found] == pytest.approx(scores, abs=1e-6)
-    assert searched.picture_vectors is kept
 
 
 def test_picture_plus_and_minus_phrase(probe: Probe) -> None:
@@ -124,11 +110,6 @@ def test_comparison_sends_a_picture_through_shared_towers_once() -> None:
     assert mixed[0] == pytest.approx(comparison.before.combine(BLUE, "red", 1), abs=1e-6)
 
 
-def test_rank_score_is_the_place_in_order() -> None:
-    vectors = np.array([[1.0, 0], [0, 1], [0.7, 0.7]])
-    assert rank_score(vectors, np.array([1.0, 0])).tolist() == [1, 0, 0.5]
-
-
 def test_embedding_of_a_data_set() -> None:
     dataset = colour_dataset()
     seen = embed(ColourModel(), dataset)
@@ -138,7 +119,5 @@ def test_embedding_of_a_data_set() -> None:
 
 
 def test_a_tie_counts_against_the_own_concept() -> None:
-    from glasskit.models.embedding import Embedding
-
     same = np.ones((2, 2), np.float32)
     assert Embedding(same, same, same).ranks(np.array([0, 1])).tolist() == [2, 2]

@@ -10,11 +10,12 @@ import pytest
 from glasskit.data import load_dataset
 from glasskit.data.grouped import GroupedDataset
 from glasskit.models import GlassModel, load_model
+from glasskit.models.embedding import embed
 from glasskit.models.loading import read_tensors, trained_copy
 from glasskit.training import TrainConfig
 from glasskit.training.config import RUNTIME
 from glasskit_app import cache
-from glasskit_app.dataset_maps import MODEL, SIDES
+from glasskit_app.state import MODEL
 from tests.tools.build_app_data import DATASETS
 
 AGAIN = "the app's data is stale: run python -m tests.tools.build_app_data"
@@ -67,16 +68,17 @@ def test_trained_and_drawn_again(
     monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
     folder = cache.BUNDLED / dataset.name
     cache.train_run(dataset, start, cache.RECIPE, tmp_path / "run")
-    kept = cache.vectors(dataset, start, trained_copy(start, folder))
-    made = cache.vectors(dataset, start, trained_copy(start, tmp_path / "run"))
+    before, kept, made = (
+        embed(model, dataset)
+        for model in (start, trained_copy(start, folder), trained_copy(start, tmp_path / "run"))
+    )
     for kind in ("picture", "caption", "concept"):
-        cosine = (kept[f"after_{kind}"] * made[f"after_{kind}"]).sum(axis=1)
+        cosine = (getattr(kept, kind) * getattr(made, kind)).sum(axis=1)
         assert cosine.min() > COSINE, AGAIN
 
     places = cache.bundled_places(folder, cache.settings_key(dataset, cache.RECIPE))
-    drawn = cache.fit_places(dataset.name, kept)
-    for side in SIDES:
-        old, new = (_around(one[f"{side}_places"]) for one in (places, drawn))
+    drawn = cache.fit_places(dataset.name, [before, kept])
+    for old, new in zip(map(_around, places), map(_around, drawn), strict=True):
         shared = np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(old, new, strict=True)])
         assert shared > TOGETHER, AGAIN
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from glasskit.errors import InputError
+from glasskit.plots.map_data import SIDES
 from glasskit.training import TrainConfig
 from glasskit_app import cache
-from glasskit_app.dataset_maps import SIDES, DatasetMaps
-from tests.benchmarks.many import made_up
+from glasskit_app.state import DatasetMaps
+from tests.app.toys import made_up
 
 
 @pytest.fixture
@@ -23,53 +23,54 @@ def shown() -> DatasetMaps:
 def trainings(shown: DatasetMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Every training that was asked for; the cache is empty, models and UMAP are stood in for."""
     asked: list[Path] = []
-    arrays = {}
-    for side in SIDES:
-        seen = shown.projection(side).embedding
-        arrays |= {f"{side}_{kind}": vectors for kind, vectors in vars(seen).items()}
-    places = {f"{side}_places": shown.projection(side).picture for side in SIDES}
+    seen = [shown.projection(side).embedding for side in SIDES]
+
+    def train(config: TrainConfig, **given: object) -> None:
+        asked.append(Path(config.out))
+        Path(config.out).mkdir(parents=True)
+
     monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path))
-    monkeypatch.setattr(cache, "train_run", lambda data, start, recipe, out: asked.append(out))
-    monkeypatch.setattr(cache, "trained_copy", lambda start, run: None)
-    monkeypatch.setattr(cache, "vectors", lambda *arguments: dict(arrays))
-    monkeypatch.setattr(cache, "fit_places", lambda name, made: places)
+    monkeypatch.setattr(cache, "train", train)
+    monkeypatch.setattr(cache, "trained_copy", lambda start, run: 1)
+    monkeypatch.setattr(cache, "embed", lambda model, data: seen[model])
+    monkeypatch.setattr(cache, "compare", lambda *given: None)
+    monkeypatch.setattr(cache, "fit_places", lambda name, one: [shown.before.picture] * 2)
     return asked
 
 
 def test_made_once(shown: DatasetMaps, trainings: list[Path]) -> None:
-    first, again = (cache.open_maps(shown.dataset, None) for _ in range(2))
+    first, again = (cache.open_maps(shown.dataset, 0) for _ in range(2))
     assert len(trainings) == 1
-    assert again.run == trainings[0]
-    for side in SIDES:
-        old, new = first.projection(side), again.projection(side)
-        assert (old.picture == new.picture).all()
-        assert (new.picture == shown.projection(side).picture).all()
-        assert (old.concept == new.concept).all()
-        assert np.isfinite(new.caption).all()
+    assert first.run == again.run
+    assert again.run.is_dir()
+    assert (again.before.caption == shown.before.caption).all()
+    assert (again.after.recognised.rank == shown.after.recognised.rank).all()
 
 
 def test_other_settings_are_another_run(
     shown: DatasetMaps, trainings: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache.open_maps(shown.dataset, None)
-    cache.open_maps(shown.dataset, None, {"seed": 1})
+    cache.open_maps(shown.dataset, 0)
+    cache.open_maps(shown.dataset, 0, {"seed": 1})
     # A default that changes with a new version of the kit.
     load = TrainConfig.load
     monkeypatch.setattr(TrainConfig, "load", lambda **given: load(**{"epochs": 7} | given))
-    cache.open_maps(shown.dataset, None)
+    cache.open_maps(shown.dataset, 0)
     assert len(set(trainings)) == 3
 
 
-def test_a_build_that_fails_is_begun_anew(
+def test_a_training_that_is_cut_off_is_begun_anew(
     shown: DatasetMaps, trainings: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(*arguments: object) -> None:
+    train = cache.train
+
+    def cut_off(config: TrainConfig, **given: object) -> None:
+        train(config, **given)
         raise InputError("picture 7 is broken")
 
-    train_run = cache.train_run
-    monkeypatch.setattr(cache, "train_run", stopped)
+    monkeypatch.setattr(cache, "train", cut_off)
     with pytest.raises(InputError, match="picture 7"):
-        cache.open_maps(shown.dataset, None)
-    monkeypatch.setattr(cache, "train_run", train_run)
-    cache.open_maps(shown.dataset, None)
-    assert len(trainings) == 1
+        cache.open_maps(shown.dataset, 0)
+    monkeypatch.setattr(cache, "train", train)
+    cache.open_maps(shown.dataset, 0)
+    assert len(trainings) == 2

@@ -1,4 +1,4 @@
-"""Maps by landmarks against a whole UMAP: time, and how well neighbours are kept.
+"""UMAP of many vectors on the CPU: time, and how well neighbours are kept.
 
 python -m tests.benchmarks maps
 
@@ -9,60 +9,35 @@ photograph and one of its 20 nearest, with noise of length 0.4, all by the shipp
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file
 
 import glasskit
-from glasskit.analysis import fitting, maps
-from glasskit.analysis.landmarks import landmark_fit
+from glasskit.analysis import maps
 from glasskit.models.vectors import nearest, unit
-from tests.benchmarks.table import VISITS, BenchRow, compared
+from tests.benchmarks.table import VISITS, BenchRow
 
-SMALL, LARGE = 10_000, 100_000
+COUNTS = (5_000, 20_000)
 NEIGHBOURS = 15
 WIDTH = 384
-ROUNDS = (1, 2)
-"""Of each visit: a whole UMAP takes half a minute."""
-SUBJECT = "whole UMAP"
-SETTINGS = {"neighbours": NEIGHBOURS, "min_dist": maps.MIN_DIST, "seed": 0}
 
 
 def visits() -> Iterator[list[BenchRow]]:
-    """All rows of this section, a visit at a time; the map of 100,000 once."""
-    fitting.warm()
-    vectors, section = photographs(SMALL), f"maps, {SMALL:,} vectors"
-    calls = {
-        SUBJECT: lambda: fitting.fit(vectors, **SETTINGS),
-        "1000 landmarks": lambda: landmark_fit(vectors, landmarks=1000, **SETTINGS),
-    }
+    """All rows of this section, a visit at a time."""
+    maps.fit_umap(photographs(64))  # compiles, or loads what was compiled
     for visit in range(VISITS):
-        times: dict[str, list[float]] = {name: [] for name in calls}
-        notes = dict.fromkeys(calls, "")
-        for _ in range(ROUNDS[visit]):
-            for name, call in calls.items():
-                places, taken = _timed(call)
-                times[name].append(taken)
-                if not visit:
-                    notes[name] = f"trustworthiness {trustworthiness(vectors, places):.4f}"
-        rows = [replace(row, note=notes[row.name]) for row in compared(section, times, SUBJECT)]
-        yield rows if visit else [*rows, _large()]
-
-
-def _large() -> BenchRow:
-    vectors = photographs(LARGE)
-    places, taken = _timed(lambda: landmark_fit(vectors, **SETTINGS))
-    note = f"trustworthiness {trustworthiness(vectors, places, rows=400):.4f} on 400 rows"
-    return BenchRow(f"maps, {LARGE:,} vectors", "4000 landmarks", (taken,), note=note)
-
-
-def _timed(call: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
-    start = time.perf_counter()
-    places = call()
-    return places, time.perf_counter() - start
+        rows = []
+        for count in COUNTS:
+            vectors = photographs(count)
+            start = time.perf_counter()
+            places = maps.fit_umap(vectors)
+            taken = time.perf_counter() - start
+            note = "" if visit else f"trustworthiness {trustworthiness(vectors, places):.4f}"
+            rows.append(BenchRow("maps", f"{count:,} vectors", (taken,), note=note))
+        yield rows
 
 
 def photographs(count: int, seed: int = 0) -> np.ndarray:
@@ -91,15 +66,12 @@ def trustworthiness(vectors: np.ndarray, places: np.ndarray, rows: int = 1000) -
     count, k = len(vectors), NEIGHBOURS
     sample = np.random.default_rng(3).choice(count, min(rows, count), replace=False)
     penalty = 0
-    for part in np.array_split(sample, max(1, len(sample) * count // 2**23)):
-        own = np.arange(len(part))
-        similarity = vectors[part] @ vectors.T
-        similarity[own, part] = np.inf
-        order = np.argsort(-similarity, axis=1)
-        rank = np.empty_like(order)
-        np.put_along_axis(rank, order, np.arange(count)[None], axis=1)
-        apart = ((places[part][:, None] - places[None]) ** 2).sum(axis=-1)
-        apart[own, part] = np.inf
-        close = np.argpartition(apart, k, axis=1)[:, :k]
-        penalty += np.maximum(np.take_along_axis(rank, close, axis=1) - k, 0).sum()
+    for row in sample:
+        similarity = vectors @ vectors[row]
+        similarity[row] = np.inf
+        rank = np.empty(count, dtype=np.int64)
+        rank[np.argsort(-similarity)] = np.arange(count)
+        apart = ((places - places[row]) ** 2).sum(axis=-1)
+        apart[row] = np.inf
+        penalty += np.maximum(rank[np.argpartition(apart, k)[:k]] - k, 0).sum()
     return float(1 - 2 * penalty / (len(sample) * k * (2 * count - 3 * k - 1)))

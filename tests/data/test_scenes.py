@@ -10,14 +10,19 @@ import pytest
 
 from glasskit.data.scenes import load_scenes
 from glasskit.data.scenes.build import PICTURES, make_recipes
-from glasskit.data.scenes.captions import forbidden_words
 from glasskit.data.scenes.glyphs import ConceptSource, read_concepts, stems
 from glasskit.data.scenes.render import draw_glyph
 from glasskit.data.schema import Record
 
 DATASET = load_scenes()
 SOURCES = read_concepts()
-RECIPES = make_recipes()
+RECIPES = tuple(make_recipes().values())
+
+
+def forbidden_words(caption: str, levels: tuple[str | None, ...]) -> list[str]:
+    """The words of a caption that begin, as a whole or after a hyphen, with a stem of a name."""
+    beginnings = tuple(stem for name in levels if name is not None for stem in stems()[name])
+    return [word for word in re.findall(r"[a-z]+", caption.lower()) if word.startswith(beginnings)]
 
 
 def _sentences(record: Record) -> tuple[str, ...]:
@@ -79,7 +84,7 @@ def test_literal_captions_name_every_glyph_and_the_ground_and_the_paraphrase_say
         literal, paraphrase = record.literal
         assert record.key == made.key
         assert literal != paraphrase
-        assert made.ground.name in literal
+        assert made.ground.colour in literal
         rest = literal
         for glyph in made.glyphs:  # named from left to right
             assert glyph.name in rest, f"{record.key}: {literal}"

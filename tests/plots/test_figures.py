@@ -3,10 +3,36 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from glasskit.plots.figures import bars_figure, map_figure, similarity_figure
-from glasskit.plots.palette import level_colours
+from glasskit.analysis.gradients import loss_of, negative_gradient, on_circle
+from glasskit.data.captions import CaptionTable
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.sampler import GroupSampler
+from glasskit.data.scenes import load_scenes
+from glasskit.plots.losses import LONGEST, LiveCurves, gradient_figure, matrix_figure
+from glasskit.plots.maps import map_figure, plan_figure, taxonomy_figure
+from glasskit.plots.scores import (
+    Change,
+    Curve,
+    Share,
+    bars_figure,
+    change_figure,
+    curves_figure,
+    over_seeds,
+    shares_figure,
+    spread_figure,
+    trade_figure,
+    within_figure,
+)
+from glasskit.plots.sheets import sheet_figure
+from glasskit.plots.style import level_colours
 from tests.analysis.toys import colour_dataset
+
+
+@pytest.fixture(scope="module")
+def scenes() -> GroupedDataset:
+    return load_scenes()
 
 
 def test_map_has_a_trace_a_label_and_ids_in_customdata() -> None:
@@ -22,7 +48,9 @@ def test_map_has_a_trace_a_label_and_ids_in_customdata() -> None:
         assert list(trace.x) == [places[row, 0] for row in trace.customdata]
     assert "<br>" in dots[0].hovertext[0]
     assert "&lt;b&gt;" in dots[0].hovertext[0]
-    assert [t.name for t in figure.data if t.mode == "markers+text"] == ["concept names"] * 2
+    names = [trace for trace in figure.data if trace.mode == "markers+text"]
+    assert [trace.name for trace in names] == ["concept names"] * 2
+    assert len(set(names[0].textposition)) == 3, "names of one place stand on different sides"
 
 
 def test_bars_share_one_scale_and_mark_the_own_concept() -> None:
@@ -33,10 +61,89 @@ def test_bars_share_one_scale_and_mark_the_own_concept() -> None:
     assert figure.layout.xaxis.range == figure.layout.xaxis2.range
 
 
-def test_similarity_of_a_group() -> None:
-    figure = similarity_figure(np.eye(2), np.ones((2, 2)), ["<i>one</i>", "two"])
-    assert figure.data[0].z.tolist() == [[1, 0], [0, 1]]
-    assert "&lt;i&gt;" in figure.data[0].hovertext[0][1]
-    named = similarity_figure(np.eye(5), np.eye(5), groups={"three": 3, "two": 2})
-    assert list(named.layout.yaxis.tickvals) == [1, 3.5]
-    assert {(line.x0, line.y0) for line in named.layout.shapes} >= {(2.5, 0), (0, 2.5)}
+def test_matrix_frames_and_names_every_group() -> None:
+    figure = matrix_figure({"a": np.eye(5), "b": np.eye(5)}, {"three": 3, "two": 2})
+    assert [(box.x0, box.x1) for box in figure.layout.shapes] == [(-0.5, 2.5), (2.5, 4.5)] * 2
+    assert list(figure.layout.yaxis.tickvals) == [1, 3.5]
+    assert figure.layout.xaxis.tickvals is None
+    assert list(matrix_figure({"": np.eye(2)}, {"one": 2}).layout.xaxis.tickvals) == [0.5]
+
+
+def test_arrows_share_one_scale() -> None:
+    image, text = on_circle([[10, 40], [170, 200]]), on_circle([[30, 15], [190, 150]])
+    batches = {
+        name: negative_gradient(image, text, loss_of(name, temperature=0.3))
+        for name in ("clip", "grouped")
+    }
+    paths = [t for t in gradient_figure(batches, names="ab").data if t.marker.symbol == "arrow"]
+    moves = [np.array([t.x, t.y]).T.reshape(-1, 3, 2)[:, :2] for t in paths]  # (arrows, ends, 2)
+    lengths = np.linalg.norm(np.diff(np.concatenate(moves), axis=1), axis=-1)
+    assert lengths.max() == pytest.approx(LONGEST, abs=1e-3)
+    assert len(gradient_figure(batches, names="ab", arrows=False).data) == 2 * 2 * 2
+
+
+def test_shares_are_percent_with_their_intervals_and_chance() -> None:
+    figure = shares_figure([Share("a", 0.5, 0.4, 0.7)], chance=0.25)
+    bar = figure.data[0]
+    assert list(bar.y) == [50]
+    assert bar.error_y.array[0] == pytest.approx(20)
+    assert bar.error_y.arrayminus[0] == pytest.approx(10)
+    assert "25.0%" in figure.layout.annotations[0].text
+    assert (list(figure.data[1].text), list(figure.data[1].y)) == (["<b>50%</b>"], [70])
+
+
+def test_within_counts_places_up_to_k() -> None:
+    figure = within_figure({"a": np.array([1, 3, 3, 4])}, choices=4)
+    assert list(figure.data[0].y) == [25, 25, 75, 100]
+
+
+def test_changes_name_both_ends() -> None:
+    figure = change_figure([Change("x", 0.1, 0.4), Change("y", 0.3, 0.2)], names=("then", "now"))
+    marks = {trace.name: list(trace.x) for trace in figure.data if trace.mode == "markers"}
+    assert marks == {"then": [0.1, 0.3], "now": [0.4, 0.2]}
+
+
+def test_curves_have_bands_only_for_repeats() -> None:
+    band = over_seeds([1, 2], [[1.0, 2.0], [3.0, 4.0]])
+    assert [list(part) for part in band] == [[1, 2], [2, 3], [1, 2], [3, 4]]
+    figure = curves_figure({"a": band, "b": Curve([1, 2], [0, 1])}, x="x", y="y")
+    assert [trace.fill for trace in figure.data] == ["toself", None, None]
+
+
+def test_spread_and_trade_keep_every_model() -> None:
+    figure = spread_figure({"a": np.arange(10.0), "b": np.arange(5.0)}, axis="x")
+    assert [len(trace.x) for trace in figure.data] == [10, 5]
+    points = {"start": (0.1, 0.2), "end": (0.3, 0.1)}
+    assert [t.name for t in trade_figure(points, x="x", y="y", start="start").data] == list(points)
+
+
+def test_data_figures_count_pictures_and_groups(scenes: GroupedDataset) -> None:
+    rings = taxonomy_figure(scenes).data[0]
+    whole = sum(v for v, parent in zip(rings.values, rings.parents, strict=True) if not parent)
+    assert whole == len(scenes)
+    train = scenes.split("train")
+    plan = GroupSampler(train, 8, 5, CaptionTable(train)).plan(0)
+    assert sum(len(trace.x) for trace in plan_figure(train, plan).data) == 8 * len(plan)
+
+
+def test_sheet_escapes_wraps_and_shortens_notes(scenes: GroupedDataset) -> None:
+    figure = sheet_figure(scenes, [0, 1], ["*<b>x\n" + "word " * 60, "plain"])
+    first, second = (annotation.text for annotation in figure.layout.annotations)
+    assert first.startswith("<b>&lt;b&gt;x</b><br>word")
+    assert first.count("<br>") == 4
+    assert first.endswith(" word ...")
+    assert sheet_figure(scenes, range(6), ["x"] * 6, columns=6).layout.width <= 960
+    assert second == "plain"
+
+
+def test_live_curves_keep_runs_apart() -> None:
+    live = LiveCurves()
+    for run in ("a", "b"):
+        live.begin(run)
+        live.on_step({"step": 1, "loss": 0.5})
+        live.scores[run].append((0, 0.25))
+    figure = live.figure()
+    assert [trace.name for trace in figure.data] == ["a", "b", "a", "b"]
+    assert list(figure.data[2].y) == [25]
+    assert figure.layout.xaxis2.dtick == 1
+    assert "concept top-1" in figure.layout.annotations[1].text

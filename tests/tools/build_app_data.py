@@ -17,9 +17,10 @@ from safetensors.torch import load_file, save_file
 
 from glasskit import load_dataset, load_model
 from glasskit.models import GlassModel
+from glasskit.models.embedding import embed
 from glasskit.models.loading import CONFIG, WEIGHTS, trained_copy
 from glasskit_app import cache
-from glasskit_app.dataset_maps import MODEL
+from glasskit_app.state import MODEL
 
 DATASETS = ("scenes", "coco-concepts")
 
@@ -36,9 +37,9 @@ def build(name: str, start: GlassModel, folder: Path) -> None:
         config = json.loads((run / CONFIG).read_text())
     config["training"]["out"] = f"bundled/{name}"
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
-    vectors = cache.vectors(dataset, start, trained_copy(start, folder))
+    seen = [embed(model, dataset) for model in (start, trained_copy(start, folder))]
     key = cache.settings_key(dataset, cache.RECIPE)
-    cache.write_bundled_places(folder, key, cache.fit_places(name, vectors))
+    cache.write_bundled_places(folder, key, cache.fit_places(name, seen))
 
 
 def main(target: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from glasskit.errors import InputError
-from glasskit.training.validation import Scores, split_for_training
+from glasskit.training.validation import better, split_for_training
 from tests.training.toys import toy_config, toy_dataset
 
 
@@ -43,14 +43,17 @@ def test_validation_of_one_concept_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("new", "old", "measure", "better"),
+    ("new", "old", "measure", "wins"),
     [
-        (Scores(1.0, 0.5, 0.6), None, "loss", True),
-        (Scores(1.0, 0.5, 0.6), Scores(1.1, 0.9, 0.9), "loss", True),
-        (Scores(1.0, 0.5, 0.6), Scores(0.5, 0.5, 0.5), "acceptable_top1", True),
-        (Scores(1.0, 0.5, 0.6), Scores(0.5, 0.5, 0.6), "acceptable_top1", False),
-        (Scores(0.4, 0.5, 0.6), Scores(0.5, 0.5, 0.6), "top1", True),
+        ((1.0, 0.5, 0.6), None, "loss", True),
+        ((1.0, 0.5, 0.6), (1.1, 0.9, 0.9), "loss", True),
+        ((1.0, 0.5, 0.6), (0.5, 0.5, 0.5), "acceptable_top1", True),
+        ((1.0, 0.5, 0.6), (0.5, 0.5, 0.6), "acceptable_top1", False),
+        ((0.4, 0.5, 0.6), (0.5, 0.5, 0.6), "top1", True),
     ],
 )
-def test_which_scores_are_better(new, old, measure, better):
-    assert new.better(old, measure) is better
+def test_which_scores_are_better(new, old, measure, wins):
+    named = [
+        s and dict(zip(("loss", "top1", "acceptable_top1"), s, strict=True)) for s in (new, old)
+    ]
+    assert better(*named, measure) is wins

@@ -11,10 +11,9 @@ Seven of the 2,250 hold a word that is *derived* from one: ``DERIVED``.
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 
-from glasskit.data.coco_concepts.download import default_folder, file_name
+from glasskit.data.coco_concepts.download import FEATURES, default_folder, file_name
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages, ImageSource, MissingImages
 from glasskit.data.magic import read_magic
@@ -52,16 +51,11 @@ def load_coco_concepts(images: str | Path | None = None) -> GroupedDataset:
             taken when every photograph of the data set is in it; else training on the shipped
             features works and showing a picture is an InputError that says what to do.
     """
-    folder = Path(str(files(__package__)))
-    source: ImageSource = FolderImages(images) if images is not None else MissingImages(HINT)
-    features = folder / "lite0_features.safetensors"
-    dataset = replace(
-        read_magic(folder / "annotations.json", source),
-        name=NAME,
-        credits=CREDITS,
-        features=features if features.is_file() else None,
-    )
-    return dataset if images is not None else replace(dataset, images=_downloaded(dataset))
+    source: ImageSource = MissingImages(HINT) if images is None else FolderImages(images)
+    dataset = read_magic(Path(__file__).with_name("annotations.json"), source)
+    if images is None:
+        source = _downloaded(dataset)
+    return replace(dataset, name=NAME, images=source, credits=CREDITS, features=FEATURES)
 
 
 def _downloaded(dataset: GroupedDataset) -> ImageSource:

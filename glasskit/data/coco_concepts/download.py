@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from importlib.resources import files
-from itertools import islice
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
 from safetensors import safe_open
 
 from glasskit.errors import InputError
-from glasskit.io.pictures import decode_image, open_image
+from glasskit.io.pictures import decode_image
 from glasskit.io.places import atomic_write, cache_folder, check_folder
 from glasskit.io.web import WebError, check_address, fetch
 
 ADDRESS = "http://images.cocodataset.org/val2014"
 """COCO's own address; it has no certificate of its own name, so it is http."""
+
+FEATURES = Path(__file__).with_name("lite0_features.safetensors")
+"""Features of the 1,000 photographs by the built-in image tower."""
 
 WORKERS = 4
 """Files fetched at a time: few, out of courtesy to a free service."""
@@ -47,8 +48,7 @@ def default_folder() -> Path:
 
 def photograph_ids() -> list[str]:
     """The COCO ids of the 1,000 photographs, in the order of the features that ship."""
-    file = Path(str(files(__package__))) / "lite0_features.safetensors"
-    with safe_open(file, "pt") as tensors:
+    with safe_open(FEATURES, "pt") as tensors:
         return str(tensors.metadata()["keys"]).split("\n")
 
 
@@ -85,33 +85,32 @@ def download(
     if missing:
         check_folder(folder)
     there = len(keys) - len(missing)
-    settled, failed = there, {}
+    failed: dict[str, str] = {}
 
     def one(key: str) -> None:
-        _fetch(f"{address}/{file_name(key)}", folder / file_name(key), pause)
+        url = f"{address}/{file_name(key)}"
+        data = fetch(url, largest=LARGEST, accept=_decodes, pause=pause)
+        with atomic_write(folder / file_name(key)) as scratch:
+            scratch.write_bytes(data)
 
-    queue = iter(missing)
     with ThreadPoolExecutor(WORKERS) as pool:
-        # Only as many are handed out as are worked on, so that a stop is a stop.
-        running = {pool.submit(one, key): key for key in islice(queue, WORKERS)}
-        while running:
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                key = running.pop(future)
+        running = {pool.submit(one, key): key for key in missing}
+        try:
+            for number, future in enumerate(as_completed(running), start=there + 1):
                 try:
                     future.result()
-                    settled += 1
                 except WebError as error:
                     if not error.answered:
                         raise InputError(
                             f"{address} does not answer ({error}); is there a network? "
-                            f"{settled} of {len(keys)} photographs are in {folder}, the next run "
-                            "goes on from there"
+                            f"{number - 1 - len(failed)} of {len(keys)} photographs are in "
+                            f"{folder}, the next run goes on from there"
                         ) from error
-                    failed[key] = str(error)
+                    failed[running[future]] = str(error)
                 if progress is not None:
-                    progress(settled + len(failed), len(keys))
-                running |= {pool.submit(one, key): key for key in islice(queue, 1)}
+                    progress(number, len(keys))
+        finally:
+            pool.shutdown(cancel_futures=True)  # a stop is a stop
     if failed:
         key, reason = next(iter(failed.items()))
         raise InputError(
@@ -121,15 +120,9 @@ def download(
     return Fetched(folder, len(missing), there)
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether a file is there and decodes; one that does not is fetched again."""
-    if not path.is_file():
-        return False
-    try:
-        open_image(path)
-    except InputError:
-        return False
-    return True
+def _is_whole(file: Path) -> bool:
+    """Whether a file is there and a picture; one that is not is fetched again."""
+    return file.is_file() and _decodes(file.read_bytes())
 
 
 def _decodes(data: bytes) -> bool:
@@ -138,10 +131,3 @@ def _decodes(data: bytes) -> bool:
     except InputError:
         return False
     return True
-
-
-def _fetch(url: str, path: Path, pause: Callable[[float], None]) -> None:
-    """Fetch one file under a temporary name and give it its own name when it is whole."""
-    data = fetch(url, largest=LARGEST, accept=_decodes, pause=pause)
-    with atomic_write(path) as scratch:
-        scratch.write_bytes(data)

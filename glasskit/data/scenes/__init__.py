@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from glasskit.data.scenes.build import Recipe, SceneImages, load_scenes, recipe
+from glasskit.data.scenes.build import SceneImages, load_scenes
 
-__all__ = ["Recipe", "SceneImages", "load_scenes", "recipe"]
+__all__ = ["SceneImages", "load_scenes"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 
@@ -30,8 +30,8 @@ PICTURES = {"train": 24, "val": 6, "test": 8}
 FEATURES = Path(__file__).with_name("lite0_features.safetensors")
 """Features of every picture by the built-in image tower."""
 
-FEATURES_OF = (1, "17.0.0", 0)
-"""The drawing's version, the font's version and the seed of those pictures."""
+FEATURES_OF = (1, "17.0.0")
+"""The drawing's version and the font's version of those pictures."""
 
 _COUNTS = (2, 2, 3, 3, 4)  # how many glyphs, equally likely
 
@@ -61,29 +61,14 @@ class Recipe:
         """The glyphs from left to right."""
         return [placement.glyph for placement in self.placements]
 
-    @property
-    def digest(self) -> str:
-        """A hash of everything that is drawn."""
-        drawn = [
-            f"{p.glyph.character}:{p.left:.6f}:{p.top:.6f}:{p.side:.6f}:{p.tilt:.6f}"
-            for p in self.placements
-        ]
-        ground = self.ground
-        drawn.append(f"{ground.colour}:{ground.pattern}:{ground.a:.6f}:{ground.b:.6f}")
-        return hashlib.blake2b("|".join(drawn).encode(), digest_size=8).hexdigest()
-
 
 class SceneImages:
     """The pictures of the scenes data set, drawn when they are asked for."""
 
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
-        self._recipes = {recipe.key: recipe for recipe in make_recipes(seed)}
-
     def recipe(self, key: str) -> Recipe:
         """What a picture is made from; raises InputError where there is no such picture."""
         try:
-            return self._recipes[key]
+            return make_recipes()[key]
         except KeyError:
             raise InputError(
                 f"scenes has no picture {key!r}; keys look like celebration-train-03"
@@ -94,28 +79,27 @@ class SceneImages:
         return draw_scene(recipe.ground, recipe.placements)
 
     def fingerprint(self, key: str) -> str:
-        return f"scenes:{VERSION}:{_font_version()}:{self.seed}:{key}:{self.recipe(key).digest}"
+        drawn = sha256(repr(self.recipe(key)).encode()).hexdigest()[:16]
+        return f"scenes:{VERSION}:{_font_version()}:{key}:{drawn}"
 
 
-@lru_cache(maxsize=2)
-def make_recipes(seed: int = 0) -> tuple[Recipe, ...]:
-    """The recipes of all pictures, concept by concept, train before val before test."""
-    return tuple(
-        _recipe(source, split, index, seed)
+@cache
+def make_recipes() -> dict[str, Recipe]:
+    """The recipes of all pictures by key, concept by concept, train before val before test."""
+    recipes = (
+        _recipe(source, split, index)
         for source in read_concepts()
         for split, count in PICTURES.items()
         for index in range(count)
     )
+    return {recipe.key: recipe for recipe in recipes}
 
 
-def load_scenes(seed: int = 0) -> GroupedDataset:
+def load_scenes() -> GroupedDataset:
     """The built-in data set: 36 abstract concepts in pictograms, nothing to download.
 
     The glyphs of the test split are in no picture of train or val, and those of val in no picture
     of train or test.
-
-    Args:
-        seed: another seed gives other pictures and captions of the same glyphs.
 
     Raises:
         InputError: the package that holds the glyphs is not installed.
@@ -123,39 +107,28 @@ def load_scenes(seed: int = 0) -> GroupedDataset:
     font_path()
     sources = {source.concept.name: source for source in read_concepts()}
     return GroupedDataset(
-        name="scenes" if seed == 0 else f"scenes-seed{seed}",
+        name="scenes",
         concepts=tuple(source.concept for source in sources.values()),
         records=tuple(
-            _record(recipe, sources[recipe.concept], seed) for recipe in make_recipes(seed)
+            _record(recipe, sources[recipe.concept]) for recipe in make_recipes().values()
         ),
-        images=SceneImages(seed),
+        images=SceneImages(),
         credits=CREDITS,
-        features=FEATURES if (VERSION, _font_version(), seed) == FEATURES_OF else None,
+        features=FEATURES if (VERSION, _font_version()) == FEATURES_OF else None,
     )
 
 
-def recipe(key: str, seed: int = 0) -> Recipe:
-    """What the picture of a key is made from.
-
-    Raises:
-        InputError: there is no such picture.
-    """
-    return SceneImages(seed).recipe(key)
-
-
-def _recipe(source: ConceptSource, split: str, index: int, seed: int) -> Recipe:
+def _recipe(source: ConceptSource, split: str, index: int) -> Recipe:
     key = f"{source.concept.name}-{split}-{index:02d}"
-    draw = Draw(seed, key)
+    draw = Draw(key)
     pool = source.glyphs[split]
     count = min(draw.choice("count", _COUNTS), len(pool))
     glyphs = draw.sample("glyphs", pool, count)
     return Recipe(key, source.concept.name, split, choose_ground(draw), place(glyphs, draw))
 
 
-def _record(recipe: Recipe, source: ConceptSource, seed: int) -> Record:
-    captions = write_captions(
-        source, recipe.split, recipe.glyphs, recipe.ground, Draw(seed, recipe.key)
-    )
+def _record(recipe: Recipe, source: ConceptSource) -> Record:
+    captions = write_captions(source, recipe.split, recipe.glyphs, recipe.ground, Draw(recipe.key))
     return Record(
         key=recipe.key,
         concept=recipe.concept,
@@ -174,7 +147,7 @@ def _also(glyphs: list[Glyph]) -> tuple[str, ...]:
     return tuple(sorted(name for name, count in votes.items() if 2 * count >= len(glyphs)))
 
 
-@lru_cache(maxsize=1)
+@cache
 def _font_version() -> str:
     """Version of the font's package: another release may draw a glyph otherwise."""
     try:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from glasskit.data.scenes.draw import Draw
-from glasskit.data.scenes.glyphs import ConceptSource, Glyph, stems
+from glasskit.data.scenes.glyphs import ConceptSource, Glyph
 from glasskit.data.scenes.ground import Ground
 
 _LITERAL = (
@@ -27,8 +27,7 @@ _NEGATION = (
 _BESIDE = (" beside ", " next to ", " and ")
 
 
-@dataclass(frozen=True, slots=True)
-class Captions:
+class Captions(NamedTuple):
     """The sentences of one picture: what is seen (twice), what it is about, and what is false."""
 
     literal: tuple[str, str]
@@ -51,7 +50,7 @@ def write_captions(
     names = [glyph.name for glyph in glyphs]
     others = [glyph.other for glyph in reversed(glyphs)]
     literal = draw.choice("literal", _LITERAL).format(
-        things=_listed(names, draw.choice("beside", _BESIDE)), a_ground=_with_article(ground.name)
+        things=_listed(names, draw.choice("beside", _BESIDE)), a_ground=_with_article(ground.colour)
     )
     paraphrase = draw.choice("paraphrase", _PARAPHRASE).format(
         others=_listed(others, " and "), a_backdrop=_with_article(ground.other)
@@ -61,24 +60,10 @@ def write_captions(
         last=_bare(names[-1]),
         a_first=names[0],
         a_last=names[-1],
-        ground=ground.name,
+        ground=ground.colour,
     )
     theme = draw.choice("theme", source.themes_of(split))
     return Captions((literal, paraphrase), (theme,), negation)
-
-
-def forbidden_words(caption: str, levels: tuple[str | None, ...]) -> list[str]:
-    """The words of a caption that give away a name of the concept at any level.
-
-    Args:
-        caption: any sentence.
-        levels: the concept's names at level 1 to 4.
-
-    Returns:
-        Words that begin, as a whole or after a hyphen, with a stem of one of the names.
-    """
-    beginnings = tuple(stem for name in levels if name is not None for stem in stems()[name])
-    return [word for word in re.findall(r"[a-z]+", caption.lower()) if word.startswith(beginnings)]
 
 
 def _listed(names: list[str], joint: str) -> str:

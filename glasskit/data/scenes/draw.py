@@ -10,18 +10,17 @@ T = TypeVar("T")
 
 
 class Draw:
-    """A counter-based generator: each draw is a hash of the seed, the picture and the draw's name.
+    """A counter-based generator: each draw is a hash of the picture and of the draw's name.
 
-    u(name) = BLAKE2b(seed / key / name) read as a 53-bit fraction in [0, 1). A draw that is added
+    u(name) = BLAKE2b(0 / key / name) read as a 53-bit fraction in [0, 1). A draw that is added
     later therefore moves no other draw, and Python's own hash seed plays no part.
 
     Args:
-        seed: seed of the data set.
         key: what is drawn for: concept, split and index of a picture.
     """
 
-    def __init__(self, seed: int, key: str) -> None:
-        self._prefix = f"{seed}/{key}/"
+    def __init__(self, key: str) -> None:
+        self._prefix = f"0/{key}/"
 
     def uniform(self, name: str, low: float = 0.0, high: float = 1.0) -> float:
         """A number in [low, high)."""

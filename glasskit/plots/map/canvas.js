@@ -1,0 +1,270 @@
+// One map on a canvas: small pictures where there is room, dots elsewhere, names beside their points.
+class MapCanvas {
+  // map: the GlassMap, which knows data, colours, zoom and what is pointed at; side: "before" or "after".
+  constructor(canvas, map, side) {
+    Object.assign(this, { canvas, map, side, context: canvas.getContext("2d"), boxes: [], width: 0 });
+    new ResizeObserver(() => this.resize()).observe(canvas);
+    this.resize();
+  }
+
+  resize() {
+    this.width = this.canvas.clientWidth;
+    this.height = this.canvas.clientHeight;
+    if (!this.width) return;
+    this.ratio = window.devicePixelRatio || 1;
+    this.canvas.width = Math.round(this.width * this.ratio);
+    this.canvas.height = Math.round(this.height * this.ratio);
+    this.map.redraw();
+  }
+
+  // ---- places: of the map, and pixels of the canvas ---------------------------------------------
+
+  // Pixels of one unit: every picture of both maps is inside when nothing is zoomed.
+  get unit() {
+    const { extent, view } = this.map;
+    return Math.min((this.width / 2 - 20) / extent.x, (this.height / 2 - 20) / extent.y) * view.zoom;
+  }
+  toScreen(x, y) {
+    const { panX, panY } = this.map.view;
+    return [this.width / 2 + (x - panX) * this.unit, this.height / 2 - (y - panY) * this.unit];
+  }
+  toWorld(px, py) {
+    const { panX, panY } = this.map.view;
+    return [(px - this.width / 2) / this.unit + panX, panY - (py - this.height / 2) / this.unit];
+  }
+  // Where picture, caption or concept number `index` is on the screen.
+  place(kind, index) {
+    const { before, after } = this.map.data.views, t = this.map.time(this.side);
+    const words = kind === "concept" && this.map.words;
+    const from = words || before[kind], to = words || after[kind];
+    return this.toScreen(from[2 * index] * (1 - t) + to[2 * index] * t, from[2 * index + 1] * (1 - t) + to[2 * index + 1] * t);
+  }
+  isInside(x, y, margin) {
+    return x > -margin && y > -margin && x < this.width + margin && y < this.height + margin;
+  }
+
+  // The picture under the pointer, or -1.
+  hit(px, py) {
+    const box = this.boxes.find(({ x, y, w, h }) => px >= x && px <= x + w && py >= y && py <= y + h);
+    if (box) return box.index;
+    let best = -1, least = 15 * 15;
+    for (let i = 0; i < this.map.data.n; i++) {
+      const [x, y] = this.place("picture", i), distance = (x - px) ** 2 + (y - py) ** 2;
+      if (distance < least && this.map.isShown(i)) { least = distance; best = i; }
+    }
+    return best;
+  }
+
+  // The nearest picture in one direction, for the arrow keys.
+  step([x, y], [dx, dy]) {
+    let best = this.map.hovered, least = Infinity;
+    for (let i = 0; i < this.map.data.n; i++) {
+      const [px, py] = this.place("picture", i);
+      const along = (px - x) * dx + (py - y) * dy, across = Math.abs((px - x) * dy) + Math.abs((py - y) * dx);
+      const cost = along + 2 * across;
+      if (along > 1 && across <= along && cost < least && i !== this.map.hovered && this.map.isShown(i)) { least = cost; best = i; }
+    }
+    return best;
+  }
+
+  // ---- drawing ----------------------------------------------------------------------------------
+
+  draw() {
+    if (!this.width) return;
+    const c = this.context, { map } = this, { ink } = map;
+    c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    c.clearRect(0, 0, this.width, this.height);
+    const names = map.shows.names ? this.placeNames(c) : [];
+    this.drawDots(c, ink);
+    if (map.shows.captions) this.drawCaptions(c);
+    this.boxes = map.shows.pictures && map.data.pictures ? this.drawPictures(c, ink, names.map((name) => name.box)) : [];
+    this.drawNeighbours(c, ink);
+    if (map.shows.names) this.drawNames(c, ink, names);
+    if (this.lasso?.length > 1) this.drawLasso(c, ink);
+  }
+
+  drawDots(c, ink) {
+    const { map } = this, { n } = map.data;
+    const size = Math.max(1.5, Math.min(5.5, 3.2 * Math.sqrt(map.view.zoom)));
+    // What is drawn last lies on top: the nearest to a phrase, else a fair mixture of all groups.
+    const order = map.order().toReversed();
+    for (const faint of [true, false]) {
+      c.globalAlpha = faint ? 0.16 : 1;
+      for (const i of order) {
+        if (!map.isShown(i) || map.isFaint(i) !== faint) continue;
+        const [x, y] = this.place("picture", i);
+        if (!this.isInside(x, y, 9)) continue;
+        c.fillStyle = faint ? ink.faint : map.colour(i, this.side);
+        if (n > 4000) { c.fillRect(x - size / 2, y - size / 2, size, size); continue; }  // so many discs take too long
+        c.beginPath();
+        c.arc(x, y, size, 0, 7);
+        c.fill();
+        if (!faint) { c.lineWidth = 0.8; c.strokeStyle = ink.paper; c.stroke(); }
+      }
+    }
+    c.globalAlpha = 1;
+  }
+
+  drawCaptions(c) {
+    const { map } = this;
+    c.globalAlpha = 0.7;
+    c.lineWidth = 1.3;
+    for (let i = 0; i < map.data.n; i++) {
+      const [x, y] = this.place("caption", i);
+      if (!map.isShown(i) || map.isFaint(i) || !this.isInside(x, y, 0)) continue;
+      c.strokeStyle = map.colour(i, this.side);
+      c.strokeRect(x - 2.5, y - 2.5, 5, 5);
+    }
+    c.globalAlpha = 1;
+  }
+
+  // A picture stands where no other picture and no name does; who comes first is the same each time.
+  // Returns the boxes of those that are drawn.
+  drawPictures(c, ink, taken) {
+    const { map } = this, size = Math.round(Math.min(84, Math.max(this.width < 420 ? 26 : 32, 32 * map.view.zoom ** 0.6)));
+    const boxes = [];
+    for (const index of map.order()) {
+      if (!map.isShown(index) || map.isFaint(index)) continue;
+      const [x, y] = this.place("picture", index), box = { x: x - size / 2, y: y - size / 2, w: size, h: size, index };
+      if (box.x < 0 || box.y < 0 || box.x + size > this.width || box.y + size > this.height) continue;
+      const wide = { ...box, w: size + 3, h: size + 3 };
+      if (taken.some((name) => overlap(box, name)) || boxes.some((other) => overlap(wide, other))) continue;
+      boxes.push(box);
+      if (boxes.length >= 400) break;
+    }
+    map.thumbnails.want(this.side, boxes.map((box) => box.index));
+    c.imageSmoothingQuality = "high";
+    return boxes.filter(({ x, y, index }) => {
+      const picture = map.thumbnails.get(index);
+      if (!picture) return false;  // a dot until it has come, never an empty frame
+      c.fillStyle = map.colour(index, this.side);
+      c.fillRect(x - 2, y - 2, size + 4, size + 4);
+      c.fillStyle = ink.panel;
+      c.fillRect(x, y, size, size);
+      c.drawImage(picture, x, y, size, size);
+      return true;
+    });
+  }
+
+  // Lines from the hovered or pinned picture to its nearest neighbours in the space of this side.
+  drawNeighbours(c, ink) {
+    const { map } = this, focus = map.hovered >= 0 ? map.hovered : map.pinned;
+    if (focus < 0 || !map.isShown(focus)) return;
+    const near = map.data.views[map.nearSide(this.side)].near[focus], [x, y] = this.place("picture", focus);
+    c.strokeStyle = ink.ink;
+    c.lineWidth = 1.2;
+    c.globalAlpha = 0.55;
+    for (const other of near) {
+      c.beginPath(); c.moveTo(x, y); c.lineTo(...this.place("picture", other)); c.stroke();
+    }
+    c.globalAlpha = 1;
+    c.lineWidth = 2;
+    for (const index of [...near, focus]) {
+      c.beginPath();
+      c.arc(...this.place("picture", index), index === focus ? 9 : 6, 0, 7);
+      c.fillStyle = map.colour(index, this.side);
+      c.fill();
+      c.stroke();
+    }
+  }
+
+  // The names that find room, each with its box and whether a line should lead to its point.
+  placeNames(c) {
+    const { map } = this, { concepts } = map.data, size = this.width < 420 ? 10.5 : 11.5, focus = map.focus();
+    c.font = this.font = `500 ${size}px ${map.fontFamily}`;
+    const items = concepts.map((text, index) => {
+      const [x, y] = this.place("concept", index);
+      return { text, index, x, y, width: c.measureText(text).width };
+    });
+    items.sort((a, b) => focus.has(b.index) - focus.has(a.index) || map.sizes[b.index] - map.sizes[a.index]);
+    // Names share the map with pictures: more of them as one comes nearer.
+    const most = Math.round(((this.width * this.height) / 9000) * Math.max(1, map.view.zoom));
+    return placeLabels(items.slice(0, Math.max(most, focus.size)), this.width, this.height, size + 4);
+  }
+
+  drawNames(c, ink, names) {
+    const { map } = this, placed = new Set(names.map((name) => name.index)), focus = map.focus();
+    for (let i = 0; i < map.data.concepts.length; i++) {
+      const [x, y] = this.place("concept", i), r = 4.5;
+      c.globalAlpha = placed.has(i) ? 1 : 0.6;
+      c.beginPath();
+      c.moveTo(x, y - r); c.lineTo(x + r, y); c.lineTo(x, y + r); c.lineTo(x - r, y); c.closePath();
+      c.fillStyle = ink.ink; c.fill();
+      c.lineWidth = 1.5; c.strokeStyle = ink.paper; c.stroke();
+    }
+    Object.assign(c, { font: this.font, textAlign: "center", textBaseline: "middle", lineJoin: "round" });
+    for (const { text, index, x, y, box, far } of names) {
+      c.globalAlpha = !focus.size || focus.has(index) ? 1 : 0.35;
+      const middle = [box.x + box.w / 2, box.y + box.h / 2];
+      if (far) {
+        c.strokeStyle = ink.ink; c.lineWidth = 0.8;
+        c.beginPath(); c.moveTo(x, y); c.lineTo(...middle); c.stroke();
+      }
+      c.strokeStyle = ink.paper; c.lineWidth = 4; c.strokeText(text, middle[0], middle[1] + 0.5);
+      c.fillStyle = ink.ink; c.fillText(text, middle[0], middle[1] + 0.5);
+    }
+    c.globalAlpha = 1;
+    this.namesHidden = map.data.concepts.length - names.length;
+  }
+
+  drawLasso(c, ink) {
+    c.beginPath();
+    for (const [x, y] of this.lasso) c.lineTo(x, y);
+    c.closePath();
+    c.fillStyle = ink.accent; c.globalAlpha = 0.12; c.fill();
+    c.globalAlpha = 1; c.strokeStyle = ink.accent; c.lineWidth = 2; c.setLineDash([6, 4]); c.stroke();
+    c.setLineDash([]);
+  }
+}
+
+// Small pictures, fetched when they are seen.
+class Thumbnails {
+  constructor(map) {
+    Object.assign(this, { map, kept: new Map(), missing: {} });
+  }
+  // The picture, or null while it is not here.
+  get(index) {
+    const picture = this.kept.get(index);
+    return picture?.complete && picture.naturalWidth ? picture : null;
+  }
+  // Ask for those that a side shows, once the map has come to rest.
+  want(side, indices) {
+    clearTimeout(this.timer);
+    this.missing[side] = indices.filter((i) => !this.kept.has(i));
+    this.timer = setTimeout(() => {
+      for (const index of new Set(Object.values(this.missing).flat())) {
+        const picture = new Image();
+        picture.onload = () => this.map.redraw();
+        picture.src = this.map.pictureAddress(index, true);
+        this.kept.set(index, picture);
+      }
+      this.missing = {};
+    }, 160);
+  }
+}
+
+const overlap = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+
+// Places to try around a point, nearest first: [x, y] in units of the label's half size plus a gap.
+const LABEL_OFFSETS = [
+  [0, -1], [0, 1], [1, 0], [-1, 0], [0.6, -1], [-0.6, -1], [0.6, 1], [-0.6, 1], [0, -2.1], [0, 2.1],
+];
+
+// items: [{x, y, width, ...}] with the most important first. Returns those that found room, each with
+// its box, on no other one's, and whether it is far from its point.
+function placeLabels(items, width, height, lineHeight) {
+  const placed = [];
+  for (const item of items) {
+    if (item.x < -20 || item.y < -20 || item.x > width + 20 || item.y > height + 20) continue;
+    const w = item.width + 8, h = lineHeight;
+    for (const [dx, dy] of LABEL_OFFSETS) {
+      const box = { x: item.x + dx * (w / 2 + 6) - w / 2, y: item.y + dy * (h / 2 + 5) - h / 2, w, h };
+      const fits = box.x >= 2 && box.y >= 2 && box.x + w <= width - 2 && box.y + h <= height - 2;
+      if (fits && !placed.some((other) => overlap(box, other.box))) {
+        placed.push({ ...item, box, far: Math.abs(dy) > 1 });
+        break;
+      }
+    }
+  }
+  return placed;
+}

@@ -1,0 +1,431 @@
+// The map: pictures and words of a data set before and after training, drawn without a graphics card.
+//
+// new GlassMap(element, data, options) fills an element. data is what glasskit/plots/map_data.py makes.
+// Options, each of which may be missing:
+//   layout, colour  "pair" or "morph"; what is coloured at first
+//   ask             {pin(index), lasso(side, outline), search(phrase)}, which promise {html, ...} or {error}.
+//                   What is asked is answered beside the maps; without it there is no lasso and no search.
+//   welcome         HTML beside the maps while nothing is asked
+//   datasets, open  names to choose from, and what to call with the chosen one
+//   remember        called with {name: value} of what is looked at, for links to it
+//   bare, side      one map of this side alone, without tools
+//   pictures        false: no small pictures
+class GlassMap {
+  constructor(element, data, options = {}) {
+    Object.assign(this, {
+      data, options, hovered: -1, pinned: -1,  // numbers of pictures, or -1
+      selection: null,        // Set of picture numbers
+      phrase: null,           // {phrase, before, after}: how near each picture is, 255 the nearest
+      lit: null,              // Set of picture numbers, see light()
+      words: null,            // where the words stand, flat x and y, see walkWords()
+      isolated: null,         // number of the label in the legend that stands alone
+      pointed: null,          // number of the one that is pointed at
+      split: "all", lassoing: false, asked: 0, panels: {},
+      view: { zoom: 1, panX: 0, panY: 0 },
+      shows: { pictures: options.pictures !== false, names: true, captions: false },
+      layout: options.bare ? "morph" : options.layout ?? (window.innerWidth < 720 ? "morph" : "pair"),
+      t: options.side === "before" ? 0 : 1,    // of the morph: 0 before, 1 after
+      colourBy: options.colour ?? data.family,
+      thumbnails: new Thumbnails(this),
+      fontFamily: getComputedStyle(document.body).fontFamily,
+    });
+    this.extent = { x: 0.1, y: 0.1 };
+    for (const { picture } of Object.values(data.views)) {
+      picture.forEach((part, i) => {
+        const axis = i % 2 ? "y" : "x";
+        this.extent[axis] = Math.max(this.extent[axis], Math.abs(part));
+      });
+    }
+    this.sizes = data.concepts.map(() => 0);
+    // Which pictures come first when there is no room for all: spread evenly over the groups.
+    const turn = data.concept.map((own) => this.sizes[own]++);
+    this.evenly = turn.map((_, i) => i).sort((a, b) => turn[a] - turn[b] || a - b);
+
+    element.innerHTML = options.bare ? MARKUP.bare : MARKUP.whole;
+    this.root = element.firstElementChild;
+    this.root.glassMap = this;
+    this.find = (selector) => this.root.querySelector(selector);
+    for (const side of options.bare ? ["after"] : ["before", "after"]) {
+      this.panels[side] = new MapCanvas(this.find(`.gk-${side} canvas`), this, side);
+      if (!options.bare) listen(this.panels[side], this);
+    }
+    if (!options.bare) this.fillTools();
+    const shade = new MutationObserver(() => (this.root.isConnected ? this.redraw() : shade.disconnect()));
+    shade.observe(document.body, { attributeFilter: ["class", "data-jp-theme-light"] });
+    this.changed();
+  }
+
+  // ---- what is where and in which colour --------------------------------------------------------
+
+  // How far a side's map has gone from before (0) to after (1).
+  time(side) {
+    return this.layout === "morph" ? this.t : side === "before" ? 0 : 1;
+  }
+  nearSide(side) {
+    return this.time(side) < 0.5 ? "before" : "after";
+  }
+  order() {
+    const { phrase } = this;
+    if (phrase) phrase.order ??= this.evenly.toSorted((a, b) => phrase.after[b] - phrase.after[a]);
+    return phrase?.order ?? this.evenly;
+  }
+  isShown(i) {
+    return this.split === "all" || this.data.split[i] === this.split;
+  }
+  isFaint(i) {
+    if (this.selection) return !this.selection.has(i);
+    const label = this.pointed ?? this.isolated;
+    return label !== null && this.labelOf(i) !== label;
+  }
+  // Concepts whose names come first: those with only pictures of the label that is pointed at, and the hovered one's.
+  focus() {
+    const { concept } = this.data, label = this.pointed ?? this.isolated, found = new Set();
+    if (label !== null) {
+      concept.forEach((own) => found.add(own));
+      concept.forEach((own, i) => { if (this.labelOf(i) !== label) found.delete(own); });
+    }
+    if (this.hovered >= 0) found.add(concept[this.hovered]);
+    return found;
+  }
+  // The number of a picture's label among those of the legend.
+  labelOf(i) {
+    return this.data.colourings[this.colourBy]?.of[i] ?? -1;
+  }
+  colour(i, side) {
+    if (this.lit) return this.lit.has(i) ? "#2f8f86" : this.ink.faint;
+    if (this.colourBy === "phrase") return this.phrase ? RAMP[this.phrase[this.nearSide(side)][i]] : "#a8a29a";
+    return this.data.colourings[this.colourBy].colours[this.labelOf(i)] ?? "#999999";
+  }
+  readInk() {
+    const style = getComputedStyle(this.root), read = (name) => style.getPropertyValue(`--gk-${name}`).trim();
+    return Object.fromEntries(["ink", "paper", "panel", "faint", "accent"].map((name) => [name, read(name)]));
+  }
+  pictureAddress(index, small) {
+    const { pictures } = this.data;  // a list of data addresses in a notebook, a place on the server in the app
+    return Array.isArray(pictures) ? pictures[index] : `${pictures}${index}.webp${small ? "?small=1" : ""}`;
+  }
+
+  // ---- drawing ----------------------------------------------------------------------------------
+
+  redraw() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => {
+      this.waiting = false;
+      this.ink = this.readInk();
+      for (const panel of Object.values(this.panels)) panel.draw();
+      if (!this.options.bare) {
+        const hidden = this.shows.names ? this.panels.after.namesHidden ?? 0 : 0;
+        this.find(".gk-hidden-names").textContent = hidden
+          ? `${hidden} name${hidden > 1 ? "s" : ""} without room: zoom in to read ${hidden > 1 ? "them" : "it"}.` : "";
+      }
+      this.root.dataset.ready = this.data.name;
+    });
+  }
+  // After a change of colours, layout or what is chosen: tools, legend and maps follow.
+  changed() {
+    if (!this.options.bare) this.showTools();
+    this.redraw();
+  }
+  animate(milliseconds, step) {
+    const start = performance.now(), still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const frame = (now) => {
+      const share = still ? 1 : Math.min(1, (now - start) / milliseconds);
+      step(share);
+      this.redraw();
+      if (share < 1) requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  }
+  // Move every picture from before to after.
+  play() {
+    const from = this.t > 0.99 ? 0 : this.t;
+    this.animate(2600, (share) => {
+      this.t = from + (1 - from) * share * share * (3 - 2 * share);
+      this.showTime();
+    });
+  }
+  // Let the words walk to other places (flat x and y): a training that goes on.
+  walkWords(places) {
+    const from = this.words ?? this.data.views[this.nearSide("after")].concept;
+    this.animate(450, (share) => { this.words = from.map((part, i) => part + (places[i] - part) * share); });
+  }
+  // These pictures in the accent colour and all others grey.
+  light(indices) {
+    this.lit = new Set(indices);
+    this.redraw();
+  }
+
+  // ---- what a visitor does ----------------------------------------------------------------------
+
+  zoomAt(panel, px, py, factor) {
+    const [x, y] = panel.toWorld(px, py);
+    this.view.zoom = Math.max(0.8, Math.min(40, this.view.zoom * factor));
+    const [nx, ny] = panel.toWorld(px, py);
+    this.view.panX += x - nx;
+    this.view.panY += y - ny;
+    this.redraw();
+  }
+  reset() {
+    this.asked++;
+    Object.assign(this, { selection: null, isolated: null, pinned: -1, phrase: null });
+    this.view = { zoom: 1, panX: 0, panY: 0 };
+    if (this.colourBy === "phrase") this.colourBy = this.data.family;
+    this.find(".gk-search").reset();
+    this.notice("");
+    this.aside(this.options.welcome);
+    this.options.remember?.({ q: null, pin: null });
+    this.changed();
+  }
+  setLayout(layout) {
+    this.layout = layout;
+    if (layout === "morph") { this.t = 0; setTimeout(() => this.play(), 500); }
+    this.options.remember?.({ view: layout });
+    this.changed();
+  }
+  setColour(name, isolated = null) {
+    Object.assign(this, { colourBy: name, isolated });
+    this.changed();
+  }
+  // The card at the pointer. event: null where the arrow keys moved, whose user hears what it shows.
+  hover(index, panel, event) {
+    const card = this.find(".gk-card"), { data } = this;
+    if (index !== this.hovered) { this.hovered = index; this.redraw(); }
+    card.hidden = index < 0;
+    if (index < 0) return;
+    if (card.index !== index) card.replaceChildren(...this.describe(index));
+    card.index = index;
+    if (!event) this.find(".gk-said").textContent = `${data.concepts[data.concept[index]]}: ${data.caption[index]}`;
+    const root = this.root.getBoundingClientRect(), at = panel.canvas.getBoundingClientRect();
+    const [x, y] = panel.place("picture", index);
+    const px = (event ? event.clientX : at.left + x) - root.left, py = (event ? event.clientY : at.top + y) - root.top;
+    const left = px + 18 + card.offsetWidth > root.width ? px - 18 - card.offsetWidth : px + 18;
+    const top = Math.min(py - card.offsetHeight / 2, root.height - card.offsetHeight - 4);
+    card.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, top)}px)`;
+  }
+  describe(index) {
+    const { data } = this, make = GlassMap.element;
+    const verdicts = Object.entries(data.views).map(([side, { rank, top }]) => {
+      const right = rank[index] === 1;
+      return make("div", { class: right ? "gk-right" : "gk-wrong" }, make("b", {}, side), " ", data.concepts[top[index]],
+        make("span", {}, right ? " ✓" : ` (own concept is number ${rank[index]})`));
+    });
+    return [
+      data.pictures ? make("img", { src: this.pictureAddress(index), alt: data.caption[index] })
+        : make("div", { class: "gk-nopicture" }, "The picture itself is not here: ", data.hint),
+      make("div", { class: "gk-concept" }, data.concepts[data.concept[index]]), make("p", {}, data.caption[index]), ...verdicts,
+    ];
+  }
+
+  // Ask for what stands beside the maps; null where it can't be had, or something else was asked meanwhile.
+  async answer(question, ...given) {
+    const turn = ++this.asked, ask = this.options.ask?.[question];
+    if (!ask) return null;
+    this.notice("");
+    const said = await ask(...given).catch(() => null)
+      ?? { error: "The server does not answer. Is the app still running? Then load the page again." };
+    if (turn !== this.asked) return null;
+    if (said.error) { this.notice(said.error); return null; }
+    this.aside(said.html);
+    return said;
+  }
+  async pin(index) {
+    this.pinned = index;
+    this.redraw();
+    this.options.remember?.({ pin: this.data.key[index] ?? null });
+    if (index >= 0) return this.answer("pin", index);
+    this.asked++;
+    if (!this.phrase && !this.selection) this.aside(this.options.welcome);
+    return null;
+  }
+  async select(side, outline) {
+    this.lassoing = false;
+    this.changed();
+    const said = await this.answer("lasso", this.nearSide(side), outline);
+    if (!said) return;
+    Object.assign(this, { pinned: -1, selection: said.inside.length ? new Set(said.inside) : null });
+    this.changed();
+  }
+  async search(phrase) {
+    this.find(".gk-search").classList.add("gk-busy");
+    const said = await this.answer("search", phrase);
+    this.find(".gk-search").classList.remove("gk-busy");
+    if (!said) return;
+    Object.assign(this, { phrase: said, colourBy: "phrase", selection: null, pinned: -1 });
+    this.options.remember?.({ q: said.phrase });
+    this.changed();
+  }
+  notice(text) {
+    Object.assign(this.find(".gk-notice"), { textContent: text, hidden: !text });
+  }
+  // html comes from the page itself or the server, which escapes what data sets and visitors wrote.
+  aside(html = "") {
+    const aside = this.find(".gk-detail");
+    aside.innerHTML = html;
+    aside.scrollTop = 0;
+  }
+
+  // ---- tools ------------------------------------------------------------------------------------
+
+  fillTools() {
+    const { data, options, find } = this, make = GlassMap.element;
+    const choices = (names) => names.map(([value, text]) => make("option", { value }, text));
+    find(".gk-story").textContent = data.story;
+    find(".gk-credits").textContent = data.credits;
+    for (const side of ["before", "after"]) find(`.gk-${side} .gk-score`).textContent = data.views[side].sentence;
+    if (options.datasets) {
+      const chosen = find(".gk-data");
+      chosen.replaceChildren(...choices(options.datasets.map((name) => [name, name])));
+      chosen.value = data.name;
+      chosen.onchange = () => options.open(chosen.value);
+    } else find(".gk-data").closest("label").remove();
+    find(".gk-colour").append(...choices(Object.entries(data.colourings).map(([value, { name }]) => [value, name])));
+    if (options.ask) find(".gk-colour").append(...choices([["phrase", "near to a phrase"]]));
+    if (!options.ask) for (const tool of [".gk-lasso", ".gk-search", ".gk-detail"]) find(tool).hidden = true;
+    this.root.dataset.aside = Boolean(options.ask);
+    if (options.ask) this.aside(options.welcome);
+    find(".gk-colour").onchange = ({ target }) => {
+      if (target.value === "phrase" && !this.phrase) find(".gk-search input").focus();
+      options.remember?.({ colour: target.value });
+      this.setColour(target.value);
+    };
+    find(".gk-split").append(...choices([["all", "all pictures"], ...Object.entries(data.splits)]));
+    find(".gk-split").onchange = ({ target }) => { this.split = target.value; this.redraw(); };
+    for (const button of this.root.querySelectorAll(".gk-mode button")) button.onclick = () => this.setLayout(button.value);
+    find(".gk-lasso").onclick = () => { this.lassoing = !this.lassoing; this.changed(); };
+    find(".gk-reset").onclick = () => this.reset();
+    find(".gk-search").onsubmit = (event) => {
+      event.preventDefault();
+      const phrase = find(".gk-search input").value.trim();
+      if (phrase) this.search(phrase);
+    };
+    find(".gk-morph input").oninput = ({ target }) => { this.t = target.value / 100; this.showTime(); this.redraw(); };
+    find(".gk-morph button").onclick = () => this.play();
+    for (const box of this.root.querySelectorAll(".gk-shows input")) {
+      box.checked = this.shows[box.name];
+      box.onchange = () => { this.shows[box.name] = box.checked; this.redraw(); };
+    }
+    find(".gk-shows input[name=pictures]").closest("label").hidden = !data.pictures;
+    // Pictures that the answers beside the maps show: point to find them, click to pin them.
+    const index = (event) => Number(event.target.closest("[data-index]")?.dataset.index ?? -1);
+    find(".gk-detail").onclick = (event) => { if (index(event) >= 0) this.pin(index(event)); };
+    find(".gk-detail").onmouseover = (event) => { this.hovered = index(event); this.redraw(); };
+    find(".gk-detail").onmouseleave = () => { this.hovered = -1; this.redraw(); };
+    this.fillExamples();
+  }
+
+  // Things to try that the data itself offers: what was learned, and the concept that gained most.
+  fillExamples() {
+    const { views, concept, concepts, split, splits, colourings } = this.data, gained = concepts.map(() => 0);
+    const learned = this.evenly.filter((i) => views.before.rank[i] !== 1 && views.after.rank[i] === 1).sort((a, b) => a - b);
+    for (const i of learned) gained[concept[i]]++;
+    const first = learned.find((i) => views.before.rank[i] > 5 && (split[i] === "test" || !splits.test));
+    const word = concepts[gained.indexOf(Math.max(...gained))], search = this.find(".gk-search");
+    const examples = [["what was learned", "Colour the pictures that are recognised only after training", 
+      () => this.setColour("correct", colourings.correct.labels.indexOf("learned in training"))]];
+    if (this.options.ask) {
+      examples.push([`“${word}”`, "Search for the concept that gained most", () => {
+        search.querySelector("input").value = word;
+        search.requestSubmit();
+      }]);
+    }
+    examples.push(["watch it happen", "Move every picture from before to after", () => this.setLayout("morph")]);
+    if (first !== undefined) {
+      examples.push(["one that was learned", "Pin a picture that is recognised only after training", () => this.pin(first)]);
+    }
+    this.find(".gk-tries").append("Try: ", ...examples.map(([text, title, onclick]) =>
+      GlassMap.element("button", { type: "button", title, onclick }, text)));
+  }
+
+  showTools() {
+    const { root, find, colourBy } = this;
+    root.dataset.mode = this.layout;
+    root.dataset.lassoing = this.lassoing;
+    for (const button of root.querySelectorAll(".gk-mode button")) button.setAttribute("aria-pressed", button.value === this.layout);
+    find(".gk-lasso").setAttribute("aria-pressed", this.lassoing);
+    find(".gk-colour").value = colourBy;
+    this.showTime();
+    const point = (label) => () => { this.pointed = label; this.redraw(); }, make = GlassMap.element;
+    const { labels, colours } = this.data.colourings[colourBy] ?? { labels: [] };
+    find(".gk-legend").replaceChildren(...labels.map((text, label) => make("button", {
+      type: "button", "aria-pressed": String(this.isolated === label),
+      onmouseenter: point(label), onmouseleave: point(null), onfocus: point(label), onblur: point(null),
+      onclick: () => this.setColour(colourBy, this.isolated === label ? null : label),
+    }, make("i", { style: `background:${colours[label]}` }), text)));
+    if (colourBy === "phrase") {
+      find(".gk-legend").append(make("span", { class: "gk-ramp" }), make("span", {},
+        this.phrase ? `farthest to nearest to “${this.phrase.phrase}”` : "type a phrase in the search box"));
+    }
+  }
+  showTime() {
+    this.find(".gk-morph input").value = 100 * this.t;
+    this.find(".gk-after .gk-title").textContent = this.layout === "pair" || this.t > 0.99 ? "After training"
+      : this.t < 0.01 ? "Before training" : "From before to after";
+  }
+
+  // An HTML element; text of data sets becomes text nodes and is never read as HTML.
+  static element(tag, attributes = {}, ...children) {
+    const node = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+      else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
+    }
+    node.append(...children.flat().map((child) => (child instanceof Node ? child : String(child))));
+    return node;
+  }
+
+  // 0 to 1 as a colour, dark violet over red to yellow: equal steps in lightness, safe for colour-blind eyes.
+  static ramp(share) {
+    const stops = [[68, 60, 110], [123, 56, 125], [183, 55, 121], [229, 89, 100], [251, 159, 88], [252, 225, 140]];
+    const at = Math.max(0, Math.min(0.9999, share)) * (stops.length - 1), low = Math.floor(at);
+    const mix = stops[low].map((part, i) => Math.round(part + (stops[low + 1][i] - part) * (at - low)));
+    return `rgb(${mix.join(",")})`;
+  }
+}
+
+const RAMP = Array.from({ length: 256 }, (_, byte) => GlassMap.ramp(byte / 255));
+
+const figure = (side) => `
+  <figure class="gk-panel gk-${side}">
+    <figcaption><b class="gk-title">${side === "before" ? "Before" : "After"} training</b> <span class="gk-score"></span></figcaption>
+    <canvas tabindex="0" role="application" aria-label="Map ${side} training. Arrow keys walk from picture to picture, Enter pins one."></canvas>
+  </figure>`;
+const MARKUP = {
+  bare: `<section class="gk-map gk-bare"><figure class="gk-panel gk-after">
+    <canvas role="img" aria-label="Map of the pictures with the words where the model puts them"></canvas></figure></section>`,
+  whole: `
+<section class="gk-map" aria-label="Maps of the latent space">
+  <p class="gk-story" aria-live="polite"></p>
+  <div class="gk-tools" role="toolbar" aria-label="Map tools">
+    <label>Pictures <select class="gk-data"></select></label>
+    <label>Colour <select class="gk-colour"></select></label>
+    <label>Show <select class="gk-split"></select></label>
+    <span class="gk-mode" role="group" aria-label="Layout"><button type="button" value="pair">Side by side</button><button type="button" value="morph">One into the other</button></span>
+    <button type="button" class="gk-lasso" title="Draw round pictures to select them (or hold Shift)">Lasso</button>
+    <form class="gk-search" role="search"><input type="search" maxlength="500" placeholder="search by a phrase" aria-label="Search by a phrase"><button type="submit">Search</button></form>
+    <button type="button" class="gk-reset">Reset</button>
+  </div>
+  <p class="gk-tries" role="group" aria-label="Examples"></p>
+  <p class="gk-notice" role="alert" hidden></p>
+  <div class="gk-map-columns">
+    <div class="gk-panels">
+      ${figure("before")}${figure("after")}
+      <div class="gk-morph">
+        <span>before</span><input type="range" min="0" max="100" aria-label="From before training to after training"><span>after</span>
+        <button type="button">Play</button>
+      </div>
+      <div class="gk-legend" role="group" aria-label="Legend"></div>
+      <div class="gk-shows">
+        <label><input type="checkbox" name="pictures"> pictures</label>
+        <label><input type="checkbox" name="names"> ◆ concept names</label>
+        <label><input type="checkbox" name="captions"> □ captions</label>
+        <span class="gk-hidden-names" aria-live="polite"></span>
+      </div>
+    </div>
+    <aside class="gk-detail" aria-live="polite" aria-label="What is pinned or selected"></aside>
+  </div>
+  <div class="gk-card" hidden></div>
+  <p class="gk-said" role="status" aria-live="polite"></p>
+  <p class="gk-credits"></p>
+</section>`,
+};

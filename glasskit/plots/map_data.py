@@ -1,0 +1,198 @@
+"""What the map is drawn from: places, ranks, colours and texts of a data set before and after.
+
+``map/map.js`` reads it, in the app as a download and in a notebook as a part of the page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glasskit.analysis.maps import place_words
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.schema import LEVELS, SPLITS
+from glasskit.errors import InputError
+from glasskit.models.embedding import Embedding
+from glasskit.models.recognition import Recognition
+from glasskit.models.vectors import nearest
+from glasskit.plots.style import family_level, level_colours
+
+SIDES = ("before", "after")
+SPLIT_NAMES = {
+    "train": "seen in training",
+    "val": "held out to choose",
+    "test": "held out to test",
+}
+
+SPLIT_COLOURS = ("#4477aa", "#ccbb44", "#aa3377")
+
+RECOGNISED = {
+    (True, True): ("recognised before and after", "#4477aa"),
+    (False, True): ("learned in training", "#228833"),
+    (True, False): ("lost in training", "#ee7733"),
+    (False, False): ("not recognised", "#a8a29a"),
+}
+"""Whether a picture was recognised before and is after; what that is called and its colour."""
+
+LEVEL_NAMES = {"level1": "concept (level 1)", "level4": "level 4 (most general)"}
+
+NEIGHBOURS = 6
+"""Pictures that the one that is pointed at is joined to."""
+
+MAX_PICTURES = 20_000
+"""More would be slow to download and to draw."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A data set as one model sees it, on a flat map. n pictures, c concepts.
+
+    Attributes:
+        embedding: the vectors.
+        recognised: which concept is nearest to each picture, and the rank of its own.
+        picture: (n, 2) places.
+        caption: (n, 2) places.
+        concept: (c, 2) places.
+    """
+
+    embedding: Embedding
+    recognised: Recognition
+    picture: np.ndarray
+    caption: np.ndarray
+    concept: np.ndarray
+
+    @classmethod
+    def of(cls, dataset: GroupedDataset, embedding: Embedding, places: np.ndarray) -> Projection:
+        """Concepts and captions placed among the pictures that are nearest to them.
+
+        Args:
+            dataset: n records.
+            embedding: its vectors.
+            places: (n, 2) of the pictures, as ``analysis.maps.project`` computes them.
+        """
+        return cls(
+            embedding,
+            embedding.recognised(dataset.targets(1)),
+            places,
+            place_words(embedding.caption, embedding.picture, places, k=4),
+            place_words(embedding.concept, embedding.picture, places),
+        )
+
+
+def check_size(dataset: GroupedDataset) -> None:
+    """Raise InputError where a data set has more than ``MAX_PICTURES``."""
+    if len(dataset) > MAX_PICTURES:
+        raise InputError(
+            f"{dataset.name}: {len(dataset):,} pictures are more than the {MAX_PICTURES:,} that "
+            "the map draws; take a part of them"
+        )
+
+
+def map_data(
+    dataset: GroupedDataset,
+    before: Projection,
+    after: Projection,
+    pictures: str | list[str] | None = None,
+    hint: str = "",
+) -> dict[str, Any]:
+    """Everything that the map shows, ready for JSON; places are flat lists x, y, x, y, ...
+
+    Args:
+        dataset: n records.
+        before: by the untrained model.
+        after: by the trained model.
+        pictures: address below which ``{index}.webp`` is found, or n addresses; None without.
+        hint: where there are no pictures, what to do about it.
+
+    Raises:
+        InputError: there are more than ``MAX_PICTURES``.
+    """
+    check_size(dataset)
+    records = dataset.records
+    splits = {record.split for record in records}
+    was, now = (_recognised(dataset, one) for one in (before, after))
+    split, chosen = measured(dataset)
+    where = "that training never saw" if split == "unseen" else "of the data set"
+    return {
+        "name": dataset.name,
+        "n": len(records),
+        "key": [record.key for record in records],
+        "caption": [record.captions[0] for record in records],
+        "theme": [record.theme[0] if record.theme else "" for record in records],
+        "split": [record.split for record in records],
+        "concept": dataset.targets(1).tolist(),
+        "concepts": list(dataset.labels(1)),
+        "colourings": _colourings(dataset, before, after),
+        "family": LEVELS[family_level(dataset.concepts) - 1],
+        "splits": {split: SPLIT_NAMES[split] for split in SPLITS if split in splits},
+        "views": {"before": _view(dataset, before), "after": _view(dataset, after)},
+        "story": (
+            f"Of {len(chosen):,} pictures {where}, the model puts {was:,} nearest to their own "
+            f"concept before training and {now:,} after; there are {len(dataset.labels(1))} "
+            "concepts to choose from."
+        ),
+        "credits": dataset.credits,
+        "pictures": pictures,
+        "hint": hint,
+    }
+
+
+def measured(dataset: GroupedDataset) -> tuple[str, list[int]]:
+    """Which pictures a share of recognised ones is about: unseen ones where there are any."""
+    unseen = [i for i, record in enumerate(dataset.records) if record.split == "test"]
+    return ("unseen", unseen) if unseen else ("seen", list(range(len(dataset))))
+
+
+def _recognised(dataset: GroupedDataset, projection: Projection) -> int:
+    return int((projection.recognised.rank[measured(dataset)[1]] == 1).sum())
+
+
+def _view(dataset: GroupedDataset, projection: Projection) -> dict[str, Any]:
+    split, chosen = measured(dataset)
+    right = _recognised(dataset, projection)
+    pictures = projection.embedding.picture
+    return {
+        "picture": _flat(projection.picture),
+        "caption": _flat(projection.caption),
+        "concept": _flat(projection.concept),
+        "rank": projection.recognised.rank.tolist(),
+        "top": projection.recognised.top.tolist(),
+        "near": nearest(pictures, pictures, NEIGHBOURS, exclude_self=True).index.tolist(),
+        "sentence": f"{right:,} of {len(chosen):,} {split} pictures recognised",
+    }
+
+
+def _flat(places: np.ndarray) -> list[float]:
+    return np.round(places.astype(np.float64), 4).ravel().tolist()
+
+
+def _colourings(
+    dataset: GroupedDataset, before: Projection, after: Projection
+) -> dict[str, dict[str, Any]]:
+    """What pictures can be coloured by, the most general level first.
+
+    Each has a name, labels with a colour each, and the number of every picture's label, -1 for
+    none.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for number, level in reversed(list(enumerate(LEVELS, start=1))):
+        shades = level_colours(dataset.concepts, number)
+        if shades:
+            colours = {label: shades[label] for label in dataset.labels(number)}
+            own = [dataset.by_name[r.concept].levels[number - 1] or "" for r in dataset.records]
+            found[level] = _colouring(LEVEL_NAMES.get(level, f"level {number}"), colours, own)
+    was, now = ((one.recognised.rank == 1).tolist() for one in (before, after))
+    learned = [RECOGNISED[pair][0] for pair in zip(was, now, strict=True)]
+    found["correct"] = _colouring("recognised or not", dict(RECOGNISED.values()), learned)
+    seen = [SPLIT_NAMES[record.split] for record in dataset.records]
+    colours = dict(zip(SPLIT_NAMES.values(), SPLIT_COLOURS, strict=True))
+    found["split"] = _colouring("seen in training or not", colours, seen)
+    return found
+
+
+def _colouring(name: str, colours: dict[str, str], own: list[str]) -> dict[str, Any]:
+    place = {label: i for i, label in enumerate(colours)}
+    of = [place.get(label, -1) for label in own]
+    return {"name": name, "labels": list(colours), "colours": list(colours.values()), "of": of}

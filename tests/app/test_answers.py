@@ -1,0 +1,161 @@
+"""The Probe and Map tabs' answers: what they say, one pass of a tower each, and what is escaped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glasskit.data import load_dataset
+from glasskit.data.schema import Record
+from glasskit.errors import InputError
+from glasskit.models import GlassModel, load_model
+from glasskit_app.cache import open_maps
+from glasskit_app.examples import teaching
+from glasskit_app.map_tab import MapApi
+from glasskit_app.probe_tab import answer_page, chosen_names
+from glasskit_app.probe_why import reasons
+from glasskit_app.state import MODEL, AppState
+from tests.app.toys import made_up, painted, state_of
+
+PICTURE = Image.radial_gradient("L").convert("RGB")
+SIGN = "picture and phrase"
+
+
+@pytest.fixture(scope="module")
+def state() -> AppState:
+    start = load_model(MODEL)
+    return AppState([open_maps(load_dataset("scenes"), start)], start)
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> Counter:
+    """How often each tower is passed."""
+    counts: Counter = Counter()
+
+    def counted(name: str) -> None:
+        whole = getattr(GlassModel, name)
+
+        def call(self: GlassModel, *given: object, **more: object) -> object:
+            counts[name] += 1
+            return whole(self, *given, **more)
+
+        monkeypatch.setattr(GlassModel, name, call)
+
+    for name in ("image_tower", "text_tower", "patch_features"):
+        counted(name)
+    return counts
+
+
+def test_one_pass_an_answer_and_the_grid_on_demand(state: AppState, passes: Counter) -> None:
+    page = answer_page(state, PICTURE, "scenes", "in the rain", SIGN, "")
+    assert passes == {"image_tower": 1, "text_tower": 1}
+    for text in ("Nearest pictures: picture and phrase", "More general:", "Its place on the map"):
+        assert page.count(text) == 2
+    why = reasons(state.maps("scenes"), PICTURE)
+    assert passes["patch_features"] == 1
+    for text in ("in ImageNet words", "Nearest training groups before", "lit where it is nearest"):
+        assert text in why
+    assert "Nothing asked yet" in answer_page(state, None, "scenes", " ", SIGN, "")
+
+
+def test_a_picture_of_the_data_set_is_known(state: AppState) -> None:
+    maps = state.maps("scenes")
+    index, kind = teaching(maps)[0]
+    page = answer_page(state, maps.dataset.image(index), "scenes", "", SIGN, "")
+    own = maps.dataset.records[index].concept
+    assert kind == "learned"
+    assert f"This picture is filed under <b>{own}</b>; training never saw it." in page
+    assert f'class="gk-own"><span>{own}</span>' in page
+    assert f'data-index="{index}"' not in page, "it is not its own neighbour"
+
+
+def test_what_is_read_in_part_is_told_on_the_page_alone(
+    state: AppState, caplog: pytest.LogCaptureFixture
+) -> None:
+    page = answer_page(state, PICTURE, "scenes", "a 猫 & a secret", SIGN, "a secret 猫, a dog")
+    assert "1 of 4 words of “a 猫 &amp; a secret” is unknown to it." in page
+    assert "1 of 5 words of your concepts is unknown to it." in page
+    told = MapApi(state).search("scenes", "a  猫 and a secret")["html"]
+    assert "1 of 5 words of “a 猫 and a secret” is unknown" in told
+    assert "unknown" not in MapApi(state).search("scenes", "a dog")["html"]
+    long = answer_page(state, None, "scenes", "dog " * 100, SIGN, "")
+    assert "is longer than the 62 word pieces" in long
+    assert not caplog.records
+
+
+def test_texts_of_data_sets_and_visitors_are_escaped(state: AppState, tmp_path: Path) -> None:
+    maps = painted(tmp_path, 3)
+    records = tuple(Record(r.key, "joy", ('<img src=x>"',)) for r in maps.dataset.records)
+    api = MapApi(state_of(replace(maps, dataset=replace(maps.dataset, records=records))))
+    around = [[-2, -2], [2, -2], [2, 2], [-2, 2]]
+    for html in (api.pin("painted", 0)["html"], api.lasso("painted", "after", around)["html"]):
+        assert "&lt;img src=x&gt;&#34;" in html
+        assert "<img src=x>" not in html
+    assert "“&lt;b&gt;”" in MapApi(state).search("scenes", "<b>")["html"]
+    assert "<i>x</i>" not in answer_page(state, PICTURE, "scenes", "", SIGN, "<i>x</i>, a dog")
+
+
+def test_the_lasso_holds_what_lies_inside() -> None:
+    maps = made_up(300)
+    answer = MapApi(state_of(maps)).lasso("many", "after", [[-9, -9], [0, -9], [0, 9], [-9, 9]])
+    assert answer["inside"] == np.flatnonzero(maps.after.picture[:, 0] < 0).tolist()
+    assert f"<h3>{len(answer['inside'])} pictures selected</h3>" in answer["html"]
+    assert answer["html"].count("What they share") == 2
+    assert "Nothing inside" in MapApi(state_of(maps)).lasso("many", "before", [[8, 8]] * 3)["html"]
+
+
+@pytest.mark.parametrize(
+    ("question", "asked", "message"),
+    [
+        ("pin", ("many", 60), "there are 60"),
+        ("pin", ("many", True), "there are 60"),
+        ("pin", ("many", "0"), "there are 60"),
+        ("pin", (["many"], 0), "is not shown"),
+        ("lasso", ("many", "left", [[0, 0]] * 3), "choose before or after"),
+        ("lasso", ("many", "after", [[0, 0]] * 2), "give 3 to 400 corners"),
+        ("lasso", ("many", "after", [[0, float("nan")]] * 3), "finite"),
+        ("lasso", ("many", "after", "everything"), "give 3 to 400 corners"),
+    ],
+)
+def test_what_a_browser_should_not_send(question: str, asked: tuple, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        getattr(MapApi(state_of(made_up(60))), question)(*asked)
+
+
+def test_commas_without_a_name_are_refused() -> None:
+    assert chosen_names(" a, b\nc,, ") == ["a", "b", "c"]
+    assert chosen_names(None) is chosen_names("  \n") is None
+    with pytest.raises(InputError, match="no name is there"):
+        chosen_names(" , \n,")
+
+
+def test_examples_teach_and_failures_come_last() -> None:
+    shown = made_up(3000)
+    examples = teaching(shown)
+    kinds = [kind for _, kind in examples]
+    assert len(examples) == 12
+    assert kinds == sorted(kinds, key=["learned", "known", "lost", "missed"].index)
+    records = [shown.dataset.records[row] for row, _ in examples]
+    assert {record.split for record in records} == {"test"}
+    assert len({record.concept for record in records}) == len(records)
+    right = {"learned": (0, 1), "known": (1, 1), "lost": (1, 0), "missed": (0, 0)}
+    for row, kind in examples:
+        ranks = shown.before.recognised.rank[row], shown.after.recognised.rank[row]
+        assert right[kind] == tuple(rank == 1 for rank in ranks)
+
+    def ahead(row: int) -> float:
+        scores = shown.after.embedding.picture[row] @ shown.after.embedding.concept.T
+        own = shown.dataset.targets(1)[row]
+        return float(scores[own] - np.delete(scores, own).max())
+
+    was, now = (one.recognised.rank == 1 for one in (shown.before, shown.after))
+    unseen = [i for i, r in enumerate(shown.dataset.records) if r.split == "test"]
+    assert examples[0].row == max((i for i in unseen if now[i] and not was[i]), key=ahead)
+    nothing_learned = teaching(replace(shown, after=shown.before))
+    assert len(nothing_learned) == 12
+    assert "learned" not in [kind for _, kind in nothing_learned]

@@ -1,0 +1,80 @@
+"""Data sets for the tests of the app: made-up vectors without a model, and painted pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.images import FolderImages, MissingImages
+from glasskit.data.schema import Concept, Record
+from glasskit.models.embedding import Embedding
+from glasskit.models.vectors import unit
+from glasskit.plots.map_data import Projection
+from glasskit_app.state import AppState, DatasetMaps
+from glasskit_app.thumbnails import Thumbnails
+
+CONCEPTS = 60
+WIDTH = 16
+
+
+class Words:
+    """Stands in for the two models: a phrase becomes the vector of the concept that it names."""
+
+    def __init__(self, names: tuple[str, ...], before: np.ndarray, after: np.ndarray) -> None:
+        self.names, self.before, self.after = names, before, after
+
+    def text_vectors(self, phrase: str) -> tuple[np.ndarray, np.ndarray]:
+        place = self.names.index(phrase)
+        return self.before[place], self.after[place]
+
+
+def made_up(points: int, seed: int = 0) -> DatasetMaps:
+    """Points in clusters, one a concept, which are tighter after than before; no pictures."""
+    rng = np.random.default_rng(seed)
+    concepts = tuple(
+        Concept((f"concept {i}", f"kind {i // 3}", f"realm {i // 6}", f"world {i // 12}"))
+        for i in range(CONCEPTS)
+    )
+    own = np.sort(rng.integers(0, CONCEPTS, points))
+    splits = rng.choice(["train", "val", "test"], points, p=[0.7, 0.1, 0.2])
+    records = tuple(
+        Record(f"{i:012d}", concepts[c].name, (f"a made-up caption, number {i} of {c}",), split=s)
+        for i, (c, s) in enumerate(zip(own, splits.tolist(), strict=True))
+    )
+    data = GroupedDataset("many", concepts, records, MissingImages("many"), "made-up points")
+    centre, middle = rng.uniform(-0.9, 0.9, (CONCEPTS, 2)), rng.normal(size=(CONCEPTS, WIDTH))
+    sides = []
+    for spread in (0.22, 0.08):
+        vectors = unit(middle[own] + 6 * spread * rng.normal(size=(points, WIDTH)))
+        places = (centre[own] + spread * rng.normal(size=(points, 2))).astype(np.float32)
+        seen = Embedding(picture=vectors, caption=vectors, concept=unit(middle))
+        sides.append(Projection.of(data, seen, places))
+    words = Words(data.labels(1), unit(middle), unit(middle))
+    return DatasetMaps(data, *sides, comparison=words, run=Path("none"), thumbnails=None)
+
+
+def painted(folder: Path, count: int, name: str = "painted") -> DatasetMaps:
+    """Files of 640 x 480 pixels in coarse colours, in ``folder/pictures``."""
+    (folder / "pictures").mkdir()
+    draw = np.random.default_rng(0)
+    records = []
+    for i in range(count):
+        colours = draw.integers(256, size=(3, 4, 3), dtype=np.uint8)
+        picture = Image.fromarray(colours).resize((640, 480))
+        picture.save(folder / "pictures" / f"p{i}.png", compress_level=0)
+        records.append(Record(f"p{i}.png", "joy", (f"picture {i}",)))
+    concepts = (Concept(("joy", "mood", "feeling", "mind")),)
+    data = GroupedDataset(name, concepts, tuple(records), FolderImages(folder / "pictures"))
+    vectors = unit(draw.normal(size=(count, WIDTH)))
+    seen = Embedding(picture=vectors, caption=vectors, concept=vectors[:1])
+    side = Projection.of(data, seen, vectors[:, :2])
+    words = Words(data.labels(1), vectors, vectors)
+    return DatasetMaps(data, side, side, words, Path("none"), Thumbnails(folder / "kept"))
+
+
+def state_of(*maps: DatasetMaps) -> AppState:
+    """The state of an app that shows these and never trains."""
+    return AppState(maps, start=None)

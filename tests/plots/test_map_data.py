@@ -1,0 +1,106 @@
+"""What the map is drawn from, against plain loops; and the map in a page of its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from glasskit.data.schema import Record
+from glasskit.errors import InputError
+from glasskit.plots import map_data
+from glasskit.plots.map_widget import map_html
+from glasskit_app.state import DatasetMaps
+from tests.app.toys import made_up, painted
+
+N = 400
+
+
+@pytest.fixture(scope="module")
+def shown() -> DatasetMaps:
+    return made_up(N)
+
+
+def test_places_ranks_and_nearest_concepts(shown: DatasetMaps) -> None:
+    data, own = shown.map, shown.dataset.targets(1)
+    assert json.loads(json.dumps(data)) == data
+    assert data["concept"] == own.tolist()
+    for side in ("before", "after"):
+        view, projection = data["views"][side], shown.projection(side)
+        seen = projection.embedding
+        for kind in ("picture", "caption", "concept"):
+            sent = np.array(view[kind]).reshape(-1, 2)
+            assert np.allclose(sent, getattr(projection, kind), atol=6e-5)
+        for i in range(0, N, 7):
+            scores = [float(seen.picture[i] @ word) for word in seen.concept]
+            assert view["rank"][i] == sum(s >= scores[own[i]] - 1e-7 for s in scores)
+            assert view["top"][i] == int(np.argmax(scores))
+            alike = seen.picture @ seen.picture[i]
+            alike[i] = -2
+            assert set(view["near"][i]) == set(np.argsort(-alike)[: map_data.NEIGHBOURS])
+
+
+def test_story_counts_unseen_pictures(shown: DatasetMaps) -> None:
+    unseen = [i for i, record in enumerate(shown.dataset.records) if record.split == "test"]
+    was, now = (sum(shown.map["views"][s]["rank"][i] == 1 for i in unseen) for s in map_data.SIDES)
+    assert f"Of {len(unseen)} pictures that training never saw" in shown.map["story"]
+    assert f"puts {was} nearest" in shown.map["story"]
+    assert f"and {now} after" in shown.map["story"]
+    assert shown.map["views"]["after"]["sentence"].startswith(f"{now} of {len(unseen)} unseen")
+
+
+def test_every_colouring_says_what_each_picture_is(shown: DatasetMaps) -> None:
+    found = {
+        key: [one["labels"][i] for i in one["of"]] for key, one in shown.map["colourings"].items()
+    }
+    assert list(found) == ["level4", "level3", "level2", "level1", "correct", "split"]
+    assert found["level1"] == [record.concept for record in shown.dataset.records]
+    assert found["level4"] == [f"world {i // 12}" for i in shown.map["concept"]]
+    ranks = (shown.map["views"][side]["rank"] for side in map_data.SIDES)
+    for was, now, label in zip(*ranks, found["correct"], strict=True):
+        assert label == map_data.RECOGNISED[was == 1, now == 1][0]
+    names = [map_data.SPLIT_NAMES[record.split] for record in shown.dataset.records]
+    assert found["split"] == names
+
+
+def test_too_many_pictures_are_refused(shown: DatasetMaps, monkeypatch) -> None:
+    monkeypatch.setattr(map_data, "MAX_PICTURES", N - 1)
+    with pytest.raises(InputError, match="400 pictures are more than the 399"):
+        map_data.map_data(shown.dataset, shown.before, shown.after)
+
+
+def test_a_page_of_its_own_holds_all_and_ends_no_script_early(tmp_path: Path) -> None:
+    maps = painted(tmp_path, 3)
+    records = (Record("p0.png", "joy", ("</script><b>loud</b>",)), *maps.dataset.records[1:])
+    page = map_html(replace(maps.dataset, records=records), maps.before, maps.after)
+    assert page.count("</script>") == page.count("<script>") == 1
+    assert page.count("data:image/webp;base64,") == 3
+    assert "http" not in page.replace("http://www.w3.org", "")
+    small = map_html(maps.dataset, maps.before, maps.after, pictures=False)
+    assert "data:image" not in small
+
+
+@pytest.mark.browser
+def test_the_page_draws_without_a_server(chromium, tmp_path: Path) -> None:
+    maps = painted(tmp_path, 5)
+    file = tmp_path / "map.html"
+    page = map_html(maps.dataset, maps.before, maps.after)
+    file.write_text(f"<!doctype html><body>{page}{page}</body>", encoding="utf-8")
+    tab = chromium.new_page(viewport={"width": 1000, "height": 800})
+    errors: list[str] = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.goto(file.as_uri())
+    tab.wait_for_selector(".gk-map[data-ready=painted]")
+    assert tab.locator(".gk-map").count() == 2, "a page may hold several outputs"
+    assert not tab.locator(".gk-lasso").first.is_visible(), "nobody could answer"
+    tab.wait_for_function("document.querySelector('.gk-map').glassMap.panels.after.boxes.length")
+    tab.locator(".gk-after canvas").first.focus()
+    tab.keyboard.press("ArrowRight")
+    tab.wait_for_selector(".gk-card:not([hidden]) img")
+    tab.locator("button[value=morph]").first.click()
+    tab.wait_for_function("document.querySelector('.gk-map').glassMap.t === 1")
+    tab.close()
+    assert not errors, errors
