@@ -147,7 +147,8 @@ def benchmark(
     from glasskit.models import load_model
 
     with bar("embedding pictures") as progress:
-        result = run_benchmark(name, load_model(model), data, images, progress=progress)
+        scores = run_benchmark(name, load_model(model), data, images, progress=progress)
+    measures = {measure: score.as_dict() for measure, score in scores.items()}
     columns = ("measure", "items", "value", "95% interval", "chance", "without pictures")
     show_table(
         f"{model} on {name}",
@@ -161,10 +162,10 @@ def benchmark(
                 _number(score["chance"]),
                 _number(score["blind"]),
             )
-            for measure, score in result["measures"].items()
+            for measure, score in measures.items()
         ],
     )
-    write_json(json_file, result)
+    write_json(json_file, {"benchmark": name, "model": model, "measures": measures})
 
 
 @app.command()

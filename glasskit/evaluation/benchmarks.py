@@ -103,8 +103,8 @@ def run_benchmark(
     *,
     features: Path | None = None,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Measure a model on one of ``BENCHMARKS``.
+) -> dict[str, Score]:
+    """Measure a model on one of ``BENCHMARKS``; each measure has a score.
 
     Args:
         data: file or folder, see the top of this module.
@@ -112,27 +112,9 @@ def run_benchmark(
         features: image features of these pictures that ship with a data set, by COCO id.
         progress: called with (done, total) pictures.
 
-    Returns:
-        {"benchmark", "model", "measures": {measure: {"n", "value", "ci95", "chance", "blind"}}}.
-
     Raises:
         InputError: an unknown benchmark, files not in its layout, a missing or broken picture.
     """
-    scores = score_benchmark(name, model, data, images, features=features, progress=progress)
-    measures = {measure: score.as_dict() for measure, score in scores.items()}
-    return {"benchmark": name, "model": model.name, "measures": measures}
-
-
-def score_benchmark(
-    name: str,
-    model: GlassModel,
-    data: str | Path,
-    images: str | Path | None = None,
-    *,
-    features: Path | None = None,
-    progress: Progress | None = None,
-) -> dict[str, Score]:
-    """As ``run_benchmark``, item by item, for paired comparisons of models."""
     if name not in BENCHMARKS:
         raise InputError(f"no benchmark {name!r}; choose one of {', '.join(BENCHMARKS)}")
     if images is None and name != "folder":

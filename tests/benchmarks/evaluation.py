@@ -23,7 +23,7 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
 from glasskit.data.schema import Concept, Record
 from glasskit.evaluation import measure_embeddings
-from glasskit.evaluation.benchmarks import Score, score_benchmark
+from glasskit.evaluation.benchmarks import Score, run_benchmark
 from glasskit.evaluation.embeddings import EvaluationVectors
 from glasskit.evaluation.intervals import paired_difference
 from glasskit.models import load_model
@@ -115,7 +115,7 @@ def model_rows() -> list[BenchRow]:
     for name, data in files.items():
         first: dict[str, Score] = {}
         for title, model in models.items():
-            scores = score_benchmark(name, model, DATA / data, pictures, features=dataset.features)
+            scores = run_benchmark(name, model, DATA / data, pictures, features=dataset.features)
             first = first or scores
             notes = [_note(measure, one, first[measure]) for measure, one in scores.items()]
             rows.append(BenchRow(section, f"{name}, {title}", note="; ".join(notes)))

@@ -33,8 +33,6 @@ WORDS = ("red", "blue", "green", "a", "thing", "other")
 class WordModel:
     """Sees the words of a text, and in a picture of one colour the name of that colour."""
 
-    name = "words"
-
     def texts(self, texts: list[str]) -> torch.Tensor:
         words = [{word if word in WORDS else "other" for word in text.split()} for text in texts]
         rows = [[float(word in row) for word in WORDS] for row in words]
@@ -57,6 +55,11 @@ def model(monkeypatch: pytest.MonkeyPatch) -> WordModel:
     return model
 
 
+def measured(name: str, model: WordModel, data: Path, images: Path | None = None) -> dict:
+    scores = run_benchmark(name, model, data, images)  # type: ignore[arg-type]
+    return {measure: score.as_dict() for measure, score in scores.items()}
+
+
 def draw(path: Path, colour: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (16, 16), {"green": "lime"}.get(colour, colour)).save(path, quality=95)
@@ -70,21 +73,21 @@ def by_colour(root: Path, folders: dict[str, list[str]]) -> None:
 
 def test_a_folder_a_class(model: WordModel, tmp_path: Path) -> None:
     by_colour(tmp_path, {"red": ["red", "red"], "blue": ["blue", "red"], "green": ["green"]})
-    found = run_benchmark("folder", model, tmp_path)
-    top1 = found["measures"]["top1"]
-    assert (found["model"], top1["n"], top1["value"]) == ("words", 5, 4 / 5)
+    found = measured("folder", model, tmp_path)
+    top1 = found["top1"]
+    assert (top1["n"], top1["value"]) == (5, 4 / 5)
     assert top1["chance"] == pytest.approx(1 / 3)
     assert top1["blind"] == 2 / 5
-    assert found["measures"]["macro_top1"]["value"] == pytest.approx((1 + 1 / 2 + 1) / 3)
-    assert "top5" not in found["measures"]
+    assert found["macro_top1"]["value"] == pytest.approx((1 + 1 / 2 + 1) / 3)
+    assert "top5" not in found
     # Two folders may be one class.
     (tmp_path / "names.json").write_text('{"red": "blue", "blue": "blue", "green": "green"}')
-    assert run_benchmark("folder", model, tmp_path)["measures"]["top1"]["blind"] == 4 / 5
+    assert measured("folder", model, tmp_path)["top1"]["blind"] == 4 / 5
     (tmp_path / "names.json").write_text('{"red": "red"}')
     with pytest.raises(InputError, match="a name a folder"):
-        run_benchmark("folder", model, tmp_path)
+        measured("folder", model, tmp_path)
     with pytest.raises(InputError, match="two or more folders"):
-        run_benchmark("folder", model, tmp_path / "red")
+        measured("folder", model, tmp_path / "red")
 
 
 def breeds(folder: Path) -> None:
@@ -107,9 +110,9 @@ def test_breeds(model: WordModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     run = benchmarks.partial(benchmarks._breeds, task)
     monkeypatch.setitem(benchmarks.BENCHMARKS, "living17", run)
     with pytest.raises(InputError, match="no pictures of b2, a class of 'blue'"):
-        run_benchmark("living17", model, tmp_path, tmp_path / "val")
+        measured("living17", model, tmp_path, tmp_path / "val")
     by_colour(tmp_path / "val", {"b2": ["blue"]})
-    found = run_benchmark("living17", model, tmp_path, tmp_path / "val")["measures"]["top1"]
+    found = measured("living17", model, tmp_path, tmp_path / "val")["top1"]
     assert (found["n"], found["value"]) == (4, 3 / 4)
 
 
@@ -142,7 +145,7 @@ def test_hl_by_axis(model: WordModel, tmp_path: Path) -> None:
     rows.append({"file_name": rows[0]["file_name"], "rationale": ["blue"]})
     lines = "\n".join(map(json.dumps, rows))
     (tmp_path / "test.jsonl").write_text(lines + "\n")
-    found = run_benchmark("hl", model, tmp_path / "test.jsonl", tmp_path)["measures"]
+    found = measured("hl", model, tmp_path / "test.jsonl", tmp_path)
     # Each picture has a caption "a red thing", so that it is right for all.
     assert found["scene_image_to_text_r1"]["value"] == 1
     assert found["scene_image_to_text_r1"]["chance"] == pytest.approx((4 + 5 + 5) / 3 / 6)
