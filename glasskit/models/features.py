@@ -30,7 +30,8 @@ BLOCK = 128
 class Pictures(Protocol):
     """What is needed of a data set: pictures by index, with a fingerprint and a key each."""
 
-    features: Path | None
+    @property
+    def features(self) -> Path | None: ...
 
     def __len__(self) -> int: ...
     def image(self, index: int, side: int = 0) -> Image.Image: ...
