@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from glasskit.errors import InputError
 from glasskit.training.fields import explained, plain
+
+T = TypeVar("T")
 
 DEFAULT_GROUPS, DEFAULT_MEMBERS = 16, 4
 """M and N where the data has so many; see tests/benchmarks/results/recipe.md."""
@@ -320,6 +322,13 @@ class TrainConfig(BaseModel):
             return settings_of(self.objective, instance=self.instance, grouped=self.grouped)
         except ValueError as error:
             raise InputError(f"objective {self.objective!r}: {error}") from error
+
+
+def filled(value: T | None) -> T:
+    """A setting that `TrainConfig.resolved` or `TrainConfig.fitted` filled in."""
+    if value is None:
+        raise TypeError("a setting is None: the config is not resolved")
+    return value
 
 
 class _Loader(yaml.SafeLoader):

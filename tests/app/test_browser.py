@@ -1,4 +1,4 @@
-"""The app in a real browser: look, point, click, draw, upload, type, on a laptop and a phone."""
+"""Map and Probe in a real browser: look, point, draw, upload, type, on a laptop and a phone."""
 
 from __future__ import annotations
 
