@@ -38,7 +38,7 @@ CALLS = {
         evaluate(model, test)
     """,
     "report": """
-        from glasskit.evaluation import write_report
+        from glasskit.plots.report import write_report
         trained = glasskit.load_model(folder / 'run')
         write_report([model, trained], test, folder / 'report.html')
     """,
