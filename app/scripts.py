@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ def style() -> str:
     return map_style() + (ASSETS / "kit.css").read_text(encoding="utf-8")
 
 
-def scripted_html(value: str, call: str, **settings: Any) -> gr.HTML:
+def scripted_html(value: Any, call: str, **settings: Any) -> gr.HTML:
     """HTML that JavaScript brings to life: ``call``, which has ``element`` and ``server``.
 
     Gradio waits for the scripts first. A new version of them has a new address.
@@ -38,33 +37,6 @@ def scripted_html(value: str, call: str, **settings: Any) -> gr.HTML:
     version = sha256(bundle().encode()).hexdigest()[:12]
     head = f'<script src="kit/scripts.js?{version}"></script>'
     return gr.HTML(value, js_on_load=call, head=head, **settings)
-
-
-def html_tab(
-    template: str,
-    call: str,
-    names: Sequence[str],
-    functions: Sequence[Callable[[object], dict]],
-    **settings: str,
-) -> gr.HTML:
-    """A tab drawn by the page's own scripts, inside the current Blocks.
-
-    Args:
-        template: file of assets; ``@datasets`` in it becomes the options of a choice of data sets.
-        call: JavaScript that takes ``element`` and ``server`` and brings the tab to life.
-        names: of the data sets.
-        functions: what ``server`` can be asked; each takes whatever a browser sent.
-        settings: of ``gr.HTML``.
-    """
-    options = "".join(f'<option value="{escape(n)}">{escape(n)}</option>' for n in names)
-    return scripted_html(
-        "",
-        call,
-        html_template=(ASSETS / template).read_text(encoding="utf-8").replace("@datasets", options),
-        server_functions=list(functions),
-        apply_default_css=False,
-        **settings,
-    )
 
 
 def asked_dataset(names: Sequence[str], request: gr.Request) -> str:

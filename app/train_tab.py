@@ -302,7 +302,7 @@ def _told(job: Job, place: int) -> str:
 
 def _row(run: Summary) -> list[Any]:
     epochs = f"{run.epoch} of {run.settings['epochs']}"
-    settings = [run.settings[name] for name in COLUMNS[1:5]]
+    settings = [run.settings.get(name) for name in COLUMNS[1:5]]
     return [run.name, *settings, epochs, f"{run.right} of {run.of} {run.split}"]
 
 
