@@ -29,7 +29,7 @@ def style() -> str:
     return map_style() + (ASSETS / "kit.css").read_text(encoding="utf-8")
 
 
-def scripted_html(value: Any, call: str, **settings: Any) -> gr.HTML:
+def scripted_html(value: str | dict[str, Any], call: str, **settings: Any) -> gr.HTML:
     """HTML that JavaScript brings to life: ``call``, which has ``element`` and ``server``.
 
     Gradio waits for the scripts first. A new version of them has a new address.

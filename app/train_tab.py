@@ -29,7 +29,7 @@ MAIN = 4
 FITTED = ("alpha", "temperature", "inner_temperature", "groups_per_batch", "group_size")
 """Numbers that follow from the objective and the data where nobody chooses them."""
 
-PRESETS = {
+PRESETS: dict[str, list[Any]] = {
     "both losses": ["grouped", 0.7],
     "only the outer loss: groups against each other": ["grouped", 1],
     "only the inner loss: each group towards its middle": ["grouped", 0],
@@ -78,7 +78,7 @@ def build(blocks: gr.Blocks, state: AppState, runs: TrainingQueue) -> None:
     gr.Markdown(INTRO)
     tries = gr.Dataset(
         components=["textbox", "number"],
-        samples=list(PRESETS.values()),
+        samples=[list(preset) for preset in PRESETS.values()],
         sample_labels=list(PRESETS),
         label="Try",
     )

@@ -52,10 +52,9 @@ def _kind(field: FieldInfo) -> type:
 
 
 def _option(name: str, field: FieldInfo) -> Any:
-    unit = field.json_schema_extra["unit"] if field.json_schema_extra else ""
     default = "" if field.default is None else f"default {field.default}"
-    notes = [note for note in (allowed(field), unit, default) if note]
-    text = f"{field.description} ({'; '.join(notes)})" if notes else field.description
+    notes = "; ".join(note for note in (allowed(field), default) if note)
+    text = " ".join((field.description or "").split()) + (f" ({notes})" if notes else "")
     flag = "--" + name.replace("_", "-")
     names = f"{flag}/--no{flag[1:]}" if _kind(field) is bool else flag
     return typer.Option(names, help=text, show_default=False)

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 from glasskit.errors import first_process
 
@@ -37,11 +37,18 @@ def notices() -> Iterator[None]:
         with warnings.catch_warnings():
             usual = warnings.showwarning
 
-            def show(message: Any, category: Any, filename: str, *rest: Any) -> None:
+            def show(
+                message: Warning | str,
+                category: type[Warning],
+                filename: str,
+                lineno: int,
+                file: TextIO | None = None,
+                line: str | None = None,
+            ) -> None:
                 if filename.startswith(package):
                     logger.warning("%s", message)
                 else:
-                    usual(message, category, filename, *rest)
+                    usual(message, category, filename, lineno, file, line)
 
             warnings.showwarning = show
             yield

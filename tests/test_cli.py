@@ -29,6 +29,10 @@ def run(*arguments: object, capsys: pytest.CaptureFixture, monkeypatch) -> tuple
     return int(done.value.code or 0), out.out, out.err
 
 
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
 @pytest.fixture
 def glass(capsys, monkeypatch):
     return lambda *arguments: run(*arguments, capsys=capsys, monkeypatch=monkeypatch)
@@ -63,11 +67,15 @@ def trained(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_train_writes_a_run_that_loads(trained: Path) -> None:
-    assert {"model.safetensors", "config.json", "config.yaml", "log.jsonl"} <= {
-        path.name for path in trained.iterdir()
-    }
+def test_train_writes_a_run_that_loads_and_is_exported(glass, trained: Path) -> None:
+    assert {"model.safetensors", "config.json", "config.yaml", "log.jsonl"} <= names_in(trained)
     assert glasskit.load_model(trained).encode_texts(["a dog"]).shape == (1, 384)
+    hub = trained.parent / "hub"
+    code, out, _ = glass("export", trained, "--to", hub)
+    assert code == 0
+    assert "README.md" in out
+    wanted = {"open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json"}
+    assert wanted <= names_in(hub)
 
 
 def test_evaluate_writes_the_json_of_the_design(glass, trained: Path, small: Path) -> None:
@@ -118,8 +126,8 @@ def test_evaluate_prints_what_was_asked_and_what_was_not_read(
     ]
 
 
-def test_probe_and_search_answer_no_phrase_of_unknown_words(glass, small: Path) -> None:
-    picture = next(small.glob("*.jpg"))
+def test_probe_answers_no_phrase_of_unknown_words(glass, small: Path, tmp_path: Path) -> None:
+    picture, file = next(small.glob("*.jpg")), tmp_path / "probe.json"
     code, out, err = glass("probe", "lite0-minilm", picture, "--concepts", "joy, \U0001f389")
     assert (code, out) == (2, "")
     assert err == (
@@ -129,41 +137,26 @@ def test_probe_and_search_answer_no_phrase_of_unknown_words(glass, small: Path) 
     assert code == 0
     assert err.count("1 of 2 words of '\u732b cat' is unknown to it") == 1
     assert out.count("oy ") == 1, "of names that look the same one is asked for"
-    assert "among 2 given" in out
-    code, out, err = glass("probe", "lite0-minilm", picture, "--concepts", '"dogs, cats", birds')
+    asked = ("--concepts", '"dogs, cats", birds', "--json", file)
+    code, out, err = glass("probe", "lite0-minilm", picture, *asked)
     assert (code, err) == (0, "")
-    assert "dogs, cats" in out
     assert "among 2 given" in out
+    (scores,) = json.loads(file.read_text()).values()
+    assert {score["concept"] for score in scores} == {"dogs, cats", "birds"}
+    assert scores[0]["score"] >= scores[1]["score"]
     for text, says in (
         ("w" * 501, "a concept has 501 characters"),
         ("a\ud83d", "a concept holds half"),
+        (" , ", "--concepts names no concept"),
     ):
         code, _, err = glass("probe", "lite0-minilm", picture, "--concepts", text)
         assert (code, says in err) == (2, True)
-    code, _, err = glass("probe", "lite0-minilm", picture, "--concepts", " , ")
-    assert code == 2
-    assert "--concepts names no concept" in err
-
-
-def test_probe_names_concepts(glass, trained: Path, small: Path) -> None:
-    picture = next(small.glob("*.jpg"))
-    file = trained.parent / "probe.json"
-    code, _, _ = glass("probe", trained, picture, "--concepts", "a party, a storm", "--json", file)
-    assert code == 0
-    (scores,) = json.loads(file.read_text()).values()
-    assert {score["concept"] for score in scores} == {"a party", "a storm"}
-    assert scores[0]["score"] >= scores[1]["score"]
-
-
-def test_the_splits_that_evaluate_takes_are_named(glass, trained: Path, small: Path) -> None:
-    code, _, err = glass("evaluate", trained, small / "mine.json", "--split", "al")
-    assert (code, err) == (2, "glasskit: split 'al': choose one of train, val, test, all\n")
 
 
 def test_a_report_may_end_in_capitals(glass, trained: Path, small: Path, tmp_path: Path) -> None:
     data = (small / "mine.json", "--images", small)
     assert glass("report", trained, "--dataset", *data, "--out", tmp_path / "x.HTML")[0] == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"x.HTML", "x.md", "x.json"}
+    assert names_in(tmp_path) == {"x.HTML", "x.md", "x.json"}
 
 
 def test_one_picture_a_concept_is_enough_to_validate_on(glass, small: Path, tmp_path: Path) -> None:
@@ -312,16 +305,6 @@ def test_probe_of_a_run_whose_data_set_is_gone(glass, trained: Path, tmp_path: P
     assert "--dataset" in err
 
 
-def test_export_writes_a_checkpoint_with_tokenizer_and_card(glass, trained: Path) -> None:
-    hub = trained.parent / "hub"
-    code, out, _ = glass("export", trained, "--to", hub)
-    assert code == 0
-    assert "README.md" in out
-    assert {"open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json"} <= {
-        path.name for path in hub.iterdir()
-    }
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -330,7 +313,10 @@ def test_export_writes_a_checkpoint_with_tokenizer_and_card(glass, trained: Path
         (("train", "scenes", "--objective", "nonsense", "--out", "x"), "nonsense"),
         (("train", "scenes", "--config", "missing.yaml", "--out", "x"), "missing.yaml"),
         (("evaluate", "no-such-model", "scenes"), "no model 'no-such-model'"),
-        (("evaluate", "lite0-minilm", "scenes", "--split", "dev"), "split 'dev'"),
+        (
+            ("evaluate", "lite0-minilm", "scenes", "--split", "al"),
+            "split 'al': choose one of train, val, test, all",
+        ),
         (("evaluate", "lite0-minilm", "no-such-data"), "no data set"),
         (("probe", "lite0-minilm", "missing.jpg"), "missing.jpg"),
         (("embed", "lite0-minilm", "no-such-folder", "--out", "x"), "no data set"),
@@ -370,7 +356,25 @@ def test_every_setting_has_help_with_its_default() -> None:
         assert word in text
 
 
-def test_importing_the_kit_is_light() -> None:
-    code = "import sys, glasskit; print('torch' in sys.modules, 'open_clip' in sys.modules)"
+def test_a_missing_extra_is_named_with_how_to_get_it(glass, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    code, _, err = glass("app")
+    needs = 'glasskit: gradio is missing; this needs pip install "glasskit[app]"\n'
+    assert (code, err) == (2, needs)
+
+
+COMES_IN = """
+import sys
+import {first}
+before = set(sys.modules)
+import {then}
+new = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+print(*sorted(new - sys.stdlib_module_names))
+"""
+
+
+@pytest.mark.parametrize(("first", "then"), [("os", "glasskit"), ("torch", "glasskit.losses")])
+def test_the_kit_and_its_losses_bring_in_nothing_else(first: str, then: str) -> None:
+    code = COMES_IN.format(first=first, then=then)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "False"]
+    assert done.stdout.split() == ["glasskit"]

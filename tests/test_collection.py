@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -76,14 +74,12 @@ def test_without_a_browser_the_rest_runs_unless_it_is_demanded(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a browser is found off the PATH")
-def test_the_end_of_a_run_without_a_browser_names_what_was_not_run(tmp_path: Path) -> None:
-    quiet = {"HOME": str(tmp_path), "PATH": str(tmp_path), "PYTHONPATH": str(ROOT.parent)}
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("PLAYWRIGHT")} | quiet
-    environment.pop("BROWSER_PATH", None)
-    command = [sys.executable, "-m", "tests.browser", "--summary"]
-    done = subprocess.run(
-        command, cwd=ROOT.parent, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "NOT RUN" in done.stdout
-    assert "tests/app/test_browser.py::" in done.stdout
+def test_the_end_of_a_run_without_a_browser_names_what_was_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare(tmp_path, monkeypatch)
+    monkeypatch.setattr(browser, "_tests", lambda: ["tests/app/test_browser.py::test_a"])
+    assert browser.main(["--summary"]) == 0
+    out = capsys.readouterr().out
+    assert "NOT RUN: 1 tests" in out
+    assert "tests/app/test_browser.py::test_a" in out

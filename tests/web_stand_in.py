@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -56,8 +56,9 @@ def serve(answer: Callable[[Asked], Answer]) -> Iterator[StandIn]:
                 self.send_header(name, value)
             length = len(said.body) if said.length is None else said.length
             self.send_header("Content-Length", str(length))
-            self.end_headers()
-            self.wfile.write(said.body)
+            with suppress(ConnectionError):  # of one who waited no longer
+                self.end_headers()
+                self.wfile.write(said.body)
 
         do_GET = do_POST = reply  # noqa: N815 - names that http.server calls
 

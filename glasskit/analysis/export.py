@@ -23,8 +23,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from glasskit.analysis.embedding import embed
-from glasskit.analysis.index import CAPTIONS, CONCEPTS, DTYPES, VECTORS, Blocks, write_index
+from glasskit.analysis.index import (
+    BROKEN,
+    CAPTIONS,
+    CONCEPTS,
+    DTYPES,
+    VECTORS,
+    Blocks,
+    write_index,
+)
 from glasskit.analysis.store import Arrays, write_arrays
 from glasskit.data import load_dataset
 from glasskit.data.grouped import GroupedDataset
@@ -35,6 +42,7 @@ from glasskit.data.streams import is_stream, stream_parts
 from glasskit.errors import InputError, first_process, launched
 from glasskit.io.pictures import BrokenPicturesError, printable
 from glasskit.io.places import check_folder, made_folder, write_text, writing
+from glasskit.models.embedding import embed
 from glasskit.models.features import embed_dataset_images
 from glasskit.models.glass_model import checked_finite
 from glasskit.models.reading import Reading, tell_unread
@@ -43,7 +51,7 @@ from glasskit.models.stream import read_ahead
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
 
-BROKEN, PARTS, LINES = "broken.txt", ".parts", "lines"
+PARTS, LINES = ".parts", "lines"
 
 log = logging.getLogger(__name__)
 
@@ -117,18 +125,31 @@ def embed_source(
     if not first_process():
         return Written(0, 0)
     meta = _made_by(model, str(source))
+    broken: list[str] = []
+    left_out = ""
     if scan is None:
-        return _embed_dataset(model, str(source), images, out, dtype, meta, progress)
-    names, vectors, broken = _embed_folder(model, folder, scan, skip_broken, progress)
-    items = ({"id": printable(name), "file": printable(name)} for name in names)
-    write_index(out, {VECTORS: _whole(vectors)}, items, meta, dtype)
-    (out / BROKEN).unlink(missing_ok=True)
-    left_out = scan.rest()
+        data = load_dataset(str(source), images=images)
+        meta["concepts"] = list(data.labels(1))
+        tell_unread(model, [record.captions[0] for record in data.records], "captions")
+        tell_unread(model, meta["concepts"], "concept names")
+        seen = embed(model, data, progress)
+        arrays = {VECTORS: seen.picture, CAPTIONS: seen.caption, CONCEPTS: seen.concept}
+        items = [
+            {"id": r.key, "captions": list(r.captions), "labels": [r.concept], "split": r.split}
+            for r in data.records
+        ]
+    else:
+        names, vectors, broken = _embed_folder(model, folder, scan, skip_broken, progress)
+        arrays, left_out = {VECTORS: vectors}, scan.rest()
+        items = [{"id": name, "file": name} for name in map(printable, names)]
+    blocks = {name: Blocks(rows.shape, rows) for name, rows in arrays.items()}
+    write_index(out, blocks, items, meta, dtype)
     if broken:
         write_text(out / BROKEN, "".join(f"{line}\n" for line in broken))
         listed = f"{len(broken)} broken listed in {printable(out / BROKEN)}"
         left_out = f"{left_out}, {listed}" if left_out else listed
-    return Written(len(names), 0, left_out)
+    texts = sum(len(rows) for name, rows in arrays.items() if name != VECTORS)
+    return Written(len(items), texts, left_out)
 
 
 def _made_by(model: GlassModel, source: str) -> dict[str, Any]:
@@ -136,34 +157,6 @@ def _made_by(model: GlassModel, source: str) -> dict[str, Any]:
     run = Path(model.name)
     name = str(run.resolve()) if run.is_dir() else model.name
     return {"model": name, "model_hash": model.model_hash, "source": printable(source)}
-
-
-def _whole(vectors: np.ndarray) -> Blocks:
-    return Blocks(vectors.shape, [vectors])
-
-
-def _embed_dataset(
-    model: GlassModel,
-    source: str,
-    images: str | Path | None,
-    out: Path,
-    dtype: str,
-    meta: dict[str, Any],
-    progress: Progress | None,
-) -> Written:
-    data = load_dataset(source, images=images)
-    concepts = list(data.labels(1))
-    tell_unread(model, [record.captions[0] for record in data.records], "captions")
-    tell_unread(model, concepts, "concept names")
-    seen = embed(model, data, progress)
-    arrays = {VECTORS: seen.picture, CAPTIONS: seen.caption, CONCEPTS: seen.concept}
-    items = (
-        {"id": r.key, "captions": list(r.captions), "labels": [r.concept], "split": r.split}
-        for r in data.records
-    )
-    blocks = {name: _whole(rows) for name, rows in arrays.items()}
-    write_index(out, blocks, items, meta | {"concepts": concepts}, dtype)
-    return Written(len(data), len(data) + len(concepts))
 
 
 def _embed_folder(

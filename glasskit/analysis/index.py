@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 VECTORS, CAPTIONS, CONCEPTS = "vectors.npy", "captions.npy", "concepts.npy"
 ITEMS, META = "items.jsonl", "meta.json"
+BROKEN = "broken.txt"
+"""Pictures of a folder that were left out, a line each."""
 
 DTYPES = ("float32", "float16")
 
@@ -49,7 +52,7 @@ class Blocks(NamedTuple):
 
     Attributes:
         shape: (n, L) of all.
-        blocks: (b, L) each.
+        blocks: (b, L) or (L,) each.
     """
 
     shape: tuple[int, int]
@@ -80,7 +83,7 @@ def write_index(
                     file.write(np.ascontiguousarray(block, dtype=dtype).tobytes())
         with (scratch / ITEMS).open("w", encoding="utf-8") as file:
             file.writelines(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
-        for old in (META, *({VECTORS, CAPTIONS, CONCEPTS} - arrays.keys())):
+        for old in {META, CAPTIONS, CONCEPTS, BROKEN} - arrays.keys():
             (folder / old).unlink(missing_ok=True)
     count, width = arrays[VECTORS].shape
     meta = {"pictures": count, "width": width, "dtype": dtype, **meta}
@@ -170,18 +173,16 @@ class VectorIndex:
         ]
 
     def names(self, rows: Sequence[int]) -> list[str]:
-        """The files, or else the ids, of these rows."""
-        found = {row: str(item.get("file") or item["id"]) for row, item in self._items(set(rows))}
-        if missing := set(rows) - found.keys():
-            raise InputError(f"{self.folder / ITEMS}: no line for row {min(missing)}; embed again")
-        return [found[row] for row in rows]
-
-    def _items(self, rows: set[int]) -> Iterator[tuple[int, dict[str, Any]]]:
-        """What is said of these rows; the other lines are passed over unread."""
+        """The files, or else the ids, of these rows; the lines of others are passed over."""
+        found, line = {}, 0
         with (self.folder / ITEMS).open("rb") as file:
-            for row, line in enumerate(file):
-                if row in rows:
-                    yield row, json.loads(line)
+            for row in sorted(rows):
+                text = next(islice(file, row - line, None), None)
+                if text is None:
+                    raise InputError(f"{self.folder / ITEMS}: no line for row {row}; embed again")
+                item, line = json.loads(text), row + 1
+                found[row] = str(item.get("file") or item["id"])
+        return [found[row] for row in rows]
 
 
 def similarities(query: np.ndarray, bank: np.ndarray) -> np.ndarray:

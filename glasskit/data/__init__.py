@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import combinations
 from pathlib import Path
 
 from glasskit.data.grouped import GroupedDataset
@@ -70,19 +71,18 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
 
 def _warn_of_leaks(dataset: GroupedDataset) -> None:
     """Log one line where pictures of two splits are the same bytes: a leak that no name tells."""
-    pairs: list[tuple[Record, Record]] = []
-    for rows in dataset.same_files:
-        records = [dataset.records[row] for row in rows]
-        for place, record in enumerate(records):
-            other = next((r for r in records[:place] if r.split != record.split), None)
-            if other is not None:
-                pairs.append((other, record))
+    pairs = [
+        (dataset.records[one], dataset.records[other])
+        for rows in dataset.same_files
+        for one, other in combinations(rows, 2)
+        if dataset.records[one].split != dataset.records[other].split
+    ]
     if pairs:
         names = [printable(record.key) for record in pairs[0]]
         log.warning(
             "%s: %d pictures of one split are also in another, byte by byte, such as %s and %s; "
             "what is measured on them is not new to the model",
             dataset.name,
-            len(pairs),
+            len({other.key for _, other in pairs}),
             *names,
         )

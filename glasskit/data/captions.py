@@ -85,17 +85,13 @@ class CaptionTable:
 
     def vary(self, records: np.ndarray, captions: np.ndarray) -> np.ndarray:
         """The captions; a photograph that comes again in its group (last axis) has its next one."""
-        out = captions.copy()
-        for group, texts in zip(
-            records.reshape(-1, records.shape[-1]), out.reshape(-1, records.shape[-1]), strict=True
-        ):
-            seen: dict[int, int] = {}
-            for place, record in enumerate(group):
-                again = seen.get(record, 0)
-                if again:
-                    steps = np.diff(self.cumulative[record], prepend=0.0)
-                    drawable = self.start[record] + np.flatnonzero(steps > 0)
-                    first = np.searchsorted(drawable, texts[list(group).index(record)])
-                    texts[place] = drawable[(first + again) % len(drawable)]
-                seen[record] = again + 1
-        return out
+        groups = records.reshape(-1, records.shape[-1])
+        out = captions.reshape(groups.shape).copy()
+        for group, texts in zip(groups, out, strict=True):
+            for record in np.unique(group):
+                places = np.flatnonzero(group == record)
+                steps = np.diff(self.cumulative[record], prepend=0.0)
+                drawable = self.start[record] + np.flatnonzero(steps > 0)
+                first = np.searchsorted(drawable, texts[places[0]])
+                texts[places] = drawable[(first + np.arange(len(places))) % len(drawable)]
+        return out.reshape(captions.shape)

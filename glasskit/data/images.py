@@ -118,7 +118,8 @@ class FolderScan:
 
 def scan_folder(folder: Path) -> FolderScan:
     """What lies in a folder and in the folders below it; a folder is entered once, links or not."""
-    files: list[str] = []
+    pictures: list[str] = []
+    others: list[str] = []
     left_out: Counter[str] = Counter()
     seen: set[tuple[int, int]] = set()
 
@@ -134,20 +135,20 @@ def scan_folder(folder: Path) -> FolderScan:
         seen.add((place.st_dev, place.st_ino))
         left_out["hidden file"] += sum(map(_is_hidden, folders + names))
         folders[:] = [name for name in folders if not _is_hidden(name)]
+        within = Path(inside).relative_to(folder).as_posix()
+        prefix = "" if within == "." else f"{within}/"
         for name in names:
             path = Path(inside, name)
             if _is_hidden(name):
                 continue
             if path.is_file():
-                files.append(path.relative_to(folder).as_posix())
+                is_picture = name.rstrip().lower().endswith(EXTENSIONS)
+                (pictures if is_picture else others).append(prefix + name)
             else:
                 left_out["special file" if path.exists() else "broken link"] += 1
-    files.sort(key=lambda name: name.split("/"))
-    kinds: dict[bool, list[str]] = {True: [], False: []}
-    for name in files:
-        kinds[name.rstrip().lower().endswith(EXTENSIONS)].append(name)
-    counts = {what: count for what, count in sorted(left_out.items()) if count}
-    return FolderScan(tuple(kinds[True]), tuple(kinds[False]), counts)
+    for found in (pictures, others):
+        found.sort(key=lambda name: name.split("/"))
+    return FolderScan(tuple(pictures), tuple(others), dict(sorted((+left_out).items())))
 
 
 def _is_hidden(name: str) -> bool:
@@ -234,28 +235,29 @@ class FolderImages:
 
     def _find(self, key: str) -> list[str]:
         """The files that a key may mean; the folder is read again where there is none any more."""
-        for _ in range(2):
-            found = [name for name in self._meant(key) if (self.folder / name).is_file()]
-            if found or time.monotonic() - self._scanned < RESCAN:
-                break
-            names: dict[str, list[str]] = {}
-            for name in scan_folder(self.folder).pictures:
-                names.setdefault(picture_name(name)[0], []).append(name)
-            self._names, self._scanned = names, time.monotonic()
-        return found
-
-    def _meant(self, key: str) -> list[str]:
-        """The known files that a key may mean: one, where it is written well."""
-        stem, ending = picture_name(key)
-        found = [
-            name
-            for name in self._names.get(stem, ())
-            if not ending or picture_name(name)[1] == ending
-        ]
-        if not found:  # a name with a second ending: cat.png of cat.png.jpg
-            found = self._names.get(f"{stem}.{ending}", [])
+        found = self._known(key)
+        if not found and time.monotonic() - self._scanned >= RESCAN:
+            self._names, self._scanned = self._scan(), time.monotonic()
+            found = self._known(key)
         as_written = [name for name in found if name.startswith(f"{key}.")]
         return as_written if len(as_written) == 1 else found
+
+    def _known(self, key: str) -> list[str]:
+        named = self._names.get(_joined(*picture_name(key)), [])
+        return [name for name in named if (self.folder / name).is_file()]
+
+    def _scan(self) -> dict[str, list[str]]:
+        """Files by what their name is however it is written, with its ending and without."""
+        names: dict[str, list[str]] = {}
+        for name in scan_folder(self.folder).pictures:
+            stem, ending = picture_name(name)
+            for known in (stem, _joined(stem, ending)):
+                names.setdefault(known, []).append(name)
+        return names
+
+
+def _joined(stem: str, ending: str) -> str:
+    return f"{stem}.{ending}" if ending else stem
 
 
 def same_files(images: ImageSource, keys: Sequence[str]) -> list[list[int]]:

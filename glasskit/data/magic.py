@@ -29,9 +29,9 @@ from glasskit.data.magic_record import (
     names_of,
     parse_record,
     record_as_json,
-    tell_unknown,
     text_of,
     unknown_keys,
+    warn_of_unknown,
 )
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Levels, Record
 from glasskit.errors import InputError
@@ -91,7 +91,7 @@ def read_magic(file: str | Path, images: ImageSource) -> GroupedDataset:
                     yield Found(picture, name, split, place)
 
     dataset = assemble(file, file.stem, found(), images, taxonomy, hard_negatives)
-    tell_unknown(file, unknown)
+    warn_of_unknown(file, unknown)
     return dataset
 
 
@@ -180,7 +180,7 @@ def read_taxonomy(file: Path) -> dict[str, Concept]:
         guide = text_of(entry, "guide", where) if entry.get("guide") else ""
         near = names_of(entry, "hard_negative", where)
         concepts[name] = Concept(levels_of(entry, name, where), guide, near)
-    tell_unknown(file, unknown)
+    warn_of_unknown(file, unknown)
     return concepts
 
 

@@ -21,7 +21,7 @@ from glasskit.io.text_files import checked, look, misspelt, plain_name, refuse_t
 CONCEPT_KEYS = ("concept", "hard_negative", *(f"{split}_images" for split in SPLITS))
 PICTURE_KEYS = ("image", "old_captions", "new_captions", *LEVELS, "also", "negation", "cluster")
 TAXONOMY_KEYS = (*LEVELS, "guide", "hard_negative")
-_TELLING = re.compile("(images|captions)$|^(train|val|valid|validation|dev|test|eval)([ _-]|$)")
+_LIKE_A_KEY = re.compile("(images|captions)$|^(train|val|valid|validation|dev|test|eval)([ _-]|$)")
 
 log = logging.getLogger(__name__)
 
@@ -101,14 +101,14 @@ def unknown_keys(
     unknown = [key for key in entry if key not in known]
     for key in unknown:
         near = suggestion(key, known if missing is None else missing)
-        if near or (missing is None and _TELLING.search(look(key))):
+        if near or (missing is None and _LIKE_A_KEY.search(look(key))):
             names = near or f"; the keys are {', '.join(known)}"
             raise InputError(f"{where}: unknown key {key!r}{names}")
     return unknown
 
 
-def tell_unknown(file: Path | str, keys: Iterable[str]) -> None:
-    """Say in one line which keys were left out, and how often each came."""
+def warn_of_unknown(file: Path | str, keys: Iterable[str]) -> None:
+    """Log one line that says which keys were left out, and how often each came."""
     counts = Counter(keys)
     if counts:
         common = counts.most_common(8)

@@ -22,7 +22,7 @@ from PIL import Image
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.magic import Found, assemble, read_taxonomy
-from glasskit.data.magic_record import PICTURE_KEYS, name_of, tell_unknown, unknown_keys
+from glasskit.data.magic_record import PICTURE_KEYS, name_of, unknown_keys, warn_of_unknown
 from glasskit.data.schema import SPLITS
 from glasskit.errors import InputError
 from glasskit.io.json_files import parse_json
@@ -31,7 +31,6 @@ from glasskit.io.text_files import checked, decode_text
 
 END = ".tar"
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-WEB = ("http://", "https://")
 TAXONOMY = "taxonomy.json"
 KEYS = (*PICTURE_KEYS, "concept", "split")
 _CAPTIONS = ("old_captions", "captions", "caption", "text", "sentences", "txt")
@@ -137,8 +136,7 @@ def shard_names(source: str | Path) -> list[str]:
 
     Args:
         source: a folder of .tar files (in the order of their names), a pattern such as
-            ``shards/{00000..00009}.tar``, or several of these with commas between. An address may
-            begin with http:// or https://.
+            ``shards/{00000..00009}.tar``, or several of these with commas between.
 
     Raises:
         InputError: a file is missing, none is meant, or one comes twice.
@@ -151,8 +149,8 @@ def shard_names(source: str | Path) -> list[str]:
                 f"{name}: no {END} file; shards are tar files that are not compressed (unpack "
                 "those that are, as gunzip does)"
             )
-        if not name.startswith(WEB) and not Path(name).is_file():
-            raise InputError(f"{name}: there is no such shard")
+        if not Path(name).is_file():
+            raise InputError(f"{name}: there is no such shard on this machine")
         if names.count(name) > 1:
             raise InputError(f"{name}: the shard is named twice")
     if not names:
@@ -161,7 +159,7 @@ def shard_names(source: str | Path) -> list[str]:
 
 
 def shard_part(shard: str) -> Part:
-    """A local tar as a part of a stream."""
+    """A tar as a part of a stream."""
     path = Path(shard)
     identity = _identity(path)
 
@@ -174,7 +172,7 @@ def shard_part(shard: str) -> Part:
 
 
 def shard_samples(shard: str) -> Iterator[Sample]:
-    """The samples of a local tar in order. No picture is read.
+    """The samples of a tar in order. No picture is read.
 
     Raises:
         InputError: the tar is damaged or compressed, a sample has no picture, its json is none, or
@@ -223,17 +221,12 @@ def read_shards(source: str | Path) -> GroupedDataset:
     it they are what the pictures say.
 
     Args:
-        source: what ``shard_names`` takes; local files.
+        source: what ``shard_names`` takes.
 
     Raises:
         InputError: a shard is damaged, or a picture is not in the layout; the line names them.
     """
     names = shard_names(source)
-    if names[0].startswith(WEB):
-        raise InputError(
-            f"{names[0]}: pictures of groups are read in any order, which an address does not "
-            "allow; copy the shards to a disk (glasskit embed reads addresses)"
-        )
     samples: dict[str, Sample] = {}
     unknown: list[str] = []
 
@@ -260,7 +253,7 @@ def read_shards(source: str | Path) -> GroupedDataset:
     taxonomy = read_taxonomy(beside) if beside.is_file() else {}
     named = Path(names[0]).resolve().parent.name
     dataset = assemble(str(source), named, found(), ShardImages(samples), taxonomy)
-    tell_unknown(str(source), unknown)
+    warn_of_unknown(str(source), unknown)
     return dataset
 
 

@@ -2,7 +2,7 @@
 
 A data set of the hub is written ``hf:OWNER/NAME``, with ``:CONFIG`` and ``@SPLIT`` after it where
 they are needed (the split is train otherwise); a local folder in the place of OWNER/NAME works as
-well. These, and shards on the web, need the package `datasets`: pip install "glasskit[hub]".
+well. It needs the package `datasets`: pip install "glasskit[hub]".
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from glasskit.data.shards import WEB, Part, Row, is_shards, shard_names, shard_part
-from glasskit.errors import InputError
+from glasskit.data.shards import Part, Row, is_shards, shard_names, shard_part
+from glasskit.errors import InputError, need
 
 PREFIX = "hf:"
 _KEYS = ("image", "key", "__key__", "id", "image_id", "filename", "file_name")
@@ -42,26 +42,18 @@ def stream_parts(source: str | Path) -> list[Part]:
         InputError: a shard is missing, or the package or the data set of the hub.
     """
     if is_hub(source):
-        match = _NAME.fullmatch(str(source))
-        if match is None:
-            raise InputError(f"{source}: write hf:OWNER/NAME, hf:OWNER/NAME:CONFIG@SPLIT")
-        where = {"path": match["name"], "name": match["config"], "split": match["split"] or "train"}
-        return _hub_parts(str(source), where)
-    names = shard_names(source)
-    if names[0].startswith(WEB):
-        where = {"path": "webdataset", "data_files": names, "split": "train"}
-        return _hub_parts(str(source), where)
-    return [shard_part(name) for name in names]
+        return _hub_parts(str(source))
+    return [shard_part(name) for name in shard_names(source)]
 
 
-def _hub_parts(source: str, where: dict[str, Any]) -> list[Part]:
-    """A part for each piece that `datasets.load_dataset(**where)` is in."""
+def _hub_parts(source: str) -> list[Part]:
+    match = _NAME.fullmatch(source)
+    if match is None:
+        raise InputError(f"{source}: write hf:OWNER/NAME, hf:OWNER/NAME:CONFIG@SPLIT")
+    name, config, split = match["name"], match["config"], match["split"] or "train"
+    datasets = need("datasets", "hub")
     try:
-        from datasets import load_dataset
-    except ImportError as error:
-        raise InputError(f'{source}: needs pip install "glasskit[hub]"') from error
-    try:
-        stream = load_dataset(**where, streaming=True).reshard()
+        stream = datasets.load_dataset(name, config, split=split, streaming=True).reshard()
         if stream.features:  # pictures stay bytes: they are decoded in our threads, by our rules
             stream = stream.decode(False)
     except Exception as error:

@@ -93,7 +93,8 @@ def group_means(vectors: Vectors, labels: Labels) -> Vectors:
     """(K, L) mean of each group's unit vectors, not normalised: its length says how tight it is."""
     total = np.zeros((int(labels.max()) + 1, vectors.shape[1]), dtype=np.float32)
     np.add.at(total, labels, vectors)
-    return total / np.bincount(labels)[:, None].astype(np.float32)
+    size = np.bincount(labels).astype(np.float32)
+    return np.asarray(total / size[:, None], dtype=np.float32)
 
 
 def name_scores(means: Vectors, names: Vectors) -> Vectors:

@@ -73,9 +73,9 @@ def _toml(path: Path) -> Iterator[Concept]:
         for level3, narrow in _table(broad, f"{path}: [{level4}]"):
             for level2, names in _table(narrow, f"{path}: [{level4}.{level3}]"):
                 where = f"{path}: [{level4}.{level3}] {level2}"
+                above = (_name(level2, where), _name(level3, where), _name(level4, where))
                 for name in names if isinstance(names, list) else [None]:
-                    higher = (_name(level, where) for level in (level2, level3, level4))
-                    yield Concept((_name(name, where), *higher))
+                    yield Concept((_name(name, where), *above))
 
 
 def _table(value: Any, where: str) -> Iterable[tuple[str, Any]]:

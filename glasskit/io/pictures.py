@@ -153,17 +153,15 @@ def _opened(path: str | Path) -> Iterator[BinaryIO]:
     name = printable(path)
     try:
         mode = Path(path).stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise PictureError(f"{name}: is a folder; give a picture file")
-        if not stat.S_ISREG(mode):
-            raise FileNotFoundError
-        file = Path(path).open("rb")  # noqa: SIM115 (closed below)
-    except PictureError:
-        raise
+        file = Path(path).open("rb") if stat.S_ISREG(mode) else None  # noqa: SIM115
     except (FileNotFoundError, NotADirectoryError, ValueError):
         raise PictureError(f"{name}: there is no such picture") from None
     except OSError as error:
         raise PictureError(f"{name}: cannot be read ({error.strerror})") from error
+    if file is None:
+        is_folder = stat.S_ISDIR(mode)
+        why = "is a folder; give a picture file" if is_folder else "there is no such picture"
+        raise PictureError(f"{name}: {why}")
     with file:
         yield file
 

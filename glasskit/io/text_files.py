@@ -159,25 +159,21 @@ def read_table(
     if not text.strip():
         raise InputError(f"{file}: the file is empty")
     told = _SEP_LINE.match(text)
-    start = text[told.end() :] if told else text
-    start = _AFTER_QUOTE.sub('"', start)
-    most: list[str] = []
-    for delimiter in told[1] if told else DELIMITERS:
-        header = _header(start, delimiter)
-        if set(needed) <= set(header):
-            break
-        most = max(most, header, key=len)
-    else:
-        missing = next(name for name in needed if name not in most)
-        columns = ", ".join(repr(name[:40]) for name in most[:8])
+    start = _AFTER_QUOTE.sub('"', text[told.end() :] if told else text)
+    headers = {mark: _header(start, mark) for mark in (told[1] if told else DELIMITERS)}
+    delimiter = max(
+        headers, key=lambda mark: (set(needed) <= set(headers[mark]), len(headers[mark]))
+    )
+    header = headers[delimiter]
+    if missing := [name for name in needed if name not in header]:
+        columns = ", ".join(repr(name[:40]) for name in header[:8])
         raise InputError(
-            f"{file}: the column {missing!r} is missing; the first line must name the columns, "
+            f"{file}: the column {missing[0]!r} is missing; the first line must name the columns, "
             f"and has {columns}"
         )
     wanted = [name for name in (*needed, *optional) if name in header]
-    for name in wanted:
-        if header.count(name) > 1:
-            raise InputError(f"{file}: the column {name!r} comes twice")
+    if twice := [name for name in wanted if header.count(name) > 1]:
+        raise InputError(f"{file}: the column {twice[0]!r} comes twice")
     rows = _rows(start, delimiter, file, 1 if told else 0)
     next(rows)
     for line, fields in rows:
@@ -216,14 +212,10 @@ def _rows(text: str, delimiter: str, file: Path, skipped: int) -> Iterator[tuple
                 yield line, fields
             line = rows.line_num + 1 + skipped
     except csv.Error as error:
-        # Python says "expected after" where text follows a closing quote.
-        followed = "expected after" in str(error)
         last = rows.line_num + skipped
-        what = (
-            f"a text in double quotes goes on after its closing quote in line {last}"
-            if followed
-            else "a double quote is opened there and never closed"
-        )
+        what = "a double quote is opened there and never closed"
+        if "expected after" in str(error):
+            what = f"a text in double quotes goes on after its closing quote in line {last}"
         raise InputError(
             f"{file}: line {line}: {what}; write two double quotes for one inside a text"
         ) from error

@@ -92,7 +92,7 @@ def fetch(
                 if status < 500 and status not in AGAIN:
                     raise failure
                 asked = retry_after(reply.headers.get("Retry-After"))
-        except (httpx.ProtocolError, httpx.DecodingError) as error:
+        except (httpx.ProtocolError, httpx.DecodingError, httpx.TooManyRedirects) as error:
             answered = True
             failure = WebError(f"the answer broke off ({error})")
         except httpx.RequestError as error:

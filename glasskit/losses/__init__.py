@@ -1,12 +1,11 @@
-"""Grouped contrastive objectives, for other projects too: no other part of the kit is imported."""
+"""Grouped contrastive objectives, for other projects too: they import torch alone."""
 
 from __future__ import annotations
 
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
+from glasskit.losses.clear_glass import GroupedContrastiveLoss, GroupedLoss
 from glasskit.losses.distributed import gather_batch
-from glasskit.losses.grouped import GroupedContrastiveLoss, GroupedLoss
-from glasskit.losses.inner import inner_loss
-from glasskit.losses.outer import outer_loss
+from glasskit.losses.functional import inner_loss, outer_loss
 
 __all__ = [
     "GroupedBatch",

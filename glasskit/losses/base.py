@@ -1,20 +1,20 @@
-"""What the objectives share: checks of options and the frame of an objective.
+"""The frame of an objective: what the objectives of the registry share.
 
 Letters: M groups, N members a group, L width, B = M N pairs.
 """
 
 from __future__ import annotations
 
-import math
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 
 import torch
 from torch import Tensor, nn
 
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
 from glasskit.losses.distributed import batch_facts, gather_batch
-from glasskit.losses.vectors import accumulator, check_temperature, learning, unit
+from glasskit.losses.vectors import accumulator, check_temperature, learning
 
 FIELD_MEANING = {
     "paraphrase": "another literal caption of the same picture",
@@ -23,27 +23,6 @@ FIELD_MEANING = {
     "phrases": "noun phrases of the captions, with their phrase_owner",
     "patches": "patch tokens of the pictures, from an image tower that has them",
 }
-# Stands for -inf in a masked logit: exp of it is 0, and a row with nothing left stays finite.
-MASKED = -1e30
-
-
-def check_share(name: str, value: float) -> float:
-    """The value as float; raises ValueError where it is not between 0 and 1."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be between 0 and 1, got {value}")
-    return float(value)
-
-
-def check_weight(name: str, value: float) -> float:
-    """The value as float; raises ValueError where it is negative or not finite."""
-    if not (value >= 0 and math.isfinite(value)):
-        raise ValueError(f"{name} must be 0 or more and finite, got {value}")
-    return float(value)
-
-
-def unit_rows(x: Tensor) -> Tensor:
-    """(M, N, L) vectors of any length and precision as (B, L) unit rows, group after group."""
-    return unit(accumulator(x.flatten(0, 1)))
 
 
 class Objective(nn.Module, ABC):
@@ -56,10 +35,12 @@ class Objective(nn.Module, ABC):
     tau 0.01) and hands over to `terms`.
 
     Args:
-        name: its name in the registry, for messages.
-        needs: the optional fields of the batch that it asks for.
         temperature: tau; the logits are cosines over tau. Where the batch has a `logit_scale`
             the logits are cosines times exp(logit_scale) instead.
+
+    Attributes:
+        name: its name in the registry, for messages.
+        needs: the optional fields of the batch that it asks for.
         negatives_are_groups: whether it learns nothing from a batch of one group, to be said.
 
     Raises:
@@ -68,27 +49,22 @@ class Objective(nn.Module, ABC):
             of its kind).
     """
 
-    def __init__(
-        self,
-        name: str,
-        needs: tuple[str, ...] = (),
-        temperature: float = 0.1,
-        negatives_are_groups: bool = False,
-    ) -> None:
+    name = ""
+    needs: tuple[str, ...] = ()
+    negatives_are_groups = False
+
+    def __init__(self, temperature: float = 0.1) -> None:
         super().__init__()
         check_temperature(temperature)
-        self.name = name
-        self.needs = needs
         self.temperature = temperature
-        self.negatives_are_groups = negatives_are_groups
-        self._compared: set[tuple[int, ...]] = set()
+        self._compared: set[Hashable] = set()
 
     def forward(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value and its parts, () each."""
         for field in self.needs:
             self.field(batch, field)
         # Ranks are compared at the first batch of its kind: each time would make a GPU wait.
-        kind = tuple(batch_facts(batch)[:-1])
+        kind = tuple(batch_facts(batch).items())
         joined = gather_batch(batch, check=kind not in self._compared)
         self._compared.add(kind)
         if self.negatives_are_groups and joined.groups == 1 and learning():

@@ -39,34 +39,19 @@ class GroupedBatch:
             raise ValueError(
                 f"image must have shape (M, N, L) with no zero in it, got {tuple(self.image.shape)}"
             )
-        for name in PAIR_FIELDS:
-            value = getattr(self, name)
-            if value is not None and value.shape != self.image.shape:
-                raise ValueError(
-                    f"{name} must have the shape of image {tuple(self.image.shape)}, "
-                    f"got {tuple(value.shape)}"
-                )
         if (self.phrases is None) != (self.phrase_owner is None):
             raise ValueError("phrases and phrase_owner go together: give both or neither")
-        if self.phrases is not None and self.phrase_owner is not None:
-            if self.phrases.dim() != 2 or self.phrases.shape[1] != self.width:
-                raise ValueError(
-                    f"phrases must have shape (K, {self.width}), got {tuple(self.phrases.shape)}"
-                )
-            if self.phrase_owner.shape != self.phrases.shape[:1]:
-                raise ValueError(
-                    f"phrase_owner must have shape ({self.phrases.shape[0]},), "
-                    f"got {tuple(self.phrase_owner.shape)}"
-                )
-        if self.patches is not None and (
-            self.patches.dim() != 4
-            or self.patches.shape[:2] != self.image.shape[:2]
-            or self.patches.shape[3] != self.width
-        ):
-            raise ValueError(
-                f"patches must have shape ({self.groups}, {self.members}, P, {self.width}), "
-                f"got {tuple(self.patches.shape)}"
-            )
+        pairs = tuple(self.image.shape)
+        shapes: dict[str, tuple[int | str, ...]] = dict.fromkeys(PAIR_FIELDS, pairs)
+        shapes["patches"] = (self.groups, self.members, "P", self.width)
+        if self.phrases is not None:
+            shapes["phrases"] = ("K", self.width)
+            shapes["phrase_owner"] = (len(self.phrases),)
+        for name, shape in shapes.items():
+            value = getattr(self, name)
+            if value is not None and not _fits(value, shape):
+                wanted = ", ".join(map(str, shape))
+                raise ValueError(f"{name} must have shape ({wanted}), got {tuple(value.shape)}")
 
     @property
     def groups(self) -> int:
@@ -84,13 +69,24 @@ class GroupedBatch:
         return self.image.shape[2]
 
 
+def _fits(value: Tensor, shape: tuple[int | str, ...]) -> bool:
+    """Whether a tensor has a shape, in which a letter stands for any number."""
+    sizes = zip(value.shape, shape, strict=False)
+    return value.dim() == len(shape) and all(isinstance(n, str) or n == own for own, n in sizes)
+
+
 class ObjectiveOutput(NamedTuple):
     """The value to minimise and the terms it is made of.
 
     Attributes:
         total: () the loss, with gradient.
-        parts: name of a term -> () its value before weighting, for logging.
+        parts: name of a term -> () its value before weighting, without gradient, for logging.
     """
 
     total: Tensor
     parts: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, total: Tensor, **parts: Tensor) -> ObjectiveOutput:
+        """The output with these parts, cut off from the graph."""
+        return cls(total, {name: value.detach() for name, value in parts.items()})

@@ -10,10 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from glasskit.losses.base import check_weight, unit_rows
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
-from glasskit.losses.siglip import SigmoidObjective, siglip_term, sigmoid_loss
-from glasskit.losses.vectors import accumulator, unit
+from glasskit.losses.siglip import SigmoidObjective, siglip_loss, sigmoid_loss
+from glasskit.losses.vectors import accumulator, check_weight, unit, unit_rows
 
 
 def owns(owner: Tensor, rows: int) -> Tensor:
@@ -73,13 +72,15 @@ class C2Lip(SigmoidObjective):
 
     Shapes: image, text (M, N, L), phrases (K, L), phrase_owner (K,), patches (M, N, P, L);
     value (), parts "siglip", "npc" and, with its weight above 0, "xac".
-    Source: arXiv 2603.25722 (CVPR 2026); SigLIP computed by open_clip's SigLipLoss. Unlike the
-    published code, phrases of all ranks meet the pictures of all ranks.
+    Source: arXiv 2603.25722 (CVPR 2026). Unlike the published code, phrases of all ranks meet the
+    pictures of all ranks.
     Asks of the batch: phrases with phrase_owner, and patches.
 
     Raises:
         ValueError: an option out of range.
     """
+
+    needs: tuple[str, ...] = ("phrases", "patches")
 
     def __init__(
         self,
@@ -89,11 +90,13 @@ class C2Lip(SigmoidObjective):
         npc_weight: float = 1.0,
         xac_weight: float = 0.01,
     ) -> None:
-        needs = ("phrases", "patches") if xac_weight else ("phrases",)
-        super().__init__("c2lip", needs, temperature, logit_bias, learn_bias)
-        self.npc_weight = check_weight("npc_weight", npc_weight)
-        self.xac_weight = check_weight("xac_weight", xac_weight)
-        self.siglip = siglip_term()
+        super().__init__(temperature, logit_bias, learn_bias)
+        check_weight("npc_weight", npc_weight)
+        check_weight("xac_weight", xac_weight)
+        if not xac_weight:
+            self.needs = ("phrases",)
+        self.npc_weight = npc_weight
+        self.xac_weight = xac_weight
 
     def hint(self, field: str) -> str:
         """Patch tokens can be done without."""
@@ -106,7 +109,7 @@ class C2Lip(SigmoidObjective):
         phrases = unit(accumulator(self.field(batch, "phrases")))
         owner = self.field(batch, "phrase_owner")
         parts = {
-            "siglip": self.siglip(image, unit_rows(batch.text), scale, bias),
+            "siglip": siglip_loss(image, unit_rows(batch.text), 1, scale, bias),
             "npc": noun_phrase_loss(image, phrases, owner, scale, bias),
         }
         total = parts["siglip"] + self.npc_weight * parts["npc"]
@@ -114,4 +117,4 @@ class C2Lip(SigmoidObjective):
             patches = accumulator(self.field(batch, "patches")).flatten(0, 1)
             parts["xac"] = pooled_phrase_loss(patches, phrases, owner, scale, bias)
             total = total + self.xac_weight * parts["xac"]
-        return ObjectiveOutput(total, {name: value.detach() for name, value in parts.items()})
+        return ObjectiveOutput.of(total, **parts)

@@ -5,41 +5,37 @@ Letters: M groups, N members a group, L width, B = M N pairs; u, v unit image an
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
-from glasskit.losses.base import Objective, unit_rows
+from glasskit.losses.base import Objective
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
+from glasskit.losses.vectors import unit_rows
 
 
-def clip_term() -> nn.Module:
-    """open_clip's ClipLoss: (B, L), (B, L) unit rows and a scale -> ().
+def clip_loss(image: Tensor, text: Tensor, scale: Tensor | float) -> Tensor:
+    """1/2 [ mean_a CE(S_a., a) + mean_a CE(S_.a, a) ],  S_ab = s u_a . v_b.
 
-    Made here and not at import, so that the losses import torch alone. It runs as in one
-    process because an objective joins the ranks before it.
+    Shapes: image, text (B, L) unit rows; value ().
     """
-    from open_clip.loss import ClipLoss
-
-    return ClipLoss()
+    logits = scale * image @ text.T  # (B, B)
+    own = torch.arange(len(logits), device=logits.device)
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
 
 
 class Clip(Objective):
-    """InfoNCE between images and captions; other members of the group are negatives.
+    """InfoNCE between images and captions, see clip_loss; members of a group are negatives too.
 
-        S = s U V^T;  L = 1/2 [ mean_a CE(S_a., a) + mean_a CE(S_.a, a) ],  s = 1 / tau
-
-    Shapes: image, text (M, N, L); U, V (B, L); value ().
-    Source: Radford et al. 2021, arXiv 2103.00020; computed by open_clip's ClipLoss.
+    Shapes: image, text (M, N, L); value ().
+    Source: Radford et al. 2021, arXiv 2103.00020.
     Asks of the batch: nothing more. Groups do not matter to it.
 
     Raises:
         ValueError: temperature not positive and finite.
     """
 
-    def __init__(self, temperature: float = 0.1) -> None:
-        super().__init__("clip", (), temperature)
-        self.clip = clip_term()
-
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value, under "clip" too."""
-        value: Tensor = self.clip(unit_rows(batch.image), unit_rows(batch.text), self.scale(batch))
-        return ObjectiveOutput(value, {"clip": value.detach()})
+        value = clip_loss(unit_rows(batch.image), unit_rows(batch.text), self.scale(batch))
+        return ObjectiveOutput.of(value, clip=value)

@@ -10,7 +10,7 @@ gradients by W, after which they equal those of one process on the joined batch:
 is to be scaled, and a temperature that is a parameter comes out right as well. Without DDP,
 average the parameters' gradients over the ranks (as DDP does), do not add them.
 
-Letters: M groups, N members a group, L embedding width, P patches, K phrases, W ranks.
+Letters: M groups, N members a group, L embedding width, K phrases, W ranks.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from torch import Tensor
 
 from glasskit.losses.batch import PAIR_FIELDS, GroupedBatch
 
-JOINED_FIELDS = ("image", *PAIR_FIELDS, "patches", "phrases")
-FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+GROUPED_FIELDS = ("image", *PAIR_FIELDS, "patches")
+"""Fields that begin with M."""
+
+Facts = dict[str, Any]
 
 
 def gather_batch(
@@ -37,7 +39,7 @@ def gather_batch(
     initialised process group, or with one rank, the batch comes back as it is.
 
     Args:
-        batch: whole groups; M, N, L, P, which fields are there, their dtypes and whether they
+        batch: whole groups; which fields are there, their shapes, their dtypes and whether they
             require a gradient must agree on all ranks.
         group: process group, the default one where None.
         check: exchange and compare these facts first. It costs one small collective and one
@@ -47,36 +49,32 @@ def gather_batch(
     Raises:
         ValueError: on every rank, before any feature is exchanged, where the ranks differ.
     """
-    if not (dist.is_available() and dist.is_initialized()):
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size(group) == 1:
         return batch
-    world = dist.get_world_size(group)
-    if world == 1:
-        return batch
-    facts = batch_facts(batch)
-    if check or batch.phrases is not None:
-        everyone = _exchange(facts, batch.image.device, world, group)
-        _compare(everyone)
-        phrases = [row[FACTS.index("phrases (K)")] for row in everyone]
-    else:
-        phrases = [0] * world
-    joined: dict[str, Tensor | None] = {}
-    for name in JOINED_FIELDS:
-        value = getattr(batch, name)
-        if value is None or name == "phrases":
-            joined[name] = None
-        else:
-            joined[name] = _GatherRows.apply(value, group).flatten(0, 1)
-    owner = None
-    if batch.phrases is not None and batch.phrase_owner is not None:
-        joined["phrases"] = _join_ragged(batch.phrases, phrases, group)
-        rank = dist.get_rank(group)
-        shifted = batch.phrase_owner + rank * batch.groups * batch.members
-        owner = _join_ragged(shifted, phrases, group)
-    return GroupedBatch(**joined, phrase_owner=owner, logit_scale=batch.logit_scale)
+    owner = batch.phrase_owner
+    counts: list[int] = []
+    if check or owner is not None:
+        everyone = _exchange((batch_facts(batch), 0 if owner is None else len(owner)), group)
+        _compare([facts for facts, _ in everyone])
+        counts = [phrases for _, phrases in everyone]
+    joined = {
+        name: _AllRanks.apply(value, group).flatten(0, 1)
+        for name in GROUPED_FIELDS
+        if (value := getattr(batch, name)) is not None
+    }
+    if batch.phrases is not None and owner is not None:
+        shifted = owner + dist.get_rank(group) * batch.groups * batch.members
+        joined["phrases"] = _join_uneven(batch.phrases, counts, group)
+        joined["phrase_owner"] = _join_uneven(shifted, counts, group)
+    return GroupedBatch(**joined, logit_scale=batch.logit_scale)
 
 
-class _GatherRows(torch.autograd.Function):
-    """(...) on each rank -> (W, ...) on all; backward: the sum over ranks of the own row."""
+class _AllRanks(torch.autograd.Function):
+    """(...) on each rank -> (W, ...) on all; backward: the sum over ranks of the own row.
+
+    `torch.distributed.nn.functional.all_gather` of torch 2.15 gives a wrong gradient on gloo where
+    the one that arrives is a transposed view.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, group: dist.ProcessGroup | None) -> Tensor:
@@ -94,63 +92,42 @@ class _GatherRows(torch.autograd.Function):
         return total[dist.get_rank(ctx.group)], None
 
 
-def _join_ragged(x: Tensor, counts: list[int], group: dist.ProcessGroup | None) -> Tensor:
+def _join_uneven(x: Tensor, counts: list[int], group: dist.ProcessGroup | None) -> Tensor:
     """Rows of all ranks in rank order where rank r holds counts[r] of them."""
-    missing = max(counts) - x.shape[0]
-    padded = torch.cat([x, x.new_zeros(missing, *x.shape[1:])])
-    everyone = _GatherRows.apply(padded, group)
+    padded = torch.cat([x, x.new_zeros(max(counts) - len(x), *x.shape[1:])])
+    everyone = _AllRanks.apply(padded, group)
     return torch.cat([everyone[rank, :count] for rank, count in enumerate(counts)])
 
 
-FACTS = (
-    "groups (M)",
-    "members (N)",
-    "width (L)",
-    "patches (P)",
-    "fields",
-    "dtypes",
-    "requires_grad",
-    "phrases (K)",
-)
+def batch_facts(batch: GroupedBatch) -> Facts:
+    """What must agree between ranks, by name. Of phrases, the number is free."""
+    fields = {
+        name: value
+        for name in (*GROUPED_FIELDS, "phrases")
+        if (value := getattr(batch, name)) is not None
+    }
+    facts: Facts = {"fields": tuple(fields)}
+    for name, value in fields.items():
+        facts[f"shapes of {name}"] = tuple(value.shape[name == "phrases" :])
+        facts[f"dtypes of {name}"] = value.dtype
+        facts[f"requires_grad of {name}"] = value.requires_grad and torch.is_grad_enabled()
+    return facts
 
 
-def batch_facts(batch: GroupedBatch) -> list[int]:
-    """What must agree between ranks, as integers in the order of FACTS (the last is free)."""
-    present = dtypes = grads = 0
-    for place, name in enumerate(JOINED_FIELDS):
-        value = getattr(batch, name)
-        if value is not None:
-            code = FLOATS.index(value.dtype) if value.dtype in FLOATS else len(FLOATS)
-            present |= 1 << place
-            dtypes |= code << (3 * place)
-            grads |= (value.requires_grad and torch.is_grad_enabled()) << place
-    patches = 0 if batch.patches is None else batch.patches.shape[2]
-    phrases = 0 if batch.phrases is None else batch.phrases.shape[0]
-    shape = [batch.groups, batch.members, batch.width]
-    return [*shape, patches, present, dtypes, grads, phrases]
+def _exchange(own: tuple[Facts, int], group: dist.ProcessGroup | None) -> list[tuple[Facts, int]]:
+    """What each rank says, in rank order."""
+    everyone: list[Any] = [None] * dist.get_world_size(group)
+    dist.all_gather_object(everyone, own, group=group)
+    return everyone
 
 
-def _exchange(
-    facts: list[int], device: torch.device, world: int, group: dist.ProcessGroup | None
-) -> list[list[int]]:
-    """The facts of all ranks, in rank order."""
-    own = torch.tensor(facts, dtype=torch.int64, device=device)
-    everyone = [torch.empty_like(own) for _ in range(world)]
-    dist.all_gather(everyone, own, group=group)
-    return torch.stack(everyone).tolist()
-
-
-def _compare(everyone: list[list[int]]) -> None:
+def _compare(everyone: list[Facts]) -> None:
     """Refuse ranks that differ; every rank sees the same facts, so every rank refuses."""
-    for place, fact in enumerate(FACTS[:-1]):
-        values = [row[place] for row in everyone]
-        if len(set(values)) > 1:
-            if fact in ("fields", "dtypes", "requires_grad"):
-                named = f"their {fact} differ between ranks"
-            else:
-                listed = ", ".join(f"rank {rank}: {value}" for rank, value in enumerate(values))
-                named = f"{fact} differ between ranks ({listed})"
+    for fact in everyone[0]:
+        values = [facts[fact] for facts in everyone]
+        if any(value != values[0] for value in values):
+            listed = ", ".join(f"rank {rank}: {value}" for rank, value in enumerate(values))
             raise ValueError(
-                f"the ranks' batches cannot be joined: {named}; give every rank the same, "
-                "for instance with drop_last"
+                f"the ranks' batches cannot be joined: {fact} differ between ranks ({listed}); "
+                "give every rank the same, for instance with drop_last"
             )

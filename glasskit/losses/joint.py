@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from glasskit.losses.base import FIELD_MEANING, Objective, check_share
+from glasskit.losses.base import FIELD_MEANING, Objective
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
-from glasskit.losses.vectors import check_choice
+from glasskit.losses.vectors import check_choice, check_share
 
 CAPTIONS = ("text", "paraphrase")
 
@@ -39,15 +39,17 @@ class Joint(Objective):
         instance_weight: float = 0.2,
         instance_caption: str = "text",
     ) -> None:
+        super().__init__(grouped.temperature)
         check_choice("instance_caption", instance_caption, CAPTIONS)
+        check_share("instance_weight", instance_weight)
         asked = {*instance.needs, *grouped.needs}
         if instance_caption == "paraphrase":
             asked.add("paraphrase")
-        needs = tuple(field for field in FIELD_MEANING if field in asked)
-        super().__init__("joint", needs, grouped.temperature, grouped.negatives_are_groups)
+        self.needs = tuple(field for field in FIELD_MEANING if field in asked)
+        self.negatives_are_groups = grouped.negatives_are_groups
         self.instance = instance
         self.grouped = grouped
-        self.instance_weight = check_share("instance_weight", instance_weight)
+        self.instance_weight = instance_weight
         self.instance_caption = instance_caption
 
     def hint(self, field: str) -> str:
@@ -62,7 +64,7 @@ class Joint(Objective):
         instance, grouped = self.instance.terms(seen), self.grouped.terms(batch)
         weight = self.instance_weight
         total = weight * instance.total + (1 - weight) * grouped.total
-        parts = {"instance": instance.total.detach(), "grouped": grouped.total.detach()}
+        parts = {"instance": instance.total, "grouped": grouped.total}
         parts |= {f"instance/{name}": value for name, value in instance.parts.items()}
         parts |= {f"grouped/{name}": value for name, value in grouped.parts.items()}
-        return ObjectiveOutput(total, parts)
+        return ObjectiveOutput.of(total, **parts)

@@ -20,14 +20,11 @@ from glasskit.losses.base import Objective
 from glasskit.losses.c2lip import C2Lip
 from glasskit.losses.clear_glass import ClearGlass
 from glasskit.losses.clip import Clip
-from glasskit.losses.conclip import ConClip
 from glasskit.losses.joint import Joint
-from glasskit.losses.multi_positive import UniCl
-from glasskit.losses.multiview import MvDhel, MvInfoNce
-from glasskit.losses.polyview import PolyViewArithmetic, PolyViewGeometric
-from glasskit.losses.semclip import SemClip
+from glasskit.losses.multiview import MvDhel, MvInfoNce, PolyViewArithmetic, PolyViewGeometric
+from glasskit.losses.negation import ConClip, SemClip
 from glasskit.losses.siglip import GroupedSigLip, SigLip
-from glasskit.losses.supcon import SupCon
+from glasskit.losses.supervised import SupCon, UniCl
 from glasskit.losses.vectors import check_choice
 
 
@@ -39,7 +36,6 @@ class ObjectiveSpec:
         summary: one line on what it asks of the embedding space.
         source: arXiv number of its paper.
         build: makes it; its parameters are the objective's settings.
-        needs: optional fields of the batch that it asks for at the default settings.
         single_pairs: whether it pairs a picture with its own caption, which should then say what
             is seen there.
     """
@@ -47,8 +43,12 @@ class ObjectiveSpec:
     summary: str
     source: str
     build: Callable[..., Objective]
-    needs: tuple[str, ...] = ()
     single_pairs: bool = False
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Optional fields of the batch that it asks for at the default settings."""
+        return getattr(self.build, "needs", ())
 
 
 def _joint(
@@ -59,71 +59,49 @@ def _joint(
     **settings: Any,
 ) -> Joint:
     """The settings of the two objectives go to those of them that have them."""
-    parts = [
+    first, second = (
         build_objective(name, **{n: v for n, v in settings.items() if n in settings_of(name)})
         for name in (instance, grouped)
-    ]
-    return Joint(*parts, instance_weight, instance_caption)
+    )
+    return Joint(first, second, instance_weight, instance_caption)
 
 
 OBJECTIVES: dict[str, ObjectiveSpec] = {
     "clip": ObjectiveSpec(
-        "each image picks its own caption, and the reverse",
-        "2103.00020",
-        Clip,
-        single_pairs=True,
+        "each image picks its own caption, and the reverse", "2103.00020", Clip, single_pairs=True
     ),
     "siglip": ObjectiveSpec(
-        "each image-text pair is a yes-or-no question",
-        "2303.15343",
-        SigLip,
-        single_pairs=True,
+        "each image-text pair is a yes-or-no question", "2303.15343", SigLip, single_pairs=True
     ),
     "grouped": ObjectiveSpec(
         "CLEAR GLASS, pairwise: groups apart, each image-text product near its group's centre",
         "2509.12771",
-        partial(ClearGlass, "grouped", variant="pairwise", centroid="inclusive"),
+        partial(ClearGlass, variant="pairwise", centroid="inclusive"),
     ),
     "grouped-centroid": ObjectiveSpec(
         "CLEAR GLASS, centroids: group means apart, members near their group's mean",
         "2509.12771",
-        partial(ClearGlass, "grouped-centroid", variant="centroid", centroid="inclusive"),
+        partial(ClearGlass, variant="centroid", centroid="inclusive"),
     ),
     "grouped-leave-one-out": ObjectiveSpec(
         "CLEAR GLASS, centroids that leave out the member compared with them",
         "2509.12771",
-        partial(ClearGlass, "grouped-leave-one-out", variant="centroid", centroid="leave_one_out"),
+        partial(ClearGlass, variant="centroid", centroid="leave_one_out"),
     ),
     "grouped-cosine": ObjectiveSpec(
         "CLEAR GLASS, pairwise, with cosine distances to the group's centre inside",
-        "2509.12771",
-        partial(  # cosine distances have no temperature
-            ClearGlass,
-            "grouped-cosine",
-            inner_temperature=0.1,
-            variant="cosine",
-            centroid="inclusive",
-        ),
+        "2509.12771",  # cosine distances have no temperature
+        partial(ClearGlass, variant="cosine", centroid="inclusive", inner_temperature=0.1),
     ),
     "grouped-siglip": ObjectiveSpec(
-        "SigLIP with every pair of a group as a yes",
-        "2303.15343",
-        GroupedSigLip,
+        "SigLIP with every pair of a group as a yes", "2303.15343", GroupedSigLip
     ),
     "unicl": ObjectiveSpec(
-        "each image meets all captions of its group, and the reverse",
-        "2204.03610",
-        UniCl,
+        "each image meets all captions of its group, and the reverse", "2204.03610", UniCl
     ),
-    "supcon": ObjectiveSpec(
-        "images and captions of a group are one class",
-        "2004.11362",
-        SupCon,
-    ),
+    "supcon": ObjectiveSpec("images and captions of a group are one class", "2004.11362", SupCon),
     "polyview-geometric": ObjectiveSpec(
-        "each view of a group matches each other one: mean of logs",
-        "2403.05490",
-        PolyViewGeometric,
+        "each view of a group matches each other one: mean of logs", "2403.05490", PolyViewGeometric
     ),
     "polyview-arithmetic": ObjectiveSpec(
         "each view of a group matches each other one: log of the mean",
@@ -131,40 +109,31 @@ OBJECTIVES: dict[str, ObjectiveSpec] = {
         PolyViewArithmetic,
     ),
     "mv-infonce": ObjectiveSpec(
-        "all views of a group in one InfoNCE term",
-        "2507.06979",
-        MvInfoNce,
+        "all views of a group in one InfoNCE term", "2507.06979", MvInfoNce
     ),
     "mv-dhel": ObjectiveSpec(
-        "views of a group together, each view spread on its own",
-        "2507.06979",
-        MvDhel,
+        "views of a group together, each view spread on its own", "2507.06979", MvDhel
     ),
     "semclip": ObjectiveSpec(
         "CLIP, paraphrases near their captions, negations off them",
         "2511.16527",
         SemClip,
-        ("paraphrase", "negation"),
         single_pairs=True,
     ),
     "conclip": ObjectiveSpec(
         "CLIP against negated captions and the pictures they are true of",
         "2403.20312",
         ConClip,
-        ("negation", "negative_image"),
         single_pairs=True,
     ),
     "c2lip": ObjectiveSpec(
         "SigLIP, and each noun phrase of a caption belongs to its picture and to its patches",
         "2603.25722",
         C2Lip,
-        ("phrases", "patches"),
         single_pairs=True,
     ),
     "joint": ObjectiveSpec(
-        "a weighted sum of an instance and a grouped objective",
-        "2509.12771",
-        _joint,
+        "a weighted sum of an instance and a grouped objective", "2509.12771", _joint
     ),
 }
 
@@ -220,4 +189,6 @@ def build_objective(name: str, **settings: Any) -> Objective:
         raise ValueError(
             f"objective {name!r} has no setting {unknown[0]!r}: choose among {', '.join(known)}"
         )
-    return OBJECTIVES[name].build(**settings)
+    objective = OBJECTIVES[name].build(**settings)
+    objective.name = name
+    return objective

@@ -12,15 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glasskit.losses.base import Objective, unit_rows
+from glasskit.losses.base import Objective
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
-
-
-def siglip_term() -> nn.Module:
-    """open_clip's SigLipLoss: (B, L), (B, L) unit rows, a scale and a bias -> ()."""
-    from open_clip.loss import SigLipLoss
-
-    return SigLipLoss()
+from glasskit.losses.vectors import unit_rows
 
 
 def sigmoid_loss(logits: Tensor, positive: Tensor, count: int) -> Tensor:
@@ -31,22 +25,17 @@ def sigmoid_loss(logits: Tensor, positive: Tensor, count: int) -> Tensor:
     return -F.logsigmoid(torch.where(positive, logits, -logits)).sum() / count
 
 
-def same_group(groups: int, members: int, device: torch.device) -> Tensor:
-    """(B, B) bool: the two pairs are of one group."""
-    group = torch.arange(groups, device=device).repeat_interleave(members)
-    return group[:, None] == group[None, :]
-
-
-def grouped_siglip_loss(
-    image: Tensor, text: Tensor, groups: int, scale: Tensor | float, bias: Tensor | float
+def siglip_loss(
+    image: Tensor, text: Tensor, members: int, scale: Tensor | float, bias: Tensor | float
 ) -> Tensor:
     """-(1 / B) sum_ab log sigmoid(y_ab (s u_a . v_b + b)), y = +1 within the group of a, else -1.
 
-    Shapes: image, text (B, L) unit rows, group after group; value ().
+    Shapes: image, text (B, L) unit rows, `members` of each group after those of the one before it;
+    value ().
     """
-    rows = image.shape[0]
-    positive = same_group(groups, rows // groups, image.device)
-    return sigmoid_loss(scale * (image @ text.T) + bias, positive, rows)
+    group = torch.arange(len(image), device=image.device) // members
+    positive = group[:, None] == group[None, :]
+    return sigmoid_loss(scale * image @ text.T + bias, positive, len(image))
 
 
 class SigmoidObjective(Objective):
@@ -56,7 +45,7 @@ class SigmoidObjective(Objective):
     decaying bias would say that half of all pairs match). Not learned, it is a buffer.
 
     Args:
-        name, needs, temperature, negatives_are_groups: as in Objective.
+        temperature: as in Objective.
         logit_bias: b at the start; -10 answers "no" to nearly every pair, as most are.
         learn_bias: whether b is a parameter.
 
@@ -67,15 +56,9 @@ class SigmoidObjective(Objective):
     logit_bias: Tensor
 
     def __init__(
-        self,
-        name: str,
-        needs: tuple[str, ...] = (),
-        temperature: float = 0.1,
-        logit_bias: float = -10.0,
-        learn_bias: bool = True,
-        negatives_are_groups: bool = False,
+        self, temperature: float = 0.1, logit_bias: float = -10.0, learn_bias: bool = True
     ) -> None:
-        super().__init__(name, needs, temperature, negatives_are_groups)
+        super().__init__(temperature)
         if not math.isfinite(logit_bias):
             raise ValueError(f"logit_bias must be finite, got {logit_bias}")
         start = torch.tensor(float(logit_bias))
@@ -88,33 +71,24 @@ class SigmoidObjective(Objective):
 class SigLip(SigmoidObjective):
     """SigLIP: a pair's own caption is a yes, every other caption a no, in-group ones too.
 
-        L = -(1/B) sum_ab log sigmoid( y_ab (s u_a . v_b + b) ),  y_aa = +1, else -1
-
-    Shapes: image, text (M, N, L); value ().
-    Source: Zhai et al. 2023, arXiv 2303.15343 (s = 10 and b = -10 at the start); computed by
-    open_clip's SigLipLoss.
+    It is siglip_loss with groups of one member. Shapes: image, text (M, N, L); value ().
+    Source: Zhai et al. 2023, arXiv 2303.15343 (s = 10 and b = -10 at the start).
     Asks of the batch: nothing more. Groups do not matter to it.
 
     Raises:
         ValueError: an option out of range, see SigmoidObjective.
     """
 
-    def __init__(
-        self, temperature: float = 0.1, logit_bias: float = -10.0, learn_bias: bool = True
-    ) -> None:
-        super().__init__("siglip", (), temperature, logit_bias, learn_bias)
-        self.siglip = siglip_term()
-
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value, under "siglip" too."""
-        value: Tensor = self.siglip(
-            unit_rows(batch.image), unit_rows(batch.text), self.scale(batch), self.logit_bias
+        value = siglip_loss(
+            unit_rows(batch.image), unit_rows(batch.text), 1, self.scale(batch), self.logit_bias
         )
-        return ObjectiveOutput(value, {"siglip": value.detach()})
+        return ObjectiveOutput.of(value, siglip=value)
 
 
 class GroupedSigLip(SigmoidObjective):
-    """SigLIP with every image-text pair of one group as a yes: see grouped_siglip_loss.
+    """SigLIP with every image-text pair of one group as a yes, see siglip_loss.
 
     Shapes: image, text (M, N, L); value ().
     Source: Zhai et al. 2023, arXiv 2303.15343, with the positives of a group.
@@ -124,18 +98,10 @@ class GroupedSigLip(SigmoidObjective):
         ValueError: an option out of range, see SigmoidObjective.
     """
 
-    def __init__(
-        self, temperature: float = 0.1, logit_bias: float = -10.0, learn_bias: bool = True
-    ) -> None:
-        super().__init__("grouped-siglip", (), temperature, logit_bias, learn_bias, True)
+    negatives_are_groups = True
 
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value, under "siglip" too."""
-        value = grouped_siglip_loss(
-            unit_rows(batch.image),
-            unit_rows(batch.text),
-            batch.groups,
-            self.scale(batch),
-            self.logit_bias,
-        )
-        return ObjectiveOutput(value, {"siglip": value.detach()})
+        image, text = unit_rows(batch.image), unit_rows(batch.text)
+        value = siglip_loss(image, text, batch.members, self.scale(batch), self.logit_bias)
+        return ObjectiveOutput.of(value, siglip=value)

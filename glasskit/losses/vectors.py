@@ -1,4 +1,4 @@
-"""Checks, precision and unit vectors shared by the grouped losses.
+"""Unit vectors with safe gradients, precision, and checks of options, shared by the losses.
 
 Letters: M groups, N members a group, L embedding width.
 """
@@ -6,12 +6,15 @@ Letters: M groups, N members a group, L embedding width.
 from __future__ import annotations
 
 import math
-import warnings
 
 import torch
 from torch import Tensor
 
-ZERO_NORM = 1e-12  # below this a vector has no direction
+ZERO_NORM = 1e-12
+"""A vector that is shorter has no direction."""
+
+MASKED = -1e30
+"""Stands for -inf in a masked logit: exp of it is 0, and a row with nothing left stays finite."""
 
 
 def check_pair(image: Tensor, text: Tensor) -> None:
@@ -35,6 +38,18 @@ def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     """Refuse an option that is not one of the allowed words."""
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
+
+
+def check_share(name: str, value: float) -> None:
+    """Refuse a number that is not between 0 and 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be between 0 and 1, got {value}")
+
+
+def check_weight(name: str, value: float) -> None:
+    """Refuse a number that is negative or not finite."""
+    if not (value >= 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be 0 or more and finite, got {value}")
 
 
 def check_temperature(temperature: float | Tensor, name: str = "temperature") -> None:
@@ -73,6 +88,11 @@ def unit_sum(total: Tensor, terms: int) -> Tensor:
     return unit(total, floor=max(ZERO_NORM, 8 * terms * torch.finfo(total.dtype).eps))
 
 
+def unit_rows(x: Tensor) -> Tensor:
+    """(M, N, L) vectors of any length and precision as (B, L) unit rows, group after group."""
+    return unit(accumulator(x.flatten(0, 1)))
+
+
 def scaled(x: Tensor, temperature: float | Tensor) -> Tensor:
     """x / temperature, differentiable in both."""
     if isinstance(temperature, Tensor):
@@ -86,23 +106,3 @@ def learning() -> bool:
     Validation has none, and takes what groups it finds.
     """
     return torch.is_grad_enabled() and not torch.compiler.is_compiling()
-
-
-def warn_one_group() -> None:
-    """Say that a batch of one group teaches nothing (Python shows a warning once a place)."""
-    if learning():
-        warnings.warn(
-            "M = 1: with one group in the batch there are no negatives, so every scaled "
-            "CLEAR GLASS term is 0 and has no gradient; use at least 2 groups a batch",
-            stacklevel=2,
-        )
-
-
-def warn_one_member() -> None:
-    """Say that groups of one member make the inner loss trivial."""
-    if learning():
-        warnings.warn(
-            "N = 1: a group of one member is its own centroid, so the inner loss has nothing to "
-            "draw together; use at least 2 members a group",
-            stacklevel=2,
-        )

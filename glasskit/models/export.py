@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import shutil
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from glasskit.models.glass_model import GlassModel
 from glasskit.models.heads import ResidualMap, merged_weight
 from glasskit.models.lite0 import architecture
 from glasskit.models.loading import load_model, read_config
-from glasskit.models.weights import TEXT_TOWER
 
 CARD = """---
 library_name: open_clip
@@ -59,25 +57,6 @@ imported here: only who loads an export is to have open_clip changed."""
 
 PLUGIN = "import glasskit.models.open_clip_plugin  # its head is no layer of open_clip's own\n"
 
-TOKENIZER_FILES = (
-    "config.json",
-    "special_tokens_map.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.txt",
-)
-
-PREPROCESS = {
-    "size": [224, 224],
-    "mode": "RGB",
-    "mean": [0.5, 0.5, 0.5],
-    "std": [0.5, 0.5, 0.5],
-    "interpolation": "bicubic",
-    "resize_mode": "shortest",
-    "fill_color": 0,
-}
-"""Of `lite0-minilm`, as open_clip writes such settings."""
-
 
 def export_open_clip(run: str | Path, to: str | Path) -> None:
     """Write ``open_clip_config.json``, ``open_clip_model.safetensors`` and a model card.
@@ -101,13 +80,8 @@ def export_open_clip(run: str | Path, to: str | Path) -> None:
     config = read_config(run)
     model = load_model(run, device="cpu")
     plain = isinstance(model.image_head, ResidualMap)
-    if plain:
-        clip, model_config = merge_heads(model)
-        tensors = clip.state_dict()
-        written = {"model_cfg": model_config, "preprocess_cfg": get_model_preprocess_cfg(clip)}
-    else:
-        tensors = built_in_tensors(model)
-        written = {"model_cfg": built_in_config(), "preprocess_cfg": PREPROCESS}
+    tensors, model_config = merge_heads(model) if plain else built_in(model)
+    written = {"model_cfg": model_config, "preprocess_cfg": get_model_preprocess_cfg(model.clip)}
     tensors = {key: tensor.detach().contiguous().clone() for key, tensor in tensors.items()}
     training = {key: value for key, value in config.items() if key not in ("format", "towers")}
     card = CARD.format(
@@ -122,35 +96,27 @@ def export_open_clip(run: str | Path, to: str | Path) -> None:
         (folder / "open_clip_config.json").write_text(json.dumps(written, indent=2) + "\n")
         (folder / "README.md").write_text(card, encoding="utf-8")
         if not plain:
-            for name in TOKENIZER_FILES:  # open_clip looks for a tokenizer in the folder itself
-                shutil.copyfile(TEXT_TOWER.locate().parent / name, folder / name)
+            # open_clip looks for a tokenizer in the folder itself
+            model.tokenizer.tokenizer.save_pretrained(folder)
 
 
-def built_in_config() -> dict[str, Any]:
-    """The open_clip config of `lite0-minilm` with the pieces of `open_clip_plugin`."""
+def built_in(model: GlassModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of `lite0-minilm` and the config of a model of open_clip with the pieces of
+    `open_clip_plugin`, which has them under these names."""
     config: dict[str, Any] = architecture(Path(TEXT)) | {"custom_text": True}
     config["vision_cfg"] |= {"timm_model_name": VISION, "timm_pool": ""}
     config["text_cfg"] |= {"hf_pooler_type": POOLER, "hf_proj_type": "linear"}
-    return config
+    towers, head = model.tower_state(), model.image_head.state_dict()
+    tensors = {key.replace("visual.", "visual.trunk.", 1): value for key, value in towers.items()}
+    tensors |= {f"visual.trunk.head.{key}": value for key, value in head.items()}
+    tensors["text.pooler.mean"] = model.text_head.state_dict()["mean"]
+    tensors["text.proj.weight"] = model.text_head.map.weight
+    return tensors | {"logit_scale": model.logit_scale}, config
 
 
-def built_in_tensors(model: GlassModel) -> dict[str, Tensor]:
-    """The tensors of `lite0-minilm` by the names that they have in that config."""
-    names = {
-        "visual.trunk.": "visual.trunk.trunk.",
-        "visual.head.": "visual.trunk.head.",
-        "text.proj.mean": "text.pooler.mean",
-        "text.proj.map.": "text.proj.",
-    }
-    found = {}
-    for key, tensor in model.clip.state_dict().items():
-        old = next((prefix for prefix in names if key.startswith(prefix)), "")
-        found[names.get(old, "") + key.removeprefix(old)] = tensor
-    return found
-
-
-def merge_heads(model: GlassModel) -> tuple[nn.Module, dict[str, Any]]:
-    """A copy of the open_clip model with both heads merged into its projections, and its config.
+def merge_heads(model: GlassModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of the open_clip model with both heads merged into its projections, and its
+    config.
 
     Raises:
         InputError: a side has no linear projection at its end and can be given none.
@@ -158,12 +124,13 @@ def merge_heads(model: GlassModel) -> tuple[nn.Module, dict[str, Any]]:
     clip = copy.deepcopy(model.clip)
     config = open_clip.get_model_config(model.base.partition("/")[0])
     with torch.no_grad():
-        image, text = merged_weight(model.image_head), merged_weight(model.text_head)
+        image, text = merged_weight(model.image_head.map), merged_weight(model.text_head.map)
         text_side = clip if hasattr(clip, "text_projection") else clip.text
         if config["vision_cfg"].get("timm_proj") == "none":
             config["vision_cfg"]["timm_proj"] = "linear"
-            clip.visual.head = nn.Sequential(OrderedDict(proj=nn.Linear(*image.shape, bias=False)))
-            clip.visual.head.proj.weight.copy_(image)
+            end = nn.Linear(image.shape[1], image.shape[0], bias=False)
+            end.weight.copy_(image)
+            clip.visual.head = nn.Sequential(OrderedDict(proj=end))
         else:
             _merge(_image_projection(clip.visual), image, f"{model.name}: the image tower")
         if config["text_cfg"].get("proj_type") == "none":
@@ -171,10 +138,10 @@ def merge_heads(model: GlassModel) -> tuple[nn.Module, dict[str, Any]]:
             text_side.text_projection = nn.Parameter(text.T.clone())
         else:
             _merge(_text_projection(text_side), text, f"{model.name}: the text tower")
-    return clip, config
+    return clip.state_dict(), config
 
 
-def _image_projection(visual: nn.Module) -> Any:
+def _image_projection(visual: Any) -> Any:
     """The last linear piece of an image tower: a (width, L) parameter, a Linear, or None."""
     if isinstance(getattr(visual, "proj", None), nn.Parameter):
         return visual.proj  # vision transformers
@@ -187,7 +154,7 @@ def _image_projection(visual: nn.Module) -> Any:
     return own if end is None and isinstance(own, nn.Linear) else end
 
 
-def _text_projection(text: nn.Module) -> Any:
+def _text_projection(text: Any) -> Any:
     """The last linear piece of a text tower: a (width, L) parameter, a Linear, or None."""
     projection = getattr(text, "text_projection", None)
     if projection is not None:

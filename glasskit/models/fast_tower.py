@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import Normalize
 
-from glasskit.models.preparation import Preparation
+from glasskit.models.stream import Preparation
 
 logger = logging.getLogger(__name__)
 

@@ -1,14 +1,15 @@
 """Tower features of pictures and texts, computed once and kept on disk.
 
 A cache is keyed by what it was computed from: a hash of the towers, and the text, or the picture's
-fingerprint (of a file its path, size and time). What has changed is computed anew. Work is kept in
-blocks: an interrupted run goes on where it stopped. Features of a GPU in bf16 are kept apart from
-those in float32.
+fingerprint (of a file its path, size and time). What has changed is computed anew. Each batch is
+kept when it is done: an interrupted run goes on where it stopped. Features of a GPU in bf16 are
+kept apart from those in float32.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -17,20 +18,20 @@ from PIL import Image
 from torch import Tensor
 
 from glasskit.io.pictures import BrokenPicturesError, PictureError, ask_each
-from glasskit.models.cache import cache_folder
+from glasskit.io.places import cache_folder
+from glasskit.models.bundled import TEXTS, bundled_rows
 from glasskit.models.glass_model import GlassModel, Progress, checked_finite
-from glasskit.models.shipped import TEXTS, shipped_rows
 from glasskit.models.store import FeatureStore
 
 BLOCK = 128
-"""Most pictures or texts that are computed between two writes."""
+"""Texts that are computed at once."""
 
 
 class Pictures(Protocol):
     """What is needed of a data set: pictures by index, with a fingerprint and a key each."""
 
-    features: Path | None
-
+    @property
+    def features(self) -> Path | None: ...
     def __len__(self) -> int: ...
     def image(self, index: int, side: int = 0) -> Image.Image: ...
     def check(self, index: int) -> None: ...
@@ -51,9 +52,9 @@ def image_features(
             that can be told by a look at them are told before any is embedded.
     """
     names = [dataset.key(i) for i in range(len(dataset))]
-    shipped = shipped_rows(dataset.features, model.tower_hash, names)
-    if len(shipped) == len(names):  # not one picture need be here
-        return _stacked(shipped, names, model.image_width)
+    bundled = bundled_rows(dataset.features, model.tower_hash, names)
+    if len(bundled) == len(names):  # not one picture need be here
+        return _stacked(bundled, names, model.image_width)
     side = model.image_side
 
     def load(row: int) -> Image.Image:
@@ -73,8 +74,7 @@ def image_features(
         ask_each(every, dataset.check)  # tells the broken ones with those that are missing
         raise
     kind = "images" if model.precision == "fp32" else f"images-{model.precision}"
-    found = _cached(_store(model, kind, model.image_width), keys, {}, compute, progress)
-    return _stacked(found, keys, model.image_width)
+    return _stacked(_cached(model, kind, keys, {}, compute, progress), keys, model.image_width)
 
 
 def text_features(
@@ -87,9 +87,8 @@ def text_features(
         for block in (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)):
             yield model.text_tower([distinct[i] for i in block])
 
-    store = _store(model, "texts", model.text_width)
-    found = shipped_rows(TEXTS, model.tower_hash, distinct)
-    found = _cached(store, distinct, found, compute, progress)
+    bundled = bundled_rows(TEXTS, model.tower_hash, distinct)
+    found = _cached(model, "texts", distinct, bundled, compute, progress)
     return _stacked(found, texts, model.text_width)
 
 
@@ -112,51 +111,33 @@ def embed_texts(
 
 
 def _cached(
-    store: FeatureStore,
+    model: GlassModel,
+    kind: str,
     keys: Sequence[str],
-    shipped: dict[str, Tensor],
+    bundled: dict[str, Tensor],
     compute: Callable[[Sequence[int]], Iterator[Tensor]],
     progress: Progress | None,
 ) -> dict[str, Tensor]:
-    """Rows by key: shipped or from the store; others are computed and kept, a block at a time.
-
-    What was computed when an error or Ctrl-C comes is kept as well.
-    """
-    found = shipped | store.read([key for key in keys if key not in shipped])
-    missing = [i for i, key in enumerate(keys) if key not in found]
+    """Rows by key: bundled or from the cache; others are computed and kept, batch by batch."""
+    found, absent = dict(bundled), [key for key in keys if key not in bundled]
+    store = FeatureStore(cache_folder("features", f"{model.tower_hash[:16]}.sqlite"), kind)
+    if absent:
+        found |= store.read(absent)
+    missing = [row for row, key in enumerate(keys) if key not in found]
     done = len(keys) - len(missing)
     if progress is not None:
         progress(done, len(keys))
-    kept = 0
-    fresh: list[Tensor] = []
-
-    def keep() -> None:
-        nonlocal kept
-        if fresh:
-            rows = torch.cat(fresh)
-            names = [keys[i] for i in missing[kept : kept + len(rows)]]
-            store.write(names, rows)
-            found.update(zip(names, rows, strict=True))
-            kept += len(rows)
-            fresh.clear()
-
-    try:
-        for batch in compute(missing):
-            fresh.append(batch)
-            done += len(batch)
-            if sum(map(len, fresh)) >= BLOCK:
-                keep()
-            if progress is not None:
-                progress(done, len(keys))
-    finally:
-        keep()
+    waiting = iter(missing)
+    for batch in compute(missing):
+        names = [keys[row] for row in islice(waiting, len(batch))]
+        store.write(names, batch)
+        found |= dict(zip(names, batch, strict=True))
+        done += len(batch)
+        if progress is not None:
+            progress(done, len(keys))
     return found
 
 
 def _stacked(found: dict[str, Tensor], keys: Sequence[str], width: int) -> Tensor:
     """(n, F) the rows of the keys, in their order."""
     return torch.stack([found[key] for key in keys]) if keys else torch.empty(0, width)
-
-
-def _store(model: GlassModel, kind: str, width: int) -> FeatureStore:
-    return FeatureStore(cache_folder("features", model.tower_hash[:16], kind), width)

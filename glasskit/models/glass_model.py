@@ -17,12 +17,14 @@ from torch.nn import functional
 from glasskit.errors import InputError
 from glasskit.io.pictures import as_rgb, open_image
 from glasskit.models.fast_tower import FastImageTower
-from glasskit.models.preparation import Preparation
+from glasskit.models.heads import CentredTextMap, ConseHead, ResidualMap
 from glasskit.models.reading import Reading, read_with
-from glasskit.models.stream import tower_batches
+from glasskit.models.stream import Preparation, tower_batches
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) while long work runs."""
+
+TEXTS_AT_ONCE = 64
 
 Picture = Image.Image | str | Path
 T = TypeVar("T")
@@ -41,7 +43,7 @@ class GlassModel(nn.Module):
 
     Args:
         name: ``lite0-minilm``, ``ARCH/TAG`` of open_clip, or the path of a run.
-        clip: the open_clip model.
+        clip: the open_clip model: the towers, whose embeddings are the features here.
         preprocess: PIL picture to (3, H, W).
         tokenizer: list of texts to (n, T) token ids.
         image_head: (..., F) to (..., L), not normalised.
@@ -54,15 +56,19 @@ class GlassModel(nn.Module):
             were tuned or drawn at random. A run then saves them, whatever it trains.
     """
 
+    clip: Any  # open_clip says no types
+    image_head: ConseHead | ResidualMap
+    text_head: CentredTextMap | ResidualMap
+
     def __init__(
         self,
         *,
         name: str,
         clip: nn.Module,
         preprocess: Callable[[Image.Image], Tensor],
-        tokenizer: Callable[[list[str]], Tensor],
-        image_head: nn.Module,
-        text_head: nn.Module,
+        tokenizer: Any,
+        image_head: ConseHead | ResidualMap,
+        text_head: CentredTextMap | ResidualMap,
         image_width: int,
     ) -> None:
         super().__init__()
@@ -81,28 +87,21 @@ class GlassModel(nn.Module):
     # ---- what a user calls ------------------------------------------------------------------
 
     @torch.inference_mode()
-    def encode_images(
-        self,
-        images: Sequence[Picture],
-        batch_size: int | None = None,
-        progress: Progress | None = None,
-    ) -> Tensor:
+    def encode_images(self, images: Sequence[Picture]) -> Tensor:
         """Pictures to (n, L), L2-normalised float32 on the CPU.
 
         Raises:
             InputError: a picture is missing or broken, which the line names, or a vector is not
                 finite.
         """
-        features = self.image_tower(images, batch_size, progress)
-        return checked_finite(self, self.embed_image_features(features.to(self.device)).cpu())
+        features = self.image_tower(images).to(self.device)
+        return checked_finite(self, self.embed_image_features(features).cpu())
 
     @torch.inference_mode()
-    def encode_texts(
-        self, texts: Sequence[str], batch_size: int = 64, progress: Progress | None = None
-    ) -> Tensor:
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
         """Texts to (n, L), L2-normalised float32 on the CPU."""
-        features = self.text_tower(texts, batch_size, progress)
-        return checked_finite(self, self.embed_text_features(features.to(self.device)).cpu())
+        features = self.text_tower(texts).to(self.device)
+        return checked_finite(self, self.embed_text_features(features).cpu())
 
     def reading(self, texts: Sequence[str]) -> Reading:
         """How many of these texts are longer than the text tower reads, and how many of their words
@@ -126,19 +125,9 @@ class GlassModel(nn.Module):
 
     # ---- towers: long work, done once ---------------------------------------------------------
 
-    @torch.inference_mode()
-    def image_tower(
-        self,
-        images: Sequence[Picture],
-        batch_size: int | None = None,
-        progress: Progress | None = None,
-    ) -> Tensor:
+    def image_tower(self, images: Sequence[Picture]) -> Tensor:
         """Pictures to (n, F) float32 features on the CPU, without gradient."""
-        parts, done = [], 0
-        for batch, features in self.image_batches(images, self.load_picture, batch_size):
-            parts.append(features)
-            done += len(batch)
-            _report(progress, done, len(images))
+        parts = [features for _, features in self.image_batches(images, self.load_picture)]
         return torch.cat(parts) if parts else torch.empty(0, self.image_width)
 
     def image_batches(
@@ -151,23 +140,17 @@ class GlassModel(nn.Module):
         return tower_batches(self, items, load, batch_size)
 
     @torch.inference_mode()
-    def text_tower(
-        self, texts: Sequence[str], batch_size: int = 64, progress: Progress | None = None
-    ) -> Tensor:
+    def text_tower(self, texts: Sequence[str]) -> Tensor:
         """Texts to (n, G) float32 features on the CPU, without gradient."""
         if isinstance(texts, str):
             raise InputError("encode_texts takes a list of texts; put the text in [ ]")
-        if not texts:
-            return torch.empty(0, self.text_width)
         # Texts of like length share a batch, so that little is padding.
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        parts = []
-        for batch in _batches(order, batch_size):
-            tokens = self.tokens([texts[i] for i in batch])
-            parts.append(self.text_features(tokens).float().cpu())
-            _report(progress, sum(map(len, parts)), len(texts))
-        features = torch.cat(parts)
-        return features[torch.tensor(order).argsort()]
+        features = torch.empty(len(texts), self.text_width)
+        for start in range(0, len(order), TEXTS_AT_ONCE):
+            rows = order[start : start + TEXTS_AT_ONCE]
+            features[rows] = self.text_features(self.tokens([texts[i] for i in rows])).float().cpu()
+        return features
 
     @property
     def text_width(self) -> int:
@@ -193,7 +176,7 @@ class GlassModel(nn.Module):
     def tokens(self, texts: Sequence[str]) -> Tensor:
         """Texts to (n, T) token ids on the model's device; padding that all share is cut off."""
         tokens = self.tokenizer(list(texts))
-        if self._heads_inside:  # the Hugging Face tokenizer pads to the context length with 0
+        if self._built_in:  # the Hugging Face tokenizer pads to the context length with 0
             tokens = tokens[:, : int((tokens != 0).sum(1).max())]
         return tokens.to(self.device)
 
@@ -201,8 +184,6 @@ class GlassModel(nn.Module):
 
     def image_features(self, pixels: Tensor) -> Tensor:
         """(n, 3, H, W) -> (n, F), with gradient."""
-        if self._heads_inside:
-            return self.clip.visual.trunk(pixels)
         return self.clip.encode_image(pixels)
 
     def patch_features(self, pixels: Tensor) -> Tensor:
@@ -211,7 +192,7 @@ class GlassModel(nn.Module):
         Raises:
             InputError: the tower keeps no grid that leads to F.
         """
-        if self._heads_inside:
+        if self._built_in:
             grid = self.clip.visual.trunk.forward_features(pixels)  # (n, F, h, w)
             return grid.flatten(2).transpose(1, 2)
         visual = self.clip.visual
@@ -224,10 +205,6 @@ class GlassModel(nn.Module):
 
     def text_features(self, tokens: Tensor) -> Tensor:
         """(n, T) -> (n, G), with gradient."""
-        if self._heads_inside:
-            text = self.clip.text
-            mask = (tokens != 0).long()
-            return text.pooler(text.transformer(input_ids=tokens, attention_mask=mask), mask)
         return self.clip.encode_text(tokens)
 
     def embed_image_features(self, features: Tensor) -> Tensor:
@@ -254,10 +231,9 @@ class GlassModel(nn.Module):
         if self._tower_hash is None:
             digest = hashlib.sha256(repr(self.preprocess).encode())
             for key, tensor in self.tower_state().items():
+                flat = tensor.detach().cpu().contiguous().flatten()
                 digest.update(key.encode())
-                digest.update(
-                    tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
-                )
+                digest.update(flat.view(torch.uint8).numpy().data)
             self._tower_hash = digest.hexdigest()
         return self._tower_hash
 
@@ -277,12 +253,8 @@ class GlassModel(nn.Module):
 
     def tower_state(self) -> dict[str, Tensor]:
         """Tensors of the towers by name, without heads and without the temperature."""
-        heads = ("visual.head.", "text.proj.") if self._heads_inside else ()
-        return {
-            key: tensor
-            for key, tensor in self.clip.state_dict().items()
-            if not key.startswith((*heads, "logit_"))
-        }
+        state = self.clip.state_dict()
+        return {key: tensor for key, tensor in state.items() if not key.startswith("logit_")}
 
     def head_state(self) -> dict[str, Tensor]:
         """Tensors that head training changes, by name."""
@@ -293,9 +265,9 @@ class GlassModel(nn.Module):
         }
 
     @property
-    def _heads_inside(self) -> bool:
-        """Whether the heads are part of the open_clip model (the built-in one) or come after it."""
-        return getattr(self.clip.visual, "head", None) is self.image_head
+    def _built_in(self) -> bool:
+        """Whether the towers are those of the built-in models."""
+        return isinstance(self.image_head, ConseHead)
 
     @torch.inference_mode()
     def tower(self, pictures: Tensor) -> Tensor:
@@ -324,7 +296,7 @@ class GlassModel(nn.Module):
 
     def _fast_tower(self) -> FastImageTower | None:
         prepare = self.preparation
-        if not self._heads_inside or self.device.type != "cpu" or prepare.normalise is None:
+        if not self._built_in or self.device.type != "cpu" or prepare.normalise is None:
             return None
         with _MAKING_FAST:
             if self._fast is None:
@@ -349,12 +321,3 @@ def checked_finite(model: GlassModel, vectors: Tensor) -> Tensor:
             "its weights are damaged"
         )
     return vectors
-
-
-def _batches(items: Sequence, size: int) -> Iterator[Sequence]:
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def _report(progress: Progress | None, done: int, total: int) -> None:
-    if progress is not None:
-        progress(done, total)

@@ -26,6 +26,8 @@ class ConseHead(nn.Module):
         class_vectors: (C, L) text vectors of the class names; centred here; frozen.
     """
 
+    class_vectors: Tensor
+
     def __init__(self, classifier: nn.Linear, class_vectors: Tensor) -> None:
         super().__init__()
         self.classifier = classifier.requires_grad_(False)
@@ -66,6 +68,8 @@ class CentredTextMap(nn.Module):
         mean: (G,) mean of the normalised features of everyday captions; frozen.
     """
 
+    mean: Tensor
+
     def __init__(self, mean: Tensor) -> None:
         super().__init__()
         self.register_buffer("mean", mean)
@@ -94,7 +98,6 @@ class ResidualMap(nn.Module):
         return features + self.map(features)
 
 
-def merged_weight(head: ResidualMap) -> Tensor:
-    """(L, L) the matrix I + W that a ResidualMap applies."""
-    weight = head.map.weight
-    return weight + torch.eye(len(weight), dtype=weight.dtype, device=weight.device)
+def merged_weight(change: nn.Linear) -> Tensor:
+    """(L, L) the matrix I + W that a ResidualMap with the map W applies."""
+    return change.weight + torch.eye(len(change.weight)).to(change.weight)

@@ -14,7 +14,7 @@ from typing import Any
 import open_clip
 import torch
 from open_clip.factory import load_state_dict
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -112,11 +112,7 @@ def _load_open_clip(name: str, architecture: str, tag: str) -> GlassModel:
     if file is not None:
         load_checkpoint(clip, architecture, file)
         name = f"{architecture}/{file.resolve()}"  # found again from another directory
-    clip.eval()
-    with torch.inference_mode():
-        size = clip.visual.image_size
-        height, width = (size, size) if isinstance(size, int) else size
-        embed_dim = clip.encode_image(torch.zeros(1, 3, height, width)).shape[-1]
+    embed_dim = open_clip.get_model_config(architecture)["embed_dim"]
     model = GlassModel(
         name=name,
         clip=clip,
@@ -151,30 +147,33 @@ def load_checkpoint(clip: nn.Module, architecture: str, file: Path) -> None:
     Raises:
         InputError: the file is no such checkpoint; the line names the first tensor that differs.
     """
-    expected = {key: tensor.shape for key, tensor in clip.state_dict().items()}
     try:
         open_clip.load_checkpoint(clip, str(file))
     except Exception as error:  # each of its readers has errors of its own
         raise InputError(
-            f"{file} is no checkpoint of {architecture}: {_difference(file, expected)}"
+            f"{file} is no checkpoint of {architecture}: {_why_not(file, clip.state_dict())}"
         ) from error
     check_finite(file, clip.state_dict())
 
 
-def _difference(file: Path, expected: Mapping[str, torch.Size]) -> str:
-    """The first tensor of a file that is not what a model has, in words."""
+def _why_not(file: Path, expected: Mapping[str, Tensor]) -> str:
+    """Why a file does not fill a model with these tensors, in words."""
     try:
-        found = load_state_dict(str(file))
-        shapes = {key: tensor.shape for key, tensor in found.items()}
+        return _difference(load_state_dict(str(file)), expected)
     except Exception:  # noqa: BLE001  # of whatever kind: it is told, not hidden
         return "it is empty, cut off, or holds more than tensors by name (code in it is never run)"
-    for key, shape in expected.items():
-        if key not in shapes:
+
+
+def _difference(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """The first tensor that is not as a model has it, in words; empty where all are."""
+    for key, tensor in expected.items():
+        if key not in found:
             return f"it lacks the tensor {key!r}"
-        if shapes[key] != shape:
-            return f"tensor {key!r} has shape {tuple(shapes[key])}, not {tuple(shape)}"
-    extra = next((key for key in shapes if key not in expected), "")
-    return f"it has the unknown tensor {extra!r}"
+        if found[key].shape != tensor.shape:
+            shapes = tuple(found[key].shape), tuple(tensor.shape)
+            return "tensor {!r} has shape {}, not {}".format(key, *shapes)
+    extra = next((key for key in found if key not in expected), None)
+    return "" if extra is None else f"it has the unknown tensor {extra!r}"
 
 
 def _load_run(folder: Path) -> GlassModel:
@@ -211,7 +210,9 @@ def _fill(model: GlassModel, folder: Path, config: dict[str, Any]) -> None:
     expected = dict(model.head_state())
     if config["towers"]:
         expected |= {f"clip.{key}": value for key, value in model.tower_state().items()}
-    check_tensors(folder / WEIGHTS, tensors, expected)
+    difference = _difference(tensors, expected)
+    if difference:
+        raise InputError(f"{folder / WEIGHTS}: {difference}; it is of another architecture")
     check_finite(folder / WEIGHTS, tensors)
     with torch.no_grad():
         for key, tensor in tensors.items():
@@ -239,8 +240,6 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     if not file.is_file():
         raise InputError(f"{file}: the weights are missing; train again or copy the whole run")
     try:
-        with safe_open(file, "pt"):
-            pass
         return load_file(file)
     except (SafetensorError, OSError) as error:
         raise InputError(
@@ -253,19 +252,3 @@ def check_finite(file: Path, tensors: Mapping[str, Tensor]) -> None:
     for key, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise InputError(f"{file}: tensor {key!r} holds NaN or infinity; take another file")
-
-
-def check_tensors(file: Path, found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
-    """Raise InputError where names or shapes are not those that a model has."""
-    missing = sorted(expected.keys() - found.keys())
-    extra = sorted(found.keys() - expected.keys())
-    if missing or extra:
-        name = (missing + extra)[0]
-        what = "lacks" if missing else "has the unknown"
-        raise InputError(f"{file}: {what} tensor {name!r}; it is of another architecture")
-    for key, tensor in found.items():
-        if tensor.shape != expected[key].shape:
-            raise InputError(
-                f"{file}: tensor {key!r} has shape {tuple(tensor.shape)}, the model needs "
-                f"{tuple(expected[key].shape)}; it is of another architecture"
-            )

@@ -24,7 +24,7 @@ from open_clip.hf_model import MeanPooler, register_pooler
 from timm.models import register_model
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import AutoConfig, BertConfig, PreTrainedConfig
+from transformers import AutoConfig, BertConfig
 
 from glasskit.models.export import TEXT
 from glasskit.models.heads import ConseHead
@@ -36,6 +36,8 @@ __all__ = ["glasskit_lite0_conse"]
 
 class Lite0Conse(nn.Module):
     """EfficientNet-Lite0 with the head of `lite0-minilm`: (n, 3, 224, 224) -> (n, L)."""
+
+    trunk: Any
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,9 +77,9 @@ class _KnownConfig(AutoConfig):
     """transformers' AutoConfig, which also knows the one text tower by name, without a hub."""
 
     @classmethod
-    def from_pretrained(cls, name: str, *args: Any, **kwargs: Any) -> PreTrainedConfig:
-        if name != TEXT:
-            return AutoConfig.from_pretrained(name, *args, **kwargs)
+    def from_pretrained(cls, pretrained_model_name_or_path: Any, **kwargs: Any) -> Any:
+        if pretrained_model_name_or_path != TEXT:
+            return AutoConfig.from_pretrained(pretrained_model_name_or_path, **kwargs)
         return BertConfig(
             hidden_size=TEXT_WIDTH,
             num_hidden_layers=6,

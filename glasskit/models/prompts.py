@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from torch import Tensor
 from torch.nn import functional
 
-if TYPE_CHECKING:
-    from glasskit.models.glass_model import GlassModel
+from glasskit.models.features import text_features
+from glasskit.models.glass_model import GlassModel, checked_finite
 
 TEMPLATES = (
     "{}",
@@ -33,9 +32,6 @@ def concept_vectors(model: GlassModel, names: Sequence[str]) -> Tensor:
         model: whose text side is used, with the head as it stands.
         names: concept names.
     """
-    from glasskit.models.features import text_features
-    from glasskit.models.glass_model import checked_finite
-
     vectors = model.embed_text_features(text_features(model, prompts(names)))
     return checked_finite(model, pool_prompts(vectors))
 

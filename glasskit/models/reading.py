@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from glasskit.errors import InputError
@@ -18,11 +18,8 @@ log = logging.getLogger(__name__)
 CONTINUED = "##"
 """Begins a word piece that goes on with a word, in WordPiece vocabularies."""
 
-BLOCK = 1024
 ENGLISH = "lite0"
 """Begins the names of the models whose text tower was trained on English with a word list."""
-
-_PLAIN = re.compile(r"[a-z0-9]+|[!-/:-@[-`{-~]", re.IGNORECASE)
 
 
 class Reading(NamedTuple):
@@ -117,56 +114,39 @@ def read_with(tokenizer: Any, texts: Sequence[str], model: str) -> Reading:
     A byte-pair encoding, as of CLIP, has a token for each byte and so knows every word, whatever
     language the tower was trained on.
     """
-    reading = Reading(model)
-    for start in range(0, len(texts), BLOCK):
-        block = texts[start : start + BLOCK]
-        inner = getattr(tokenizer, "tokenizer", None)
-        if getattr(inner, "is_fast", False):
-            reading = reading.plus(_hugging_face(tokenizer, block, model))
-        elif hasattr(tokenizer, "encode") and hasattr(tokenizer, "context_length"):
-            reading = reading.plus(_byte_pairs(tokenizer, block, model))
-    return reading
-
-
-def _byte_pairs(tokenizer: Any, texts: Sequence[str], model: str) -> Reading:
-    length = tokenizer.context_length - 2
-    # No more tokens than bytes: most texts need not be looked at.
-    longer = sum(len(t.encode()) > length and len(tokenizer.encode(t)) > length for t in texts)
-    return Reading(model, len(texts), length, longer)
+    inner = getattr(tokenizer, "tokenizer", None)
+    if texts and getattr(inner, "is_fast", False):
+        return _hugging_face(tokenizer, texts, model)
+    if hasattr(tokenizer, "encode") and hasattr(tokenizer, "context_length"):
+        length = tokenizer.context_length - 2
+        # No more tokens than bytes: most texts need not be looked at.
+        longer = sum(len(t.encode()) > length and len(tokenizer.encode(t)) > length for t in texts)
+        return Reading(model, len(texts), length, longer)
+    return Reading(model)
 
 
 def _hugging_face(tokenizer: Any, texts: Sequence[str], model: str) -> Reading:
     inner = tokenizer.tokenizer
     length = tokenizer.context_length - inner.num_special_tokens_to_add()
-    clean = getattr(tokenizer, "clean_fn", str)
-    cleaned = [clean(text) for text in texts]
-    found = inner(cleaned, add_special_tokens=False, verbose=False)
-    longer = sum(len(ids) > length for ids in found["input_ids"])
+    cleaned = [getattr(tokenizer, "clean_fn", str)(text) for text in texts]
+    encodings = inner(cleaned, add_special_tokens=False, verbose=False).encodings
+    longer = sum(len(encoding) > length for encoding in encodings)
     words = unknown = 0
-    unk, unk_id = inner.unk_token, inner.unk_token_id
-    if unk is not None:
-        for number, (text, ids) in enumerate(zip(cleaned, found["input_ids"], strict=True)):
-            plain = _PLAIN.findall(text) if text.isascii() else ()
-            if len(plain) == len(ids) and unk_id not in ids:  # a token each: the most
-                words += sum(word[0].isalnum() for word in plain)
-                continue
-            for word, pieces in _words(found[number], text):
+    if inner.unk_token is not None:
+        for text, encoding in zip(cleaned, encodings, strict=True):
+            for word, tokens in _words(text, encoding):
                 words += 1
-                unknown += _is_unknown(word, pieces, unk)
+                unknown += _is_unknown(word, tokens, inner.unk_token)
     return Reading(model, len(texts), length, longer, words, unknown)
 
 
-def _words(encoding: Any, text: str) -> list[tuple[str, list[str]]]:
+def _words(text: str, encoding: Any) -> Iterator[tuple[str, list[str]]]:
     """(word, its tokens) of each word of a text; punctuation is none."""
-    spans: dict[int, list[int]] = {}
-    for token, word in enumerate(encoding.word_ids):
-        spans.setdefault(word, []).append(token)
-    out = []
-    for tokens in spans.values():
-        word = text[encoding.offsets[tokens[0]][0] : encoding.offsets[tokens[-1]][1]]
-        if not all(unicodedata.category(letter)[0] in "PZ" for letter in word):
-            out.append((word, [encoding.tokens[token] for token in tokens]))
-    return out
+    for _, group in groupby(range(len(encoding)), encoding.word_ids.__getitem__):
+        places = list(group)
+        word = text[encoding.offsets[places[0]][0] : encoding.offsets[places[-1]][1]]
+        if any(unicodedata.category(letter)[0] not in "PZ" for letter in word):
+            yield word, [encoding.tokens[place] for place in places]
 
 
 def _is_unknown(word: str, tokens: list[str], unk: str) -> bool:

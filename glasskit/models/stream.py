@@ -12,14 +12,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
-from queue import Full, Queue
-from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from itertools import islice, repeat
+from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torchvision.transforms import Normalize, ToTensor
 
 if TYPE_CHECKING:
     from glasskit.models.glass_model import GlassModel
@@ -28,6 +28,49 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MOST_THREADS = 32
+
+
+class Preparation:
+    """A preprocess, cut where that makes it cheaper; the result is the same.
+
+    One that ends in torchvision's ToTensor and Normalize, as open_clip's do, is cut before them:
+    pictures wait and travel as uint8, a quarter of the bytes, and are normalised together where the
+    tower is. Any other is left whole. What comes before is not touched: torchvision resizes tensors
+    three times as fast as Pillow resizes pictures, but one value in 300 rounds otherwise, and that
+    alone turns a vector of lite0-minilm by a cosine of 3e-5.
+
+    Args:
+        preprocess: an RGB picture to (3, H, W).
+
+    Attributes:
+        normalise: (B, 3, H, W) from 0 to 1 -> what the tower takes; None where it was not cut.
+    """
+
+    def __init__(self, preprocess: Callable[[Image.Image], Tensor]) -> None:
+        self.whole = preprocess
+        self.steps = list(getattr(preprocess, "transforms", []))
+        self.normalise: Normalize | None = None
+        ends = tuple(map(type, self.steps[-2:]))
+        if len(ends) == 2 and issubclass(ends[0], ToTensor) and issubclass(ends[1], Normalize):
+            self.normalise = self.steps[-1]
+            self.steps = self.steps[:-2]
+
+    def one(self, picture: Image.Image) -> Tensor:
+        """(H, W, 3) uint8, or (3, H, W) float32 where the preprocess could not be cut."""
+        if self.normalise is None:
+            return self.whole(picture)
+        for step in self.steps:
+            picture = step(picture)
+        return torch.from_numpy(np.array(picture))
+
+    def batch(self, pictures: Tensor, device: torch.device) -> Tensor:
+        """Stacked results of ``one`` -> (B, 3, H, W) as the tower takes it, channels last."""
+        if device.type == "cuda" and not pictures.is_cuda:
+            pictures = pictures.pin_memory().to(device, non_blocking=True)
+        if self.normalise is not None:
+            # (B, H, W, 3) seen as (B, 3, H, W): the layout that convolutions are fastest on.
+            pictures = self.normalise(pictures.permute(0, 3, 1, 2).float().div_(255))
+        return pictures.to(device, memory_format=torch.channels_last)
 
 
 def tower_batches(
@@ -58,16 +101,9 @@ def tower_batches(
         with torch.inference_mode():
             return names, model.tower(torch.stack(pictures)).float().cpu()
 
-    batches = _in_batches(ahead(items, one, size * 2), size)
-    jobs = model.tower_jobs
-    return map(compute, batches) if jobs == 1 else ahead(batches, compute, jobs, jobs)
-
-
-def _in_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The items in lists of ``size``, the last one shorter."""
-    walk = iter(items)
-    while batch := list(islice(walk, size)):
-        yield batch
+    decoded = ahead(items, one, size * 2)
+    batches = iter(lambda: list(islice(decoded, size)), [])
+    return ahead(batches, compute, model.tower_jobs, model.tower_jobs)
 
 
 def ahead(
@@ -75,7 +111,7 @@ def ahead(
 ) -> Iterator[R]:
     """``work`` of each item in order, done in threads with at most ``most`` items under way.
 
-    An error of ``items`` or of ``work`` is raised after the results of the items before it.
+    What ``items`` or ``work`` raises is raised here; what was under way then is dropped.
 
     Args:
         items: read here, one after the other.
@@ -84,18 +120,9 @@ def ahead(
         workers: threads; by default one a core.
     """
     waiting: deque[Future[R]] = deque()
-    failure: Exception | None = None
-    walk = iter(items)
     with ThreadPoolExecutor(workers or threads()) as pool:
         try:
-            while True:
-                try:
-                    item = next(walk)
-                except StopIteration:
-                    break
-                except Exception as error:  # noqa: BLE001 (raised below, after what came before it)
-                    failure = error
-                    break
+            for item in items:
                 waiting.append(pool.submit(work, item))
                 if len(waiting) >= most:
                     yield waiting.popleft().result()
@@ -104,8 +131,6 @@ def ahead(
         finally:  # an error, or a reader that has enough: what has not begun is not begun
             for future in waiting:
                 future.cancel()
-    if failure is not None:
-        raise failure
 
 
 def read_ahead(items: Iterable[T], most: int = 64) -> Iterator[T]:
@@ -113,34 +138,11 @@ def read_ahead(items: Iterable[T], most: int = 64) -> Iterator[T]:
 
     What comes over a network then comes while the tower computes.
     """
-    done = object()
-    shelf: Queue[Any] = Queue(most)
-    left = Event()
-
-    def put(item: object) -> bool:
-        while not left.is_set():
-            try:
-                shelf.put(item, timeout=0.1)
-            except Full:
-                continue
-            return True
-        return False
-
-    def read() -> None:
-        try:
-            if all(map(put, items)):
-                put(done)
-        except BaseException as error:  # noqa: BLE001 (it is raised where the items are used)
-            put(error)
-
-    Thread(target=read, daemon=True).start()
-    try:
-        while (item := shelf.get()) is not done:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        left.set()
+    walk, end = iter(items), object()
+    for item in ahead(repeat(None), lambda _: next(walk, end), most, workers=1):
+        if item is end:
+            return
+        yield item  # type: ignore[misc]  # not the end, so an item
 
 
 def threads() -> int:

@@ -83,7 +83,7 @@ class Neighbours(NamedTuple):
         score: (q, k) cosine similarity, 1 for the same direction.
     """
 
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]  # a tuple has a method of this name
     score: np.ndarray
 
 

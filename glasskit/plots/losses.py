@@ -80,8 +80,8 @@ def matrix_figure(
 def gradient_figure(
     batches: Mapping[str, Descent],
     *,
+    names: Sequence[str],
     arrows: bool = True,
-    names: Sequence[str] = (),
     title: str = "",
 ) -> go.Figure:
     """Batches of vectors in the plane, on circles, with an arrow for where each one is turned.
@@ -92,8 +92,8 @@ def gradient_figure(
 
     Args:
         batches: a title and a batch of width 2 each.
-        arrows: draw minus the gradient at each vector.
         names: of the groups, for the legend.
+        arrows: draw minus the gradient at each vector.
         title: one line above.
     """
     figure = panels(list(batches))
@@ -105,8 +105,7 @@ def gradient_figure(
             ring = {"x0": -radius, "x1": radius, "y0": -radius, "y1": radius}
             circle = {"type": "circle", "layer": "below", "line": {"color": FAINT, "width": 2}}
             figure.add_shape(**ring, **circle, **place)
-        for g in range(len(batch.image)):
-            group = names[g] if names else f"group {g + 1}"
+        for g, group in enumerate(names):
             for radius, vectors, step, symbol, what in (
                 (INNER, batch.image, batch.image_step, "circle", "images"),
                 (OUTER, batch.text, batch.text_step, "square", "texts"),
@@ -156,10 +155,6 @@ def _add_arrows(
         )
 
 
-MEASURES = {"top1": "concept top-1", "acceptable_top1": "acceptable top-1", "loss": "loss"}
-"""What ``train`` logs of a validation, in words; shares but for the loss."""
-
-
 class LiveCurves:
     """Training loss by step and validation by epoch of one run after another, in one figure.
 
@@ -168,12 +163,10 @@ class LiveCurves:
 
     Args:
         title: one line above.
-        measure: a name of ``MEASURES``.
     """
 
-    def __init__(self, title: str = "", measure: str = "top1") -> None:
+    def __init__(self, title: str = "") -> None:
         self.title = title
-        self.measure = measure
         self.losses: dict[str, list[tuple[int, float]]] = {}
         self.scores: dict[str, list[tuple[int, float]]] = {}
         self._run = ""
@@ -190,7 +183,7 @@ class LiveCurves:
 
     def on_epoch(self, line: dict[str, Any]) -> None:
         """Take a log line about a validation and draw."""
-        self.scores[self._run].append((line["epoch"], line["val"][self.measure]))
+        self.scores[self._run].append((line["epoch"], line["val"]["top1"]))
         from IPython.display import display
 
         if self._handle is None:
@@ -200,13 +193,11 @@ class LiveCurves:
 
     def figure(self) -> go.Figure:
         """What has been logged so far."""
-        figure = panels(["training: loss of the batch", f"validation: {MEASURES[self.measure]}"])
-        percent = self.measure != "loss"
-        columns = (
+        figure = panels(["training: loss of the batch", "validation: concept top-1"])
+        for column, seen, axis, scale in (
             (1, self.losses, "step", 1),
-            (2, self.scores, "epoch (0 = untrained)", 100 if percent else 1),
-        )
-        for column, seen, axis, scale in columns:
+            (2, self.scores, "epoch (0 = untrained)", 100),
+        ):
             for number, (run, line) in enumerate(seen.items(), start=1):
                 curve = Curve([at for at, _ in line], [scale * value for _, value in line])
                 add_curve(figure, number, run, curve, column)
@@ -214,5 +205,5 @@ class LiveCurves:
             dtick = 1 if few else None  # no half steps
             figure.update_xaxes(title={"text": axis}, dtick=dtick, row=1, col=column)
         figure.update_yaxes(rangemode="tozero")
-        figure.update_yaxes(ticksuffix="%" if percent else "", row=1, col=2)
+        figure.update_yaxes(ticksuffix="%", row=1, col=2)
         return calm(figure, height=430, title=self.title).update_layout(margin={"t": 100})

@@ -10,7 +10,7 @@ eyes too, a finer one has shades of its family's hue, and names stand on the map
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,6 +18,9 @@ import plotly.io as pio
 from plotly.subplots import make_subplots
 
 from glasskit.data.schema import LEVELS, Concept
+
+if TYPE_CHECKING:
+    from glasskit.evaluation.comparison import Cell
 
 PAPER = "#faf8f4"
 INK = "#24221f"
@@ -178,34 +181,51 @@ def label_places(
     """
     extent = np.maximum(np.ptp(points, axis=0), 1e-9)
     marks = (points - points.min(axis=0)) / extent * PLOT  # (n, 2)
-    boxes = [np.array([x - 9, y - 9, x + 9, y + 9]) for x, y in marks]
+    low, high = list(marks - 9), list(marks + 9)  # corners of what names should not cover
+    far = np.repeat(distances, len(DIRECTIONS))  # (c,) of all places that a name may have
+    ways = np.tile(DIRECTIONS, (len(distances), 1))  # (c, 2)
     crowd = (np.abs(marks[:, None] - marks) < (150, 60)).all(axis=-1).sum(axis=1)
     places = np.zeros((len(names), 2))
     for i in np.argsort(-crowd, kind="stable"):
         half = np.array([LETTER * len(names[i]) / 2, LINE / 2])
-        best = np.inf
-        for far in distances:
-            for right, up in DIRECTIONS:
-                # From the mark's edge to the name's edge, so that long names are as near as short.
-                shift = np.array([right * (half[0] + far - 10), up * far])
-                box = np.concatenate([marks[i] + shift - half, marks[i] + shift + half])
-                cost = far + sum(_shared_area(box, other) for other in boxes) + _outside(box)
-                if cost < best:
-                    best, places[i], chosen = cost, shift, box
-        boxes.append(chosen)
+        # From the mark's edge to the name's edge, so that long names are as near as short ones.
+        shift = ways * np.stack([half[0] + far - 10, far], axis=1)
+        left, right = marks[i] + shift - half, marks[i] + shift + half
+        shared = np.minimum(right[:, None], high) - np.maximum(left[:, None], low)  # (c, boxes, 2)
+        covered = np.maximum(shared, 0).prod(axis=-1).sum(axis=1)
+        outside = np.maximum(-left - 25, 0) + np.maximum(right - PLOT - 25, 0)
+        best = (far + covered + 20 * outside.sum(axis=1)).argmin()
+        places[i] = shift[best]
+        low.append(left[best])
+        high.append(right[best])
     return places.round(1)
 
 
-def _outside(box: np.ndarray) -> float:
-    """What a name costs that stands beyond the plot, where there is little room for it."""
-    low, high = np.minimum(box[:2] + 25, 0), np.minimum(np.array(PLOT) + 25 - box[2:], 0)
-    return float(-20 * (low.sum() + high.sum()))
+def whiskers(cells: Sequence[Cell]) -> dict[str, Any]:
+    """Plotly's error bars for 95% intervals in percent; of length 0 where there is no interval."""
+    ends = [(cell.value, cell.ci95 or (cell.value, cell.value)) for cell in cells]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [100 * (high - value) for value, (_, high) in ends],
+        "arrayminus": [100 * (value - low) for value, (low, _) in ends],
+        "thickness": 1.5,
+        "width": 0,
+    }
 
 
-def _shared_area(a: np.ndarray, b: np.ndarray) -> float:
-    """Area that two boxes (left, bottom, right, top) share."""
-    across, up = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    return float(max(across, 0) * max(up, 0))
+def whole_ticks(values: Sequence[int]) -> dict[str, int]:
+    """Axis settings for counts: ticks at 0 and whole steps of 1, 2 or 5 times a power of ten.
+
+    Args:
+        values: what is drawn, 0 is always on the axis.
+
+    >>> [whole_ticks([-2, 1])["dtick"], whole_ticks([13])["dtick"], whole_ticks([0, 140])["dtick"]]
+    [1, 2, 20]
+    """
+    span = max([0, *values]) - min([0, *values])
+    steps = (scale * part for scale in (10**power for power in range(12)) for part in (1, 2, 5))
+    return {"tick0": 0, "dtick": next(step for step in steps if 8 * step >= span)}
 
 
 def bundle(figure: go.Figure) -> dict[str, Any]:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from glasskit.training.config import TrainConfig as TrainConfig
-    from glasskit.training.log import read_log as read_log
-    from glasskit.training.result import DivergedError as DivergedError
-    from glasskit.training.result import TrainResult as TrainResult
     from glasskit.training.run import train as train
+    from glasskit.training.run_log import DivergedError as DivergedError
+    from glasskit.training.run_log import read_log as read_log
+    from glasskit.training.trainer import TrainResult as TrainResult
 
 _HOMES = {
-    "DivergedError": "result",
+    "DivergedError": "run_log",
     "TrainConfig": "config",
-    "TrainResult": "result",
-    "read_log": "log",
+    "TrainResult": "trainer",
+    "read_log": "run_log",
     "train": "run",
 }
 

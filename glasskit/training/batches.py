@@ -11,7 +11,7 @@ paraphrases, the negations and the K phrases, as far as they are needed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -104,9 +104,8 @@ class Batches:
             )
         self.dataset, self.needs = dataset, needs
         self.rank, self.share = rank, groups // world
-        self.captions = CaptionTable(
-            dataset, config.literal_weight, config.paraphrase_weight, config.theme_weight
-        )
+        names = ("literal_weight", "paraphrase_weight", "theme_weight")
+        self.captions = CaptionTable(dataset, *(getattr(config, name) for name in names))
         self.sampler = GroupSampler(
             dataset, groups, members, self.captions, config.hard_negative_share, config.seed
         )
@@ -116,7 +115,7 @@ class Batches:
             self.first_negation = len(self.texts)
             self.texts += [record.negation or "" for record in dataset.records]
         if "phrases" in needs:
-            self._add_phrases(config)
+            self._add_phrases()
 
     def __len__(self) -> int:
         """Steps an epoch."""
@@ -163,22 +162,19 @@ class Batches:
             whole,
         )
 
-    def _add_phrases(self, config: TrainConfig) -> None:
+    def _add_phrases(self) -> None:
         from glasskit.data.phrases import noun_phrases
 
         found = noun_phrases(self.captions.texts)
-        place: dict[str, int] = {}
-        first = len(self.texts)
+        if not found.phrases:
+            raise InputError(f"no caption of {self.dataset.name!r} has a noun phrase")
+        distinct = list(dict.fromkeys(found.phrases))
+        place = {phrase: len(self.texts) + row for row, phrase in enumerate(distinct)}
+        self.texts += distinct
         rows: list[list[int]] = [[] for _ in self.captions.texts]
         for phrase, owner in zip(found.phrases, found.owners, strict=True):
-            rows[owner].append(first + place.setdefault(phrase, len(place)))
+            rows[owner].append(place[phrase])
         self.phrases = [np.array(row, dtype=np.int64) for row in rows]
-        if not place:
-            raise InputError(
-                f"objective {config.objective!r}: no caption of {self.dataset.name!r} has a "
-                "noun phrase"
-            )
-        self.texts += list(place)
 
 
 def _share(stacks: list[np.ndarray], own: slice) -> tuple[np.ndarray, np.ndarray]:
@@ -192,7 +188,7 @@ def grouped(encoded: Encoded, rows: Rows) -> GroupedBatch:
     """Encoded rows as the batch that objectives take."""
     shape = (rows.groups, rows.members, -1)
     pairs = rows.groups * rows.members
-    fields: dict[str, Tensor | None] = {"logit_scale": encoded.logit_scale}
+    fields: dict[str, Any] = {"logit_scale": encoded.logit_scale}
     fields["image"] = encoded.images[:pairs].reshape(shape)
     fields["text"] = encoded.texts[:pairs].reshape(shape)
     if "negative_image" in rows.extras:
@@ -214,18 +210,14 @@ def _check_needs(dataset: GroupedDataset, needs: tuple[str, ...], config: TrainC
     """Refuse an objective for which the data lacks something; the line says what and where."""
     # A theme caption, where only those are drawn, may have the only literal one as its paraphrase.
     literal = 2 if config.literal_weight or config.paraphrase_weight else 1
-    ordinal = "a second" if literal == 2 else "a"
     lacking = {
-        "negation": ("a negation", lambda record: record.negation is None),
-        "paraphrase": (f"{ordinal} literal caption", lambda record: len(record.literal) < literal),
+        "negation": [record.key for record in dataset.records if record.negation is None],
+        "paraphrase": [record.key for record in dataset.records if len(record.literal) < literal],
     }
-    for name, (what, lacks) in lacking.items():
-        without = (
-            [record.key for record in dataset.records if lacks(record)] if name in needs else []
-        )
-        if without:
+    for name, without in lacking.items():
+        if name in needs and without:
             raise InputError(
-                f"objective {config.objective!r} needs {what} of every record; {len(without)} of "
+                f"objective {config.objective!r} needs a {name} of every record; {len(without)} of "
                 f"{len(dataset)} in {dataset.name!r} have none, first {without[0]!r}"
             )
     if "patches" in needs and config.mode in ("head", "text"):

@@ -9,20 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from glasskit.errors import InputError
 from glasskit.training.fields import explained, plain
+
+T = TypeVar("T")
 
 DEFAULT_GROUPS, DEFAULT_MEMBERS = 16, 4
 """M and N where the data has so many; see tests/benchmarks/results/recipe.md."""
@@ -76,180 +71,124 @@ class TrainConfig(BaseModel):
         InputError: a field is unknown, of the wrong type or outside its limits; names the field.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-    dataset: str = Field("scenes", description="scenes, coco-concepts, or a MAGIC-layout JSON file")
-    images: str | None = Field(None, description="folder with the pictures of the data set")
-    model: str = Field(
-        "lite0-minilm", description="lite0-minilm, a run directory, or ARCH/TAG of open_clip"
-    )
-    objective: str = Field("grouped", description="name of the objective to train with")
-    out: str = Field("runs/latest", description="directory that the run is written to")
-    mode: Literal["head", "full", "image", "text", "lora"] = Field(
-        "head", description="what is trained: head on cached features, or towers of the model"
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,  # the text below a field is its help
     )
 
-    epochs: int = Field(
-        20, description="passes over the data", json_schema_extra={"unit": "epochs"}, ge=1
-    )
-    groups_per_batch: int | None = Field(
-        None,
-        description="M, groups in a batch over all processes; default 16, or all concepts if fewer",
-        ge=2,
-    )
-    group_size: int | None = Field(
-        None,
-        description="N, distinct photographs in a group; default 4, or the largest concept",
-        json_schema_extra={"unit": "pairs"},
-        ge=1,
-    )
-    hard_negative_share: float = Field(
-        0.0,
-        description="share of a batch's groups that are hard negatives of its first",
-        ge=0,
-        le=1,
-    )
-    literal_weight: float = Field(1.0, description="weight of literal captions in the draw", ge=0)
-    paraphrase_weight: float | None = Field(
-        None,
-        description="weight of paraphrases; default 1, or 0 for objectives of single pairs",
-        ge=0,
-    )
-    theme_weight: float | None = Field(
-        None,
-        description="weight of theme captions; default as of paraphrases",
-        ge=0,
-    )
+    dataset: str = "scenes"
+    """scenes, coco-concepts, or a MAGIC-layout JSON file"""
+    images: str | None = None
+    """folder with the pictures of the data set"""
+    model: str = "lite0-minilm"
+    """lite0-minilm, a run directory, or ARCH/TAG of open_clip"""
+    objective: str = "grouped"
+    """name of the objective to train with"""
+    out: str = "runs/latest"
+    """directory that the run is written to"""
+    mode: Literal["head", "full", "image", "text", "lora"] = "head"
+    """what is trained: head on cached features, or towers of the model"""
 
-    alpha: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="weight of the outer loss, the inner has 1 - alpha; default 0.7",
-    )
-    temperature: float | None = Field(
-        None, gt=0, description="temperature of the similarities; default 0.1"
-    )
-    inner_temperature: float | None = Field(
-        None, gt=0, description="temperature of the inner loss; default 0.1"
-    )
-    instance_weight: float | None = Field(
-        None, ge=0, le=1, description="joint: weight of the instance objective; default 0.2"
-    )
-    instance: str | None = Field(
-        None, description="joint: name of the instance objective; default clip"
-    )
-    grouped: str | None = Field(
-        None, description="joint: name of the grouped objective; default grouped"
-    )
-    instance_caption: Literal["text", "paraphrase"] | None = Field(
-        None, description="joint: the captions that the instance objective reads; default text"
-    )
-    views: Literal["group", "pair"] | None = Field(
-        None, description="multi-view objectives: a group is a sample, or a pair is; default group"
-    )
-    npc_weight: float | None = Field(
-        None, ge=0, description="c2lip: weight of the noun phrase loss; default 1"
-    )
-    xac_weight: float | None = Field(
-        None, ge=0, description="c2lip: weight of the patch loss, 0 needs no patches; default 0.01"
-    )
-    learn_bias: bool | None = Field(
-        None, description="learn the bias of the sigmoid objectives; default true"
-    )
-    learn_temperature: bool = Field(False, description="learn the temperature, never below 1/100")
+    epochs: int = Field(20, ge=1)
+    """passes over the data"""
+    groups_per_batch: int | None = Field(None, ge=2)
+    """M, groups in a batch over all processes; default 16, or all concepts if fewer"""
+    group_size: int | None = Field(None, ge=1)
+    """N, distinct photographs in a group; default 4, or the largest concept"""
+    hard_negative_share: float = Field(0.0, ge=0, le=1)
+    """share of a batch's groups that are hard negatives of its first"""
+    literal_weight: float = Field(1.0, ge=0)
+    """weight of literal captions in the draw"""
+    paraphrase_weight: float | None = Field(None, ge=0)
+    """weight of paraphrases; default 1, or 0 for objectives of single pairs"""
+    theme_weight: float | None = Field(None, ge=0)
+    """weight of theme captions; default as of paraphrases"""
 
-    lr: float | None = Field(
-        None,
-        description="peak learning rate of the image side; default 4e-3 in mode head, 1e-4 in "
-        "lora, else 1e-5",
-        gt=0,
-    )
-    text_lr: float | None = Field(
-        None,
-        description="peak learning rate of the text side; default 1e-3 in mode head, else lr",
-        ge=0,
-    )
-    weight_decay: float = Field(
-        0.01,
-        description="decay of weight matrices of the image side; 5 in mode head keeps more of "
-        "what the model knew of concepts that it is not trained on",
-        ge=0,
-    )
-    text_weight_decay: float | None = Field(
-        None,
-        description="decay of weight matrices of the text side; default that of the image side",
-        ge=0,
-    )
-    decay_to: Literal["auto", "zero", "start"] = Field(
-        "auto",
-        description="where decay leads: to zero, to the weights at the start, or auto: start in "
-        "mode head, else zero",
-    )
-    feature_dropout: float | None = Field(
-        None,
-        description="share of tower features dropped in a step, mode head; default 0.3",
-        ge=0,
-        lt=1,
-    )
-    warmup: float = Field(0.1, description="share of all steps in which the rate rises", ge=0, le=1)
-    final_lr: float = Field(
-        0.0, description="learning rate at the end, as a share of the peak", ge=0, le=1
-    )
-    grad_clip: float = Field(1.0, description="largest gradient norm; 0 for no clipping", ge=0)
-    ema: float = Field(
-        0.0,
-        description="decay of an average of the weights that is kept instead; 0 for none",
-        ge=0,
-        lt=1,
-    )
-    lora_rank: int | None = Field(
-        None, ge=1, description="rank of the added matrices in mode lora; default 8"
-    )
+    alpha: float | None = Field(None, ge=0, le=1)
+    """weight of the outer loss, the inner has 1 - alpha; default 0.7"""
+    temperature: float | None = Field(None, gt=0)
+    """temperature of the similarities; default 0.1"""
+    inner_temperature: float | None = Field(None, gt=0)
+    """temperature of the inner loss; default 0.1"""
+    instance_weight: float | None = Field(None, ge=0, le=1)
+    """joint: weight of the instance objective; default 0.2"""
+    instance: str | None = None
+    """joint: name of the instance objective; default clip"""
+    grouped: str | None = None
+    """joint: name of the grouped objective; default grouped"""
+    instance_caption: Literal["text", "paraphrase"] | None = None
+    """joint: the captions that the instance objective reads; default text"""
+    views: Literal["group", "pair"] | None = None
+    """multi-view objectives: a group is a sample, or a pair is; default group"""
+    npc_weight: float | None = Field(None, ge=0)
+    """c2lip: weight of the noun phrase loss; default 1"""
+    xac_weight: float | None = Field(None, ge=0)
+    """c2lip: weight of the patch loss, 0 needs no patches; default 0.01"""
+    learn_bias: bool | None = None
+    """learn the bias of the sigmoid objectives; default true"""
+    learn_temperature: bool = False
+    """learn the temperature, never below 1/100"""
 
-    precision: Literal["fp32", "bf16", "fp16"] = Field(
-        "fp32", description="arithmetic of the model"
-    )
-    accumulate: int = Field(
-        1,
-        description="parts that a batch is encoded in; memory falls, gradients stay the same",
-        ge=1,
-    )
-    gradient_checkpointing: bool = Field(
-        False, description="recompute towers in backward to save memory"
-    )
-    compile: bool = Field(False, description="compile the model with torch.compile")
-    device: Literal["auto", "cpu"] = Field("auto", description="where to train")
-    workers: int | None = Field(
-        None, ge=0, description="threads that load pictures where towers are trained; default 2"
-    )
+    lr: float | None = Field(None, gt=0)
+    """peak learning rate of the image side; default 4e-3 in mode head, 1e-4 in lora, else 1e-5"""
+    text_lr: float | None = Field(None, ge=0)
+    """peak learning rate of the text side; default 1e-3 in mode head, else lr"""
+    weight_decay: float = Field(0.01, ge=0)
+    """decay of weight matrices of the image side; 5 in mode head keeps more of what the model knew
+    of concepts that it is not trained on"""
+    text_weight_decay: float | None = Field(None, ge=0)
+    """decay of weight matrices of the text side; default that of the image side"""
+    decay_to: Literal["auto", "zero", "start"] = "auto"
+    """where decay leads: to zero, to the weights at the start, or auto: start in mode head, else
+    zero"""
+    feature_dropout: float | None = Field(None, ge=0, lt=1)
+    """share of tower features dropped in a step, mode head; default 0.3"""
+    warmup: float = Field(0.1, ge=0, le=1)
+    """share of all steps in which the rate rises"""
+    final_lr: float = Field(0.0, ge=0, le=1)
+    """learning rate at the end, as a share of the peak"""
+    grad_clip: float = Field(1.0, ge=0)
+    """largest gradient norm; 0 for no clipping"""
+    ema: float = Field(0.0, ge=0, lt=1)
+    """decay of an average of the weights that is kept instead; 0 for none"""
+    lora_rank: int | None = Field(None, ge=1)
+    """rank of the added matrices in mode lora; default 8"""
 
-    validation_share: float = Field(
-        0.0, description="share of train held out where the data set has no val split", ge=0, lt=1
-    )
-    select: Literal["acceptable_top1", "top1", "loss"] = Field(
-        "acceptable_top1", description="validation measure that the kept model is best by"
-    )
-    seed: int = Field(0, description="seed of every draw", ge=0)
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """arithmetic of the model"""
+    accumulate: int = Field(1, ge=1)
+    """parts that a batch is encoded in; memory falls, gradients stay the same"""
+    gradient_checkpointing: bool = False
+    """recompute towers in backward to save memory"""
+    compile: bool = False
+    """compile the model with torch.compile"""
+    device: Literal["auto", "cpu"] = "auto"
+    """where to train"""
+    workers: int | None = Field(None, ge=0)
+    """threads that load pictures where towers are trained; default 2"""
 
-    keep_last: int = Field(2, description="checkpoints that are kept", ge=1)
-    checkpoint_every: int = Field(
-        0,
-        description="steps between checkpoints; 0: each epoch",
-        ge=0,
-        json_schema_extra={"unit": "steps"},
-    )
-    log_every: int = Field(
-        0,
-        description="steps between lines of the log; 0: each step, every 10 on a GPU",
-        ge=0,
-        json_schema_extra={"unit": "steps"},
-    )
-    tracker: Literal["none", "tensorboard", "wandb"] = Field(
-        "tensorboard", description="where curves go besides log.jsonl"
-    )
-    resume: bool = Field(False, description="go on from the last checkpoint in the directory")
-    overwrite: bool = Field(False, description="begin anew in a directory that holds a run")
+    validation_share: float = Field(0.0, ge=0, lt=1)
+    """share of train held out where the data set has no val split"""
+    select: Literal["acceptable_top1", "top1", "loss"] = "acceptable_top1"
+    """validation measure that the kept model is best by"""
+    seed: int = Field(0, ge=0)
+    """seed of every draw"""
+
+    keep_last: int = Field(2, ge=1)
+    """checkpoints that are kept"""
+    checkpoint_every: int = Field(0, ge=0)
+    """steps between checkpoints; 0: each epoch"""
+    log_every: int = Field(0, ge=0)
+    """steps between lines of the log; 0: each step, every 10 on a GPU"""
+    tracker: Literal["none", "tensorboard", "wandb"] = "tensorboard"
+    """where curves go besides log.jsonl"""
+    resume: bool = False
+    """go on from the last checkpoint in the directory"""
+    overwrite: bool = False
+    """begin anew in a directory that holds a run"""
 
     def __init__(self, **settings: Any) -> None:
         try:
@@ -261,15 +200,13 @@ class TrainConfig(BaseModel):
             raise InputError("theme_weight: all three caption weights are 0; raise one of them")
         if self.resume and self.overwrite:
             raise InputError("overwrite: not with resume; choose one of them")
-        if self.mode == "lora" and self.gradient_checkpointing:
-            raise InputError("gradient_checkpointing: not with mode lora; turn it off")
         if self.feature_dropout and self.mode != "head":
             raise InputError("feature_dropout: only mode head works on features; set it to 0")
 
     @field_validator("*", mode="before")
     @classmethod
     def _plain(cls, value: Any, info: ValidationInfo) -> Any:
-        return plain(value, cls.model_fields[info.field_name])
+        return plain(value, cls.model_fields[str(info.field_name)])
 
     @classmethod
     def load(cls, path: str | Path | None = None, /, **flags: Any) -> TrainConfig:
@@ -385,6 +322,13 @@ class TrainConfig(BaseModel):
             return settings_of(self.objective, instance=self.instance, grouped=self.grouped)
         except ValueError as error:
             raise InputError(f"objective {self.objective!r}: {error}") from error
+
+
+def filled(value: T | None) -> T:
+    """A setting that `TrainConfig.resolved` or `TrainConfig.fitted` filled in."""
+    if value is None:
+        raise TypeError("a setting is None: the config is not resolved")
+    return value
 
 
 class _Loader(yaml.SafeLoader):

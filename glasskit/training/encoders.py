@@ -5,21 +5,21 @@ Both take a stack of image inputs and a stack of text inputs and give rows of le
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from glasskit.errors import need
+from glasskit.models import GlassModel
 from glasskit.training.batches import Encoded
-from glasskit.training.config import TrainConfig
-from glasskit.training.feeds import Step
-from glasskit.training.lora import LoraEncoder
-
-if TYPE_CHECKING:
-    from glasskit.models import GlassModel
+from glasskit.training.config import TrainConfig, filled
+from glasskit.training.loaders import Step
+from glasskit.training.optim import is_text
 
 
 class HeadEncoder(nn.Module):
@@ -39,18 +39,22 @@ class HeadEncoder(nn.Module):
         self.dropout = dropout
         self.splits = hasattr(model.image_head, "split")
 
+    @property
+    def head(self) -> Any:
+        """The image head, which may split its work (`ConseHead`)."""
+        return self.model.image_head
+
     @torch.no_grad()
     def inputs(self, features: Tensor) -> Tensor:
         """(n, F) image features -> (n, F) or, where the head splits, (n, F + L) both parts."""
-        return torch.cat(self.model.image_head.split(features), dim=1) if self.splits else features
+        return torch.cat(self.head.split(features), dim=1) if self.splits else features
 
     def images(self, inputs: Tensor) -> Tensor:
         """(rows, F) or (rows, F + L) from `inputs` -> (rows, L), normalised."""
         if not self.splits:
             return self.model.embed_image_features(inputs)
-        head = self.model.image_head
-        seen, fixed = inputs.tensor_split([head.map.in_features], dim=1)
-        return functional.normalize(fixed + head.map(seen), dim=-1)
+        seen, fixed = inputs.tensor_split([self.head.map.in_features], dim=1)
+        return functional.normalize(fixed + self.head.map(seen), dim=-1)
 
     def texts(self, features: Tensor) -> Tensor:
         """(rows, G) -> (rows, L), normalised."""
@@ -68,7 +72,7 @@ class HeadEncoder(nn.Module):
         """
         if not self.dropout:
             return step
-        rows, width = step.rows, self.model.image_head.map.in_features if self.splits else None
+        rows, width = step.rows, self.head.map.in_features if self.splits else None
         images, texts = step.images.clone(), step.texts
         images[:, :width] *= self._mask(images[:, :width], rows.image_places, rows.whole[0])
         return Step(rows, images, texts * self._mask(texts, rows.text_places, rows.whole[1]))
@@ -84,8 +88,8 @@ class TowerEncoder(nn.Module):
     """Towers and heads on pixels and tokens, always as they encode in use.
 
     Batch norms keep their statistics, and the towers' own dropout (of `lite0-minilm`'s text tower)
-    stays off: a batch then has the same gradients at once, in parts (`backward_in_parts`) and over
-    several processes.
+    stays off: a batch then has the same gradients at once, in parts (`gradcache`) and over several
+    processes.
 
     Args:
         model: what is used.
@@ -131,41 +135,31 @@ def learned_scale(model: GlassModel) -> Tensor | None:
 
 def build_encoder(
     model: GlassModel, config: TrainConfig, needs: tuple[str, ...]
-) -> HeadEncoder | TowerEncoder | LoraEncoder:
-    """The encoder of a mode, with exactly what it trains set to require gradients."""
-    heads = [p for p in _parameters(model.image_head, model.text_head) if p.requires_grad]
-    visual = list(model.clip.visual.parameters()) if config.mode != "head" else []
-    model.requires_grad_(False)
-    if config.mode == "head":
-        _train(heads)
-        _learn_temperature(model, config)
-        return HeadEncoder(model, config.feature_dropout)
-    image_side = {id(p) for p in (*visual, *model.image_head.parameters())}
-    frozen_heads = {id(p) for p in _parameters(model.image_head, model.text_head)}
-    frozen_heads -= {id(p) for p in heads}
-    chosen = [
-        p
-        for name, p in model.named_parameters()
-        if not name.startswith("clip.logit_")
-        and id(p) not in frozen_heads
-        and (
-            config.mode not in ("image", "text")
-            or (id(p) in image_side) == (config.mode == "image")
-        )
-    ]
-    encoder = TowerEncoder(model, "patches" in needs)
+) -> HeadEncoder | TowerEncoder:
+    """The encoder of a mode, with exactly what it trains set to require gradients.
+
+    Raises:
+        InputError: mode lora without the library that it needs.
+    """
+    heads = [*model.image_head.parameters(), *model.text_head.parameters()]
+    of_heads, frozen = {id(p) for p in heads}, {id(p) for p in heads if not p.requires_grad}
+    if config.mode == "lora":
+        add_lora(model, filled(config.lora_rank))
+    for name, parameter in model.named_parameters():
+        side = "text" if is_text(f"model.{name}") else "image"
+        on_side = config.mode not in ("image", "text") or config.mode == side
+        of_towers = config.mode not in ("head", "lora") and not name.startswith("clip.logit_")
+        trained = of_towers or id(parameter) in of_heads or ".lora_" in name
+        parameter.requires_grad_(trained and on_side and id(parameter) not in frozen)
+    if config.learn_temperature:
+        with torch.no_grad():
+            model.logit_scale.fill_(1 / filled(config.temperature)).log_()
+        model.logit_scale.requires_grad_(True)
     if config.gradient_checkpointing:
-        model.clip.set_grad_checkpointing(True)
-    if config.mode != "lora":
-        _train(chosen)
-        _learn_temperature(model, config)
-        return encoder
-    _train(heads)
-    _learn_temperature(model, config)
-    trained = {id(p) for p in heads}
-    wanted = {id(p) for p in chosen} - trained
-    names = [n for n, p in encoder.named_parameters() if id(p) in wanted and p.ndim == 2]
-    return LoraEncoder(encoder, names, config.lora_rank)
+        set_checkpointing(model, True)
+    if config.mode == "head":
+        return HeadEncoder(model, filled(config.feature_dropout))
+    return TowerEncoder(model, "patches" in needs)
 
 
 @contextmanager
@@ -176,25 +170,62 @@ def left_as_found(model: GlassModel, config: TrainConfig) -> Iterator[None]:
     try:
         yield
     finally:
+        if config.mode == "lora":
+            remove_lora(model, merge=False)
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(wanted[name])
             parameter.grad = None
         model.train(training)
         if config.gradient_checkpointing:
-            model.clip.set_grad_checkpointing(False)
+            set_checkpointing(model, False)
 
 
-def _parameters(*modules: nn.Module) -> list[nn.Parameter]:
-    return [p for module in modules for p in module.parameters()]
+def set_checkpointing(model: GlassModel, on: bool) -> None:
+    """Recompute the towers' activations in backward instead of keeping them, or no longer."""
+    clip: Any = model.clip
+    clip.set_grad_checkpointing(on)
 
 
-def _train(parameters: list[nn.Parameter]) -> None:
-    for parameter in parameters:
-        parameter.requires_grad_(True)
+def add_lora(model: GlassModel, rank: int) -> None:
+    """Give the linear layers of the towers a low-rank change, W + B A (arXiv 2106.09685).
+
+    Of PyTorch's own attention the projection to queries, keys and values is changed; its output
+    projection, which it reads without calling it, is not. A is drawn the same in every run, B is
+    zero at the start; the changed weights themselves are frozen.
+
+    Raises:
+        InputError: peft is not installed.
+    """
+    peft = need("peft", "lora")
+    heads = {id(p) for p in (*model.image_head.parameters(), *model.text_head.parameters())}
+    linear, attention = [], []
+    for name, module in model.clip.named_modules():
+        if isinstance(module, nn.MultiheadAttention):
+            attention.append(f"{name}.in_proj_weight")
+        elif type(module) is nn.Linear and id(module.weight) not in heads:
+            linear.append(name)
+    settings = peft.LoraConfig(
+        r=rank, lora_alpha=rank, target_modules=linear, target_parameters=attention
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        peft.inject_adapter_in_model(settings, model.clip)
 
 
-def _learn_temperature(model: GlassModel, config: TrainConfig) -> None:
-    if config.learn_temperature:
-        with torch.no_grad():
-            model.logit_scale.fill_(1 / config.temperature).log_()
-        model.logit_scale.requires_grad_(True)
+def remove_lora(model: GlassModel, merge: bool) -> None:
+    """Take the low-rank changes out of the towers, or make them part of their weights."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for name, layer in list(model.clip.named_modules()):
+        if isinstance(layer, BaseTunerLayer):
+            if merge:
+                layer.merge()
+            parent, _, child = name.rpartition(".")
+            setattr(model.clip.get_submodule(parent), child, layer.get_base_layer())
+
+
+def merged_copy(model: GlassModel) -> GlassModel:
+    """The model with its low-rank changes merged; the model itself stays as it is."""
+    merged = copy.deepcopy(model)
+    remove_lora(merged, merge=True)
+    return merged

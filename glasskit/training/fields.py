@@ -76,8 +76,7 @@ def explained(error: ValidationError, model: type[BaseModel]) -> str:
         return f"{name}: no such setting; {hint}"
     field = known[name]
     if first["type"] in OUTSIDE or choices(field):
-        unit = f" {field.json_schema_extra['unit']}" if field.json_schema_extra else ""
-        return f"{name}: {value!r} is not allowed; give {allowed(field)}{unit}"
+        return f"{name}: {value!r} is not allowed; give {allowed(field)}"
     wanted = [kind.__name__ for kind in kinds(field)]
     wanted += [] if len(typing.get_args(field.annotation)) == 0 else ["nothing"]
     return f"{name}: {value!r} is not of type {' or '.join(wanted)}"

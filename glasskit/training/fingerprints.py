@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -18,15 +17,15 @@ from torch import Tensor, nn
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FileSource
 from glasskit.models import GlassModel
-from glasskit.models.shipped import TEXTS, shipped_rows
+from glasskit.models.bundled import TEXTS, bundled_rows
+from glasskit.models.stream import ahead
 
-READERS = 8
-"""Threads that read pictures."""
+READ_AHEAD = 64
+"""Pictures that are read at once."""
 
 
 def records_key(dataset: GroupedDataset) -> dict[str, str]:
     """A hash of each part of the records and concepts that moves a run, by its name."""
-    dataset = _used(dataset)
     records, concepts = dataset.records, dataset.concepts
     parts: dict[str, list[Any]] = {
         "records": [(r.key, r.concept, r.split) for r in records],
@@ -49,14 +48,13 @@ def pictures_key(dataset: GroupedDataset, model: GlassModel, *, cached: bool) ->
         model: whose features may ship with the data set.
         cached: whether the run reads tower features through the cache (mode head).
     """
-    dataset = _used(dataset)
     keys = [record.key for record in dataset.records]
     found: dict[str, str] = {}
     if cached:
         texts = [caption for record in dataset.records for caption in record.captions]
         bundled = {
-            "bundled features of texts": shipped_rows(TEXTS, model.tower_hash, texts),
-            "bundled features of pictures": shipped_rows(dataset.features, model.tower_hash, keys),
+            "bundled features of texts": bundled_rows(TEXTS, model.tower_hash, texts),
+            "bundled features of pictures": bundled_rows(dataset.features, model.tower_hash, keys),
         }
         found = {name: tensors_key(rows) for name, rows in bundled.items() if rows}
         if len(bundled["bundled features of pictures"]) == len(keys):
@@ -67,8 +65,7 @@ def pictures_key(dataset: GroupedDataset, model: GlassModel, *, cached: bool) ->
         def one(key: str) -> bytes:
             return hashlib.sha256(source.read(key)).digest()
 
-        with ThreadPoolExecutor(READERS) as readers:
-            return found | {"pictures": _digest(readers.map(one, keys))}
+        return found | {"pictures": _digest(ahead(keys, one, READ_AHEAD))}
     return found | {"pictures": _digest(source.fingerprint(key).encode() for key in keys)}
 
 
@@ -89,10 +86,6 @@ def tensors_key(tensors: Mapping[str, Tensor]) -> str:
 def _bytes(tensor: Tensor) -> bytes:
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().tobytes()  # NumPy has no bfloat16
-
-
-def _used(dataset: GroupedDataset) -> GroupedDataset:
-    return dataset.where(lambda record: record.split != "test")
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ def is_text(name: str) -> bool:
 
     The temperature and an objective's own parameters count to the image side.
     """
-    return not name.removeprefix("lora.").startswith(IMAGE_SIDE)
+    return not name.startswith(IMAGE_SIDE)
 
 
 def build_optimizer(
@@ -29,9 +30,8 @@ def build_optimizer(
 ) -> torch.optim.AdamW:
     """AdamW with the side's rate and decay; gains, biases and the temperature never decay.
 
-    Each group carries ``peak`` (its learning rate at the end of warm-up), ``pull`` (the strength of
-    its decay toward the start, which `Start.pull` does) and ``names``. Fused where the device has
-    it.
+    Each group carries ``peak`` (its learning rate at the end of warm-up), ``l2sp`` (the strength of
+    its decay toward the start, which `L2SP` does) and ``names``. Fused where the device has it.
 
     Args:
         parameters: by name.
@@ -54,7 +54,7 @@ def build_optimizer(
                 "lr": rate,
                 "peak": rate,
                 "weight_decay": 0.0 if to_start else strength,
-                "pull": strength if to_start else 0.0,
+                "l2sp": strength if to_start else 0.0,
             }
             groups += [group] if names else []
     return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=device.type in ("cpu", "cuda"))
@@ -66,6 +66,7 @@ def rate_at(step: int, total: int, config: TrainConfig) -> float:
     Args:
         step: 0 .. total - 1.
         total: steps of the whole run.
+        config: warm-up and final rate.
     """
     warm = round(config.warmup * total)
     if step < warm:
@@ -74,20 +75,14 @@ def rate_at(step: int, total: int, config: TrainConfig) -> float:
     return config.final_lr + (1 - config.final_lr) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def set_rate(optimizer: torch.optim.Optimizer, share: float) -> None:
-    """Set every group's learning rate to a share of its peak."""
-    for group in optimizer.param_groups:
-        group["lr"] = group["peak"] * share
+class L2SP:
+    """Decay toward the weights that training began from: w -= lr * l2sp * (w - w0).
 
-
-class Start:
-    """The weights that training began from, and the decay toward them: w -= lr * pull * (w - w0).
-
-    Decoupled as in AdamW, and L2-SP in purpose (Li et al. 2018, arXiv 1802.01483): a head that
-    begins as a good one is not pulled to zero.
+    L2-SP (Li et al. 2018, arXiv 1802.01483), decoupled from the gradient as in AdamW: a head that
+    begins as a good one does not decay to zero.
 
     Args:
-        optimizer: groups with a ``pull`` above 0 are held to their weights of now.
+        optimizer: groups with an ``l2sp`` above 0 are held to their weights of now.
     """
 
     def __init__(self, optimizer: torch.optim.Optimizer) -> None:
@@ -95,23 +90,24 @@ class Start:
         self.weights: dict[str, Tensor] = {
             name: parameter.detach().clone()
             for group in optimizer.param_groups
-            if group["pull"]
+            if group["l2sp"]
             for name, parameter in zip(group["names"], group["params"], strict=True)
         }
 
     @torch.no_grad()
-    def pull(self) -> None:
-        """One step of decay toward the start, at each group's present rate."""
+    def step(self) -> None:
+        """One step of decay, at each group's present rate."""
         for group in self.optimizer.param_groups:
-            if group["pull"]:
+            if group["l2sp"]:
                 starts = [self.weights[name] for name in group["names"]]
-                torch._foreach_lerp_(group["params"], starts, group["lr"] * group["pull"])
+                torch._foreach_lerp_(group["params"], starts, group["lr"] * group["l2sp"])
 
 
-class Average:
+class EMA:
     """An exponential moving average of weights: a = d a + (1 - d) w.
 
-    After step t, counted from 1, d = min(decay, (1 + t) / (10 + t)): 2/11 at first.
+    After step t, counted from 1, d = min(decay, (1 + t) / (10 + t)): 2/11 at first, so that the
+    start is soon forgotten (torch's AveragedModel has one d for all steps).
 
     Args:
         parameters: weights by name.
@@ -119,27 +115,27 @@ class Average:
     """
 
     def __init__(self, parameters: Mapping[str, nn.Parameter], decay: float) -> None:
-        self.parameters = dict(parameters)
-        self.decay = decay
+        self.parameters, self.decay = dict(parameters), decay
         self.weights = {name: p.detach().clone() for name, p in parameters.items()}
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Take in the weights after a step, counted from 1."""
         decay = min(self.decay, (1 + step) / (10 + step))
-        weights = list(self.parameters.values())
+        weights: list[Tensor] = list(self.parameters.values())
         torch._foreach_lerp_(list(self.weights.values()), weights, 1 - decay)
 
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """While open, the model has the average for its weights."""
+        own = {name: p.detach().clone() for name, p in self.parameters.items()}
+        self._fill(self.weights)
+        try:
+            yield
+        finally:
+            self._fill(own)
+
     @torch.no_grad()
-    def swap(self) -> None:
-        """Exchange the average with the weights; a second call undoes it."""
+    def _fill(self, weights: Mapping[str, Tensor]) -> None:
         for name, parameter in self.parameters.items():
-            kept = parameter.clone()
-            parameter.copy_(self.weights[name])
-            self.weights[name].copy_(kept)
-
-
-def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether no weight is NaN or infinite; one number crosses to the host."""
-    norms = torch._foreach_norm([tensor.detach() for tensor in tensors])
-    return bool(torch.stack([norm.float() for norm in norms]).isfinite().all())
+            parameter.copy_(weights[name])

@@ -8,48 +8,52 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable
-from types import FrameType, TracebackType
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
-    """While open, the first SIGINT or SIGTERM asks to stop; a second one has its usual effect.
-
-    Python lets only the main thread take signals; elsewhere only ``wish`` can stop.
+    """Whether to stop; ask it as a truth value.
 
     Args:
         wish: asked after every step; True stops.
+
+    Attributes:
+        signal: the signal that asked to stop, or None.
     """
 
     def __init__(self, wish: Callable[[], bool] | None = None) -> None:
         self.wish = wish
         self.signal: int | None = None
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> StopRequest:
-        if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._take) for number in SIGNALS}
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._restore()
 
     def __bool__(self) -> bool:
         return self.signal is not None or (self.wish is not None and self.wish())
 
-    def _take(self, number: int, frame: FrameType | None) -> None:
-        self.signal = number
-        self._restore()
 
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
+@contextmanager
+def stop_request(wish: Callable[[], bool] | None = None) -> Iterator[StopRequest]:
+    """While open, the first SIGINT or SIGTERM asks to stop; a second one has its usual effect.
+
+    Python lets only the main thread take signals; elsewhere only ``wish`` can stop.
+    """
+    request = StopRequest(wish)
+    usual: dict[int, Any] = {}
+
+    def take(number: int, frame: FrameType | None) -> None:
+        request.signal = number
+        restore()
+
+    def restore() -> None:
+        for number, handler in usual.items():
             signal.signal(number, handler)
-        self._before = {}
+
+    if threading.current_thread() is threading.main_thread():
+        usual = {number: signal.signal(number, take) for number in SIGNALS}
+    try:
+        yield request
+    finally:
+        restore()

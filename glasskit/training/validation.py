@@ -5,8 +5,6 @@ Letters: n records, c concepts, L width.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from accelerate import Accelerator
@@ -15,10 +13,14 @@ from torch import Tensor, nn
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
 from glasskit.models.prompts import pool_prompts
+from glasskit.models.recognition import recognise
 from glasskit.training.batches import grouped
 from glasskit.training.config import TrainConfig
 from glasskit.training.encoders import HeadEncoder, TowerEncoder
-from glasskit.training.feeds import Feed
+from glasskit.training.loaders import Loader
+
+Scores = dict[str, float]
+"""One validation: mean "loss" over its batches, "top1" and "acceptable_top1" (`accuracy`)."""
 
 CHUNK = 256
 """Prompts that are encoded at once."""
@@ -27,52 +29,13 @@ ENOUGH = 2
 """Concepts that validation needs: with one every answer is right."""
 
 
-class Accuracy(NamedTuple):
-    """Shares, 0 to 1, of pictures whose nearest concept is right.
-
-    Args:
-        top1: nearest is the record's own concept.
-        acceptable_top1: nearest is one that a careful viewer accepts.
-    """
-
-    top1: float
-    acceptable_top1: float
-
-
-class Scores(NamedTuple):
-    """One validation: mean loss over its batches, and concept recognition."""
-
-    loss: float
-    top1: float
-    acceptable_top1: float
-
-    def better(self, other: Scores | None, measure: str) -> bool:
-        """Whether these scores beat others by a measure; where shares are equal, by the loss."""
-        if other is None:
-            return True
-        if measure == "loss":
-            return self.loss < other.loss
-        mine, theirs = getattr(self, measure), getattr(other, measure)
-        return (mine, -self.loss) > (theirs, -other.loss)
-
-
-def accuracy(similarity: Tensor, targets: Tensor, acceptable: Tensor) -> Accuracy:
-    """Shares of rows in which a right concept is strictly above every wrong one: ties are wrong.
-
-    Args:
-        similarity: (n, c).
-        targets: (n,) the own concept of each row.
-        acceptable: (n, c) bool, the accepted concepts of each row.
-    """
-    own = torch.zeros_like(acceptable)
-    own[torch.arange(len(targets), device=targets.device), targets] = True
-
-    def share(right: Tensor) -> float:
-        best_right = similarity.masked_fill(~right, -torch.inf).amax(1)  # (n,)
-        best_wrong = similarity.masked_fill(right, -torch.inf).amax(1)  # (n,)
-        return float((best_right > best_wrong).double().mean())
-
-    return Accuracy(share(own), share(acceptable))
+def better(scores: Scores, other: Scores | None, measure: str) -> bool:
+    """Whether scores beat others by a measure; where shares are equal, by the loss."""
+    if other is None:
+        return True
+    if measure == "loss":
+        return scores["loss"] < other["loss"]
+    return (scores[measure], -scores["loss"]) > (other[measure], -other["loss"])
 
 
 def split_for_training(
@@ -119,16 +82,15 @@ class Validation:
     """Scores of an encoder on records held out, in the same groups every time.
 
     Args:
-        feed: the records' steps; those of epoch 0 are used.
+        loader: the records' steps; those of epoch 0 are used.
         prompts: (c * templates, ...) inputs of the text side for every level-1 concept.
         accelerator: joins the rows of all processes.
     """
 
-    def __init__(self, feed: Feed, prompts: Tensor, accelerator: Accelerator) -> None:
-        self.feed, self.prompts, self.accelerator = feed, prompts, accelerator
-        dataset = feed.batches.dataset
-        self.targets = torch.from_numpy(dataset.targets(1)).to(accelerator.device)
-        self.acceptable = torch.from_numpy(dataset.acceptable(1)).to(accelerator.device)
+    def __init__(self, loader: Loader, prompts: Tensor, accelerator: Accelerator) -> None:
+        self.loader, self.prompts, self.accelerator = loader, prompts, accelerator
+        dataset = loader.batches.dataset
+        self.targets, self.acceptable = dataset.targets(1), dataset.acceptable(1)
 
     @torch.no_grad()
     def scores(self, encoder: HeadEncoder | TowerEncoder, objective: nn.Module) -> Scores:
@@ -139,7 +101,7 @@ class Validation:
             concepts = pool_prompts(texts.float())  # (c, L)
             images = concepts.new_zeros(len(self.targets), concepts.shape[1])  # (n, L)
             losses = []
-            for rows, pictures, captions in self.feed.epoch(0):
+            for rows, pictures, captions in self.loader.epoch(0):
                 encoded = encoder(pictures, captions)
                 losses.append(objective(grouped(encoded, rows)).total)
                 pairs = rows.groups * rows.members
@@ -147,12 +109,11 @@ class Validation:
                 vectors = encoded.images[:pairs].float()
                 # Every record comes in the plan at least once, in one process or another.
                 images[self.accelerator.gather(own)] = self.accelerator.gather(vectors)
-        found = accuracy(images @ concepts.T, self.targets, self.acceptable)
-        return Scores(float(torch.stack(losses).mean()), *found)
-
-
-def validation_sizes(held: GroupedDataset, config: TrainConfig, world: int) -> tuple[int, int]:
-    """(M, N) for validation: those of training as far as the held-out records reach."""
-    by_concept = held.groups()
-    groups = min(config.groups_per_batch, len(by_concept)) // world * world
-    return max(groups, world), min(config.group_size, max(map(len, by_concept.values())))
+        found = recognise(
+            images.cpu().numpy(), concepts.cpu().numpy(), self.targets, self.acceptable
+        )
+        return {
+            "loss": float(torch.stack(losses).mean()),
+            "top1": float(found.correct.mean()),
+            "acceptable_top1": float(found.accepted.mean()),
+        }

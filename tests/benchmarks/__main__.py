@@ -1,96 +1,101 @@
 """`make bench`: quality and speed, measured in one run; kept as JSON and as Markdown.
 
-Sections that are measured in turns are visited several times, with those that are measured once
-between the visits: their rounds lie minutes apart, and their spreads hold what this machine does in
-a quarter of an hour.
+A section that is measured again replaces its own rows only and keeps its own line of where it was
+measured, so that the file says of every number where it comes from.
 
-python -m tests.benchmarks [SECTION ...] [--out FILE.json] [--against FILE.json]
+python -m tests.benchmarks [SECTION ...] [--out FILE.json]
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from tests.benchmarks import app, embedding, evaluation, losses, maps, recognition, search, training
-from tests.benchmarks.report import (
-    Section,
-    Watch,
-    agreement_table,
-    agreements,
-    environment,
-    read,
-    write,
-)
-from tests.benchmarks.table import BenchRow
+from tests.benchmarks.table import BenchRow, markdown
 
 REPORT = Path(__file__).parent / "results" / "report.json"
 
-ONCE: dict[str, Callable[[], list[BenchRow] | str]] = {
+SECTIONS: dict[str, Callable[[], Iterable[list[BenchRow]] | list[BenchRow] | str]] = {
     "recognition": recognition.report,
-    "evaluation": evaluation.run,
-}
-TURNS: dict[str, Callable[[], Iterator[list[BenchRow]]]] = {
     "losses": losses.visits,
     "training": training.visits,
+    "evaluation": evaluation.run,
     "embedding": embedding.visits,
     "search": search.visits,
     "maps": maps.visits,
     "app": app.visits,
 }
-ORDER = ("recognition", "losses", "training", "evaluation", "embedding", "search", "maps", "app")
 
 
 def main() -> None:
     """Run the sections that are named, or all of them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("section", nargs="*", help=", ".join(ORDER))
+    parser.add_argument("section", nargs="*", help=", ".join(SECTIONS))
     parser.add_argument("--out", type=Path, default=REPORT, help="JSON to add to; .md lies beside")
-    parser.add_argument("--against", type=Path, help="JSON of another run: do the ratios agree?")
     given = parser.parse_args()
-    unknown = [name for name in given.section if name not in ORDER]
-    if unknown:
-        parser.error(f"no section {unknown[0]!r}; choose among {', '.join(ORDER)}")
-    if given.against is not None and not given.against.is_file():
-        parser.error(f"no file {given.against}; --against takes the JSON of an earlier run")
-    measured: dict[str, Section] = {}
-    for name, visit in _visits(given.section or ORDER):
-        measured[name] = measured[name].extended(visit) if name in measured else visit
-        kept = read(given.out) | {name: measured[name]}
-        write({key: kept[key] for key in ORDER if key in kept}, given.out)
-        print(visit.markdown(name), flush=True)
-    if given.against is not None:
-        found = agreements(read(given.against), measured)
-        table = agreement_table(found, given.against.name, given.out.name)
-        (given.out.parent / "agreement.md").write_text(table, encoding="utf-8")
-        print(table)
+    if unknown := set(given.section) - set(SECTIONS):
+        parser.error(f"no section {min(unknown)!r}; choose among {', '.join(SECTIONS)}")
+    for name in given.section or SECTIONS:
+        section = measured(SECTIONS[name])
+        kept = json.loads(given.out.read_text("utf-8")) if given.out.is_file() else {}
+        kept[name] = section
+        write({key: kept[key] for key in SECTIONS if key in kept}, given.out)
+        print(as_markdown(name, section), flush=True)
 
 
-def _visits(names: list[str] | tuple[str, ...]) -> Iterator[tuple[str, Section]]:
-    """Every visit of every section, those in turns around each of the others."""
-    opened = {name: TURNS[name]() for name in names if name in TURNS}
-    once = [name for name in names if name in ONCE]
-    while opened or once:
-        for name, visits in list(opened.items()):
-            visit = _timed(lambda visits=visits: next(visits, None))
-            if visit is None:
-                del opened[name]
-            else:
-                yield name, visit
-        if once:
-            name = once.pop(0)
-            yield name, _timed(ONCE[name])
+def measured(
+    measure: Callable[[], Iterable[list[BenchRow]] | list[BenchRow] | str],
+) -> dict[str, Any]:
+    """What a section measured, with where and how long: rows, or a text of its own."""
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    where = (
+        f"Python {platform.python_version()}, torch {torch.__version__}, {os.cpu_count()} cores, "
+        f"{torch.get_num_threads()} threads, {gpu}, load average {os.getloadavg()[0]:.1f} at the "
+        "start"
+    )
+    start = time.perf_counter()
+    found = measure()
+    rows: list[BenchRow] = []
+    if not isinstance(found, str):
+        for part in found:
+            rows += [part] if isinstance(part, BenchRow) else part
+    return {
+        "environment": where,
+        "minutes": (time.perf_counter() - start) / 60,
+        "rows": [asdict(row) for row in rows],
+        "text": found if isinstance(found, str) else "",
+    }
 
 
-def _timed(measure: Callable[[], list[BenchRow] | str | None]) -> Section | None:
-    """What a call measured, with where and how long; None where it had nothing more."""
-    where, watch = environment(), Watch()
-    result = measure()
-    if result is None:
-        return None
-    rows, text = ((), result) if isinstance(result, str) else (tuple(result), "")
-    return Section(where, watch.minutes, rows, text, watch.taken)
+def write(sections: dict[str, Any], file: Path) -> None:
+    """Write the sections as JSON and, beside it, as Markdown."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(sections, indent=1) + "\n", encoding="utf-8")
+    minutes = sum(section["minutes"] for section in sections.values())
+    head = (
+        f"# Measurements of `make bench`\n\n{len(sections)} sections, {minutes:.1f} minutes. Times "
+        "are medians of rounds in which the candidates take turns, with the smallest and the "
+        "largest; a ratio is a candidate's time / the subject's of the same round.\n"
+    )
+    parts = [head, *(as_markdown(name, section) for name, section in sections.items())]
+    file.with_suffix(".md").write_text("\n".join(parts), encoding="utf-8")
+
+
+def as_markdown(name: str, section: dict[str, Any]) -> str:
+    """A section under its heading."""
+    body = section["text"] or markdown([BenchRow.of(row) for row in section["rows"]])
+    took = f"took {section['minutes']:.1f} minutes"
+    return f"## {name}\n\n{section['environment']}; {took}.\n\n{body.strip()}\n"
 
 
 if __name__ == "__main__":

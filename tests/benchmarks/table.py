@@ -2,21 +2,19 @@
 
 A machine that other work shares gives other times every minute, so that only times taken in
 turns are compared: `in_turns` runs every candidate once a round, and a ratio is the median of the
-ratios of the rounds. What differs from one minute to the next, and no round sees, is met by
-visiting a section several times in a run (see `tests.benchmarks.__main__`); `joined` puts its
-visits together.
+ratios of the rounds.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-VISITS = 2
-"""How often a run comes back to a section that is measured in turns."""
+VISITS = 1
+"""How often a section measures all its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +50,6 @@ class BenchRow:
     def seconds(self) -> float | None:
         """Median time."""
         return statistics.median(self.times) if self.times else None
-
-    @property
-    def ratio(self) -> float | None:
-        """Median ratio."""
-        return statistics.median(self.ratios) if self.ratios else None
 
 
 def rows_in_turns(
@@ -96,7 +89,13 @@ def compared(
 ) -> list[BenchRow]:
     """One row a candidate from the times of its rounds, ``subject`` among them."""
     return [
-        BenchRow(section, name, tuple(taken), ratios(taken, times[subject]), unit)
+        BenchRow(
+            section,
+            name,
+            tuple(taken),
+            tuple(a / b for a, b in zip(taken, times[subject], strict=True)),
+            unit,
+        )
         for name, taken in times.items()
     ]
 
@@ -127,34 +126,11 @@ def in_turns(
     return times
 
 
-def ratios(times: Sequence[float], subject: Sequence[float]) -> tuple[float, ...]:
-    """times / subject, round by round.
-
-    Raises:
-        ValueError: one of them has more rounds.
-    """
-    return tuple(a / b for a, b in zip(times, subject, strict=True))
-
-
 def wall_seconds(call: Callable[[], object]) -> float:
     """Wall time of one call."""
     start = time.perf_counter()
     call()
     return time.perf_counter() - start
-
-
-def joined(earlier: Iterable[BenchRow], later: Iterable[BenchRow]) -> tuple[BenchRow, ...]:
-    """The rows of two visits, with the rounds of both; what is not timed stays as it was."""
-    rows = {(row.section, row.name): row for row in earlier}
-    for row in later:
-        key = (row.section, row.name)
-        if key in rows:
-            known = rows[key]
-            both = {"times": known.times + row.times, "ratios": known.ratios + row.ratios}
-            rows[key] = replace(known, **both)
-        else:
-            rows[key] = row
-    return tuple(rows.values())
 
 
 def markdown(rows: Sequence[BenchRow]) -> str:

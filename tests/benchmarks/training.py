@@ -18,7 +18,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,13 @@ from glasskit.data.images import FolderImages
 from glasskit.data.schema import Concept, Record
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
 from glasskit.models import GlassModel, load_model
+from glasskit.models.shipped import write_shipped
 from glasskit.training import TrainConfig
 from glasskit.training.batches import grouped
-from glasskit.training.engine import start_engine
-from glasskit.training.feeds import Features, Step
+from glasskit.training.distributed import start_accelerator
+from glasskit.training.loaders import Step
 from glasskit.training.run import build_trainer
+from glasskit.training.run_log import RunLogger
 from glasskit.training.trainer import Trainer
 from tests.benchmarks.table import VISITS, BenchRow, rows_in_turns
 
@@ -58,15 +60,12 @@ def synthetic(folder: Path, count: int = CONCEPTS, each: int = EACH) -> GroupedD
     return GroupedDataset("synthetic", concepts, records, FolderImages(folder))
 
 
-def random_features() -> Features:
-    """Features of the widths of lite0-minilm, drawn and not computed."""
-    generator = torch.Generator().manual_seed(0)
-    return Features(
-        lambda model, data, progress: torch.rand(len(data), model.image_width, generator=generator),
-        lambda model, texts, progress: torch.randn(
-            len(texts), model.text_width, generator=generator
-        ),
-    )
+def with_features(data: GroupedDataset, model: GlassModel, file: Path) -> GroupedDataset:
+    """The data set with features of its pictures that are drawn at random, and no pictures."""
+    keys = [record.key for record in data.records]
+    rows = torch.rand(len(keys), model.image_width, generator=torch.Generator().manual_seed(0))
+    write_shipped(file, model.tower_hash, keys, rows)
+    return replace(data, features=file)
 
 
 @contextmanager
@@ -84,10 +83,11 @@ def trainer_for(
         **more,
     }
     config = TrainConfig.load(**settings)
-    accelerator = start_engine(config)
-    trainer = build_trainer(config, accelerator, data, model, features=random_features())
+    accelerator = start_accelerator(config)
+    log = RunLogger(accelerator, folder / "run")
+    trainer = build_trainer(config, accelerator, data, model, log)
     trainer.encoder.train()
-    with trainer.watch.opened(0, trainer.total, resumed=False):
+    with trainer.logging():
         yield trainer
 
 
@@ -142,15 +142,15 @@ def heads(model: GlassModel, rounds: int = ROUNDS) -> list[BenchRow]:
     """Steps of mode head against their products."""
     rows = []
     for groups, members in SHAPES:
-        with (
-            tempfile.TemporaryDirectory() as name,
-            trainer_for(
-                synthetic(Path(name)), Path(name), model, groups, members, device="cpu"
-            ) as trainer,
-        ):
-            steps = cycle(list(trainer.feed.epoch(0)))
+        with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+            folder = Path(name)
+            data = with_features(synthetic(folder), model, folder / "features.safetensors")
+            trainer = stack.enter_context(
+                trainer_for(data, folder, model, groups, members, device="cpu")
+            )
+            steps = cycle(list(trainer.loader.epoch(0)))
             calls = {
-                SUBJECT: lambda t=trainer, s=steps: t.step(next(s), 1),
+                SUBJECT: lambda t=trainer, s=steps: t.train_step(next(s)),
                 "heads and loss, forward and backward": loss_only(trainer, next(steps)),
                 "matrix products only": products_only(trainer, groups * members),
             }
@@ -201,14 +201,14 @@ def towers(rounds: int, size: Towers) -> list[BenchRow]:
             )
         plain = trainers["same loop, open_clip ClipLoss"]
         plain.objective = PlainClip(plain.config.temperature).to(plain.accelerator.device)
-        assert len(trainers[SUBJECT].feed.batches) == size.steps
-        step = next(iter(trainers[SUBJECT].feed.epoch(0)))
+        assert len(trainers[SUBJECT].loader.batches) == size.steps
+        step = next(iter(trainers[SUBJECT].loader.epoch(0)))
         for pictures, count, steps in (
             ("pictures on the device", rounds, lambda trainer: [step] * size.steps),
             (
                 f"JPEG files by {size.workers} workers",
                 max(rounds // 5, 2),
-                lambda trainer: trainer.feed.epoch(trainer.state.step // size.steps),
+                lambda trainer: trainer.loader.epoch(trainer.done // size.steps),
             ),
         ):
             calls = {
@@ -228,8 +228,8 @@ def towers(rounds: int, size: Towers) -> list[BenchRow]:
 
 def _synchronised(trainer: Trainer, steps: Iterable[Step]) -> None:
     for step in steps:
-        trainer.step(step, 1)
-    trainer.watch.unread.clear()
+        trainer.train_step(step)
+    trainer.log.unread.clear()
     if trainer.accelerator.device.type == "cuda":
         torch.cuda.synchronize()
 

@@ -18,7 +18,6 @@ from glasskit.data.magic import read_magic, write_magic
 from glasskit.data.pack import pack
 from glasskit.data.scenes.build import make_recipes
 from glasskit.data.shards import read_shards
-from glasskit.errors import InputError
 
 
 def test_scenes_that_share_a_glyph_are_one_cluster() -> None:
@@ -55,14 +54,9 @@ def own(tmp_path: Path) -> GroupedDataset:
         for name in "abcdef"
     ]
     file = tmp_path / "set.json"
-    file.write_text(
-        json.dumps(
-            [
-                {"concept": "x", "train_images": pictures[:4]},
-                {"concept": "y", "train_images": pictures[4:]},
-            ]
-        )
-    )
+    x = {"concept": "x", "train_images": pictures[:4]}
+    y = {"concept": "y", "train_images": pictures[4:]}
+    file.write_text(json.dumps([x, y]))
     return read_magic(file, FolderImages(tmp_path))
 
 
@@ -96,11 +90,3 @@ def test_files_and_shards_keep_clusters(own: GroupedDataset, tmp_path: Path) -> 
     assert (packed.clusters[rows] == packed.clusters[rows][:, None]).tolist() == (
         own.clusters == own.clusters[:, None]
     ).tolist()
-
-
-def test_a_cluster_is_a_text(tmp_path: Path) -> None:
-    file = tmp_path / "set.json"
-    picture = {"image": "a.png", "old_captions": ["a"], "cluster": ["b"]}
-    file.write_text(json.dumps([{"concept": "x", "train_images": [picture]}]))
-    with pytest.raises(InputError, match="'cluster' must be a text"):
-        read_magic(file, FolderImages(tmp_path))

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from glasskit.data import load_dataset
-from glasskit.data.images import FolderImages, picture_name, scan_folder
+from glasskit.data.images import FolderImages, scan_folder
 from glasskit.errors import InputError
 
 NFC, NFD = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
@@ -46,6 +46,10 @@ def picture(path: Path, colour: str = "red") -> Path:
         (" p1.jpg\n", "p1.jpg"),
         ("p1.jpg", "p1.jpg "),
         ("785", "000785.PNG"),
+        ("785", "COCO_train2014_000000000785.jpg"),
+        ("cat", "cat.webp"),
+        ("street.no.4", "street.no.4.jpg"),
+        ("inner/cat", "inner/cat.jpg"),
         ("000000000785.jpg", "COCO_val2014_000000000785.jpg"),
         ("785.jpg", "000000000785.JPG"),
         ("COCO_val2014_000000000785.jpg", "785.jpg"),
@@ -233,10 +237,3 @@ def test_equal_bytes_in_one_split_are_none(tmp_path: Path, caplog) -> None:
         picture(tmp_path / "images" / name, colour)
     load_dataset(file)
     assert not caplog.messages
-
-
-def test_names_in_their_one_writing() -> None:
-    assert picture_name("In\\./Deep//IMG_1.JPG ") == ("in/deep/img_1", "jpg")
-    assert picture_name("COCO_train2014_000000000785.jpg") == ("785", "jpg")
-    assert picture_name("000") == ("0", "")
-    assert picture_name("street.no.4") == ("street.no.4", "")

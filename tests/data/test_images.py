@@ -61,31 +61,6 @@ def test_a_folder_that_lacks_pictures_is_named_once(tmp_path: Path) -> None:
     assert (line.count(str(tmp_path)), line.count("no picture for")) == (1, 10)
 
 
-@pytest.mark.parametrize(
-    ("key", "file"),
-    [
-        ("785", "000000000785.jpg"),
-        ("785", "COCO_val2014_000000000785.jpg"),
-        ("785", "COCO_train2014_000000000785.jpg"),
-        ("000000000785", "COCO_val2014_000000000785.jpg"),
-        ("785", "785.png"),
-        ("cat", "cat.webp"),
-        ("cat", "cat.jpeg"),
-        ("cat.png", "cat.png"),
-        ("street.no.4", "street.no.4.jpg"),
-        ("inner/cat", "inner/cat.jpg"),
-        ("a b", "a b.jpg"),
-    ],
-)
-def test_a_key_finds_its_file(tmp_path: Path, key: str, file: str) -> None:
-    _save(tmp_path / file)
-    images = FolderImages(tmp_path)
-    assert images.path(key) == tmp_path / file
-    picture = images.open(key)
-    assert (picture.mode, picture.size) == ("RGB", (9, 5))
-    assert picture.getpixel((4, 2)) == RED
-
-
 def test_a_missing_folder_or_picture_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere: no such folder of pictures; give .* --images"):
         FolderImages(tmp_path / "nowhere")
@@ -137,28 +112,6 @@ def test_coco_concepts_finds_its_photographs_in_a_folder(shared: Path) -> None:
 # --- decoding
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "1"])
-def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
-    assert open_image(_save(tmp_path / "a.png", mode)).mode == "RGB"
-
-
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
-def test_the_content_counts_not_the_ending(tmp_path: Path, form: str) -> None:
-    assert open_image(_save(tmp_path / "a.txt", form=form)).size == (9, 5)
-
-
-def test_a_picture_is_turned_as_its_camera_says(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # turned by a quarter
-    Image.new("RGB", (9, 5), RED).save(tmp_path / "a.jpg", exif=exif)
-    assert open_image(tmp_path / "a.jpg").size == (5, 9)
-
-
-def test_what_is_clear_lies_on_white(tmp_path: Path) -> None:
-    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "a.png")
-    assert open_image(tmp_path / "a.png").getpixel((1, 1)) == (255, 255, 255)
-
-
 def _noise_jpeg() -> bytes:
     data = io.BytesIO()
     Image.effect_noise((64, 64), 50).save(data, "JPEG")
@@ -184,12 +137,6 @@ def test_what_does_not_decode_is_an_error_that_names_it(tmp_path: Path, data: by
         open_image(tmp_path / "broken.jpg")
     with pytest.raises(InputError, match="your picture: not a readable"):
         decode_image(data, "your picture")
-
-
-def test_a_missing_picture_and_a_folder_are_errors(tmp_path: Path) -> None:
-    for path, says in ((tmp_path / "none.jpg", "there is no such picture"), (tmp_path, "a folder")):
-        with pytest.raises(InputError, match=says):
-            open_image(path)
 
 
 @pytest.mark.parametrize("side", [12_000, 14_000, 60_000])

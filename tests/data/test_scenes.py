@@ -84,7 +84,7 @@ def test_literal_captions_name_every_glyph_and_the_ground_and_the_paraphrase_say
         literal, paraphrase = record.literal
         assert record.key == made.key
         assert literal != paraphrase
-        assert made.ground.name in literal
+        assert made.ground.colour in literal
         rest = literal
         for glyph in made.glyphs:  # named from left to right
             assert glyph.name in rest, f"{record.key}: {literal}"

@@ -18,7 +18,7 @@ from glasskit.data.scenes import render as render_module
 from glasskit.data.scenes.build import make_recipes
 from glasskit.data.scenes.draw import Draw
 from glasskit.data.scenes.ground import PALETTE, PATTERNS, Ground, paint
-from glasskit.data.scenes.layout import LAYOUTS
+from glasskit.data.scenes.layout import LAYOUTS, Placement
 from glasskit.data.scenes.render import SIZE, font_path
 from glasskit.errors import InputError
 
@@ -41,6 +41,11 @@ _HASH_OF_RECORDS = (
     "import hashlib; from glasskit.data.scenes import load_scenes; "
     "print(hashlib.sha256(repr(load_scenes().records).encode()).hexdigest()[:16])"
 )
+
+
+def _box(placement: Placement) -> tuple[float, float, float, float]:
+    left, top, side = placement.left, placement.top, placement.side
+    return left, top, left + side, top + side
 
 
 def _quarters(picture: Image.Image) -> list[list[float]]:
@@ -82,10 +87,10 @@ def test_a_picture_is_drawn_the_same_every_time() -> None:
 def test_boxes_stay_inside_the_picture_and_never_overlap() -> None:
     for made in RECIPES:
         assert 2 <= len(made.placements) <= 4
-        for left, top, right, bottom in (p.box for p in made.placements):
+        for left, top, right, bottom in map(_box, made.placements):
             assert 0 <= left < right <= 1
             assert 0 <= top < bottom <= 1
-        for a, b in combinations((p.box for p in made.placements), 2):
+        for a, b in combinations(map(_box, made.placements), 2):
             apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
             assert apart, f"{made.key}: {a} and {b}"
 
@@ -99,7 +104,7 @@ def test_glyphs_are_drawn_inside_their_boxes_only() -> None:
     for made in RECIPES[::97]:
         bare = paint(made.ground, SIZE)
         changed = ImageChops.difference(DATASET.images.open(made.key), bare).convert("L")
-        for box in (p.box for p in made.placements):
+        for box in map(_box, made.placements):
             corners = tuple(round(edge * SIZE) for edge in box)
             assert changed.crop(corners).getbbox() is not None, f"{made.key}: an empty box"
             changed.paste(0, tuple(c + d for c, d in zip(corners, (-1, -1, 1, 1), strict=True)))

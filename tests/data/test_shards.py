@@ -130,7 +130,7 @@ def test_names_come_from_patterns_and_folders(shards: Path) -> None:
         ("{folder}/{{00000..00001.tar", "braces do not match"),
         ("{folder}/pack.json,{folder}/00000.tar", "pack.json: no .tar file"),
         ("{folder}/a.tar.gz", "a.tar.gz: no .tar file; shards are tar files that are not comp"),
-        ("https://example.org/00000.tar", "copy the shards to a disk"),
+        ("https://example.org/00000.tar", "there is no such shard on this machine"),
     ],
 )
 def test_a_shard_that_cannot_be_read_is_named(packed: Path, source: str, says: str) -> None:

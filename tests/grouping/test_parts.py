@@ -65,14 +65,17 @@ def test_groups_that_are_too_small_join_the_nearest() -> None:
     assert len(set(labels[truth >= 1])) == 1
 
 
-def test_numbers_that_do_not_fit_are_refused() -> None:
-    vectors, _ = _blobs([5, 5])
-    with pytest.raises(InputError, match="concepts 11: choose 2 to 10"):
-        cluster(vectors, 11, 2, 0)
-    with pytest.raises(InputError, match="concepts 1: choose 2 to 10"):
-        cluster(vectors, 1, 2, 0)
-    with pytest.raises(InputError, match="10 photographs are too few for two concepts of 6"):
-        cluster(vectors, 2, 6, 0)
+@pytest.mark.parametrize(
+    ("groups", "smallest", "says"),
+    [
+        (11, 2, "concepts 11: choose 2 to 10"),
+        (1, 2, "concepts 1: choose 2 to 10"),
+        (2, 6, "10 photographs are too few for two concepts of 6"),
+    ],
+)
+def test_numbers_that_do_not_fit_are_refused(groups: int, smallest: int, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        cluster(_blobs([5, 5])[0], groups, smallest, 0)
 
 
 def test_the_default_number_of_groups() -> None:
@@ -117,15 +120,11 @@ def test_hard_negatives_are_the_nearest_others() -> None:
     ("caption", "names", "words"),
     [
         ("People celebrating outside", ("celebration", None), ["celebrating"]),
-        ("A half-celebrated day", ("celebration",), ["celebrated"]),
         ("He learns by the sea", ("learning", "sea life"), ["learns", "sea"]),
-        ("art and salt and pepper", ("art and decoration",), ["art"]),
-        ("a smart party starts", ("art",), []),
-        ("dining under the sky", ("dining out",), ["dining"]),
-        ("out of the way", ("dining out",), []),
+        ("art and salt and pepper, a smart party", ("art and decoration",), ["art"]),
+        ("dining out of the way", ("dining out",), ["dining"]),
         ("un café", ("café",), ["café"]),
         ("", ("joy",), []),
-        ("joy", (None,), []),
     ],
 )
 def test_leaks(caption: str, names: tuple[str | None, ...], words: list[str]) -> None:
@@ -135,28 +134,21 @@ def test_leaks(caption: str, names: tuple[str | None, ...], words: list[str]) ->
 # --- splits
 
 
-def _records(sizes: dict[str, int]) -> list[Record]:
-    return [
-        Record(f"{name}-{i}", name, ("a caption",)) for name, n in sizes.items() for i in range(n)
-    ]
-
-
 def test_every_concept_gives_its_share_to_every_split() -> None:
-    records = split_records(_records({"a": 20, "b": 10, "c": 3, "d": 1}), 0.1, 0.2, seed=1)
+    sizes = {"a": 20, "b": 10, "c": 3, "d": 1}
+    whole = [Record(f"{name}{i}", name, ("x",)) for name, n in sizes.items() for i in range(n)]
+    records = split_records(whole, 0.1, 0.2, seed=1)
     counts = Counter((record.concept, record.split) for record in records)
     expected = {"a": (14, 2, 4), "b": (7, 1, 2), "c": (1, 1, 1), "d": (1, 0, 0)}
     for name, numbers in expected.items():
         assert tuple(counts[name, split] for split in ("train", "val", "test")) == numbers
-    assert [r.key for r in records] == [r.key for r in _records({"a": 20, "b": 10, "c": 3, "d": 1})]
+    assert [record.key for record in records] == [record.key for record in whole]
+    assert records == split_records(whole, 0.1, 0.2, 1) != split_records(whole, 0.1, 0.2, 2)
 
 
-def test_the_split_follows_the_seed() -> None:
-    records = _records({"a": 40})
-    one, same, other = (split_records(records, 0.1, 0.2, seed) for seed in (1, 1, 2))
-    assert one == same != other
-
-
-@pytest.mark.parametrize(("val", "test"), [(0.5, 0.5), (-0.1, 0.2), (0.1, -0.2), (0.0, 1.0)])
+@pytest.mark.parametrize(
+    ("val", "test"), [(0.5, 0.5), (-0.1, 0.2), (0.1, -0.2), (0.0, 1.0), (0.1, float("nan"))]
+)
 def test_shares_that_leave_nothing_are_refused(val: float, test: float) -> None:
     with pytest.raises(InputError, match="together below 1"):
         split_records([], val, test, 0)
@@ -205,31 +197,27 @@ def test_three_forms_of_a_vocabulary(
     ("name", "text", "line"),
     [
         ("v.txt", "joy\njoy\n", "concept 'joy' comes twice"),
-        ("v.txt", "joy\nJoy\n", "two concepts look the same, 'joy' and 'Joy'"),
         ("v.txt", "cafe\u0301\nCafé\n", "two concepts look the same"),
         ("v.txt", "joy\nhope\x07\n", "line 2: 'name' holds a control character (U+0007)"),
-        ("v.json", '[{"level1": "joy\\ud83d"}]', "'level1' holds half a character"),
-        ("v.json", '[{"level1": "joy", "levle2": "x"}]', "key 'levle2', did you mean 'level2'?"),
         ("v.txt", "joy\n", "needs two concepts or more"),
         ("v.txt", "x" * 61 + "\ny", "1 to 60 characters"),
         ("v.toml", "[", "not readable TOML"),
         ("v.toml", 'joy = "x"', "[joy]: must be a table"),
         ("v.toml", '[a.b]\nc = "joy"', "[a.b] c: a name must be a text"),
         ("v.toml", "[a.b]\nc = [3]", "[a.b] c: a name must be a text"),
-        ("v.json", '[{"level1": "x", "level1": "y"}]', "the key 'level1' comes twice"),
+        ("v.json", '[{"level1": "joy", "levle2": "x"}]', "key 'levle2', did you mean 'level2'?"),
         ("v.json", "{}", "must be a list of concepts"),
-        ("v.json", "[3]", "entry 1: must be an object"),
-        ("v.json", '[{"level2": "x"}]', "entry 1: 'level1' must be a text"),
-        ("v.json", "x", "not readable JSON"),
         ("v.csv", "x", "a vocabulary is a .toml, .json or .txt file"),
+        ("none.txt", None, "there is no such file"),
     ],
 )
-def test_a_broken_vocabulary_is_named(tmp_path: Path, name: str, text: str, line: str) -> None:
-    (tmp_path / name).write_text(text)
+def test_a_broken_vocabulary_is_named(
+    tmp_path: Path, name: str, text: str | None, line: str
+) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=re.escape(line)):
         read_vocabulary(tmp_path / name)
-    with pytest.raises(InputError, match="there is no such file"):
-        read_vocabulary(tmp_path / "none.txt")
 
 
 # --- measures

@@ -20,6 +20,7 @@ from glasskit.data import load_dataset
 from glasskit.errors import InputError
 from glasskit.grouping import BuildSettings, Endpoint, build_dataset
 from glasskit.grouping.leaks import leaked_words
+from glasskit.grouping.settings import FILES
 from glasskit.grouping.themes import Estimate
 from glasskit.models.reading import Reading
 from tests.grouping.test_endpoint import chat, question
@@ -45,13 +46,14 @@ def _files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_groups_names_and_splits_come_out_right(settings: BuildSettings) -> None:
+def test_groups_names_and_splits_come_out_right_and_are_read_by_the_kit(
+    settings: BuildSettings,
+) -> None:
     built = build_dataset(settings, MODEL)
     assert set(built.dataset.by_name) == set(SUBJECTS)
     for record in built.dataset.records:
         assert record.key.startswith(record.concept)
-        assert len(record.literal) == 2
-        assert record.theme == ()
+        assert (len(record.literal), record.theme) == (2, ())
     value = asdict(built.report)
     assert value["agreement"] == {
         "labelled": 60,
@@ -66,46 +68,30 @@ def test_groups_names_and_splits_come_out_right(settings: BuildSettings) -> None
     assert value["themes"] == {"written": 0, "missing": 60}
     assert [group["photographs"] for group in value["groups"]] == [12] * 5
 
-
-def test_what_is_written_is_read_by_the_kit(settings: BuildSettings) -> None:
-    built = build_dataset(settings, MODEL)
-    assert set(_files(settings.out)) == {
-        "annotations.json",
-        "taxonomy.json",
-        "report.md",
-        "report.json",
-    }
+    assert set(_files(settings.out)) == set(FILES)
     pictures = settings.out / "images"
     pictures.mkdir()
     for record in built.dataset.records:
         Image.new("RGB", (4, 4)).save(pictures / record.key)
     data = load_dataset(settings.out / "annotations.json")
     assert data.concepts == built.dataset.concepts
-    assert {record.key: record for record in data.records} == {
-        record.key: record for record in built.dataset.records
-    }
+    assert {r.key: r for r in data.records} == {r.key: r for r in built.dataset.records}
     assert data.by_name["feast"].levels == ("feast", "party", "doing", "life")
     assert all(len(concept.hard_negatives) == 2 for concept in data.concepts)
-    assert data.image(0).size == (4, 4)
 
 
-def test_the_same_seed_builds_the_same_files(settings: BuildSettings, tmp_path: Path) -> None:
-    build_dataset(settings, MODEL)
-    build_dataset(replace(settings, out=tmp_path / "two" / "built"), MODEL)
-    assert _files(settings.out) == _files(tmp_path / "two" / "built")
-    build_dataset(replace(settings, out=tmp_path / "three" / "built", seed=1), MODEL)
-    other = _files(tmp_path / "three" / "built")
-    assert other["annotations.json"] != _files(settings.out)["annotations.json"]
-
-
-def test_an_earlier_build_is_not_overwritten(settings: BuildSettings) -> None:
+def test_the_same_seed_builds_the_same_files_and_none_is_overwritten(
+    settings: BuildSettings, tmp_path: Path
+) -> None:
     build_dataset(settings, MODEL)
     before = _files(settings.out)
+    build_dataset(replace(settings, out=tmp_path / "two" / "built"), MODEL)
+    assert _files(tmp_path / "two" / "built") == before
     with pytest.raises(InputError, match=r"annotations\.json is there already; say --overwrite"):
         build_dataset(replace(settings, seed=1), MODEL)
     assert _files(settings.out) == before
     build_dataset(replace(settings, seed=1, overwrite=True), MODEL)
-    assert _files(settings.out) != before
+    assert _files(settings.out)["annotations.json"] != before["annotations.json"]
 
 
 # --- leaks
@@ -118,31 +104,24 @@ LEAKING = [
 ]
 
 
-def test_captions_that_name_the_concept_are_reported(settings: BuildSettings) -> None:
+def test_captions_that_name_the_concept_are_reported_or_dropped(settings: BuildSettings) -> None:
     write_csv(settings.source, captions() + LEAKING)
     built = build_dataset(settings, MODEL)
-    found = {(leak.image, leak.words) for leak in built.report.leaks.list}
-    assert found == {
+    assert {(leak.image, leak.words) for leak in built.report.leaks.list} == {
         ("feast-0.png", ("feasting",)),
         ("voyage-0.png", ("voyage",)),
         ("only.png", ("harvests",)),
     }
     assert len(built.dataset) == 61, "nothing is dropped without being told"
     text = (settings.out / "report.md").read_text()
-    assert "3 captions use a word of their concept" in text
+    assert "3 captions use a word of their concept. A model trained on them" in text
     assert "| only.png | harvest | harvests | wheat and a barn and two harvests |" in text
 
-
-def test_fix_leaks_drops_them(settings: BuildSettings) -> None:
-    write_csv(settings.source, captions() + LEAKING)
-    built = build_dataset(replace(settings, fix_leaks=True), MODEL)
-    assert not any(
-        leaked_words(text, (record.concept,))
-        for record in built.dataset.records
-        for text in record.literal
-    )
-    assert len(built.dataset) == 60
-    assert asdict(built.report)["leaks"]["photographs_dropped"] == 1
+    built = build_dataset(replace(settings, fix_leaks=True, overwrite=True), MODEL)
+    texts = [(text, r.concept) for r in built.dataset.records for text in r.literal]
+    assert not any(leaked_words(text, (concept,)) for text, concept in texts)
+    assert (len(built.dataset), built.report.leaks.photographs_dropped) == (60, 1)
+    assert "They were dropped, and 1 photographs" in (settings.out / "report.md").read_text()
 
 
 def test_a_concept_that_loses_all_its_captions_is_left_out(settings: BuildSettings) -> None:
@@ -158,28 +137,21 @@ def test_a_concept_that_loses_all_its_captions_is_left_out(settings: BuildSettin
 # --- pictures
 
 
-def test_pictures_that_are_missing_are_named(settings: BuildSettings, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no picture for record 'feast-0\.png'"):
-        build_dataset(replace(settings, images=tmp_path), MODEL)
-    with pytest.raises(InputError, match="no such folder of pictures"):
-        build_dataset(replace(settings, images=tmp_path / "none"), MODEL)
-    assert not settings.out.exists()
-
-
 @pytest.mark.parametrize(
     ("change", "says"),
     [
+        ({"images": "."}, "no picture for record 'feast-0.png'"),
+        ({"images": "none"}, "no such folder of pictures"),
         ({"test": float("nan")}, "val 0.1, test nan: shares of 0 or more, together below 1"),
-        ({"val": 0.5, "test": 0.5}, "together below 1"),
-        (
-            {"wordnet": Path("no-such-folder")},
-            "no-such-folder: no folder with the files of WordNet",
-        ),
+        ({"wordnet": Path("none")}, "none: no folder with the files of WordNet"),
+        ({"leave_out": ("nothing",)}, "no concept here is named 'nothing'"),
+        ({"cohesion": 1.0}, "0 of 5 concepts would be left"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(
-    settings: BuildSettings, change: dict[str, Any], says: str
+    settings: BuildSettings, change: dict[str, Any], says: str, tmp_path: Path, monkeypatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=re.escape(says)):
         build_dataset(replace(settings, **change), MODEL)
     assert not settings.out.exists()
@@ -232,44 +204,25 @@ def _writer() -> Iterator[StandIn]:
 
 
 def test_an_endpoint_writes_themes_and_the_levels_that_nobody_has(
-    settings: BuildSettings, tmp_path: Path
-) -> None:
-    names = tmp_path / "names.txt"
-    names.write_text("\n".join(SUBJECTS))
-    asked_for: list[Estimate] = []
-    with _writer() as server:
-        built = build_dataset(
-            replace(settings, vocabulary=names),
-            MODEL,
-            Endpoint(server.address, "tiny"),
-            asked_for.append,
-        )
-        assert len(server.asked) == asked_for[0].questions == 60 + 5
-    assert {record.theme for record in built.dataset.records} == {("Something dear to people",)}
-    assert built.dataset.by_name["feast"].levels == ("feast", "kind", "sort", "being")
-    assert "60 were written by tiny, 0 are left to you" in (settings.out / "report.md").read_text()
-
-
-def test_nothing_is_asked_or_written_by_one_who_says_no(settings: BuildSettings) -> None:
-    def no(_: Estimate) -> None:
-        raise InputError("stopped")
-
-    with _writer() as server:
-        with pytest.raises(InputError, match="stopped"):
-            build_dataset(settings, MODEL, Endpoint(server.address, "tiny"), no)
-        assert not server.asked
-    assert not settings.out.exists()
-
-
-def test_without_levels_in_the_vocabulary_there_are_none(
     settings: BuildSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("glasskit.grouping.pipeline.find_wordnet", lambda: None)
     names = tmp_path / "names.txt"
     names.write_text("\n".join(SUBJECTS))
-    built = build_dataset(replace(settings, vocabulary=names), MODEL)
+    settings = replace(settings, vocabulary=names)
+    built = build_dataset(settings, MODEL)
     assert {concept.levels[1:] for concept in built.dataset.concepts} == {(None, None, None)}
-    assert asdict(built.report)["concepts_with_levels"] == 0
+    assert built.report.concepts_with_levels == 0
+
+    settings = replace(settings, overwrite=True)
+    asked_for: list[Estimate] = []
+    with _writer() as server:
+        endpoint = Endpoint(server.address, "tiny")
+        built = build_dataset(settings, MODEL, endpoint, asked_for.append)
+        assert len(server.asked) == asked_for[0].questions == 60 + 5
+    assert {record.theme for record in built.dataset.records} == {("Something dear to people",)}
+    assert built.dataset.by_name["feast"].levels == ("feast", "kind", "sort", "being")
+    assert "60 were written by tiny, 0 are left to you" in (settings.out / "report.md").read_text()
 
 
 # --- the command
@@ -286,20 +239,7 @@ def _words(settings: BuildSettings) -> list[Any]:
     return ["build", settings.source, "--out", settings.out, "--vocabulary", settings.vocabulary]
 
 
-def test_the_command_builds_offline_and_says_how_to_train(
-    settings: BuildSettings, run: Any, tmp_path: Path
-) -> None:
-    done = run(*_words(settings), "--concepts", 5, "--json", tmp_path / "out" / "r.json")
-    assert done.exit_code == 0, done.output
-    assert "60 photographs in 5 concepts" in done.output
-    assert "theme captions are left to you" in done.output
-    assert f"glasskit train {settings.out / 'annotations.json'} --images DIR" in done.output
-    assert json.loads((tmp_path / "out" / "r.json").read_text()) == json.loads(
-        (settings.out / "report.json").read_text()
-    )
-
-
-def test_what_is_left_out_or_not_read_is_told_in_the_terminal_and_in_the_report(
+def test_the_command_builds_offline_tells_what_is_left_out_and_how_to_train(
     settings: BuildSettings, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = settings.source.read_text(encoding="utf-8") + "z.jpg,,\n"
@@ -307,20 +247,24 @@ def test_what_is_left_out_or_not_read_is_told_in_the_terminal_and_in_the_report(
     monkeypatch.setattr(
         SubjectModel, "reading", lambda model, texts: Reading("subjects", len(texts), 5, 2, 9, 3)
     )
-    words = ["build", settings.source, "--out", tmp_path / "my set", "--concepts", 5]
+    out = tmp_path / "my set"
+    words = ["build", settings.source, "--out", out, "--concepts", 5, "--json", tmp_path / "r.json"]
     done = run(*words, "--vocabulary", settings.vocabulary)
     assert done.exit_code == 0, done.output
+    assert "60 photographs in 5 concepts" in done.output
+    assert "theme captions are left to you" in done.output
+    assert f"glasskit train '{out}/annotations.json' --images DIR" in done.output
     notes = [
         "rows left out, which have no caption: 1, first line 122",
         "2 of 120 captions are longer than the 5 word pieces that subjects reads; the rest is not "
         "read; 3 of 9 words of captions are unknown to subjects",
     ]
-    report = (tmp_path / "my set" / "report.md").read_text(encoding="utf-8")
     for note in notes:
         assert note in done.output
-        assert f"- {note}\n" in report
-    assert json.loads((tmp_path / "my set" / "report.json").read_text())["notes"][:2] == notes
-    assert f"glasskit train '{tmp_path}/my set/annotations.json' --images DIR" in done.output
+        assert f"- {note}\n" in (out / "report.md").read_text(encoding="utf-8")
+    report = json.loads((out / "report.json").read_text())
+    assert report["notes"][:2] == notes
+    assert json.loads((tmp_path / "r.json").read_text()) == report
 
 
 def test_the_command_prints_the_cost_and_asks_first(settings: BuildSettings, run: Any) -> None:
@@ -347,30 +291,22 @@ def test_an_endpoint_needs_a_model(settings: BuildSettings, run: Any) -> None:
     assert "belong together" in str(done.exception)
 
 
-def test_the_data_command_says_where_the_photographs_are(run: Any, tmp_path: Path) -> None:
-    done = run("data", "coco-concepts")
-    assert done.exit_code == 0
-    assert "750 photographs under 50 concepts" in done.output
-    assert "not here" in done.output
-    assert "--download" in done.output
-    done = run("data", "coco-concepts", "--to", tmp_path)
-    assert f"the photographs are in {tmp_path}" in done.output
-
-
-def test_the_download_command_fetches_from_an_address(
+def test_the_data_command_fetches_photographs_and_says_where_they_are(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import glasskit.data.coco_concepts.download as fetching
 
+    output = run("data", "coco-concepts").output
+    for words in ("750 photographs under 50 concepts", "not here", "--download"):
+        assert words in output
+    assert f"photographs are in {tmp_path}" in run("data", "coco-concepts", "--to", tmp_path).output
+
     Image.new("RGB", (32, 32)).save(tmp_path / "a.jpg")
-    data = (tmp_path / "a.jpg").read_bytes()
     monkeypatch.setattr(fetching, "photograph_ids", lambda: ["139", "785"])
-    with serve(lambda asked: Answer(data)) as server:
+    with serve(lambda asked: Answer((tmp_path / "a.jpg").read_bytes())) as server:
         words = ["data", "coco-concepts", "--download", "--from", server.address]
-        done = run(*words, "--to", tmp_path / "photos")
-        assert done.exit_code == 0, done.output
-        assert "2 photographs came, 0 were there" in done.output
-        assert "0 photographs came, 2 were there" in run(*words, "--to", tmp_path / "photos").output
+        for counts in ("2 photographs came, 0 were there", "0 photographs came, 2 were there"):
+            assert counts in run(*words, "--to", tmp_path / "photos").output
     assert len(list((tmp_path / "photos").iterdir())) == 2
 
 
@@ -422,8 +358,3 @@ def test_a_group_of_leftovers_is_pointed_out_and_can_be_left_out(
     assert chosen.report.left_out == {rest: 12}
     assert f"{rest} (12)" in (settings.out / "report.md").read_text()
     assert json.loads((settings.out / "report.json").read_text())["left_out"] == {rest: 12}
-
-    with pytest.raises(InputError, match="no concept here is named 'nothing'"):
-        build_dataset(replace(settings, leave_out=("nothing",), overwrite=True), MODEL)
-    with pytest.raises(InputError, match="0 of 6 concepts would be left"):
-        build_dataset(replace(settings, cohesion=1.0, overwrite=True), MODEL)

@@ -73,13 +73,12 @@ cli.main()
 """
 
 
-@pytest.mark.parametrize("settings", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C"}])
-def test_a_terminal_without_the_characters_gets_escapes(settings: dict[str, str]) -> None:
+def test_a_terminal_without_the_characters_gets_escapes() -> None:
     command = [sys.executable, "-c", PRINTS.format(times=1)]
-    done = subprocess.run(command, capture_output=True, env={**os.environ, **settings}, check=False)
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, env=env, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
-    text = done.stdout.decode()
-    assert "größe 猫" in text or r"gr\xf6\xdfe \u732b" in text
+    assert rb"gr\xf6\xdfe \u732b" in done.stdout
 
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
@@ -96,26 +95,11 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
         (InputError("a [/x] is\nbad"), 2, "a [/x] is%0Abad"),
         (FileNotFoundError(2, "No such file or directory", "x.json"), 2, "x.json: No such file"),
         (MemoryError(), 2, "not enough memory"),
+        (EOFError(), 2, "input ended"),
+        (KeyboardInterrupt(), 130, "interrupt"),
     ],
 )
 def test_an_error_is_one_line_with_its_exit_code(error, code, says, monkeypatch, capsys) -> None:
-    def app(standalone_mode: bool) -> None:
-        raise error
-
-    monkeypatch.setattr(cli, "app", app)
-    with pytest.raises(SystemExit) as done:
-        cli.main()
-    err = capsys.readouterr().err
-    assert done.value.code == code
-    assert err.startswith("glasskit: ")
-    assert says in err
-    assert err.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "says"), [(EOFError, 2, "input ended"), (KeyboardInterrupt, 130, "interrupt")]
-)
-def test_ctrl_c_and_an_input_that_ends(error, code, says, monkeypatch, capsys) -> None:
     def ends(*_: object, **__: object) -> None:
         raise error
 
@@ -123,10 +107,11 @@ def test_ctrl_c_and_an_input_that_ends(error, code, says, monkeypatch, capsys) -
     monkeypatch.setattr("glasskit.data.scenes.load_scenes", ends)
     with pytest.raises(SystemExit) as done:
         cli.main()
-    err = capsys.readouterr().err
+    err = capsys.readouterr().err.lstrip("\n")
     assert done.value.code == code
+    assert err.startswith("glasskit: ")
     assert says in err
-    assert "Aborted" not in err
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("arguments", [("evaluate",), ("nosuch",), ("probe", "--k", "0", "a", "b")])

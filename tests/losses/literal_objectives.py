@@ -8,10 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+
+from torch import Tensor
 
 from glasskit.losses import GroupedBatch
+from tests.losses import clear_glass_literal as clear_glass
 
 Vector = list[float]
+Literal = Callable[[Tensor, Tensor, float], Tensor]
 
 
 def dot(a: Vector, b: Vector) -> float:
@@ -77,77 +82,32 @@ def info_nce(u: list[Vector], v: list[Vector], s: float) -> float:
     return (mean(to_text) + mean(to_image)) / 2
 
 
-def siglip(batch: GroupedBatch, s: float = 10.0, bias: float = -10.0) -> float:
-    r = Rows.of(batch)
-    total = 0.0
-    for a in range(len(r.image)):
-        for b in range(len(r.text)):
-            y = 1 if a == b else -1
-            total -= log_sigmoid(y * (s * dot(r.image[a], r.text[b]) + bias))
-    return total / len(r.image)
-
-
-def grouped_siglip(batch: GroupedBatch, s: float = 10.0, bias: float = -10.0) -> float:
-    r = Rows.of(batch)
-    total = 0.0
-    for a in range(len(r.image)):
-        for b in range(len(r.text)):
-            y = 1 if r.group[a] == r.group[b] else -1
-            total -= log_sigmoid(y * (s * dot(r.image[a], r.text[b]) + bias))
-    return total / len(r.image)
-
-
-def outer_pairwise(r: Rows, s: float) -> float:
-    count, total = range(len(r.image)), 0.0
-    for u, v in ((r.image, r.text), (r.text, r.image)):
-        for a in count:
-            logits = [s * dot(u[a], v[b]) for b in count]
-            own = [x for b, x in enumerate(logits) if r.group[b] == r.group[a]]
-            total += log_sum_exp(logits) - log_sum_exp(own)
-    return total / (2 * len(r.image))
-
-
-def products(r: Rows, g: int) -> list[Vector]:
-    own = r.members(g)
-    return [
-        unit([x * y for x, y in zip(r.image[i], r.text[j], strict=True)]) for i in own for j in own
-    ]
-
-
-def grouped(batch: GroupedBatch, s: float = 10.0, alpha: float = 0.7) -> float:
-    r, groups = Rows.of(batch), range(batch.groups)
-    centre = [unit(mean_vector(products(r, g))) for g in groups]
-    inner = [
-        cross_entropy([10.0 * dot(c, centre[h]) for h in groups], g)
-        for g in groups
-        for c in products(r, g)
-    ]
-    return alpha * outer_pairwise(r, s) + (1 - alpha) * mean(inner)
-
-
-def grouped_cosine(batch: GroupedBatch, s: float = 10.0, alpha: float = 0.7) -> float:
-    r, inner = Rows.of(batch), []
-    for g in range(batch.groups):
-        centre = unit(mean_vector(products(r, g)))
-        inner += [1 - dot(c, centre) for c in products(r, g)]
-    return alpha * outer_pairwise(r, s) + (1 - alpha) * mean(inner)
-
-
-def grouped_centroid(
-    batch: GroupedBatch, s: float = 10.0, alpha: float = 0.7, leave_out: bool = False
+def siglip(
+    batch: GroupedBatch, s: float = 10.0, bias: float = -10.0, of_group: bool = False
 ) -> float:
-    r, groups = Rows.of(batch), range(batch.groups)
-    sides = (r.image, r.text)
-    centre = [[unit(mean_vector([u[a] for a in r.members(g)])) for g in groups] for u in sides]
-    outer = info_nce(centre[0], centre[1], s)
-    inner = []
-    for u, m in zip(sides, centre, strict=True):
-        for a, g in enumerate(r.group):
-            target = list(m)
-            if leave_out:
-                target[g] = unit(mean_vector([u[b] for b in r.members(g) if b != a]))
-            inner.append(cross_entropy([10.0 * dot(u[a], target[h]) for h in groups], g))
-    return alpha * outer + (1 - alpha) * mean(inner)
+    r = Rows.of(batch)
+    total = 0.0
+    for a in range(len(r.image)):
+        for b in range(len(r.text)):
+            yes = r.group[a] == r.group[b] if of_group else a == b
+            total -= log_sigmoid((1 if yes else -1) * (s * dot(r.image[a], r.text[b]) + bias))
+    return total / len(r.image)
+
+
+grouped_siglip = partial(siglip, of_group=True)
+
+
+def outer_and_inner(outer: Literal, inner: Literal) -> Callable[[GroupedBatch, float], float]:
+    """CLEAR GLASS of two terms that `clear_glass_literal` writes out; the inner tau is 0.1."""
+
+    def value(batch: GroupedBatch, s: float = 10.0) -> float:
+        image, text = batch.image.double(), batch.text.double()
+        return (0.7 * outer(image, text, 1 / s) + 0.3 * inner(image, text, 0.1)).item()
+
+    return value
+
+
+grouped = outer_and_inner(clear_glass.outer_pairwise, clear_glass.inner_pairwise)
 
 
 def unicl(batch: GroupedBatch, s: float = 10.0) -> float:
@@ -290,9 +250,14 @@ LITERAL: dict[str, Callable[[GroupedBatch, float], float]] = {
     "clip": clip,
     "siglip": siglip,
     "grouped": grouped,
-    "grouped-centroid": grouped_centroid,
-    "grouped-leave-one-out": lambda batch, s: grouped_centroid(batch, s, leave_out=True),
-    "grouped-cosine": grouped_cosine,
+    "grouped-centroid": outer_and_inner(clear_glass.outer_centroid, clear_glass.inner_centroid),
+    "grouped-leave-one-out": outer_and_inner(
+        clear_glass.outer_centroid,
+        partial(clear_glass.inner_centroid, leave_one_out=True),
+    ),
+    "grouped-cosine": outer_and_inner(
+        clear_glass.outer_pairwise, lambda i, t, tau: clear_glass.inner_cosine(i, t)
+    ),
     "grouped-siglip": grouped_siglip,
     "unicl": unicl,
     "supcon": supcon,

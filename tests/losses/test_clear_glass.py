@@ -1,23 +1,29 @@
-"""The CLEAR GLASS losses against their formulas, written out in loops, and their invariances."""
+"""The CLEAR GLASS losses against their formulas, written out in loops: values, gradients,
+invariances, extremes, precision, memory and compilation."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from glasskit.losses import GroupedContrastiveLoss, inner_loss, outer_loss
+from glasskit.losses import GroupedContrastiveLoss, functional, inner_loss, outer_loss
 from tests.losses import clear_glass_literal as literal
 
 pytestmark = pytest.mark.filterwarnings("ignore:[MN] = 1")
-Loss = Callable[[Tensor, Tensor, float], Tensor]
+Loss = Callable[[Tensor, Tensor, Any], Tensor]
+LOO = "leave_one_out"
 
-# name: (ours, written out); leave_one_out needs two members
+# name: (ours, written out); leave-one-out needs two members
 FORMS: dict[str, tuple[Loss, Loss]] = {
     "outer pairwise": (outer_loss, literal.outer_pairwise),
     "outer centroid": (lambda i, t, tau: outer_loss(i, t, tau, "centroid"), literal.outer_centroid),
@@ -28,24 +34,40 @@ FORMS: dict[str, tuple[Loss, Loss]] = {
         lambda i, t, tau: literal.inner_cosine(i, t),
     ),
     "inner pairwise leave-one-out": (
-        lambda i, t, tau: inner_loss(i, t, tau, centroid="leave_one_out"),
+        lambda i, t, tau: inner_loss(i, t, tau, centroid=LOO),
         lambda i, t, tau: literal.inner_pairwise(i, t, tau, leave_one_out=True),
     ),
     "inner centroid leave-one-out": (
-        lambda i, t, tau: inner_loss(i, t, tau, "centroid", "leave_one_out"),
+        lambda i, t, tau: inner_loss(i, t, tau, "centroid", LOO),
         lambda i, t, tau: literal.inner_centroid(i, t, tau, leave_one_out=True),
     ),
     "inner cosine leave-one-out": (
-        lambda i, t, tau: inner_loss(i, t, tau, "cosine", "leave_one_out"),
+        lambda i, t, tau: inner_loss(i, t, tau, "cosine", LOO),
         lambda i, t, tau: literal.inner_cosine(i, t, leave_one_out=True),
     ),
 }
+IN_CHUNKS = [name for name in FORMS if "centroid" not in name]
+OPTIONS = [(v, c) for v in ("pairwise", "centroid", "cosine") for c in ("inclusive", LOO)]
 
 
-def pair(shape: tuple[int, int, int], seed: int = 0) -> tuple[Tensor, Tensor]:
+def pair(
+    shape: tuple[int, int, int], seed: int = 0, dtype: torch.dtype = torch.float64
+) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    image, text = torch.randn(2, *shape, generator=generator, dtype=torch.float64)
+    image, text = torch.randn(2, *shape, generator=generator, dtype=torch.float64).to(dtype)
     return image.requires_grad_(), text.requires_grad_()
+
+
+@pytest.fixture(params=["one chunk", "chunks", "computed again"])
+def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All groups at once; a group at a time; the same, computed again in the backward."""
+    if request.param != "one chunk":
+        monkeypatch.setitem(functional.CHUNK, "cpu", 1)
+    if request.param == "computed again":
+        monkeypatch.setitem(functional.KEPT, "cpu", 1)
+
+
+# ---- formulas and invariances
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -68,69 +90,64 @@ def test_value_and_gradient_follow_the_formula(
     torch.testing.assert_close(got, want, rtol=1e-6, atol=1e-9)
     got_grads = torch.autograd.grad(got, (image, text))
     want_grads = torch.autograd.grad(want, (image, text))
-    for g, w in zip(got_grads, want_grads, strict=True):
-        torch.testing.assert_close(g, w, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(got_grads, want_grads, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("form", IN_CHUNKS)
+def test_chunks_follow_the_formula_too(form: str, chunks: None) -> None:
+    ours, written_out = FORMS[form]
+    image, text = pair((4, 3, 8))
+    temperature = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+    got, want = ours(image, text, temperature), written_out(image, text, temperature)
+    torch.testing.assert_close(got, want)
+    inputs = (image, text) if "cosine" in form else (image, text, temperature)
+    torch.testing.assert_close(torch.autograd.grad(got, inputs), torch.autograd.grad(want, inputs))
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_permuting_groups_or_members_changes_nothing(form: str) -> None:
+def test_gradients_of_vectors_and_temperature(form: str) -> None:
+    temperature = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(FORMS[form][0], (*pair((3, 2, 5)), temperature))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_order_and_norms_do_not_matter(form: str) -> None:
     loss = FORMS[form][0]
     image, text = pair((4, 3, 8))
     want = loss(image, text, 0.1)
-    groups = torch.tensor([2, 0, 3, 1])
+    groups, members = torch.tensor([2, 0, 3, 1]), torch.tensor([1, 2, 0])
     torch.testing.assert_close(loss(image[groups], text[groups], 0.1), want)
-    members = torch.tensor([1, 2, 0])
-    torch.testing.assert_close(loss(image[:, members], text[:, members], 0.1), want)
     # Within a group every image meets every text: the two orders need not even agree.
     torch.testing.assert_close(loss(image[:, members], text, 0.1), want)
-
-
-@pytest.mark.parametrize("form", [name for name in FORMS if name.startswith("outer")])
-def test_a_common_rotation_changes_nothing(form: str) -> None:
-    loss = FORMS[form][0]
-    image, text = pair((3, 3, 8))
-    turn = torch.linalg.qr(torch.randn(8, 8, dtype=torch.float64)).Q
-    torch.testing.assert_close(loss(image @ turn, text @ turn, 0.1), loss(image, text, 0.1))
-
-
-@pytest.mark.parametrize("form", ["inner centroid", "inner centroid leave-one-out"])
-def test_centroids_rotate_with_each_modality(form: str) -> None:
-    loss = FORMS[form][0]
-    image, text = pair((3, 3, 8))
-    one, two = torch.linalg.qr(torch.randn(2, 8, 8, dtype=torch.float64)).Q
-    torch.testing.assert_close(loss(image @ one, text @ two, 0.1), loss(image, text, 0.1))
-
-
-@pytest.mark.parametrize("form", [name for name in FORMS if "inner" in name])
-def test_products_allow_a_permutation_and_signs_of_the_axes(form: str) -> None:
-    # Element-wise products fix the axes: of all rotations only these leave them what they are.
-    loss = FORMS[form][0]
-    image, text = pair((3, 3, 8))
-    order = torch.randperm(8)
-    sign = torch.tensor([1, -1, 1, 1, -1, 1, -1, 1], dtype=torch.float64)
-    turned = loss(image[..., order] * sign, text[..., order] * sign, 0.1)
-    torch.testing.assert_close(turned, loss(image, text, 0.1))
+    norms = torch.rand(2, 4, 3, 1, dtype=torch.float64) * 10 + 0.1
+    torch.testing.assert_close(loss(image * norms[0], text * norms[1], 0.1), want)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_the_norm_of_a_feature_does_not_matter(form: str) -> None:
+def test_rotations_that_do_not_matter(form: str) -> None:
     loss = FORMS[form][0]
     image, text = pair((3, 3, 8))
-    norms = torch.rand(2, 3, 3, 1, dtype=torch.float64) * 10 + 0.1
-    torch.testing.assert_close(loss(image * norms[0], text * norms[1], 0.1), loss(image, text, 0.1))
+    want = loss(image, text, 0.1)
+    one, two = torch.linalg.qr(torch.randn(2, 8, 8, dtype=torch.float64)).Q
+    if form.startswith("outer"):  # a common one
+        torch.testing.assert_close(loss(image @ one, text @ one, 0.1), want)
+    elif "centroid" in form:  # one of each modality
+        torch.testing.assert_close(loss(image @ one, text @ two, 0.1), want)
+    else:  # products fix the axes: their order and signs are free
+        order = torch.randperm(8)
+        sign = torch.tensor([1, -1, 1, 1, -1, 1, -1, 1], dtype=torch.float64)
+        turned = loss(image[..., order] * sign, text[..., order] * sign, 0.1)
+        torch.testing.assert_close(turned, want)
 
 
-def test_grouped_loss_weights_its_terms() -> None:
+@pytest.mark.parametrize("variant", ["pairwise", "centroid", "cosine"])
+def test_grouped_loss_weights_its_terms(variant: str) -> None:
     image, text = pair((3, 4, 8))
-    for variant, outer_form in (
-        ("pairwise", "pairwise"),
-        ("centroid", "centroid"),
-        ("cosine", "pairwise"),
-    ):
-        loss = GroupedContrastiveLoss(0.6, 0.1, 0.2, variant)(image, text)
-        torch.testing.assert_close(loss.outer, outer_loss(image, text, 0.1, outer_form))
-        torch.testing.assert_close(loss.inner, inner_loss(image, text, 0.2, variant))
-        torch.testing.assert_close(loss.total, 0.6 * loss.outer + 0.4 * loss.inner)
+    loss = GroupedContrastiveLoss(0.6, 0.1, 0.2, variant)(image, text)
+    outer_form = "centroid" if variant == "centroid" else "pairwise"
+    torch.testing.assert_close(loss.outer, outer_loss(image, text, 0.1, outer_form))
+    torch.testing.assert_close(loss.inner, inner_loss(image, text, 0.2, variant))
+    torch.testing.assert_close(loss.total, 0.6 * loss.outer + 0.4 * loss.inner)
 
 
 def test_a_learned_temperature_is_a_parameter() -> None:
@@ -142,10 +159,25 @@ def test_a_learned_temperature_is_a_parameter() -> None:
     assert temperature.grad != 0
 
 
-@pytest.mark.parametrize("alpha", [-0.1, 1.2233, float("nan")])
-def test_alpha_outside_the_unit_interval_is_refused(alpha: float) -> None:
-    with pytest.raises(ValueError, match=r"alpha must be in \[0, 1\], got"):
-        GroupedContrastiveLoss(alpha=alpha)
+@pytest.mark.parametrize(("members", "inclusive"), [(2, 0.0017), (5, 0.10), (10, 0.46)])
+def test_noise_scores_well_in_inclusive_centroids_only(members: int, inclusive: float) -> None:
+    noise = [pair((8, members, 64), seed, torch.float32) for seed in range(40)]
+    with_self = torch.stack([inner_loss(*two, 0.07, "centroid") for two in noise])
+    without_self = torch.stack([inner_loss(*two, 0.07, "centroid", LOO) for two in noise])
+    assert with_self.mean().item() == pytest.approx(inclusive, rel=0.2)
+    assert without_self.mean() > math.log(8)
+
+
+@pytest.mark.parametrize("members", [3, 6])
+def test_noise_scores_well_in_inclusive_products_only(members: int) -> None:
+    noise = [pair((8, members, 64), seed, torch.float32) for seed in range(20)]
+    with_self = torch.stack([inner_loss(*two, 0.1) for two in noise])
+    without_self = torch.stack([inner_loss(*two, 0.1, centroid=LOO) for two in noise])
+    assert with_self.mean() < 0.75 * math.log(8)
+    assert without_self.mean() > math.log(8)
+
+
+# ---- bad input and warnings
 
 
 @pytest.mark.parametrize(
@@ -158,12 +190,11 @@ def test_alpha_outside_the_unit_interval_is_refused(alpha: float) -> None:
         (lambda x: outer_loss(x, x, variant="cosine"), ValueError, "pairwise, centroid; got"),
         (lambda x: inner_loss(x, x, variant="none"), ValueError, "centroid, cosine; got 'none'"),
         (lambda x: inner_loss(x, x, centroid="mean"), ValueError, "leave_one_out; got 'mean'"),
-        (lambda x: outer_loss(x, x, tile=0), ValueError, "tile must be at least 1 pair"),
         (lambda x: outer_loss(x[0], x[0]), ValueError, r"shape \(M, N, L\)"),
         (lambda x: outer_loss(x, x[:1]), ValueError, "must have one shape"),
         (lambda x: inner_loss(x.long(), x), TypeError, "floating point tensor, got torch.int64"),
         (
-            lambda x: inner_loss(x[:, :1], x[:, :1], centroid="leave_one_out"),
+            lambda x: inner_loss(x[:, :1], x[:, :1], centroid=LOO),
             ValueError,
             "needs at least 2 members a group, got N = 1",
         ),
@@ -172,7 +203,10 @@ def test_alpha_outside_the_unit_interval_is_refused(alpha: float) -> None:
             ValueError,
             "inner_temperature must be positive",
         ),
-        (lambda x: GroupedContrastiveLoss(tile=0), ValueError, "tile must be at least 1 pair"),
+        (lambda x: GroupedContrastiveLoss(-0.1), ValueError, "alpha must be between 0 and 1, got"),
+        (lambda x: GroupedContrastiveLoss(1.2233), ValueError, "alpha must be between 0 and 1"),
+        (lambda x: GroupedContrastiveLoss(math.nan), ValueError, "alpha must be between 0 and 1"),
+        (lambda x: GroupedContrastiveLoss()(x, x[0]), ValueError, r"shape \(M, N, L\)"),
     ],
 )
 def test_bad_input_is_named(call: Callable[[Tensor], object], error: type, text: str) -> None:
@@ -195,15 +229,167 @@ def test_a_batch_that_teaches_nothing_warns(
     image, words = pair(shape)
     with pytest.warns(UserWarning, match=text):
         call(image, words, 0.1)
-    with warnings.catch_warnings(), torch.no_grad():  # as validation is
-        warnings.simplefilter("error")
-        call(image, words, 0.1)
-
-
-@pytest.mark.filterwarnings("default:[MN] = 1")
-def test_other_batches_do_not_warn() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        with torch.no_grad():  # as validation is
+            call(image, words, 0.1)
         GroupedContrastiveLoss()(*pair((2, 2, 4)))
         outer_loss(*pair((3, 1, 4)))
         inner_loss(*pair((1, 3, 4)), variant="cosine")
+
+
+# ---- extremes and precision
+
+
+def vectors(kind: str) -> tuple[Tensor, Tensor]:
+    image, text = (x.detach() for x in pair((4, 4, 16), dtype=torch.float32))
+    if kind == "duplicate":  # every vector of a modality is the same one
+        return image[:1, :1].repeat(4, 4, 1), text[:1, :1].repeat(4, 4, 1)
+    if kind == "aligned":
+        return image, image.clone()
+    if kind == "opposed":
+        return image, -image
+    if kind == "opposed members":  # centroids cancel exactly
+        sign = torch.tensor([1.0, -1.0, 1.0, -1.0])[None, :, None]
+        return image[:, :1] * sign, text[:, :1] * sign
+    if kind == "wrong groups":  # each text belongs to the next group
+        return image, image.roll(1, dims=0)
+    if kind == "disjoint axes":  # every product vanishes
+        mask = (torch.arange(16) % 2).float()
+        return image * mask, text * (1 - mask)
+    return torch.zeros_like(image), text
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.03, 0.1, 1.0])
+@pytest.mark.parametrize(
+    "kind",
+    ["duplicate", "aligned", "opposed", "opposed members", "wrong groups", "disjoint axes", "zero"],
+)
+def test_gradients_are_finite_at_the_extremes(kind: str, temperature: float) -> None:
+    for name, (loss, _) in FORMS.items():
+        image, text = (x.requires_grad_() for x in vectors(kind))
+        tau = torch.tensor(temperature, requires_grad=True)
+        value = loss(image, text, tau)
+        assert value.isfinite(), name
+        for grad in torch.autograd.grad(value, (image, text, tau), allow_unused=True):
+            assert grad is None or grad.isfinite().all(), name
+            assert grad is None or grad.abs().max() < 2.1 / temperature**2, name
+
+
+def test_the_gradient_is_strongest_where_the_loss_is_worst() -> None:
+    # A floor inside the logarithm caps the loss at 18.4 and takes its gradient away here.
+    image, text = (x.requires_grad_() for x in vectors("wrong groups"))
+    loss = outer_loss(image, text, 0.03)
+    (grad,) = torch.autograd.grad(loss, image)
+    assert loss > 18.5
+    assert grad.norm() > 0.1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("form", FORMS)
+def test_half_precision_features_are_computed_in_float32(form: str, dtype: torch.dtype) -> None:
+    loss = FORMS[form][0]
+    image, text = pair((4, 3, 16), dtype=dtype)
+    value, exact = loss(image, text, 0.02), loss(image.double(), text.double(), 0.02)
+    assert value.dtype == torch.float32
+    torch.testing.assert_close(value.double(), exact, rtol=2e-5, atol=2e-5)
+    grads = torch.autograd.grad(value, (image, text))
+    assert [grad.dtype for grad in grads] == [dtype, dtype]
+    want = torch.autograd.grad(exact, (image, text))
+    rtol = 1e-2 if dtype != torch.float32 else 1e-3
+    torch.testing.assert_close(grads, want, rtol=rtol, atol=1e-4)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_autocast_does_not_lower_the_precision(form: str, chunks: None) -> None:
+    loss = FORMS[form][0]
+    image, text = pair((4, 3, 16), dtype=torch.float32)
+    want = loss(image, text, 0.02)
+    want_grads = torch.autograd.grad(want, (image, text))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        got = loss(image, text, 0.02)
+    torch.testing.assert_close(got, want)
+    torch.testing.assert_close(torch.autograd.grad(got, (image, text)), want_grads)
+
+
+# ---- memory, waiting, compilation
+
+
+class Watch(TorchDispatchMode):
+    """Notes the operators that run and the largest tensor that they make."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+        self.largest = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self.names.add(func.name())
+        for leaf in tree_leaves(out):
+            if isinstance(leaf, Tensor):
+                # An expanded view holds no memory of its own.
+                storage = leaf.untyped_storage().nbytes() // leaf.element_size()
+                self.largest = max(self.largest, min(leaf.numel(), storage))
+        return out
+
+
+@pytest.mark.parametrize(("variant", "centroid"), OPTIONS)
+def test_nothing_is_read_back_to_the_host(variant: str, centroid: str, chunks: None) -> None:
+    temperature = torch.tensor(0.1, requires_grad=True)
+    loss = GroupedContrastiveLoss(0.7, temperature, temperature, variant, centroid)
+    with Watch() as watch:
+        loss(*pair((3, 2, 4), dtype=torch.float32)).total.backward()
+    waiting = {"aten::_local_scalar_dense", "aten::nonzero", "aten::equal", "aten::is_nonzero"}
+    assert not watch.names & waiting
+
+
+@pytest.mark.parametrize("variant", ["pairwise", "cosine"])
+@pytest.mark.parametrize("centroid", ["inclusive", LOO])
+def test_no_tensor_is_larger_than_a_chunk(
+    variant: str, centroid: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups, members, width = 24, 6, 10
+    chunk = 2 * members**2 * groups
+    monkeypatch.setitem(functional.CHUNK, "cpu", chunk)
+    image, text = pair((groups, members, width), dtype=torch.float32)
+    with Watch() as watch:
+        GroupedContrastiveLoss(variant=variant, centroid=centroid)(image, text).total.backward()
+    # The inputs are 1,440 numbers; all products are 8,640, all similarities 20,736.
+    assert watch.largest <= max(chunk, image.numel())
+
+
+def test_a_large_batch_is_computed_again_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {}
+    for limit in (1, 1 << 30):
+        monkeypatch.setitem(functional.CHUNK, "cpu", 1 << 12)
+        monkeypatch.setitem(functional.KEPT, "cpu", limit)
+        kept[limit] = 0
+
+        def pack(x: Tensor, limit: int = limit) -> Tensor:
+            kept[limit] += x.numel()
+            return x
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+            GroupedContrastiveLoss()(*pair((64, 4, 16), dtype=torch.float32))
+    assert kept[1] < kept[1 << 30] / 4
+
+
+@pytest.mark.parametrize(
+    ("variant", "centroid", "backend"),
+    [("pairwise", "inclusive", "aot_eager"), *((*option, "eager") for option in OPTIONS[1:])],
+)
+def test_compiles_without_a_graph_break(
+    variant: str, centroid: str, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temperature = torch.tensor(0.1, requires_grad=True)
+    loss = GroupedContrastiveLoss(0.7, temperature, temperature, variant, centroid)
+    inputs = (*pair((3, 2, 4), dtype=torch.float32), temperature)
+    want = loss(*inputs[:2]).total
+    for limit in (1 << 20, 1):
+        torch._dynamo.reset()
+        monkeypatch.setitem(functional.KEPT, "cpu", limit)
+        got = torch.compile(loss, fullgraph=True, backend=backend)(*inputs[:2]).total
+        torch.testing.assert_close(got, want)
+        grads = torch.autograd.grad(got, inputs)
+        torch.testing.assert_close(grads, torch.autograd.grad(want, inputs, retain_graph=True))

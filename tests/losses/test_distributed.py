@@ -1,10 +1,10 @@
-"""Two and three gloo processes against one process on the joined batch."""
+"""Two and three gloo processes give what one gives on the joined batch, for every objective."""
 
 from __future__ import annotations
 
 import datetime
 import multiprocessing
-import tempfile
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +16,31 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from glasskit.losses import GroupedBatch, GroupedContrastiveLoss, gather_batch
+from glasskit.losses.objectives import OBJECTIVES, build_objective
+from tests.losses.objective_batches import differentiable, full_batch
 
-GROUPS, MEMBERS, WIDTH, PATCHES = 2, 3, 6, 2
-PHRASES = (3, 1, 4)  # by rank: their number may differ
+WIDTH = 6
 
 pytestmark = pytest.mark.skipif(not dist.is_gloo_available(), reason="torch without gloo")
 
 
-def raw(rank: int, groups: int = GROUPS) -> GroupedBatch:
-    """The features that one rank's loader gives, before the trained map."""
-    generator = torch.Generator().manual_seed(rank)
+def joined(world: int) -> GroupedBatch:
+    """Two groups a rank, and one phrase less on the last rank: their number may differ."""
+    batch = full_batch(2 * world, 3, WIDTH)
+    return replace(batch, phrases=batch.phrases[:-1], phrase_owner=batch.phrase_owner[:-1])
 
-    def draw(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    return GroupedBatch(
-        image=draw(groups, MEMBERS, WIDTH),
-        text=draw(groups, MEMBERS, WIDTH),
-        negation=draw(groups, MEMBERS, WIDTH),
-        phrases=draw(PHRASES[rank], WIDTH),
-        phrase_owner=torch.arange(PHRASES[rank]) % (groups * MEMBERS),
-        patches=draw(groups, MEMBERS, PATCHES, WIDTH),
-    )
+def share(batch: GroupedBatch, rank: int) -> GroupedBatch:
+    """The groups of one rank."""
+    own = slice(2 * rank, 2 * rank + 2)
+    parts = {
+        item.name: value[own]
+        for item in fields(batch)
+        if (value := getattr(batch, item.name)) is not None and value.dim() > 2
+    }
+    mine = (batch.phrase_owner // (2 * batch.members)) == rank
+    owner = batch.phrase_owner[mine] - 2 * rank * batch.members
+    return replace(batch, **parts, phrases=batch.phrases[mine], phrase_owner=owner)
 
 
 class Model(nn.Module):
@@ -50,62 +53,40 @@ class Model(nn.Module):
         self.temperature = nn.Parameter(torch.tensor(0.2, dtype=torch.float64))
 
     def forward(self, batch: GroupedBatch) -> tuple[GroupedBatch, Tensor]:
-        mapped = GroupedBatch(
-            image=self.map(batch.image),
-            text=self.map(batch.text),
-            negation=self.map(batch.negation),
-            phrases=self.map(batch.phrases),
-            phrase_owner=batch.phrase_owner,
-            patches=self.map(batch.patches),
-        )
-        return mapped, self.temperature * 1
+        return GroupedBatch(self.map(batch.image), self.map(batch.text)), self.temperature * 1
 
 
-def loss_of(batch: GroupedBatch, temperature: Tensor) -> Tensor:
-    """The grouped loss plus a term that weighs every other field by its place in the batch."""
-    loss = GroupedContrastiveLoss(temperature=temperature)(batch.image, batch.text).total
-    rows = batch.image.flatten(0, 1)[batch.phrase_owner]
-    place = torch.arange(1.0, 1.0 + batch.groups, dtype=torch.float64).reshape(-1, 1, 1)
-    return (
-        loss
-        + (rows * batch.phrases).mean()
-        + (batch.negation * place).mean()
-        + (batch.patches.square() * place.unsqueeze(-1)).mean()
-    )
-
-
-def joined(world: int) -> GroupedBatch:
-    parts = [raw(rank) for rank in range(world)]
-    shift = GROUPS * MEMBERS
-    owners = [part.phrase_owner + rank * shift for rank, part in enumerate(parts)]
-    names = ("image", "text", "negation", "phrases", "patches")
-    fields = {name: torch.cat([getattr(part, name) for part in parts]) for name in names}
-    return GroupedBatch(**fields, phrase_owner=torch.cat(owners))
-
-
-def train_step(rank: int, world: int) -> dict[str, Any]:
-    model = DistributedDataParallel(Model())
-    mapped, temperature = model(raw(rank))
-    batch = gather_batch(mapped)
-    loss = loss_of(batch, temperature)
+def train_step(model: nn.Module, batch: GroupedBatch) -> dict[str, Tensor]:
+    """The loss and the gradients of the parameters, by name."""
+    mapped, temperature = model(batch)
+    whole = gather_batch(mapped)
+    loss = GroupedContrastiveLoss(temperature=temperature)(whole.image, whole.text).total
     loss.backward()
-    grads = {name: p.grad for name, p in model.module.named_parameters()}
-    return {"loss": loss.detach(), "grads": grads, "owner": batch.phrase_owner}
+    own = model.module if isinstance(model, DistributedDataParallel) else model
+    return {"loss": loss.detach()} | {name: p.grad for name, p in own.named_parameters()}
 
 
-def uneven(rank: int, world: int) -> dict[str, Any]:
+def gradients(name: str, plain: GroupedBatch, world: int) -> dict[str, Tensor]:
+    """Value and gradients of an objective, as DistributedDataParallel averages them."""
+    batch, _ = differentiable(plain)
+    objective = build_objective(name)
+    total = objective(batch).total
+    total.backward()
+    read = ("image", "text", *objective.needs)
+    grads = {field: getattr(batch, field).grad / world for field in read}
+    own = {key: value.grad for key, value in objective.named_parameters()}
+    return {"total": total.detach()} | own | grads
+
+
+def refusals(rank: int) -> list[str]:
+    """What is said of batches that differ between ranks."""
+    one = torch.ones(2 + (rank == 1), 3, WIDTH)
     said = []
-    for batch in (
-        raw(rank, groups=2 + (rank == 1)),
-        GroupedBatch(*(raw(rank).image,) * (2 + (rank == 0))),
-    ):
-        try:
+    for batch in (GroupedBatch(one, one), GroupedBatch(*(one[:2],) * (2 + (rank == 0)))):
+        with pytest.raises(ValueError) as caught:
             gather_batch(batch)
-        except ValueError as error:
-            said.append(str(error))
-    plain = GroupedBatch(image=raw(rank).image, text=raw(rank).text)
-    trusted = gather_batch(plain, check=False)
-    return {"said": said, "rows": trusted.groups}
+        said.append(str(caught.value))
+    return said
 
 
 def work(rank: int, world: int, folder: str) -> None:
@@ -117,45 +98,63 @@ def work(rank: int, world: int, folder: str) -> None:
         world_size=world,
         timeout=datetime.timedelta(seconds=90),
     )
-    result = train_step(rank, world) | uneven(rank, world)
+    batch = share(joined(world), rank)
+    result: dict[str, Any] = {name: gradients(name, batch, world) for name in OBJECTIVES}
+    result["step"] = train_step(DistributedDataParallel(Model()), batch)
+    result["refused"] = refusals(rank)
+    result["owner"] = gather_batch(batch).phrase_owner
+    trusted = gather_batch(GroupedBatch(batch.image, batch.text), check=False)
+    result["trusted"] = trusted.groups
     torch.save(result, Path(folder) / f"{rank}.pt")
     dist.destroy_process_group()
 
 
 @pytest.fixture(scope="module", params=[2, 3])
-def ranks(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+def ranks(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, Any]]:
     """What each rank found, in rank order; one start of the processes serves all tests."""
-    world = request.param
+    world, folder = request.param, tmp_path_factory.mktemp("ranks")
     # A fork server imports torch once for all processes, spawn once for each.
     multiprocessing.set_forkserver_preload(["torch._dynamo", __name__])
-    with tempfile.TemporaryDirectory() as folder:
-        mp.start_processes(work, args=(world, folder), nprocs=world, start_method="forkserver")
-        return [torch.load(Path(folder) / f"{rank}.pt") for rank in range(world)]
+    mp.start_processes(work, args=(world, str(folder)), nprocs=world, start_method="forkserver")
+    return [torch.load(folder / f"{rank}.pt") for rank in range(world)]
 
 
-def test_loss_and_gradients_are_those_of_the_joined_batch(ranks: list[dict[str, Any]]) -> None:
-    model = Model()
-    batch, temperature = model(joined(len(ranks)))
-    want = loss_of(batch, temperature)
-    want.backward()
-    for got in ranks:
-        torch.testing.assert_close(got["loss"], want.detach())
-        assert torch.equal(got["owner"], batch.phrase_owner)
-        for name, p in model.named_parameters():
-            torch.testing.assert_close(got["grads"][name], p.grad)
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_an_objective_is_that_of_the_joined_batch(name: str, ranks: list[dict[str, Any]]) -> None:
+    want = gradients(name, joined(len(ranks)), 1)
+    for key, value in want.items():
+        found = [rank[name][key] for rank in ranks]
+        if value.dim():  # gradients of a rank's own rows
+            torch.testing.assert_close(torch.cat(found), value)
+        else:
+            torch.testing.assert_close(found, [value] * len(ranks))
+
+
+def test_a_step_of_a_model_is_that_of_one_process(ranks: list[dict[str, Any]]) -> None:
+    want = train_step(Model(), joined(len(ranks)))
+    for rank in ranks:
+        torch.testing.assert_close(rank["step"], want)
 
 
 def test_ranks_that_differ_are_refused_on_every_rank(ranks: list[dict[str, Any]]) -> None:
-    for got in ranks:
-        groups, fields = got["said"]
-        assert "cannot be joined: groups (M) differ between ranks (rank 0: 2, rank 1: 3" in groups
-        assert "cannot be joined: their fields differ between ranks" in fields
+    for rank in ranks:
+        shapes, present = rank["refused"]
+        assert (
+            "cannot be joined: shapes of image differ between ranks (rank 0: (2, 3, 6), " in shapes
+        )
+        assert "cannot be joined: fields differ between ranks (rank 0: ('image', " in present
 
 
-def test_even_groups_need_no_check(ranks: list[dict[str, Any]]) -> None:
-    assert {got["rows"] for got in ranks} == {len(ranks) * GROUPS}
+def test_phrases_keep_their_pairs_and_even_groups_need_no_check(
+    ranks: list[dict[str, Any]],
+) -> None:
+    for rank in ranks:
+        assert torch.equal(rank["owner"], joined(len(ranks)).phrase_owner)
+        assert rank["trusted"] == 2 * len(ranks)
 
 
 def test_one_process_needs_no_process_group() -> None:
-    batch = raw(0)
+    batch = full_batch()
     assert gather_batch(batch) is batch

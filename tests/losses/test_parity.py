@@ -18,8 +18,7 @@ import torch
 from torch import Tensor
 
 from glasskit.losses import GroupedContrastiveLoss, inner_loss, outer_loss
-from glasskit.losses.centroid import centroids, inner_centroid, outer_centroid
-from glasskit.losses.outer import pair_losses
+from glasskit.losses.functional import centroids, inner_centroid, outer_centroid, pair_losses
 from glasskit.losses.vectors import unit
 
 pytestmark = pytest.mark.filterwarnings("ignore:[MN] = 1")

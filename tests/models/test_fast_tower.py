@@ -16,7 +16,7 @@ from torchvision.transforms import Compose, Normalize, ToTensor
 
 from glasskit.models import GlassModel
 from glasskit.models.fast_tower import FastImageTower
-from glasskit.models.preparation import Preparation
+from glasskit.models.stream import Preparation
 from tests.models.test_lite0 import pictures
 
 TOY = """
@@ -25,7 +25,7 @@ import torch
 from torch import nn
 from torchvision.transforms import Compose, Normalize, ToTensor
 from glasskit.models.fast_tower import FastImageTower
-from glasskit.models.preparation import Preparation
+from glasskit.models.stream import Preparation
 
 trunk = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
 prepare = Preparation(Compose([ToTensor(), Normalize([0.5] * 3, [0.5] * 3)]))

@@ -14,8 +14,8 @@ import glasskit
 from glasskit.errors import InputError
 from glasskit.io.pictures import BrokenPicturesError, PictureError
 from glasskit.models import GlassModel, features
+from glasskit.models.bundled import TEXTS, bundled_rows, write_bundled
 from glasskit.models.prompts import TEMPLATES, concept_vectors, pool_prompts, prompts
-from glasskit.models.shipped import TEXTS, shipped_rows, write_shipped
 from tests.tools.shipped_features import texts
 
 
@@ -84,8 +84,8 @@ def test_a_changed_picture_is_computed_again(lite0: GlassModel, counted: list[in
 def test_what_is_damaged_is_computed_again(lite0, counted: list[int], tmp_path: Path) -> None:
     data = Pictures([f"p{i}" for i in range(4)])
     first = features.image_features(lite0, data)
-    (file,) = tmp_path.glob("features/*/images/*.keys")
-    file.write_bytes(b"no entries" * 100)
+    (file,) = tmp_path.glob("features/*.sqlite")
+    file.write_bytes(b"no database" * 100)
     assert torch.equal(features.image_features(lite0, data), first)
     assert counted == [4, 4]
     assert torch.equal(features.image_features(lite0, data), first)
@@ -149,7 +149,7 @@ def test_shipped_features_are_those_of_the_drawn_pictures(lite0: GlassModel) -> 
 @pytest.mark.parametrize("name", ["scenes", "coco-concepts"])
 def test_shipped_texts_are_all_that_a_data_set_needs(lite0: GlassModel, name: str) -> None:
     wanted = texts(glasskit.load_dataset(name))
-    kept = shipped_rows(TEXTS, lite0.tower_hash, wanted)
+    kept = bundled_rows(TEXTS, lite0.tower_hash, wanted)
     assert set(kept) == set(wanted)
     some = wanted[:: len(wanted) // 20]
     fresh = lite0.text_tower(some)
@@ -158,10 +158,10 @@ def test_shipped_texts_are_all_that_a_data_set_needs(lite0: GlassModel, name: st
 
 
 def test_shipped_features_are_for_their_own_towers_alone(lite0: GlassModel, tmp_path: Path) -> None:
-    assert shipped_rows(TEXTS, "another tower", ["decay"]) == {}
+    assert bundled_rows(TEXTS, "another tower", ["decay"]) == {}
     file = tmp_path / "own.safetensors"
-    write_shipped(file, "own", ["a", "b"], torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
-    rows = shipped_rows(file, "own", ["b", "c", "b"])
+    write_bundled(file, "own", ["a", "b"], torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    rows = bundled_rows(file, "own", ["b", "c", "b"])
     assert {key: row.tolist() for key, row in rows.items()} == {"b": [3.0, 4.0]}
 
 

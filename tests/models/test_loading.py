@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import open_clip
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 import glasskit
 from glasskit.errors import InputError
@@ -119,6 +122,7 @@ import sys
 import open_clip
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 {plugin}
 name, folder, *texts = sys.argv[1:]
 clip, _, preprocess = open_clip.create_model_and_transforms(name)
@@ -159,48 +163,58 @@ def test_the_built_in_model_loads_in_open_clip_with_its_plugin_alone(run, tmp_pa
     torch.testing.assert_close(texts, model.encode_texts(TEXTS), atol=1e-5, rtol=0)
 
 
-def damage_cut(folder: Path) -> None:
-    data = (folder / WEIGHTS).read_bytes()
-    (folder / WEIGHTS).write_bytes(data[: len(data) // 2])
+def change_weights(run: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:
+    tensors = load_file(run / WEIGHTS)
+    change(tensors)
+    save_file(tensors, run / WEIGHTS)
 
 
-def damage_pickle(folder: Path) -> None:
-    (folder / WEIGHTS).write_bytes(pickle.dumps({"weights": [1, 2, 3]}))
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "cut": (
+        lambda run: (run / WEIGHTS).write_bytes((run / WEIGHTS).read_bytes()[:200]),
+        "not a whole safetensors file",
+    ),
+    "a pickle": (
+        lambda run: (run / WEIGHTS).write_bytes(pickle.dumps({"weights": [1, 2, 3]})),
+        "pickles are never loaded",
+    ),
+    "a tensor less": (
+        lambda run: change_weights(run, lambda tensors: tensors.pop("logit_scale")),
+        "it lacks the tensor 'logit_scale'; it is of another architecture",
+    ),
+    "another shape": (
+        lambda run: change_weights(
+            run, lambda tensors: tensors.update(logit_scale=torch.zeros(2, 2))
+        ),
+        r"tensor 'logit_scale' has shape \(2, 2\), not \(\)",
+    ),
+    "no number": (
+        lambda run: change_weights(
+            run, lambda tensors: tensors["text_head.map.weight"][0].fill_(math.inf)
+        ),
+        "'text_head.map.weight' holds NaN or infinity",
+    ),
+    "no weights": (lambda run: (run / WEIGHTS).unlink(), "the weights are missing"),
+    "no run": (lambda run: (run / CONFIG).unlink(), "not a trained run"),
+    "no JSON": (lambda run: (run / CONFIG).write_text("{"), "not readable JSON"),
+    "foreign": (
+        lambda run: (run / CONFIG).write_text('{"hidden_size": 3}'),
+        "not the config of a Glass Kit model",
+    ),
+    "half": (
+        lambda run: (run / CONFIG).write_text('{"format": "glasskit-model/1", "base": 3}'),
+        "say its base",
+    ),
+}
 
 
-def damage_other_architecture(folder: Path) -> None:
-    from safetensors.torch import save_file
-
-    save_file({"image_head.map.weight": torch.zeros(2, 2)}, folder / WEIGHTS)
-
-
-def damage_no_weights(folder: Path) -> None:
-    (folder / WEIGHTS).unlink()
-
-
-def damage_config(folder: Path) -> None:
-    (folder / CONFIG).write_text("{")
-
-
-def damage_foreign_config(folder: Path) -> None:
-    (folder / CONFIG).write_text('{"hidden_size": 3}')
-
-
-@pytest.mark.parametrize(
-    ("damage", "says"),
-    [
-        (damage_cut, "not a whole safetensors file"),
-        (damage_pickle, "pickles are never loaded"),
-        (damage_other_architecture, "another architecture"),
-        (damage_no_weights, "the weights are missing"),
-        (damage_config, "not readable JSON"),
-        (damage_foreign_config, "not the config of a Glass Kit model"),
-    ],
-)
-def test_a_damaged_run_is_refused_in_one_line(run: Path, damage, says: str) -> None:
-    damage(run)
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_run_is_refused_in_one_line(name: str, tiny_name: str, tmp_path: Path) -> None:
+    glasskit.save_model(trained(tiny_name), tmp_path, towers=False)
+    damage, says = DAMAGE[name]
+    damage(tmp_path)
     with pytest.raises(InputError, match=says) as caught:
-        glasskit.load_model(run)
+        glasskit.load_model(tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -211,11 +225,6 @@ def test_a_damaged_run_is_refused_in_one_line(run: Path, damage, says: str) -> N
 def test_an_unknown_name_says_what_can_be_given(name: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         glasskit.load_model(name)
-
-
-def test_a_folder_that_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="not a trained run"):
-        glasskit.load_model(tmp_path)
 
 
 def test_a_broken_picture_is_named(tiny_name: str, tmp_path: Path) -> None:

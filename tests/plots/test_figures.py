@@ -75,11 +75,11 @@ def test_arrows_share_one_scale() -> None:
         name: negative_gradient(image, text, loss_of(name, temperature=0.3))
         for name in ("clip", "grouped")
     }
-    paths = [t for t in gradient_figure(batches).data if t.marker.symbol == "arrow"]
+    paths = [t for t in gradient_figure(batches, names="ab").data if t.marker.symbol == "arrow"]
     moves = [np.array([t.x, t.y]).T.reshape(-1, 3, 2)[:, :2] for t in paths]  # (arrows, ends, 2)
     lengths = np.linalg.norm(np.diff(np.concatenate(moves), axis=1), axis=-1)
     assert lengths.max() == pytest.approx(LONGEST, abs=1e-3)
-    assert len(gradient_figure(batches, arrows=False).data) == 2 * 2 * 2
+    assert len(gradient_figure(batches, names="ab", arrows=False).data) == 2 * 2 * 2
 
 
 def test_shares_are_percent_with_their_intervals_and_chance() -> None:
@@ -137,7 +137,7 @@ def test_sheet_escapes_wraps_and_shortens_notes(scenes: GroupedDataset) -> None:
 
 
 def test_live_curves_keep_runs_apart() -> None:
-    live = LiveCurves(measure="top1")
+    live = LiveCurves()
     for run in ("a", "b"):
         live.begin(run)
         live.on_step({"step": 1, "loss": 0.5})

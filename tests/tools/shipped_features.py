@@ -8,23 +8,28 @@ it is.
 
 from __future__ import annotations
 
-import copy
 import sys
 from importlib.resources import files
 from pathlib import Path
 
-from torch import Tensor, nn
+from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional
 from tqdm import tqdm
 
 from glasskit import load_dataset, load_model
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.scenes.build import FEATURES as SCENES
-from glasskit.models.bridge import SHIPPED, bridge_texts, normalised_features, write_bridge
+from glasskit.io.places import atomic_write
+from glasskit.models.bundled import TEXTS, write_bundled
 from glasskit.models.glass_model import GlassModel
+from glasskit.models.lite0 import CLASS_TEXTS, CLASSES
 from glasskit.models.prompts import prompts
-from glasskit.models.shipped import TEXTS, write_shipped
 
 LEVELS = range(1, 5)
+CAPTIONS = CLASS_TEXTS.with_name("everyday_captions.txt")
+"""Written for the mean that every caption is taken relative to."""
 
 
 def texts(data: GroupedDataset) -> list[str]:
@@ -34,18 +39,18 @@ def texts(data: GroupedDataset) -> list[str]:
     return found + [text for level in LEVELS for text in prompts(data.labels(level))]
 
 
-def bridge_features(model: GlassModel) -> Tensor:
-    """What the text tower alone says of the bridge's texts, without the head that needs them."""
-    tower = copy.deepcopy(model.clip.text)
-    tower.proj = nn.Identity()
-    return normalised_features(tower, model.tokenizer, bridge_texts()[1])
+def class_features(model: GlassModel) -> Tensor:
+    """(n, G) unit features of everyday captions and, behind them, of ImageNet's class names."""
+    captions = [line for line in CAPTIONS.read_text(encoding="utf-8").splitlines() if line]
+    assert len(IMAGENET_CLASSNAMES) == CLASSES
+    return functional.normalize(model.text_tower([*captions, *IMAGENET_CLASSNAMES]), dim=-1)
 
 
 def scenes(model: GlassModel, data: GroupedDataset) -> None:
     """The pictures of scenes, drawn and embedded."""
     rows = tqdm(range(len(data)), desc="scenes", disable=None)
     features = model.image_tower([data.image(i) for i in rows])
-    write_shipped(SCENES, model.tower_hash, [record.key for record in data.records], features)
+    write_bundled(SCENES, model.tower_hash, [record.key for record in data.records], features)
 
 
 def photographs(model: GlassModel, folder: Path) -> None:
@@ -53,19 +58,20 @@ def photographs(model: GlassModel, folder: Path) -> None:
     paths = sorted(folder.glob("*.jpg"))
     target = Path(str(files("glasskit.data.coco_concepts"))) / "lite0_features.safetensors"
     keys = [str(int(path.stem[-12:])) for path in paths]
-    write_shipped(target, model.tower_hash, keys, model.image_tower(paths))
+    write_bundled(target, model.tower_hash, keys, model.image_tower(paths))
 
 
 def main(folder: Path | None) -> None:
     """Write the files into the package."""
     model, sets = load_model("lite0-minilm"), [load_dataset(n) for n in ("scenes", "coco-concepts")]
-    write_bridge(bridge_features(model), bridge_texts()[1])
+    with atomic_write(CLASS_TEXTS) as scratch:
+        save_file({"features": class_features(model)}, scratch)
     scenes(model, sets[0])
     if folder is not None:
         photographs(model, folder)
     distinct = list(dict.fromkeys(text for data in sets for text in texts(data)))
-    write_shipped(TEXTS, model.tower_hash, distinct, model.text_tower(distinct))
-    for file in (SHIPPED, SCENES, TEXTS):
+    write_bundled(TEXTS, model.tower_hash, distinct, model.text_tower(distinct))
+    for file in (CLASS_TEXTS, SCENES, TEXTS):
         print(f"{file.name}: {file.stat().st_size / 1e6:.1f} MB")
 
 

@@ -57,7 +57,7 @@ def test_ranks_share_the_groups_of_one_plan(tmp_path):
         (
             "paraphrase",
             {"literal": ("one",), "theme": ()},
-            "needs a second literal caption of",
+            "needs a paraphrase of every record; 1",
         ),
     ],
 )

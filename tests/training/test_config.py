@@ -20,7 +20,7 @@ def test_every_field_explains_itself_and_the_defaults_are_valid():
         ("temperature", 0.0, "temperature: 0.0 is not allowed; give above 0"),
         ("temperature", float("nan"), "temperature: nan is not allowed; give above 0"),
         ("ema", 1.0, "ema: 1.0 is not allowed; give 0 and below 1"),
-        ("epochs", 0, "epochs: 0 is not allowed; give 1 or more epochs"),
+        ("epochs", 0, "epochs: 0 is not allowed; give 1 or more"),
         ("mode", "half", "mode: 'half' is not allowed; give one of head, full, image, text, lora"),
         ("epochs", "ten", "epochs: 'ten' is not of type int"),
         ("lr", True, "lr: True is not of type float or nothing"),

@@ -9,8 +9,8 @@ from accelerate import Accelerator
 from glasskit.models import load_model
 from glasskit.training.batches import Batches
 from glasskit.training.encoders import build_encoder
-from glasskit.training.feeds import PictureFeed
-from glasskit.training.gradients import backward, backward_in_parts
+from glasskit.training.gradcache import backward
+from glasskit.training.loaders import picture_loader
 from glasskit.training.run import objective_of
 from tests.training.toys import toy_config, toy_dataset, toy_model
 
@@ -21,16 +21,10 @@ def gradients(tmp_path, parts: int, dropout: float, **changes) -> dict[str, torc
     model = toy_model(dropout).double()
     encoder = build_encoder(model, config, objective.needs).train()
     batches = Batches(toy_dataset(), config, objective.needs, groups=4, members=3)
-    feed = PictureFeed(batches, model, torch.device("cpu"), 0)
-    rows, images, texts = next(feed.epoch(0))
-    accelerator = Accelerator(cpu=True)
-    if parts == 1:
-        output = backward(accelerator, encoder, objective, images.double(), texts, rows)
-    else:
-        torch.manual_seed(3)
-        output = backward_in_parts(
-            accelerator, encoder, objective, images.double(), texts, rows, parts
-        )
+    step = next(picture_loader(batches, model, torch.device("cpu"), 0).epoch(0))
+    step = step._replace(images=step.images.double())
+    torch.manual_seed(3)
+    output = backward(Accelerator(cpu=True), encoder, objective, step, parts)
     named = [*encoder.named_parameters(), *objective.named_parameters()]
     found = {name: p.grad for name, p in named if p.grad is not None}
     return {"loss": output.total.detach(), **found}
@@ -70,9 +64,8 @@ def test_parts_of_the_built_in_model_give_the_gradients_of_the_whole(tmp_path, c
         ).resolved()
         encoder = build_encoder(model, config, ()).train()
         batches = Batches(toy_dataset(), config, (), groups=2, members=2)
-        rows, images, texts = next(PictureFeed(batches, model, torch.device("cpu"), 0).epoch(0))
-        step = (Accelerator(cpu=True), encoder, objective_of(config), images, texts, rows)
-        output = backward(*step) if parts == 1 else backward_in_parts(*step, parts)
+        step = next(picture_loader(batches, model, torch.device("cpu"), 0).epoch(0))
+        output = backward(Accelerator(cpu=True), encoder, objective_of(config), step, parts)
         gradients = {n: p.grad for n, p in encoder.named_parameters() if p.grad is not None}
         found.append({"loss": output.total.detach(), **gradients})
     for name, value in found[0].items():

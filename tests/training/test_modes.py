@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
 from glasskit.errors import InputError
-from glasskit.training import read_log, train
-from tests.training.toys import toy_config, toy_dataset, toy_features, toy_model
+from glasskit.models import load_model
+from glasskit.training import read_log
+from tests.training.toys import tiny_open_clip, toy_dataset, toy_model, toy_run
+from tests.training.workers import fingerprint
 
 TOWER = {"epochs": 2, "lr": 0.01, "learn_temperature": True}
+HEADS, VISUAL, TEXT = {"image_head", "text_head"}, {"clip.visual"}, {"clip.token_embedding"}
 
 
 def moved(before, after) -> set[str]:
@@ -17,63 +22,75 @@ def moved(before, after) -> set[str]:
     return {name for name in old if not torch.equal(old[name], new[name])}
 
 
+def losses(out) -> list[float]:
+    return [line["val"]["loss"] for line in read_log(out / "log.jsonl") if "val" in line]
+
+
 @pytest.mark.parametrize(
     ("mode", "changed", "still"),
     [
-        ("head", {"image_head", "text_head"}, {"clip.visual", "clip.token_embedding"}),
-        (
-            "full",
-            {"image_head", "text_head", "clip.visual", "clip.token_embedding"},
-            set(),
-        ),
-        ("image", {"image_head", "clip.visual"}, {"text_head", "clip.token_embedding"}),
-        ("text", {"text_head", "clip.token_embedding"}, {"image_head", "clip.visual"}),
-        ("lora", {"image_head", "text_head"}, {"clip.visual", "clip.token_embedding"}),
+        ("head", HEADS, VISUAL | TEXT),
+        ("full", HEADS | VISUAL | TEXT, set()),
+        ("image", {"image_head"} | VISUAL, {"text_head"} | TEXT),
+        ("text", {"text_head"} | TEXT, {"image_head"} | VISUAL),
     ],
 )
 def test_a_mode_moves_its_part_and_the_loss_falls(tmp_path, mode, changed, still):
     model = toy_model()
-    config = toy_config(tmp_path, mode=mode, **{**TOWER, "epochs": 6})
-    train(config, dataset=toy_dataset(), model=model, features=toy_features())
+    toy_run(tmp_path, model=model, mode=mode, **{**TOWER, "epochs": 6})
     names = moved(toy_model(), model)
-    for part in changed:
-        assert any(name.startswith(part) for name in names), part
-    for part in still:
-        assert not any(name.startswith(part) for name in names), part
+    assert all(any(name.startswith(part) for name in names) for part in changed)
+    assert not any(name.startswith(part) for part in still for name in names)
     assert "clip.logit_scale" in names
-    scores = [line["val"]["loss"] for line in read_log(tmp_path / "log.jsonl") if "val" in line]
-    assert scores[-1] < scores[0]
+    assert losses(tmp_path)[-1] < losses(tmp_path)[0]
     assert all(p.requires_grad for p in model.parameters())
 
 
 def test_low_rank_changes_are_merged_into_what_is_saved(tmp_path):
-    from safetensors.torch import load_file
+    pytest.importorskip("peft")
+    model, start, data = tiny_open_clip(), tiny_open_clip(), toy_dataset()
+    kept = []
 
-    model = toy_model()
-    train(toy_config(tmp_path, mode="lora", **TOWER), dataset=toy_dataset(), model=model)
-    saved = load_file(tmp_path / "model.safetensors")["clip.visual.proj"]
-    change = saved - model.clip.visual.proj
-    assert change.abs().max() > 0
-    assert torch.linalg.matrix_rank(change) <= 8
+    @torch.no_grad()
+    def keep(line) -> None:
+        kept.append(model.image_features(model.pixels([data.image(0)])))
+
+    run = {**TOWER, "mode": "lora", "lora_rank": 2, "epochs": 4}
+    result = toy_run(tmp_path, model=model, on_epoch=keep, **run)
+    assert losses(tmp_path)[-1] < losses(tmp_path)[0]
+    # The changes of the towers are taken out again.
+    heads = {"image_head.map.weight", "text_head.map.weight", "clip.logit_scale"}
+    assert moved(start, model) == heads
+    saved = load_model(tmp_path, device="cpu")  # an open_clip model, as it was
+    place = "transformer.resblocks.1"
+    for name in (f"visual.{place}.attn.in_proj_weight", f"{place}.mlp.c_fc.weight"):
+        change = saved.clip.get_parameter(name) - start.clip.get_parameter(name)
+        assert change.abs().max() > 0
+        assert torch.linalg.matrix_rank(change, rtol=1e-3) <= 2
+    encoded = saved.image_features(saved.pixels([data.image(0)]))
+    torch.testing.assert_close(encoded, kept[int(result.best["epoch"])])
+
+
+def test_low_rank_changes_without_their_library_are_one_line(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(InputError, match=r'^peft is missing; .* "glasskit\[lora\]"'):
+        toy_run(tmp_path, mode="lora")
 
 
 @pytest.mark.parametrize(
     "settings",
     [
         {"precision": "bf16"},
-        {"accumulate": 3},
         {"gradient_checkpointing": True},
         {"workers": 1},
-        {"ema": 0.9},
         {"decay_to": "start", "weight_decay": 0.1},
         {"hard_negative_share": 0.5},
-        {"objective": "conclip"},
+        {"objective": "conclip", "accumulate": 3},
     ],
     ids=lambda s: next(iter(s)),
 )
 def test_full_training_takes_each_setting(tmp_path, settings):
-    config = toy_config(tmp_path, mode="full", epochs=1, **settings)
-    result = train(config, dataset=toy_dataset(), model=toy_model())
+    result = toy_run(tmp_path, mode="full", epochs=1, **settings)
     assert result.status == "finished"
     assert result.best is not None
 
@@ -82,50 +99,46 @@ def test_accumulation_gives_the_same_curve(tmp_path):
     curves = []
     for parts in (1, 3):
         out = tmp_path / str(parts)
-        config = toy_config(out, mode="full", accumulate=parts, **TOWER)
-        train(config, dataset=toy_dataset(), model=toy_model())
+        toy_run(out, mode="full", accumulate=parts, **TOWER)
         curves.append([line["loss"] for line in read_log(out / "log.jsonl") if "loss" in line])
     assert curves[0] == pytest.approx(curves[1], abs=1e-5)
 
 
-def test_full_training_resumes_bit_for_bit(tmp_path):
-    from tests.training.workers import fingerprint
-
-    run = {"mode": "full", "epochs": 2, "feature_dropout": 0.0, "ema": 0.5}
+@pytest.mark.parametrize(
+    ("make", "settings"),
+    [
+        (lambda: toy_model(0.3), {"mode": "full", "ema": 0.5}),
+        (tiny_open_clip, {"mode": "lora"}),
+        (tiny_open_clip, {"mode": "lora", "accumulate": 3, "gradient_checkpointing": True}),
+    ],
+    ids=["full", "lora", "lora in parts"],
+)
+def test_towers_resume_bit_for_bit(tmp_path, make, settings):
+    if settings["mode"] == "lora":
+        pytest.importorskip("peft")
+    settings |= {"epochs": 2, "learn_temperature": True}
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    train(toy_config(whole, **run), dataset=toy_dataset(), model=toy_model(0.3))
+    toy_run(whole, model=make(), **settings)
     seen = []
-    stopped = train(
-        toy_config(cut, **run),
-        dataset=toy_dataset(),
-        model=toy_model(0.3),
-        on_step=seen.append,
-        stop=lambda: len(seen) == 7,
-    )
+    stop = {"on_step": seen.append, "stop": lambda: len(seen) == 7}
+    stopped = toy_run(cut, model=make(), **settings, **stop)
     assert (stopped.status, stopped.step, stopped.exit_code) == ("stopped", 7, 0)
-    train(toy_config(cut, **run, resume=True), dataset=toy_dataset(), model=toy_model(0.3))
+    toy_run(cut, model=make(), **settings, resume=True)
     assert fingerprint(cut) == fingerprint(whole)
 
 
-def test_what_does_not_go_together_is_one_line(tmp_path):
-    cases = {
-        "objective 'c2lip' needs patch tokens, which mode 'head'": {"objective": "c2lip"},
-        "precision fp16: needs a GPU": {"precision": "fp16"},
-        "objective 'nonsense': unknown objective": {"objective": "nonsense"},
-        "group_size 9: the largest concept of 'toy' has 8": {"group_size": 9},
-        "feature_dropout: only mode head": {"mode": "full", "feature_dropout": 0.1},
-        "gradient_checkpointing: not with mode lora": {
-            "mode": "lora",
-            "gradient_checkpointing": True,
-        },
-    }
-    for number, (message, settings) in enumerate(cases.items()):
-        with pytest.raises(InputError) as caught:
-            train(
-                toy_config(tmp_path / str(number), **settings),
-                dataset=toy_dataset(),
-                model=toy_model(),
-                features=toy_features(),
-            )
-        assert str(caught.value).startswith(message)
-        assert "\n" not in str(caught.value)
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ({"objective": "c2lip"}, "objective 'c2lip' needs patch tokens, which mode 'head'"),
+        ({"precision": "fp16"}, "precision fp16: needs a GPU"),
+        ({"objective": "nonsense"}, "objective 'nonsense': unknown objective"),
+        ({"group_size": 9}, "group_size 9: the largest concept of 'toy' has 8"),
+        ({"mode": "full", "feature_dropout": 0.1}, "feature_dropout: only mode head"),
+    ],
+)
+def test_what_does_not_go_together_is_one_line(tmp_path, settings, line):
+    with pytest.raises(InputError) as caught:
+        toy_run(tmp_path, **settings)
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)

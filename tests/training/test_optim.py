@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from glasskit.training.optim import Average, Start, build_optimizer, rate_at, set_rate
+from glasskit.training.optim import EMA, L2SP, build_optimizer, rate_at
 from tests.training.toys import toy_config, toy_model
 
 
@@ -47,22 +47,22 @@ def test_warm_up_is_linear_and_the_rest_a_cosine(tmp_path):
 def test_decay_pulls_toward_the_start(tmp_path):
     config = toy_config(tmp_path, lr=0.1, weight_decay=0.5).resolved()  # head: to the start
     optimizer = optimizer_of(config)
-    start = Start(optimizer)
+    l2sp = L2SP(optimizer)
     weight = next(g for g in optimizer.param_groups if "model.clip.visual.proj" in g["names"])
     place = weight["names"].index("model.clip.visual.proj")
     parameter = weight["params"][place]
     begun = parameter.detach().clone()
     with torch.no_grad():
         parameter.add_(1)
-    set_rate(optimizer, 0.5)
-    start.pull()
+    weight["lr"] = 0.05
+    l2sp.step()
     torch.testing.assert_close(parameter, begun + 1 - 0.1 * 0.5 * 0.5)
     assert all(group["weight_decay"] == 0 for group in optimizer.param_groups)
 
 
-def test_the_average_follows_its_formula_and_swaps_back():
+def test_the_average_follows_its_formula_and_gives_back():
     weight = nn.Parameter(torch.zeros(2))
-    average = Average({"w": weight}, decay=0.5)
+    average = EMA({"w": weight}, decay=0.5)
     expected = torch.zeros(2)
     for step in range(1, 6):
         weight.data += 1
@@ -70,7 +70,6 @@ def test_the_average_follows_its_formula_and_swaps_back():
         decay = min(0.5, (1 + step) / (10 + step))
         expected = decay * expected + (1 - decay) * weight.detach()
     torch.testing.assert_close(average.weights["w"], expected)
-    average.swap()
-    torch.testing.assert_close(weight.detach(), expected)
-    average.swap()
+    with average.applied():
+        torch.testing.assert_close(weight.detach(), expected)
     torch.testing.assert_close(weight.detach(), torch.full((2,), 5.0))

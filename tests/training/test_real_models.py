@@ -9,7 +9,7 @@ from PIL import Image
 from glasskit.models import GlassModel, load_model
 from glasskit.training import read_log, train
 from glasskit.training.encoders import HeadEncoder
-from tests.training.toys import toy_config, toy_dataset, toy_features
+from tests.training.toys import toy_config, toy_dataset
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +63,7 @@ def test_heads_of_the_built_in_model_train_through_the_frozen_part(tmp_path):
     dataset = toy_dataset(concepts=3, train=3, val=2)
     model = load_model("lite0-minilm", device="cpu")
     config = toy_config(tmp_path, epochs=3, groups_per_batch=3, group_size=3)
-    result = train(config, dataset=dataset, model=model, features=toy_features())
+    result = train(config, dataset=dataset, model=model)
     kept = load_model(tmp_path, device="cpu")
     val = dataset.split("val")
     images = kept.encode_images([val.image(i) for i in range(len(val))])

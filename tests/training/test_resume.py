@@ -13,13 +13,7 @@ from typing import Any
 import pytest
 
 from glasskit.training import read_log
-from tests.training.workers import (
-    fingerprint,
-    finish,
-    run_toy,
-    start,
-    start_world,
-)
+from tests.training.workers import fingerprint, finish, run_toy, start, start_world
 
 RUN = {
     "epochs": 3,

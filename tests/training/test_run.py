@@ -14,16 +14,9 @@ from glasskit.data.images import FolderImages
 from glasskit.errors import InputError
 from glasskit.models import load_model
 from glasskit.models.reading import Reading
-from glasskit.training import DivergedError, read_log, train
+from glasskit.training import DivergedError, read_log
 from glasskit.training.checkpoint import checkpoints, read_checkpoint
-from tests.training.toys import tiny_open_clip, toy_config, toy_dataset, toy_features, toy_model
-
-
-def toy_run(out: Path, model=None, **more):
-    hooks = {k: more.pop(k) for k in ("on_step", "on_epoch", "stop", "bar") if k in more}
-    config = toy_config(out, **more)
-    model = model if model is not None else toy_model()
-    return train(config, dataset=toy_dataset(), model=model, features=toy_features(), **hooks)
+from tests.training.toys import tiny_open_clip, toy_dataset, toy_model, toy_run
 
 
 def test_log_lines_are_those_that_hooks_get_and_readers_expect(tmp_path):
@@ -32,16 +25,8 @@ def test_log_lines_are_those_that_hooks_get_and_readers_expect(tmp_path):
     log = read_log(tmp_path / "log.jsonl")
     assert [line for line in log if "val" not in line] == steps
     assert [line for line in log if "val" in line] == epochs
-    assert set(steps[0]) == {
-        "step",
-        "epoch",
-        "loss",
-        "parts",
-        "lr",
-        "temperature",
-        "pairs_per_second",
-        "time",
-    }
+    names = "step epoch loss parts lr temperature pairs_per_second time"
+    assert set(steps[0]) == set(names.split())
     assert set(steps[0]["parts"]) == {"outer", "inner"}
     assert [line["epoch"] for line in epochs] == [0, 1, 2, 3]
     assert set(epochs[0]["val"]) == {"loss", "top1", "acceptable_top1"}
@@ -51,9 +36,8 @@ def test_log_lines_are_those_that_hooks_get_and_readers_expect(tmp_path):
 
 
 def test_one_concept_is_refused_with_the_reason(tmp_path):
-    one = toy_dataset(concepts=1)
     with pytest.raises(InputError, match="'toy' has pictures to train on in one concept only"):
-        train(toy_config(tmp_path), dataset=one, model=toy_model(), features=toy_features())
+        toy_run(tmp_path, dataset=toy_dataset(concepts=1))
 
 
 def test_captions_that_are_not_read_whole_are_counted(tmp_path, caplog):
@@ -70,11 +54,8 @@ def test_captions_that_are_not_read_whole_are_counted(tmp_path, caplog):
 def test_a_sparse_log_has_the_same_numbers(tmp_path):
     toy_run(tmp_path / "all")
     toy_run(tmp_path / "some", log_every=4)
-    every = {
-        line["step"]: line["loss"]
-        for line in read_log(tmp_path / "all/log.jsonl")[1:]
-        if "loss" in line
-    }
+    lines = [line for line in read_log(tmp_path / "all/log.jsonl") if "loss" in line]
+    every = {line["step"]: line["loss"] for line in lines}
     some = [line for line in read_log(tmp_path / "some/log.jsonl") if "loss" in line]
     assert [line["step"] for line in some] == [4, 8, 12]
     assert all(line["loss"] == every[line["step"]] for line in some)
@@ -83,15 +64,12 @@ def test_a_sparse_log_has_the_same_numbers(tmp_path):
 def test_a_run_in_a_thread_stops_when_asked(tmp_path):
     stop, results = threading.Event(), []
 
+    def end(line) -> None:
+        if line["epoch"]:
+            stop.set()
+
     def work() -> None:
-        results.append(
-            toy_run(
-                tmp_path,
-                epochs=100,
-                on_epoch=lambda line: line["epoch"] and stop.set(),
-                stop=stop.is_set,
-            )
-        )
+        results.append(toy_run(tmp_path, epochs=100, on_epoch=end, stop=stop.is_set))
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -100,35 +78,32 @@ def test_a_run_in_a_thread_stops_when_asked(tmp_path):
     assert (tmp_path / "model.safetensors").exists()
 
 
-@pytest.mark.parametrize(("log_every", "step"), [(1, 8), (4, 9)])
-def test_a_loss_that_is_no_number_names_its_step_and_keeps_what_was_good(tmp_path, log_every, step):
+def spoiled(out: Path, first: int, **settings) -> str:
+    """The line of a run whose weights become NaN after a step, in the second of three epochs."""
     model = toy_model()
 
     def spoil(line) -> None:
-        if line["step"] > 6:  # in the second of three epochs of 5 steps
+        if line["step"] >= first:
             model.image_head.map.weight.data.fill_(float("nan"))
 
     with pytest.raises(DivergedError) as caught:
-        toy_run(tmp_path, model, on_step=spoil, log_every=log_every)
-    message = str(caught.value)
-    assert message.startswith(f"training diverged at step {step}: the loss is nan; the last good")
-    assert "step-00000005.safetensors" in message
+        toy_run(out, model=model, on_step=spoil, **settings)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("log_every", "step"), [(1, 8), (4, 9)])
+def test_a_loss_that_is_no_number_names_its_step_and_keeps_what_was_good(tmp_path, log_every, step):
+    line = spoiled(tmp_path, 7, log_every=log_every)
+    assert line.startswith(f"training diverged at step {step}: the loss is nan; the last good")
+    assert "step-00000005.safetensors" in line
     kept = load_file(tmp_path / "model.safetensors")
     assert all(tensor.isfinite().all() for tensor in kept.values())
     toy_run(tmp_path, resume=True)
 
 
 def test_a_weight_that_is_no_number_is_never_kept(tmp_path):
-    model = toy_model()
-
-    def spoil(line) -> None:
-        if line["step"] == 5:
-            model.image_head.map.weight.data.fill_(float("nan"))
-
-    with pytest.raises(
-        DivergedError, match="at step 5: a weight is NaN or infinite; no checkpoint"
-    ):
-        toy_run(tmp_path, model, on_step=spoil)
+    line = spoiled(tmp_path, 5)
+    assert "at step 5: a weight is NaN or infinite; no checkpoint was written" in line
     assert not (tmp_path / "model.safetensors").exists()
 
 
@@ -151,15 +126,8 @@ def test_the_bar_shows_the_numbers(tmp_path, capsys):
 
 def test_the_temperature_is_learned_and_never_below_one_hundredth(tmp_path):
     model = toy_model()
-    toy_run(
-        tmp_path,
-        model,
-        learn_temperature=True,
-        temperature=0.0101,
-        lr=0.5,
-        objective="clip",
-        weight_decay=0.0,
-    )
+    run = {"objective": "clip", "temperature": 0.0101, "lr": 0.5, "weight_decay": 0.0}
+    toy_run(tmp_path, model=model, learn_temperature=True, **run)
     seen = [line["temperature"] for line in read_log(tmp_path / "log.jsonl") if "loss" in line]
     assert min(seen) >= 0.01 - 1e-6
     assert len(set(seen)) > 1
@@ -172,7 +140,7 @@ def test_the_kept_model_is_the_best_by_validation(tmp_path):
     def keep(line) -> None:
         kept[line["epoch"]] = model.image_head.map.weight.detach().clone()
 
-    result = toy_run(tmp_path, model, epochs=6, lr=0.3, on_epoch=keep)
+    result = toy_run(tmp_path, model=model, epochs=6, lr=0.3, on_epoch=keep)
     saved = load_file(tmp_path / "model.safetensors")["image_head.map.weight"]
     assert torch.equal(saved, kept[result.best["epoch"]])
     tensors, state = read_checkpoint(checkpoints(tmp_path / "checkpoints")[-1])
@@ -185,7 +153,7 @@ def test_heads_trained_on_tuned_towers_keep_them(tmp_path: Path) -> None:
     with torch.no_grad():
         model.clip.visual.conv1.weight.mul_(1.5)
     model.towers_changed()
-    train(toy_config(tmp_path, epochs=1), dataset=toy_dataset(), model=model)
+    toy_run(tmp_path, model=model, epochs=1)
     kept = load_model(tmp_path, device="cpu")
     weight = kept.clip.visual.conv1.weight
     assert torch.equal(weight, model.clip.visual.conv1.weight)
@@ -204,7 +172,7 @@ def test_pictures_that_are_missing_are_told_together_before_a_step(tmp_path, mon
     (tmp_path / "images" / f"{gone[1]}.png").write_bytes(b"<html>")
     data = replace(data, images=FolderImages(tmp_path / "images"))
     with pytest.raises(InputError) as caught:
-        train(toy_config(tmp_path / "run", mode=mode), dataset=data, model=toy_model())
+        toy_run(tmp_path / "run", mode=mode, dataset=data)
     assert str(caught.value).startswith("2 of ")
     assert f"record {gone[0]!r}" in str(caught.value)
     assert "HTML page" in str(caught.value)

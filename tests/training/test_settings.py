@@ -20,7 +20,7 @@ from glasskit.training import train
 from glasskit.training.config import OBJECTIVE_SETTINGS, TrainConfig
 from glasskit_app.train_tab import LABELS, _form, _objectives, _start
 from glasskit_app.training import SETTINGS
-from tests.training.toys import toy_config, toy_dataset, toy_features, toy_model
+from tests.training.toys import toy_config, toy_dataset, toy_model
 
 MODES = ("head", "full", "image", "text", "lora")
 CASES = [(objective, mode) for objective in OBJECTIVES for mode in MODES]
@@ -235,7 +235,7 @@ def test_a_run_says_once_what_it_does_not_use(tmp_path, caplog) -> None:
     config = toy_config(tmp_path, epochs=1, objective="clip", alpha=0.3, lora_rank=4)
     config = config.but(workers=None, validation_share=0.2)
     with caplog.at_level(logging.WARNING, logger="glasskit"):
-        train(config, dataset=toy_dataset(), model=toy_model(), features=toy_features())
+        train(config, dataset=toy_dataset(), model=toy_model())
     assert [record.getMessage() for record in caplog.records] == [
         "alpha: given, but objective clip does not use it",
         "lora_rank: given, but mode head does not use it",
@@ -259,7 +259,7 @@ def test_a_run_says_what_decides_nothing_with_its_data(tmp_path, caplog, setting
     bare = replace(data, records=records, concepts=concepts)
     config = toy_config(tmp_path, epochs=1, workers=None, **settings)
     with caplog.at_level(logging.WARNING, logger="glasskit"):
-        train(config, dataset=bare, model=toy_model(), features=toy_features())
+        train(config, dataset=bare, model=toy_model())
     assert len(caplog.records) == 1
     assert caplog.records[0].getMessage().startswith(line)
 
@@ -270,7 +270,7 @@ def test_a_run_writes_what_it_used_and_goes_on_with_the_same_call(tmp_path) -> N
             objective="clip", epochs=2, device="cpu", tracker="none", out=str(tmp_path), **changes
         )
         model = toy_model()
-        return train(config, dataset=toy_dataset(), model=model, features=toy_features()).status
+        return train(config, dataset=toy_dataset(), model=model).status
 
     assert call() == "finished"
     kept = TrainConfig(**json.loads((tmp_path / "config.json").read_text())["training"])

@@ -1,4 +1,4 @@
-"""Tiny data, model and features: a real GlassModel on towers of a few numbers."""
+"""Tiny data, models and runs: a real GlassModel on towers of a few numbers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from glasskit.data.schema import Concept, Record
 from glasskit.models import load_model
 from glasskit.models.glass_model import GlassModel
 from glasskit.models.heads import ResidualMap
-from glasskit.training import TrainConfig
-from glasskit.training.feeds import Features
+from glasskit.training import TrainConfig, TrainResult, train
 
 CONCEPTS, TRAIN, VAL = 6, 8, 3
 WIDTH = 12
@@ -164,16 +163,6 @@ def register_tiny(name: str, words: int = 49408) -> None:
         open_clip.add_model_config(file)
 
 
-def toy_features() -> Features:
-    """Tower features without a disk cache."""
-    return Features(
-        lambda model, dataset, progress: model.image_tower(
-            [dataset.image(i) for i in range(len(dataset))]
-        ),
-        lambda model, texts, progress: model.text_tower(list(texts)),
-    )
-
-
 def toy_config(out: Path, **changes: Any) -> TrainConfig:
     """A run of 3 epochs of a few steps."""
     values = {
@@ -187,3 +176,26 @@ def toy_config(out: Path, **changes: Any) -> TrainConfig:
         "workers": 0,
     }
     return TrainConfig.load(**{**values, **changes})
+
+
+HOOKS = ("bar", "progress", "on_step", "on_epoch", "stop")
+
+
+def toy_run(
+    out: Path,
+    *,
+    dataset: GroupedDataset | None = None,
+    model: GlassModel | None = None,
+    **more: Any,
+) -> TrainResult:
+    """Train with `toy_config`, on the toy data and the toy model where no other is given.
+
+    Args:
+        out: the run directory.
+        dataset, model: as of `train`.
+        more: hooks of `train` and settings.
+    """
+    hooks = {name: more.pop(name) for name in HOOKS if name in more}
+    dataset = toy_dataset() if dataset is None else dataset
+    model = toy_model() if model is None else model
+    return train(toy_config(out, **more), dataset=dataset, model=model, **hooks)

@@ -16,17 +16,10 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from glasskit.data.images import MissingImages
 from glasskit.errors import InputError
 from glasskit.losses import distributed
-from glasskit.training import train
-from glasskit.training.feeds import Features
-from tests.training.toys import (
-    CONCEPTS,
-    toy_config,
-    toy_dataset,
-    toy_features,
-    toy_model,
-)
+from tests.training.toys import CONCEPTS, toy_dataset, toy_model, toy_run
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["tests.training.workers"])
@@ -36,9 +29,7 @@ def run_toy(out: Path, *, tower_dropout: float = 0.0, **changes: Any) -> None:
     """A toy run in this process."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    config = toy_config(out, **changes)
-    model = toy_model(tower_dropout)
-    train(config, dataset=toy_dataset(), model=model, features=toy_features())
+    toy_run(out, model=toy_model(tower_dropout), **changes)
     torch.set_num_threads(threads)
 
 
@@ -48,34 +39,30 @@ def run_and_tell(out: Path, *, odd: str = "", **changes: Any) -> None:
     Args:
         out: the run directory.
         odd: what the second process has that the first has not: another "lr" or "negation", or
-            "pictures" that cannot be read; or what both have: "five" concepts.
+            "pictures" that are missing; or what both have: "five" concepts.
         changes: settings.
     """
     torch.set_num_threads(1)
     rank = os.environ["RANK"]
-    data, features = toy_dataset(5 if odd == "five" else CONCEPTS), toy_features()
+    data = toy_dataset(5 if odd == "five" else CONCEPTS)
     if rank == "1" and odd == "lr":
         changes |= {"lr": 0.02}
     if rank == "1" and odd == "negation":
         records = (replace(data.records[0], negation="nothing"), *data.records[1:])
         data = replace(data, records=records)
     if rank == "1" and odd == "pictures":
-        features = Features(unreadable, features.texts)
+        data = replace(data, images=MissingImages("it was moved"))
     said: list[str] = []
     listener = logging.Handler(logging.WARNING)
     listener.addFilter(lambda record: "groups_per_batch" in record.getMessage())
     listener.emit = lambda record: said.append(record.getMessage())
     logging.getLogger("glasskit").addHandler(listener)
     try:
-        train(toy_config(out, **changes), dataset=data, model=toy_model(), features=features)
+        toy_run(out, dataset=data, **changes)
     except InputError as error:
         said.append(str(error))
     if said:
         (out.parent / f"said{rank}.txt").write_text("\n".join(said))
-
-
-def unreadable(*_: Any) -> torch.Tensor:
-    raise InputError("0-0: not a readable picture")
 
 
 def run_and_count(out: Path, **changes: Any) -> None:
@@ -83,7 +70,7 @@ def run_and_count(out: Path, **changes: Any) -> None:
     count = 0
     exchange = distributed._exchange
 
-    def counted(*args: Any) -> list[list[int]]:
+    def counted(*args: Any) -> list[Any]:
         nonlocal count
         count += 1
         return exchange(*args)

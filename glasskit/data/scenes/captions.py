@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from glasskit.data.scenes.draw import Draw
 from glasskit.data.scenes.glyphs import ConceptSource, Glyph
@@ -27,8 +27,7 @@ _NEGATION = (
 _BESIDE = (" beside ", " next to ", " and ")
 
 
-@dataclass(frozen=True, slots=True)
-class Captions:
+class Captions(NamedTuple):
     """The sentences of one picture: what is seen (twice), what it is about, and what is false."""
 
     literal: tuple[str, str]
@@ -51,7 +50,7 @@ def write_captions(
     names = [glyph.name for glyph in glyphs]
     others = [glyph.other for glyph in reversed(glyphs)]
     literal = draw.choice("literal", _LITERAL).format(
-        things=_listed(names, draw.choice("beside", _BESIDE)), a_ground=_with_article(ground.name)
+        things=_listed(names, draw.choice("beside", _BESIDE)), a_ground=_with_article(ground.colour)
     )
     paraphrase = draw.choice("paraphrase", _PARAPHRASE).format(
         others=_listed(others, " and "), a_backdrop=_with_article(ground.other)
@@ -61,7 +60,7 @@ def write_captions(
         last=_bare(names[-1]),
         a_first=names[0],
         a_last=names[-1],
-        ground=ground.name,
+        ground=ground.colour,
     )
     theme = draw.choice("theme", source.themes_of(split))
     return Captions((literal, paraphrase), (theme,), negation)

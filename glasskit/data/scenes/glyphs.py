@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from glasskit.data.schema import SPLITS, Concept
 
@@ -65,12 +66,12 @@ def stems() -> dict[str, tuple[str, ...]]:
     return {name: tuple(beginnings) for name, beginnings in _read("stems.toml").items()}
 
 
-def _read(name: str) -> dict:
+def _read(name: str) -> dict[str, Any]:
     text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 
-def _source(entry: dict) -> ConceptSource:
+def _source(entry: dict[str, Any]) -> ConceptSource:
     concept = Concept(
         levels=tuple(entry["levels"]),
         guide=entry["guide"],

@@ -48,17 +48,13 @@ _STRENGTH = 0.4  # how far a pattern goes from the ground to its second tone
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """A ground: its colour name, its pattern, and two numbers in [0, 1) that vary the pattern."""
+    """A ground: its colour as the literal caption says it ("pale yellow"), its pattern, and two
+    numbers in [0, 1) that vary the pattern."""
 
     colour: str
     pattern: str
     a: float
     b: float
-
-    @property
-    def name(self) -> str:
-        """As the literal caption says it: "pale yellow"."""
-        return self.colour
 
     @property
     def other(self) -> str:

@@ -66,11 +66,6 @@ class Placement:
     side: float
     tilt: float
 
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom as fractions of the side of the picture."""
-        return self.left, self.top, self.left + self.side, self.top + self.side
-
 
 def place(glyphs: list[Glyph], draw: Draw) -> tuple[Placement, ...]:
     """Give each glyph its place.

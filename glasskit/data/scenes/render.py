@@ -41,23 +41,22 @@ def font_path() -> Path:
     )
 
 
-def draw_scene(ground: Ground, placements: tuple[Placement, ...], size: int = SIZE) -> Image.Image:
+def draw_scene(ground: Ground, placements: tuple[Placement, ...]) -> Image.Image:
     """Draw a picture.
 
     Args:
         ground: what is behind.
         placements: the glyphs, in any order: they do not overlap.
-        size: side in pixels.
 
     Returns:
-        RGB, size x size.
+        RGB, SIZE x SIZE.
     """
-    picture = paint(ground, size)
+    picture = paint(ground, SIZE)
     for placement in placements:
-        side = round(placement.side * size)
+        side = round(placement.side * SIZE)
         sticker = _fitted(_sticker(placement.glyph.character), placement.tilt, side)
-        left = round(placement.left * size) + (side - sticker.width) // 2
-        top = round(placement.top * size) + (side - sticker.height) // 2
+        left = round(placement.left * SIZE) + (side - sticker.width) // 2
+        top = round(placement.top * SIZE) + (side - sticker.height) // 2
         picture.paste(sticker, (left, top), sticker)
     return picture
 

@@ -1,0 +1,44 @@
+"""A request against servers that misbehave: tried again, and one clear reason at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from glasskit.io.web import WebError, fetch
+from tests.web_stand_in import Answer, Asked, serve
+
+
+def stalls(asked: Asked) -> Answer:
+    time.sleep(0.6)
+    return Answer(b"late")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "answered"),
+    [
+        (stalls, "timed out", False),
+        (lambda asked: Answer(b"half", length=400), "the answer broke off", True),
+        (lambda asked: Answer(b"<html>log in</html>"), "damaged or cut off", True),
+        (lambda asked: Answer(b"x" * 2000), "damaged or cut off", True),
+        (lambda asked: Answer(b"", 302, {"Location": "/round"}), "redirects", True),
+    ],
+    ids=["stalls", "dies half way", "sends a page", "too long", "leads in a circle"],
+)
+def test_a_server_that_misbehaves(
+    answer: Callable[[Asked], Answer], reason: str, answered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    pauses: list[float] = []
+    with serve(answer) as server, pytest.raises(WebError, match=reason) as said:
+        fetch(
+            server.address,
+            largest=1000,
+            accept=lambda data: data.startswith(b"{"),
+            timeout=0.2,
+            pause=pauses.append,
+        )
+    assert said.value.answered == answered
+    assert pauses == [1.0, 2.0, 4.0]
