@@ -20,7 +20,7 @@ from glasskit.training.encoders import HeadEncoder, TowerEncoder
 from glasskit.training.loaders import Loader
 
 Scores = dict[str, float]
-"""One validation: mean "loss" over its batches, "top1" and "acceptable_top1" (`accuracy`)."""
+"""One validation: mean "loss" over its batches, "top1" and "acceptable_top1" (shares, 0 to 1)."""
 
 CHUNK = 256
 """Prompts that are encoded at once."""
