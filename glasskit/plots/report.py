@@ -19,7 +19,15 @@ from glasskit.evaluation.intervals import interval_note, units
 from glasskit.evaluation.report import Changed, Report, build_report
 from glasskit.io.places import check_file, write_text
 from glasskit.models.glass_model import Progress
-from glasskit.plots.style import FAMILY_COLOURS, GREY, ORANGE, SYMBOLS, calm, whiskers, whole_ticks
+from glasskit.plots.style import (
+    FAMILY_COLOURS,
+    GREY,
+    ORANGE,
+    SYMBOLS,
+    calm,
+    whiskers,
+    whole_ticks,
+)
 
 BLUE = "#3b8fd0"
 LOOK = {BETTER: (BLUE, "triangle-up"), WORSE: (ORANGE, "triangle-down"), "": (GREY, "circle")}
