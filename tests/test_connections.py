@@ -185,6 +185,7 @@ def commands(pictures: Path, out: Path) -> list[list[str]]:
         f"report lite0-minilm {run} --dataset scenes --out {out / 'report.html'}",
         f"build {pictures} --out {out / 'built'} --min-photos 2 --concepts 2",
         "study scenes --recipes clip",
+        f"benchmark folder {out / 'classes'}",
         "data coco-concepts",
         f"data pack {built} --out {out / 'shards'}",
     ]
@@ -205,6 +206,9 @@ def test_no_command_reaches_for_another_machine(watched: Watched, tmp_path: Path
     for index in range(0, len(scenes), len(scenes) // 24):
         record = scenes.records[index]
         scenes.image(index).save(pictures / f"{index}.png")
+        kind = tmp_path / "classes" / ("music" if index % 2 else "sport")
+        kind.mkdir(parents=True, exist_ok=True)
+        scenes.image(index).save(kind / f"{index}.png")
         (pictures / f"{index}.txt").write_text(record.captions[0])
     lines = commands(pictures, tmp_path)
     asked = {tuple(line[:2]) if line[0] == "data" else (line[0],) for line in lines}
