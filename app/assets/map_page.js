@@ -1,39 +1,27 @@
-// The Map tab: one map of a data set after the other, and links to what is looked at.
-window.GlassKit = window.GlassKit || {};
+// The Map page: one map of a data set after the other, and links to what is looked at.
 
-GlassKit.element = GlassMap.element;
-GlassKit.ramp = GlassMap.ramp;
-
-// One download a data set, whichever tabs ask.
-GlassKit.maps = new Map();
+// One download a data set. Where it fails, the next one who asks tries again.
+GlassKit.maps = {};
 GlassKit.loadMap = (name) => {
-  if (!GlassKit.maps.has(name)) {
-    const loading = fetch(`kit/map/${encodeURIComponent(name)}.json`).then(async (answer) => {
-      const said = await answer.json().catch(() => ({ error: `the map of ${name} could not be read (${answer.status})` }));
-      if (said.error) throw new Error(said.error);
-      return said;
-    });
-    loading.catch(() => GlassKit.maps.delete(name));  // the next one who asks tries again
-    GlassKit.maps.set(name, loading);
-  }
-  return GlassKit.maps.get(name);
+  GlassKit.maps[name] ??= fetch(`kit/map/${encodeURIComponent(name)}.json`).then(async (answer) => {
+    if (!answer.ok) throw new Error(`The map of ${name} could not be read (${answer.status}).`);
+    return answer.json();
+  }, () => { throw new Error("The server does not answer. Is the app still running? Then load the page again."); });
+  GlassKit.maps[name].catch(() => { delete GlassKit.maps[name]; });
+  return GlassKit.maps[name];
 };
 
 GlassKit.mapPage = async (element, server, names) => {
   const find = (selector) => element.querySelector(selector), trouble = find(".gk-map-trouble");
-  const link = new URLSearchParams(location.search), turns = GlassKit.turns();
-  let map = null;
+  const link = new URLSearchParams(location.search);
+  let map = null, wanted = null;
 
   const open = async (name) => {
-    const last = turns();
-    trouble.hidden = true;
-    let data;
-    try {
-      data = await GlassKit.loadMap(name);
-    } catch (error) {
-      if (last()) Object.assign(trouble, { textContent: GlassKit.trouble(error), hidden: false });
-    }
-    if (!data || !last()) return;
+    wanted = name;
+    const data = await GlassKit.loadMap(name).catch(({ message }) => ({ message }));
+    if (wanted !== name) return;  // another one was chosen meanwhile
+    Object.assign(trouble, { textContent: data.message ?? "", hidden: !data.message });
+    if (data.message) return;
     const again = map !== null;
     map = new GlassMap(find(".gk-map-place"), data, {
       layout: map?.layout ?? link.get("view") ?? undefined,

@@ -11,20 +11,6 @@ GlassKit.masthead = (element) => {
   };
 };
 
-// Answers may come in another order than their questions. const turn = GlassKit.turns(); then
-// const last = turn() before each question, and last() afterwards: whether none was asked since.
-GlassKit.turns = () => {
-  let asked = 0;
-  return () => {
-    const mine = ++asked;
-    return () => mine === asked;
-  };
-};
-
-// A line for a visitor: what the server said, or that it said nothing.
-GlassKit.trouble = (error) => (error instanceof TypeError
-  ? "The server does not answer. Is the app still running? Then load the page again." : `${error.message}.`);
-
 // Deep links: what is looked at stands in the address.
 GlassKit.remember = (changes) => {
   const link = new URLSearchParams(location.search);
