@@ -62,8 +62,8 @@ logging.getLogger().setLevel(logging.ERROR)  # random weights are meant, no need
 #
 # Both forms go through the same code. In *mode full* the towers themselves are trained, so nothing
 # can be cached and every step reads pictures. (Other modes: `head` as in all notebooks before,
-# `image` or `text` for one tower, `lora` for low-rank changes: small checkpoints and a small
-# optimizer, while a step holds a second copy of the weights.)
+# `image` or `text` for one tower, `lora` for low-rank changes of the linear layers, by the library
+# peft (`pip install "glasskit[lora]"`): small checkpoints and a small optimizer.)
 
 # %%
 architecture = Path(RUNS.name) / "tiny-vit.json"  # open_clip takes a model from such a file
