@@ -21,7 +21,6 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from glasskit.analysis import maps
-from glasskit.analysis.embedding import Embedding, embed
 from glasskit.analysis.probe import Comparison, Probe
 from glasskit.analysis.store import content_key
 from glasskit.data.grouped import GroupedDataset
@@ -29,6 +28,7 @@ from glasskit.data.images import MissingImages
 from glasskit.io.places import cache_folder, keeping_in
 from glasskit.io.terminal import bar
 from glasskit.models import GlassModel
+from glasskit.models.embedding import Embedding, embed
 from glasskit.models.loading import trained_copy
 from glasskit.plots.map_data import SIDES, Projection, check_size
 from glasskit.training import TrainConfig, train

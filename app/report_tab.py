@@ -11,8 +11,8 @@ import gradio as gr
 
 from glasskit.analysis.store import content_key
 from glasskit.errors import InputError
-from glasskit.evaluation.report import write_report
 from glasskit.io.places import atomic_folder, cache_folder
+from glasskit.plots.report import write_report
 from glasskit_app.jobs import TrainingQueue
 from glasskit_app.scripts import asked_dataset, refusals_told
 from glasskit_app.state import MODEL, AppState
@@ -53,7 +53,7 @@ class Reports:
         self,
         name: str,
         runs: Sequence[str],
-        progress: Callable[[int, int], object] | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Path:
         """The page of the report of a data set: untrained, the app's own run, and kept runs.
 

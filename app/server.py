@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
@@ -57,6 +58,7 @@ def create_app(state: AppState, host: str, port: int, root_path: str = "") -> St
     blocks = build_blocks(state, runs, reports)
     # Gradio sets this in launch() alone; without it any path of this machine counts as an upload.
     blocks.has_launched = True
+    warnings.filterwarnings("ignore", "SSR mode is not supported")  # said though it is off
     gr.mount_gradio_app(
         app,
         blocks,

@@ -29,7 +29,7 @@ MAIN = 4
 FITTED = ("alpha", "temperature", "inner_temperature", "groups_per_batch", "group_size")
 """Numbers that follow from the objective and the data where nobody chooses them."""
 
-PRESETS = {
+PRESETS: dict[str, list[Any]] = {
     "both losses": ["grouped", 0.7],
     "only the outer loss: groups against each other": ["grouped", 1],
     "only the inner loss: each group towards its middle": ["grouped", 0],
@@ -78,7 +78,7 @@ def build(blocks: gr.Blocks, state: AppState, runs: TrainingQueue) -> None:
     gr.Markdown(INTRO)
     tries = gr.Dataset(
         components=["textbox", "number"],
-        samples=list(PRESETS.values()),
+        samples=[list(preset) for preset in PRESETS.values()],
         sample_labels=list(PRESETS),
         label="Try",
     )
@@ -226,7 +226,10 @@ def build(blocks: gr.Blocks, state: AppState, runs: TrainingQueue) -> None:
     resume.click(go_on, [owner, data, ticked], running, **quiet)
     stop.click(halt, job, status, **quiet)
     remove.click(take_away, [owner, data, ticked], listed, **quiet)
-    ticked.input(draw, [data, ticked, job], top1, **quiet)
+    # Twice: Gradio takes the names of new curves at once, and their points with the next change.
+    ticked.input(draw, [data, ticked, job], top1, **quiet).then(
+        draw, [data, ticked, job], top1, **quiet
+    )
     seen = [loss, *listed, *pictured, *running]
     clock.tick(watch, [data, ticked, job], seen, queue=False, **quiet)
 
@@ -249,7 +252,10 @@ def _number(setting: str) -> gr.Number:
 
 
 def _plot(x: str, y: str, color: str, title: str) -> gr.LinePlot:
-    return gr.LinePlot(x=x, y=y, color=color, title=title, y_lim=[0, None], elem_id=f"train-{y}")
+    nothing = pd.DataFrame(columns=[x, y, color])
+    return gr.LinePlot(
+        nothing, x, y, color=color, title=title, y_lim=[0, None], elem_id=f"train-{y}"
+    )
 
 
 def _defaults(data: GroupedDataset, objective: str) -> TrainConfig:
@@ -296,7 +302,7 @@ def _told(job: Job, place: int) -> str:
 
 def _row(run: Summary) -> list[Any]:
     epochs = f"{run.epoch} of {run.settings['epochs']}"
-    settings = [run.settings[name] for name in COLUMNS[1:5]]
+    settings = [run.settings.get(name) for name in COLUMNS[1:5]]
     return [run.name, *settings, epochs, f"{run.right} of {run.of} {run.split}"]
 
 
@@ -316,10 +322,11 @@ def _recognition(runs: Iterable[Summary | Job]) -> gr.LinePlot:
 
 
 def _curves(curves: Mapping[str, Sequence[tuple[int, float]]], columns: list[str]) -> gr.LinePlot:
-    """Named curves and, below them, their last values.
-
-    Gradio draws curves of new names only where something beside the values changes: the caption.
-    """
-    rows = [(*point, name) for name, points in curves.items() for point in points]
-    last = ", ".join(f"{name} {points[-1][1]:.3f}" for name, points in curves.items() if points)
-    return gr.LinePlot(pd.DataFrame(rows, columns=columns) if rows else None, caption=last)
+    """Named curves and, below them, their last values."""
+    names = [name for name, points in curves.items() if points]
+    rows = [(*point, name) for name in names for point in curves[name]]
+    return gr.LinePlot(
+        pd.DataFrame(rows, columns=columns),
+        colors_in_legend=names,
+        caption=", ".join(f"{name} {curves[name][-1][1]:.3f}" for name in names),
+    )

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from glasskit.analysis.embedding import embed
 from glasskit.analysis.maps import place_words
 from glasskit.io.places import write_text
+from glasskit.models.embedding import embed
 from glasskit.models.loading import trained_copy
 from glasskit.plots.map_data import measured
 from glasskit.training import TrainConfig, train

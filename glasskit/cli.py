@@ -50,6 +50,7 @@ RECIPE_NAMES = (
     "names with commas between, of objectives or recipes; field: ten objectives side by side; "
     "default: clip, clip on all captions, grouped, joint"
 )
+BENCHMARKS = "hierarcaps, sugarcrepe, hl, entity13, entity30, living17, nonliving26 or folder"
 IN_PROCESSES = ("train", "embed")
 """Commands that several processes share under torchrun or accelerate launch."""
 
@@ -126,6 +127,45 @@ def evaluate(
     if same := result["retrieval"]["duplicate_captions"]:
         say(f"{same} captions have the text of another picture's: image to text, either is right")
     write_json(json_file, result)
+
+
+@app.command()
+def benchmark(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=BENCHMARKS)],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="its files, see above")],
+    images: Annotated[Path | None, typer.Option(help="folder with its pictures")] = None,
+    model: Annotated[str, typer.Option(help=MODEL)] = "lite0-minilm",
+    json_file: Json = None,
+) -> None:
+    """Measure a model on a published benchmark, with 95% intervals.
+
+    DATA is the csv of hierarcaps, the folder of sugarcrepe's JSON files, test.jsonl of hl, or the
+    folder with the class hierarchy of BREEDS (entity13, entity30, living17, nonliving26; --images
+    is ImageNet, a folder a class). For folder it is any folder with a folder of pictures a class.
+    """
+    from glasskit.evaluation.benchmarks import run_benchmark
+    from glasskit.models import load_model
+
+    with bar("embedding pictures") as progress:
+        scores = run_benchmark(name, load_model(model), data, images, progress=progress)
+    measures = {measure: score.as_dict() for measure, score in scores.items()}
+    columns = ("measure", "items", "value", "95% interval", "chance", "without pictures")
+    show_table(
+        f"{model} on {name}",
+        columns,
+        [
+            (
+                measure,
+                str(score["n"]),
+                _number(score["value"]),
+                " to ".join(map(_number, score["ci95"] or ())) or "-",
+                _number(score["chance"]),
+                _number(score["blind"]),
+            )
+            for measure, score in measures.items()
+        ],
+    )
+    write_json(json_file, {"benchmark": name, "model": model, "measures": measures})
 
 
 @app.command()
@@ -294,8 +334,9 @@ def report(
     split: Annotated[str, typer.Option(help="train, val or test")] = "test",
 ) -> None:
     """Compare models side by side: one self-contained page, and the same as Markdown and JSON."""
+    need("plotly", "app")
     from glasskit.data import load_dataset
-    from glasskit.evaluation.report import check_report, write_report
+    from glasskit.plots.report import check_report, write_report
 
     check_report(out_file)
     data = load_dataset(dataset, images=images).split(split)
@@ -442,6 +483,11 @@ def _told_by_first(error: InputError) -> bool:
     return error.everywhere or not distributed.is_initialized()
 
 
+def _number(value: float | None) -> str:
+    """Three digits, or a dash for what is not known."""
+    return "-" if value is None else f"{value:.3f}"
+
+
 def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     """The main numbers for people; the whole result is in --json."""
     rows: list[tuple[str, str, str, str]] = []
@@ -450,9 +496,9 @@ def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         rows.append(
             (
                 name,
-                "-" if share is None else f"{share:.3f}",
-                "-" if not ci else f"{ci[0]:.3f} to {ci[1]:.3f}",
-                "-" if chance is None else f"{chance:.3f}",
+                _number(share),
+                " to ".join(map(_number, ci or ())) or "-",
+                _number(chance),
             )
         )
 

@@ -38,9 +38,9 @@ import numpy as np
 
 from glasskit import load_dataset, load_model
 from glasskit.evaluation import leave_concepts_out, measure
+from glasskit.evaluation.benchmarks import score_chains
 from glasskit.evaluation.comparison import compare
-from glasskit.evaluation.concepts import recognise
-from glasskit.evaluation.hierarcaps import score_chains
+from glasskit.evaluation.concepts import recognise_labels
 from glasskit.evaluation.intervals import bootstrap_means, interval, paired_difference
 from glasskit.models.features import embed_dataset_images, embed_texts
 from glasskit.plots.scores import (
@@ -72,7 +72,7 @@ candidates = np.random.default_rng(SEED).normal(size=(10, 16))
 right = np.zeros(200, dtype=int)  # the right caption stands first in the list
 careless = ((blank @ candidates.T).argmax(axis=1) == right).mean()
 labels = tuple(f"caption {number}" for number in range(10))
-careful = recognise(blank, candidates, labels, right).correct.mean()
+careful = recognise_labels(blank, candidates, labels, right).correct.mean()
 print(f"careless: {100 * careless:.0f}%   ties never win: {100 * careful:.0f}%")
 
 # %% [markdown]
@@ -373,7 +373,7 @@ for name, one in results.items():
 # <details><summary>Solution</summary>
 #
 # ```python
-# from glasskit.evaluation import write_report
+# from glasskit.plots.report import write_report
 #
 # print(write_report(list(models.items()), test, Path(RUNS.name) / "report.html"))
 # ```
@@ -384,8 +384,8 @@ for name, one in results.items():
 #
 # - [7 · Objectives compared](07_objectives_compared.ipynb): seventeen losses under these measures.
 # - HierarCaps: [arXiv 2407.08521](https://arxiv.org/abs/2407.08521); SugarCrepe: [arXiv
-#   2306.14610](https://arxiv.org/abs/2306.14610). Both run in Glass Kit on the official files: see
-#   `glasskit.evaluation.hierarcaps` and `glasskit.evaluation.sugarcrepe`.
+#   2306.14610](https://arxiv.org/abs/2306.14610). Both run in Glass Kit on the official files, as
+#   HL, BREEDS and zero-shot recognition of a folder do: `glasskit benchmark --help`.
 # - The bootstrap: Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993; with clusters:
 #   Cameron, Gelbach and Miller 2008,
 #   [doi.org/10.1162/rest.90.3.414](https://doi.org/10.1162/rest.90.3.414); many questions at once:

@@ -16,13 +16,6 @@ CALLS = {
     "load_model of open_clip": "glasskit.load_model('small-vit/random')",
     "encode_images": "model.encode_images([scenes.image(0), folder / '0.jpg'])",
     "encode_texts": "model.encode_texts(['a dog'])",
-    "reading in threads": """
-        from glasskit.models.stream import ahead
-        from glasskit.io.pictures import open_image
-        sys.setswitchinterval(1e-6)
-        for _ in ahead([folder / '0.jpg'] * 2000, open_image, 16, 8): pass
-        sys.setswitchinterval(0.005)
-    """,
     "losses": """
         from glasskit.losses import GroupedContrastiveLoss
         GroupedContrastiveLoss()(torch.ones(2, 2, 4), torch.ones(2, 2, 4))
@@ -45,7 +38,7 @@ CALLS = {
         evaluate(model, test)
     """,
     "report": """
-        from glasskit.evaluation import write_report
+        from glasskit.plots.report import write_report
         trained = glasskit.load_model(folder / 'run')
         write_report([model, trained], test, folder / 'report.html')
     """,

@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from glasskit.analysis.embedding import embed
 from glasskit.analysis.index import (
     BROKEN,
     CAPTIONS,
@@ -43,6 +42,7 @@ from glasskit.data.streams import is_stream, stream_parts
 from glasskit.errors import InputError, first_process, launched
 from glasskit.io.pictures import BrokenPicturesError, printable
 from glasskit.io.places import check_folder, made_folder, write_text, writing
+from glasskit.models.embedding import embed
 from glasskit.models.features import embed_dataset_images
 from glasskit.models.glass_model import checked_finite
 from glasskit.models.reading import Reading, tell_unread

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from glasskit.analysis.embedding import Embedding
 from glasskit.errors import InputError
 from glasskit.losses import inner_loss, outer_loss
+from glasskit.models.embedding import Embedding
 from glasskit.models.vectors import nearest, unit
 
 MAX_GROUP = 64

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from glasskit.analysis.store import cached_arrays, content_key
+from glasskit.errors import need
 from glasskit.models.vectors import nearest, unit
 
 NEIGHBOURS = 15
@@ -219,7 +220,7 @@ def fit_umap(
 def load_umap() -> Any:
     """umap-learn's UMAP, its compiled functions kept on disk by numba: they take half a minute."""
     with _loading:
-        import umap
+        umap = need("umap", "app")
         from numba.core.dispatcher import Dispatcher
 
         for name, module in list(sys.modules.items()):

@@ -8,7 +8,7 @@ measure each.
 from __future__ import annotations
 
 from glasskit.evaluation.evaluate import Evaluation, evaluate, measure, measure_embeddings
-from glasskit.evaluation.report import Report, build_report, report_evaluations, write_report
+from glasskit.evaluation.report import Report, build_report, report_evaluations
 from glasskit.evaluation.unseen import leave_concepts_out, unseen_folds
 
 __all__ = [
@@ -21,5 +21,4 @@ __all__ = [
     "measure_embeddings",
     "report_evaluations",
     "unseen_folds",
-    "write_report",
 ]

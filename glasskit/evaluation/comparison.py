@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from glasskit.errors import InputError
+from glasskit.evaluation.concepts import LevelRecognition
 from glasskit.evaluation.evaluate import CAPTIONS, Evaluation
+from glasskit.evaluation.hard_negatives import IMAGE_TO_TEXT, TEXT_TO_IMAGE
 from glasskit.evaluation.intervals import Difference, holm, interval, paired_difference
 
 ALPHA = 0.05
 BETTER, WORSE, SAME = "better", "worse", ""
+SHOWN = 8
+"""How many examples of a kind are shown."""
 
 
 @dataclass(frozen=True)
@@ -32,37 +36,23 @@ class Measure:
     values: Callable[[Evaluation], np.ndarray | None]
 
 
-def _level1(pick: str) -> Callable[[Evaluation], np.ndarray | None]:
-    def values(evaluation: Evaluation) -> np.ndarray | None:
-        result = evaluation.concepts.get("level1")
-        if result is None:
-            return None
-        return result.within(5) if pick == "top5" else getattr(result, pick)
-
-    return values
+def _top5(one: Evaluation) -> np.ndarray | None:
+    return one.concepts["level1"].within(5)
 
 
-def _hard(name: str, way: str) -> Callable[[Evaluation], np.ndarray | None]:
-    def values(evaluation: Evaluation) -> np.ndarray | None:
-        answers = evaluation.hard.get(name)
-        if answers is None:
-            return None
-        asked = answers.questions[way].counts > 0
-        return _spread(evaluation.n, answers.rows[asked], answers.correct[way][asked])
-
-    return values
+def _hard(one: Evaluation, name: str, way: str) -> np.ndarray | None:
+    answers = one.hard[name]
+    asked = answers.questions[way].counts > 0
+    return _of_all(one.n, answers.rows[asked], answers.correct[way][asked])
 
 
-def _recall(way: str) -> Callable[[Evaluation], np.ndarray | None]:
-    def values(evaluation: Evaluation) -> np.ndarray | None:
-        ranks = evaluation.retrieval
-        pool = ranks.text_to_image if way == "image_to_text" else ranks.image_to_text
-        return ranks.hits(way, 10) if len(pool) > 10 else None
-
-    return values
+def _recall(one: Evaluation, way: str) -> np.ndarray | None:
+    ranks = one.retrieval
+    pool = ranks.text_to_image if way == IMAGE_TO_TEXT else ranks.image_to_text
+    return ranks.hits(way, 10) if len(pool) > 10 else None
 
 
-def _spread(n: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray | None:
+def _of_all(n: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray | None:
     """(n,) the values of some records, NaN for the others; None where there are none."""
     if not len(rows):
         return None
@@ -72,51 +62,123 @@ def _spread(n: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray | None:
 
 
 MEASURES = (
-    Measure("top1", "Concept top-1", "the own concept alone is first", _level1("correct")),
+    Measure(
+        "top1",
+        "Concept top-1",
+        "the own concept alone is first",
+        lambda one: one.concepts["level1"].correct,
+    ),
     Measure(
         "acceptable_top1",
         "Acceptable top-1",
         "a concept that a careful viewer accepts is first",
-        _level1("accepted"),
+        lambda one: one.concepts["level1"].accepted,
     ),
-    Measure("top5", "Concept top-5", "the own concept is among the first five", _level1("top5")),
+    Measure("top5", "Concept top-5", "the own concept is among the first five", _top5),
     Measure(
         "hard_image_to_text",
         "Hard negatives, image to concept",
         "the own concept beats K easily confused ones",
-        _hard("level1", "image_to_text"),
+        lambda one: _hard(one, "level1", IMAGE_TO_TEXT),
     ),
     Measure(
         "hard_text_to_image",
         "Hard negatives, concept to image",
         "the picture beats K pictures of easily confused concepts",
-        _hard("level1", "text_to_image"),
+        lambda one: _hard(one, "level1", TEXT_TO_IMAGE),
     ),
     Measure(
         "hard_captions",
         "Hard negatives, captions",
         "the own caption beats K captions of easily confused concepts",
-        _hard(CAPTIONS, "image_to_text"),
+        lambda one: _hard(one, CAPTIONS, IMAGE_TO_TEXT),
     ),
     Measure(
         "image_to_text_r10",
         "Caption R@10",
         "the literal caption is among the ten nearest of all",
-        _recall("image_to_text"),
+        lambda one: _recall(one, IMAGE_TO_TEXT),
     ),
     Measure(
         "text_to_image_r10",
         "Picture R@10",
         "the picture is among the ten nearest to its literal caption",
-        _recall("text_to_image"),
+        lambda one: _recall(one, TEXT_TO_IMAGE),
     ),
     Measure(
         "caption_over_negation",
         "Caption over negation",
         "the true caption is nearer than a false sentence",
-        lambda one: _spread(one.n, one.negation_rows, one.negation),
+        lambda one: _of_all(one.n, one.negation_rows, one.negation),
     ),
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a model, or the mean of several, did with each picture.
+
+    Args:
+        values: measure to (n,) numbers from 0 to 1, NaN for pictures that were not asked.
+        clusters: (n,) label of each picture's cluster.
+        cluster_by: what a cluster is, see ``GroupedDataset.cluster_by``.
+    """
+
+    values: Mapping[str, np.ndarray]
+    clusters: np.ndarray
+    cluster_by: str = "picture"
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> Outcome:
+        """Every measure of ``MEASURES`` that an evaluation has."""
+        found = {one.key: one.values(evaluation) for one in MEASURES}
+        values = {key: np.asarray(v, float) for key, v in found.items() if v is not None}
+        return cls(values, evaluation.clusters, evaluation.cluster_by)
+
+    @property
+    def cluster_count(self) -> int:
+        """How many clusters the pictures are of."""
+        return len(np.unique(self.clusters))
+
+    def share(self, measure: str) -> float:
+        """The mean over the pictures that were asked."""
+        return float(np.nanmean(self.values[measure]))
+
+    def interval(self, measure: str) -> list[float] | None:
+        """95% interval of the mean, over clusters; None where there is only one."""
+        values = self.values[measure]
+        known = ~np.isnan(values)
+        return interval(values[known], clusters=self.clusters[known])
+
+    def gain(self, other: Outcome, measure: str, seed: int = 0) -> Difference:
+        """Paired difference to another outcome on the same pictures."""
+        mine, theirs = self.values[measure], other.values[measure]
+        known, of = ~np.isnan(mine), self.clusters
+        return paired_difference(mine[known], theirs[known], clusters=of[known], seed=seed)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One outcome less another on one measure; p_holm is p after Holm's correction over all."""
+
+    name: str
+    base: str
+    measure: str
+    gain: Difference
+    p_holm: float
+
+
+def comparisons(
+    outcomes: Mapping[str, Outcome], pairs: Iterable[tuple[str, str]], seed: int = 0
+) -> list[Comparison]:
+    """Paired differences of (name, base) pairs on every measure, as one family of tests."""
+    found = [
+        (name, base, measure, outcomes[name].gain(outcomes[base], measure, seed))
+        for name, base in pairs
+        for measure in outcomes[base].values
+    ]
+    adjusted = holm([gain.p for *_, gain in found])
+    return [Comparison(*one, p) for one, p in zip(found, adjusted, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -135,17 +197,6 @@ class Cell:
     change: Difference | None = None
     p_holm: float | None = None
     mark: str = SAME
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON of the cell."""
-        change = None if self.change is None else self.change.as_dict()
-        return {
-            "value": self.value,
-            "ci95": self.ci95,
-            "change": change,
-            "p_holm": self.p_holm,
-            "mark": self.mark,
-        }
 
 
 @dataclass(frozen=True)
@@ -186,30 +237,21 @@ def compare(named: Sequence[tuple[str, Evaluation]], *, seed: int = 0) -> Table:
         raise InputError("a report needs at least one model")
     if len(set(names)) != len(names):
         raise InputError("a report needs a different name for each model")
-    of_first = {m: values for m in MEASURES if (values := m.values(named[0][1])) is not None}
-    measures = tuple(of_first)
+    outcomes = {name: Outcome.of(evaluation) for name, evaluation in named}
+    first = outcomes[names[0]]
     cells: dict[tuple[str, str], Cell] = {}
-    changes: dict[tuple[str, str], Difference] = {}
-    for measure in measures:
-        first = of_first[measure]
-        for name, evaluation in named:
-            values = measure.values(evaluation)
-            if values is None:
-                raise InputError(f"{name}: was not measured on the records of {names[0]}")
-            known, of = ~np.isnan(values), evaluation.clusters
-            values, of = values[known].astype(float), of[known]
-            cells[name, measure.key] = Cell(float(values.mean()), interval(values, clusters=of))
-            if name != names[0]:
-                changes[name, measure.key] = paired_difference(
-                    values, first[known], clusters=of, seed=seed
-                )
-    adjusted = holm([change.p for change in changes.values()])
-    for (key, change), p in zip(changes.items(), adjusted, strict=True):
+    for name, one in outcomes.items():
+        if one.values.keys() != first.values.keys() or len(one.clusters) != len(first.clusters):
+            raise InputError(f"{name}: was not measured on the records of {names[0]}")
+        cells |= {(name, key): Cell(one.share(key), one.interval(key)) for key in first.values}
+    for found in comparisons(outcomes, [(name, names[0]) for name in names[1:]], seed):
         mark = SAME
-        if p < ALPHA:
-            mark = BETTER if change.difference > 0 else WORSE
-        cells[key] = Cell(cells[key].value, cells[key].ci95, change, p, mark)
-    return Table(names, measures, cells, named[0][1].cluster_count, named[0][1].cluster_by)
+        if found.p_holm < ALPHA:
+            mark = BETTER if found.gain.difference > 0 else WORSE
+        key = found.name, found.measure
+        cells[key] = Cell(cells[key].value, cells[key].ci95, found.gain, found.p_holm, mark)
+    measures = tuple(measure for measure in MEASURES if measure.key in first.values)
+    return Table(names, measures, cells, first.cluster_count, first.cluster_by)
 
 
 @dataclass(frozen=True)
@@ -262,47 +304,45 @@ class Flip:
     also: bool
 
     @property
-    def said(self) -> tuple[str, str]:
+    def answers(self) -> tuple[str, str]:
         """Before and after, as they are shown."""
         note = " (also accepted)" if self.also else ""
         return (self.before, self.after + note) if self.gained else (self.before + note, self.after)
 
 
-def flips(baseline: Evaluation, model: Evaluation, most: int = 8) -> tuple[list[Flip], list[Flip]]:
+def flips(
+    baseline: Evaluation, model: Evaluation, most: int = SHOWN
+) -> tuple[list[Flip], list[Flip]]:
     """Pictures gained and lost (acceptable top-1), those whose own concept moved furthest first."""
-    first, second = baseline.concepts["level1"], model.concepts["level1"]
     rows = baseline.concept_rows["level1"]
-    moved = first.rank - second.rank
-    said = ["a tie" if p < 0 else first.labels[p] for p in first.predicted]
-    says = ["a tie" if p < 0 else second.labels[p] for p in second.predicted]
-    out = []
-    for hit, sign, right in (
-        (second.accepted & ~first.accepted, 1, second),
-        (first.accepted & ~second.accepted, -1, first),
-    ):
-        found = np.flatnonzero(hit)
-        found = found[np.argsort(-sign * moved[found], kind="stable")][:most]
-        out.append(
-            [
-                Flip(
-                    index=int(rows[i]),
-                    concept=first.labels[first.target[i]],
-                    before=said[i],
-                    after=says[i],
-                    gained=sign > 0,
-                    also=not right.correct[i],
-                )
-                for i in found
-            ]
-        )
-    return out[0], out[1]
+    first, second = baseline.concepts["level1"], model.concepts["level1"]
+    before, after = first.answers, second.answers
+
+    def between(right: LevelRecognition, wrong: LevelRecognition) -> list[Flip]:
+        """Pictures that `right` got and `wrong` did not."""
+        found = np.flatnonzero(right.accepted & ~wrong.accepted)
+        moved = right.rank[found] - wrong.rank[found]
+        return [
+            Flip(
+                index=int(rows[i]),
+                concept=first.labels[first.target[i]],
+                before=before[i],
+                after=after[i],
+                gained=right is second,
+                also=not right.correct[i],
+            )
+            for i in found[np.argsort(moved, kind="stable")][:most]
+        ]
+
+    return between(second, first), between(first, second)
 
 
-def confusions(evaluation: Evaluation, most: int = 8) -> list[tuple[str, str, int]]:
+def confusions(evaluation: Evaluation, most: int = SHOWN) -> list[tuple[str, str, int]]:
     """The most frequent wrong answers at level 1: (own concept, answer, pictures)."""
     result = evaluation.concepts["level1"]
-    counts = result.confusion(~result.accepted)
-    columns = (*result.labels, "a tie")
-    order = np.argsort(-counts, axis=None, kind="stable")[:most]
-    pairs = [np.unravel_index(place, counts.shape) for place in order]
-    return [(result.labels[r], columns[c], int(counts[r, c])) for r, c in pairs if counts[r, c]]
+    labels = (*result.labels, "a tie")
+    answer = np.where(result.tied, len(result.labels), result.top)
+    wrong = ~result.accepted
+    counts = Counter(zip(result.target[wrong].tolist(), answer[wrong].tolist(), strict=True))
+    found = sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:most]
+    return [(labels[own], labels[other], n) for (own, other), n in found]

@@ -1,4 +1,4 @@
-"""Concept recognition: which of all concepts of a level does a picture come nearest to?
+"""Concept recognition at one level, as the measures need it: with labels, shares and intervals.
 
 Letters: n pictures, c labels of the level, L embedding width.
 """
@@ -12,52 +12,35 @@ import numpy as np
 
 from glasskit.errors import InputError
 from glasskit.evaluation.intervals import interval, macro_mean
-from glasskit.models.vectors import TIE, products, unit_rows
-
-TIED = -1
-"""Predicted label where two labels share the first place."""
+from glasskit.models.recognition import Recognition, recognise
+from glasskit.models.vectors import unit_rows
 
 
 @dataclass(frozen=True, eq=False)
-class Recognition:
+class LevelRecognition(Recognition):
     """What a model did with each picture at one level.
 
     Args:
         labels: all labels that it chose among.
         target: (n,) index of the own label.
-        rank: (n,) place of the own label, 1 the best; every equal score counts as ahead.
-        predicted: (n,) index of the label in first place, ``TIED`` where it is shared.
-        accepted: (n,) bool: an acceptable label is strictly ahead of every other label.
         acceptable: (n, c) bool: labels that count for ``accepted``; always holds the own one.
     """
 
     labels: tuple[str, ...]
     target: np.ndarray
-    rank: np.ndarray
-    predicted: np.ndarray
-    accepted: np.ndarray
     acceptable: np.ndarray
 
     @property
-    def correct(self) -> np.ndarray:
-        """(n,) bool: the own label alone is in first place."""
-        return self.rank == 1
+    def answers(self) -> list[str]:
+        """(n,) the nearest label of each picture, or "a tie"."""
+        return [
+            "a tie" if tied else self.labels[top]
+            for top, tied in zip(self.top, self.tied, strict=True)
+        ]
 
     def within(self, k: int) -> np.ndarray | None:
         """(n,) bool: the own label is among the first k; None where k takes in every label."""
         return self.rank <= k if len(self.labels) > k else None
-
-    def confusion(self, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """(c, c + 1) counts: rows the own label, columns the predicted one, the last one ties.
-
-        Args:
-            rows: (n,) bool, the pictures that are counted; by default all.
-        """
-        c = len(self.labels)
-        column = np.where(self.predicted == TIED, c, self.predicted)
-        places = (self.target * (c + 1) + column)[rows]
-        counts = np.bincount(places, minlength=c * (c + 1))
-        return counts.reshape(c, c + 1)
 
     def summary(self, clusters: np.ndarray | None = None) -> dict[str, Any]:
         """Shares from 0 to 1 with 95% intervals, beside what guessing gives.
@@ -92,23 +75,18 @@ class Recognition:
         }
 
 
-def recognise(
+def recognise_labels(
     images: np.ndarray,
     label_vectors: np.ndarray,
     labels: tuple[str, ...],
     target: np.ndarray,
     acceptable: np.ndarray | None = None,
-    *,
-    block: int = 8192,
-) -> Recognition:
-    """Rank every label for every picture by cosine.
-
-    rank_i = #{j: s_ij >= s_i,target - TIE}, so the own label is first only where it is alone there.
+) -> LevelRecognition:
+    """Rank every label for every picture by cosine; the rule is that of ``recognise``.
 
     Args:
         images: (n, L). label_vectors: (c, L), one a label. target: (n,) index of the own label.
         acceptable: (n, c) bool; the own label is added. None: only the own label.
-        block: pictures at a time, which bounds memory to block x c scores.
 
     Raises:
         InputError: shapes that do not agree, a target outside the labels, NaN.
@@ -124,20 +102,7 @@ def recognise(
         )
     if target.min() < 0 or target.max() >= c:
         raise InputError("concept recognition: a target is none of the labels")
-    own = np.zeros((n, c), dtype=bool)
-    own[np.arange(n), target] = True
-    mask = own if acceptable is None else np.asarray(acceptable, dtype=bool) | own
-    rank, predicted = np.empty((2, n), dtype=np.int64)
-    accepted = np.empty(n, dtype=bool)
-    for low in range(0, n, block):
-        part = slice(low, min(low + block, n))
-        scores = products(images[part], vectors)  # (block, c)
-        mine = np.take_along_axis(scores, target[part, None], axis=1)
-        rank[part] = np.count_nonzero(scores >= mine - TIE, axis=1)
-        best = scores.max(axis=1, keepdims=True)
-        shared = np.count_nonzero(scores >= best - TIE, axis=1) > 1
-        predicted[part] = np.where(shared, TIED, scores.argmax(axis=1))
-        right = np.where(mask[part], scores, -np.inf).max(axis=1)
-        wrong = np.where(mask[part], -np.inf, scores).max(axis=1)
-        accepted[part] = right > wrong + TIE
-    return Recognition(labels, target, rank, predicted, accepted, mask)
+    mask = np.zeros((n, c), dtype=bool) if acceptable is None else np.array(acceptable, dtype=bool)
+    mask[np.arange(n), target] = True
+    found = recognise(images, vectors, target, mask)
+    return LevelRecognition(**vars(found), labels=labels, target=target, acceptable=mask)

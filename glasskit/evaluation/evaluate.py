@@ -16,25 +16,20 @@ import numpy as np
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import LEVELS, Record
-from glasskit.evaluation import hard_negative
-from glasskit.evaluation.concepts import Recognition, recognise
-from glasskit.evaluation.embeddings import Embeddings, Progress, embed
-from glasskit.evaluation.hard_negative import Questions
-from glasskit.evaluation.hard_questions import (
-    IMAGE_TO_TEXT,
-    TEXT_TO_IMAGE,
-    caption_questions,
-    level_questions,
-)
+from glasskit.evaluation import hard_negatives
+from glasskit.evaluation.concepts import LevelRecognition, recognise_labels
+from glasskit.evaluation.embeddings import EvaluationVectors, embed_all
+from glasskit.evaluation.hard_negatives import IMAGE_TO_TEXT, TEXT_TO_IMAGE, WAYS, Questions
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
 from glasskit.evaluation.retrieval import Retrieval, retrieve, same_texts
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
+    from glasskit.models.glass_model import Progress
 
 CAPTIONS = "captions"
 UNMEASURED = {"n": 0, **dict.fromkeys(("top1", "ci95", "acceptable_top1", "top5", "chance"))}
-UNASKED = {IMAGE_TO_TEXT: None, TEXT_TO_IMAGE: None}
+UNASKED = dict.fromkeys(WAYS)
 
 
 class Settings(TypedDict, total=False):
@@ -42,7 +37,7 @@ class Settings(TypedDict, total=False):
 
     Args:
         seed: of the hard-negative questions, 0 unless told otherwise.
-        k: wrong answers in a hard-negative question, ``hard_negative.K`` unless told otherwise.
+        k: wrong answers in a hard-negative question, ``hard_negatives.K`` unless told otherwise.
     """
 
     seed: int
@@ -67,7 +62,7 @@ class Answers:
         """Shares, intervals, chance and K for both directions; clusters of all records."""
         out: dict[str, Any] = {}
         for way, correct in self.correct.items():
-            out |= hard_negative.summarise(correct, self.questions[way], way, clusters[self.rows])
+            out |= hard_negatives.summarise(correct, self.questions[way], way, clusters[self.rows])
         return out
 
 
@@ -91,7 +86,7 @@ class Evaluation:
     """
 
     n: int
-    concepts: dict[str, Recognition]
+    concepts: dict[str, LevelRecognition]
     concept_rows: dict[str, np.ndarray]
     retrieval: Retrieval
     variants: dict[str, Retrieval]
@@ -184,58 +179,60 @@ def measure(
     **settings: Unpack[Settings],
 ) -> Evaluation:
     """As ``evaluate``, with the result of every record, as paired comparisons need it."""
-    return measure_embeddings(embed(model, dataset, progress), dataset, **settings)
+    return measure_embeddings(embed_all(model, dataset, progress), dataset, **settings)
 
 
 def measure_embeddings(
-    vectors: Embeddings,
+    vectors: EvaluationVectors,
     dataset: GroupedDataset,
     *,
-    k: int = hard_negative.K,
+    k: int = hard_negatives.K,
     seed: int = 0,
 ) -> Evaluation:
     """Every measure from vectors that are there already."""
+    images, captions, everyone = vectors.picture, vectors.caption, np.arange(len(dataset))
     concepts, concept_rows, hard = {}, {}, {}
     for level, name in enumerate(LEVELS, start=1):
-        questions = level_questions(dataset, level, k, seed)
-        if questions is None:
+        target = dataset.targets(level)
+        rows = np.flatnonzero(target >= 0)
+        if not len(rows):
             continue
-        rows = questions.rows
-        images = vectors.images if len(rows) == len(dataset) else vectors.images[rows]
+        labels, target = vectors.labels[level], target[rows]
         concept_rows[name] = rows
-        concepts[name] = recognise(
-            images,
-            vectors.labels[level],
-            dataset.labels(level),
-            questions.target,
-            questions.acceptable,
+        concepts[name] = recognise_labels(
+            images[rows], labels, dataset.labels(level), target, dataset.acceptable(level)[rows]
         )
+        asked = hard_negatives.level_questions(dataset, level, k, seed)
+        places = np.arange(len(rows))
         hard[name] = Answers(
             rows,
-            {IMAGE_TO_TEXT: questions.texts, TEXT_TO_IMAGE: questions.pictures},
-            questions.answer(images, vectors.labels[level]),
+            asked,
+            {
+                IMAGE_TO_TEXT: asked[IMAGE_TO_TEXT].answered(images[rows], labels, target),
+                TEXT_TO_IMAGE: asked[TEXT_TO_IMAGE].answered(labels[target], images[rows], places),
+            },
         )
-    literal = [record.literal[0] for record in dataset.records]
-    captions = vectors.of(literal)
-    asked = caption_questions(dataset, k, seed)
-    everyone = np.arange(len(dataset))
+    asked = hard_negatives.caption_questions(dataset, k, seed)
     hard[CAPTIONS] = Answers(
         everyone,
-        {IMAGE_TO_TEXT: asked.texts, TEXT_TO_IMAGE: asked.pictures},
-        asked.answer(vectors.images, captions),
+        asked,
+        {
+            IMAGE_TO_TEXT: asked[IMAGE_TO_TEXT].answered(images, captions, everyone),
+            TEXT_TO_IMAGE: asked[TEXT_TO_IMAGE].answered(captions, images, everyone),
+        },
     )
     negated = np.flatnonzero([record.negation is not None for record in dataset.records])
     wins = blind = np.zeros(0, dtype=bool)
     if len(negated):
         negations = vectors.of([dataset.records[i].negation or "" for i in negated])
-        pictures, true = vectors.images[negated], captions[negated]
-        wins = caption_wins(pictures, true, negations)
-        blind = blind_wins(pictures, true, negations)
+        wins = caption_wins(images[negated], captions[negated], negations)
+        blind = blind_wins(images[negated], captions[negated], negations)
+    literal = [record.literal[0] for record in dataset.records]
     return Evaluation(
         n=len(dataset),
         concepts=concepts,
         concept_rows=concept_rows,
-        retrieval=retrieve(vectors.images, captions, everyone, same_texts(literal)),
+        retrieval=retrieve(images, captions, everyone, same_texts(literal)),
         variants=_variants(vectors, dataset.records),
         duplicate_captions=sum(times for times in Counter(literal).values() if times > 1),
         negation_rows=negated,
@@ -249,18 +246,16 @@ def measure_embeddings(
     )
 
 
-def _variants(vectors: Embeddings, records: tuple[Record, ...]) -> dict[str, Retrieval]:
+def _variants(vectors: EvaluationVectors, records: tuple[Record, ...]) -> dict[str, Retrieval]:
     """Retrieval with all literal and with the theme captions, where every picture has them."""
+    captions = {}
+    if any(len(record.literal) > 1 for record in records):
+        captions["literal_captions"] = [record.literal for record in records]
+    if all(record.theme for record in records):
+        captions["theme_captions"] = [record.theme for record in records]
     out = {}
-    for name, captions in (
-        ("literal_captions", [record.literal for record in records]),
-        ("theme_captions", [record.theme for record in records]),
-    ):
-        more = name == "theme_captions" or any(len(of_one) > 1 for of_one in captions)
-        if more and all(captions):
-            owner = np.repeat(np.arange(len(records)), [len(of_one) for of_one in captions])
-            sentences = [sentence for of_one in captions for sentence in of_one]
-            out[name] = retrieve(
-                vectors.images, vectors.of(sentences), owner, same_texts(sentences)
-            )
+    for name, of_each in captions.items():
+        owner = np.repeat(np.arange(len(records)), [len(of_one) for of_one in of_each])
+        sentences = [sentence for of_one in of_each for sentence in of_one]
+        out[name] = retrieve(vectors.picture, vectors.of(sentences), owner, same_texts(sentences))
     return out

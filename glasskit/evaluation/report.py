@@ -1,14 +1,16 @@
-"""build_report: models side by side, as one HTML file that needs no network, Markdown, or JSON."""
+"""What a report says: models side by side, what changed, and examples.
+
+`glasskit.plots.report` makes a page, Markdown or JSON of it.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
@@ -22,10 +24,10 @@ from glasskit.evaluation.comparison import (
     flips,
 )
 from glasskit.evaluation.evaluate import Evaluation, Settings, measure
-from glasskit.io.places import check_file, write_text
 
-Progress = Callable[[int, int], None]
-FORMS = (".html", ".md", ".json")
+if TYPE_CHECKING:
+    from glasskit.models.glass_model import Progress
+
 THUMBNAIL = 280
 """Longest side of an example's picture, in pixels."""
 
@@ -68,15 +70,15 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """JSON of the report, without pictures."""
         cells = {
-            name: {m.key: self.table.cell(name, m).as_dict() for m in self.table.measures}
+            name: {m.key: asdict(self.table.cell(name, m)) for m in self.table.measures}
             for name in self.table.names
         }
         changed = [
             {
                 "name": one.name,
-                "concepts": [{**asdict(c), "change": c.change} for c in one.concepts],
-                "gained": [{**asdict(f), "caption": self.captions[f.index]} for f in one.gained],
-                "lost": [{**asdict(f), "caption": self.captions[f.index]} for f in one.lost],
+                "concepts": [asdict(c) | {"change": c.change} for c in one.concepts],
+                "gained": [asdict(f) | {"caption": self.captions[f.index]} for f in one.gained],
+                "lost": [asdict(f) | {"caption": self.captions[f.index]} for f in one.lost],
                 "confusions": one.confusions,
             }
             for one in self.changed
@@ -91,35 +93,6 @@ class Report:
             "changed": changed,
             "evaluations": self.evaluations,
         }
-
-    def json(self) -> str:
-        """The report as JSON."""
-        return json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n"
-
-    def markdown(self) -> str:
-        """The report as Markdown, without figures and pictures."""
-        from glasskit.evaluation.report_markdown import to_markdown
-
-        return to_markdown(self)
-
-    def html(self) -> str:
-        """The report as one HTML page with everything in it."""
-        from glasskit.evaluation.report_html import to_html
-
-        return to_html(self)
-
-    def write(self, path: str | Path) -> Path:
-        """Write ``.html``, ``.md`` or ``.json``, by the ending of the path.
-
-        Raises:
-            InputError: another ending, or the file cannot be written.
-        """
-        path = Path(path)
-        forms = dict(zip(FORMS, (self.html, self.markdown, self.json), strict=True))
-        if path.suffix.lower() not in forms:
-            raise InputError(f"{path}: end the report's name in {' or '.join(FORMS)}")
-        write_text(path, forms[path.suffix.lower()]())
-        return path
 
 
 def build_report(
@@ -145,9 +118,8 @@ def build_report(
     from glasskit.models import load_model
 
     pairs = [entry if isinstance(entry, tuple) else (None, entry) for entry in entries]
-    names = _names(
-        [shown or (str(m) if isinstance(m, str | Path) else m.name) for shown, m in pairs]
-    )
+    given = [shown or (str(m) if isinstance(m, str | Path) else m.name) for shown, m in pairs]
+    names = short_names(given)
     named = []
     for number, (name, (_, model)) in enumerate(zip(names, pairs, strict=True), start=1):
         if isinstance(model, str | Path):
@@ -158,45 +130,11 @@ def build_report(
     return report_evaluations(named, dataset)
 
 
-def write_report(
-    entries: Sequence[Any],
-    dataset: GroupedDataset,
-    path: str | Path,
-    *,
-    progress: Progress | None = None,
-    **settings: Unpack[Settings],
-) -> list[Path]:
-    """``build_report``, written as ``path`` and beside it in the other two forms.
-
-    Returns:
-        The .html, .md and .json files.
-
-    Raises:
-        InputError: the path has another ending, or what ``build_report`` raises.
-    """
-    paths = check_report(path)
-    report = build_report(entries, dataset, progress=progress, **settings)
-    return [report.write(path) for path in paths]
-
-
-def check_report(path: str | Path) -> list[Path]:
-    """The .html, .md and .json files of a report, tried before the models are measured.
-
-    Raises:
-        InputError: the path has another ending, or a file can't be written.
-    """
-    path = Path(path)
-    own = path.suffix.lower()
-    if own not in FORMS:
-        raise InputError(f"{path}: end the report's name in {' or '.join(FORMS)}")
-    return [check_file(path if form == own else path.with_suffix(form)) for form in FORMS]
-
-
 def report_evaluations(named: Sequence[tuple[str, Evaluation]], dataset: GroupedDataset) -> Report:
     """The report of evaluations that are there already, all of the same records."""
-    table = compare(named)
     if any(evaluation.n != len(dataset) for _, evaluation in named):
         raise InputError("a report compares models on the same pictures; these are of others")
+    table = compare(named)
     first = named[0][1]
     changed = []
     for name, evaluation in named[1:]:
@@ -218,13 +156,13 @@ def report_evaluations(named: Sequence[tuple[str, Evaluation]], dataset: Grouped
     )
 
 
-def _names(given: list[str]) -> list[str]:
+def short_names(given: list[str]) -> list[str]:
     """Names to show: a directory by the last part of its path, if that tells it from the others."""
     short = [Path(name).resolve().name if Path(name).is_dir() else name for name in given]
     return [a if short.count(a) == 1 else name for a, name in zip(short, given, strict=True)]
 
 
-def _thumbnails(dataset: GroupedDataset, shown: list[int]) -> tuple[dict[int, str], str]:
+def _thumbnails(dataset: GroupedDataset, shown: Sequence[int]) -> tuple[dict[int, str], str]:
     """Small JPEGs as data URIs; where a picture is not here, the reason instead of any picture."""
     out = {}
     for index in shown:

@@ -19,7 +19,7 @@ from glasskit.models.vectors import TIE, products, row_products, unit_rows
 
 DEPTHS = (1, 5, 10)
 CAP = max(DEPTHS)
-_QUERIES, _FIRST, _KEYS = 4096, 512, 8192  # block sizes: 4096 x 8192 float32 scores are 128 MB
+_QUERIES, _KEYS = 4096, 4096  # block sizes: 4096 x 4096 float32 scores are 64 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,16 +101,14 @@ def retrieve(
     own = row_products(images[owner], texts)  # (m,)
     best = np.full(n, -np.inf, dtype=np.float32)
     np.maximum.at(best, owner, own)
-    rows = np.arange(len(texts))
-    distinct, column, times = texts, rows, None
-    if same is not None:
-        _, first, column, times = np.unique(
-            same, return_index=True, return_inverse=True, return_counts=True
-        )
-        distinct = texts[first]
+    same = np.arange(len(texts)) if same is None else same
+    # Own captions are no rivals: those within a tie of the best are taken off what is counted.
+    _, first = np.unique(np.stack([owner, same]), axis=1, return_index=True)
+    times = np.bincount(same)[same[first]] * (own[first] >= best[owner[first]] - TIE)
+    mine = np.bincount(owner[first], weights=times, minlength=n).astype(np.int64)
     return Retrieval(
-        image_to_text=1 + _ahead(images, distinct, best, owner, column, times),
-        text_to_image=1 + _ahead(texts, images, own, rows, owner),
+        image_to_text=1 + _ahead(images, texts, best - TIE, mine),
+        text_to_image=1 + _ahead(texts, images, own - TIE, np.ones(len(texts), dtype=np.int64)),
         owner=owner,
     )
 
@@ -123,41 +121,19 @@ def same_texts(sentences: Sequence[str]) -> np.ndarray | None:
 
 
 def _ahead(
-    queries: np.ndarray,
-    keys: np.ndarray,
-    own_score: np.ndarray,
-    own_query: np.ndarray,
-    own_key: np.ndarray,
-    times: np.ndarray | None = None,
+    queries: np.ndarray, keys: np.ndarray, limit: np.ndarray, mine: np.ndarray
 ) -> np.ndarray:
-    """How many keys of others score at least ``own_score - TIE``, counted up to ``CAP``.
+    """(q,) how many keys of others score at least the limit of a query, counted up to ``CAP``.
 
     Args:
-        own_query, own_key: the pairs (query, key) that belong together and so are not counted.
-        times: how often each key counts; once each where None.
+        limit: (q,) scores. mine: (q,) how many of the keys above the limit are the query's own.
     """
-    ahead = np.zeros(len(queries), dtype=np.int64)
-    limit = (own_score - TIE).astype(np.float32)
+    ahead = -mine
     active = np.arange(len(queries))
-    order = np.argsort(own_key, kind="stable")
-    own_query, own_key = own_query[order], own_key[order]
-    low, size = 0, _FIRST
-    while low < len(keys) and len(active):
-        high = min(low + size, len(keys))
-        place = np.full(len(queries), -1)
-        place[active] = np.arange(len(active))
-        pairs = slice(*np.searchsorted(own_key, [low, high]))
-        own_row, own_column = place[own_query[pairs]], own_key[pairs] - low
+    for low in range(0, len(keys), _KEYS):
         for start in range(0, len(active), _QUERIES):
             some = active[start : start + _QUERIES]
-            scores = products(queries[some], keys[low:high])
-            inside = (own_row >= start) & (own_row < start + len(some))
-            scores[own_row[inside] - start, own_column[inside]] = -np.inf
-            above = scores >= limit[some, None]
-            if times is None:
-                ahead[some] += np.count_nonzero(above, axis=1)
-            else:
-                ahead[some] += above @ times[low:high]
+            scores = products(queries[some], keys[low : low + _KEYS])
+            ahead[some] += np.count_nonzero(scores >= limit[some, None], axis=1)
         active = active[ahead[active] < CAP]
-        low, size = high, min(2 * size, _KEYS)
     return np.minimum(ahead, CAP)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,23 @@ import numpy as np
 
 from glasskit.data import GroupedDataset
 from glasskit.errors import InputError
-from glasskit.evaluation.evaluate import Evaluation, measure
-from glasskit.evaluation.intervals import (
-    Difference,
-    holm,
-    interval,
-    interval_note,
-    paired_difference,
-    units,
-)
+from glasskit.evaluation import comparison
+from glasskit.evaluation.comparison import Comparison, Outcome
+from glasskit.evaluation.evaluate import measure
+from glasskit.evaluation.intervals import interval_note, units
 from glasskit.models import GlassModel, load_model
 from glasskit.models.glass_model import Progress
 from glasskit.models.loading import trained_copy
 from glasskit.training import TrainConfig, train
 
-MEASURES = ("top-1", "acceptable top-1", "top-5", "caption R@10", "caption > negation")
+MEASURES = {
+    "top-1": "top1",
+    "acceptable top-1": "acceptable_top1",
+    "top-5": "top5",
+    "caption R@10": "image_to_text_r10",
+    "caption > negation": "caption_over_negation",
+}
+"""What is compared, as it is shown, and its key among ``comparison.MEASURES``."""
 
 RECIPES: dict[str, dict[str, Any]] = {
     "clip": {"objective": "clip"},
@@ -43,7 +45,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 """What a study trains where nothing else is named; "untrained" is always measured too."""
 
-FIELD = {
+FIELD: dict[str, dict[str, Any]] = {
     name: {"objective": name}
     for name in (
         "clip",
@@ -61,7 +63,6 @@ FIELD = {
 """The recipe `field`: the objectives of the field against the three forms of CLEAR GLASS."""
 FIELD["c2lip"]["xac_weight"] = 0.0  # its other term asks for patches, and so for the pictures
 
-
 TITLES = {
     "clip": "CLIP loss, literal captions",
     "clip on all captions": "CLIP loss, all captions",
@@ -71,74 +72,16 @@ BASES = ("untrained", "clip", "clip on all captions", "grouped")
 """What every other recipe is compared with, where it was measured."""
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What a recipe did with each picture, averaged over seeds.
-
-    Args:
-        values: {measure: (n,) shares}; NaN where a picture has no such measure.
-        clusters: (n,) label of each picture's cluster; None: all are independent.
-        cluster_by: what a cluster is, see ``GroupedDataset.cluster_by``.
-    """
-
-    values: dict[str, np.ndarray]
-    clusters: np.ndarray | None = None
-    cluster_by: str = "picture"
-
-    @property
-    def measures(self) -> list[str]:
-        """Those that any picture has."""
-        return [name for name in MEASURES if not np.isnan(self.values[name]).all()]
-
-    @property
-    def cluster_count(self) -> int:
-        """How many clusters the pictures are of."""
-        return len(np.unique(self._clusters))
-
-    @property
-    def _clusters(self) -> np.ndarray:
-        return np.arange(len(self.values["top-1"])) if self.clusters is None else self.clusters
-
-    def share(self, measure: str) -> float:
-        """The mean over pictures."""
-        return float(np.nanmean(self.values[measure]))
-
-    def interval(self, measure: str) -> list[float] | None:
-        """95% interval of the mean, over clusters; None where there is only one."""
-        values = self.values[measure]
-        known = ~np.isnan(values)
-        return interval(values[known], clusters=self._clusters[known])
-
-    def gain(self, other: Outcome, measure: str) -> Difference:
-        """Paired difference to another recipe on the same pictures."""
-        mine, theirs = self.values[measure], other.values[measure]
-        known = ~np.isnan(mine)
-        return paired_difference(mine[known], theirs[known], clusters=self._clusters[known])
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One recipe less another on one measure; p_holm is p after Holm's correction over all."""
-
-    name: str
-    base: str
-    measure: str
-    gain: Difference
-    p_holm: float
-
-
 def comparisons(outcomes: Mapping[str, Outcome]) -> list[Comparison]:
     """Every recipe against each of ``BASES``, on every measure, as one family of tests."""
     bases = [base for base in BASES if base in outcomes]
-    found = [
-        (name, base, measure_name, outcomes[name].gain(outcomes[base], measure_name))
+    pairs = [
+        (name, base)
         for number, base in enumerate(bases)
         for name in outcomes
         if name not in bases[: number + 1]
-        for measure_name in outcomes[base].measures
     ]
-    adjusted = holm([gain.p for *_, gain in found])
-    return [Comparison(*one, p) for one, p in zip(found, adjusted, strict=True)]
+    return comparison.comparisons(outcomes, pairs)
 
 
 def study(
@@ -173,26 +116,31 @@ def study(
     tested = [part.split("test") for part in parts]
     clusters = np.array([of[record.key] for test in tested for record in test.records])
     total = len(parts) * len(seeds) * len(recipes)
-    runs: dict[str, list[list[dict[str, np.ndarray]]]] = {"untrained": []}
+    runs: dict[str, list[Outcome]] = {"untrained": []}
     done = 0
     for fold, (part, test) in enumerate(zip(parts, tested, strict=True)):
-        runs["untrained"].append([_values(measure(start, test))])
+        runs["untrained"].append(Outcome.of(measure(start, test)))
         for name, changes in recipes.items():
             scores = []
             for seed in seeds:
                 label = name + (f"-seed{seed}" if seed else "") + (f"-fold{fold}" if fold else "")
                 place = None if keep is None else keep / label.replace(" ", "-")
-                trained = _train(part, start, {**changes, "seed": seed}, place)
-                scores.append(_values(measure(trained, test)))
+                trained = train_recipe(part, start, {**changes, "seed": seed}, place)
+                scores.append(Outcome.of(measure(trained, test)))
                 done += 1
                 if progress is not None:
                     progress(done, total)
-            runs.setdefault(name, []).append(scores)
-    return {name: joined(scores, clusters, tested[0].cluster_by) for name, scores in runs.items()}
+            runs.setdefault(name, []).append(_joined(scores, np.mean))
+    out = {}
+    for name, folded in runs.items():
+        values = _joined(folded, np.concatenate).values
+        shown = {title: values[key] for title, key in MEASURES.items() if key in values}
+        out[name] = Outcome(shown, clusters, dataset.cluster_by)
+    return out
 
 
-def _train(
-    part: GroupedDataset, start: GlassModel, changes: Mapping[str, Any], place: Path | None
+def train_recipe(
+    part: GroupedDataset, start: GlassModel, changes: Mapping[str, Any], place: Path | None = None
 ) -> GlassModel:
     """A copy of the model, trained in a run directory that stays only where one is named."""
     with tempfile.TemporaryDirectory() as folder:
@@ -203,36 +151,14 @@ def _train(
         return trained_copy(start, out)  # the best epoch; what was trained ends with the last
 
 
-def _values(result: Evaluation) -> dict[str, np.ndarray]:
-    """(n,) numbers by measure."""
-    level1 = result.concepts["level1"]
-    top5 = level1.within(5)
-    negation = np.full(result.n, np.nan)
-    negation[result.negation_rows] = result.negation
-    columns = (
-        level1.correct,
-        level1.accepted,
-        level1.correct if top5 is None else top5,
-        result.retrieval.hits("image_to_text", 10),
-        negation,
-    )
-    return {n: np.asarray(c, float) for n, c in zip(MEASURES, columns, strict=True)}
-
-
-def joined(
-    parts: list[list[dict[str, np.ndarray]]],
-    clusters: np.ndarray | None = None,
-    cluster_by: str = "picture",
-) -> Outcome:
-    """Mean over seeds, folds joined; clusters of the pictures in the order of the folds."""
-    return Outcome(
-        {
-            name: np.concatenate([np.mean([s[name] for s in seeds], axis=0) for seeds in parts])
-            for name in MEASURES
-        },
-        clusters,
-        cluster_by,
-    )
+def _joined(outcomes: Sequence[Outcome], join: Callable[..., np.ndarray]) -> Outcome:
+    """The measures that all outcomes have, joined: the mean over seeds, or folds in a row."""
+    values = {
+        key: join([one.values[key] for one in outcomes], axis=0)
+        for key in outcomes[0].values
+        if all(key in one.values for one in outcomes)
+    }
+    return replace(outcomes[0], values=values)
 
 
 def cross_validation(dataset: GroupedDataset, k: int, seed: int = 0) -> Iterator[GroupedDataset]:
@@ -257,12 +183,14 @@ def cross_validation(dataset: GroupedDataset, k: int, seed: int = 0) -> Iterator
 def markdown(outcomes: Mapping[str, Outcome]) -> str:
     """Two tables: shares with 95% intervals, and paired differences with their tests."""
     first = next(iter(outcomes.values()))
-    measures = first.measures
-    head = "| | " + " | ".join(measures) + " |\n| --- |" + " ---: |" * len(measures)
-    lines = [interval_note(first.cluster_count, first.cluster_by) + ".", "", head]
-    for name, outcome in outcomes.items():
-        cells = (f"{_share(outcome.share(m))}{_spread(outcome.interval(m))}" for m in measures)
-        lines.append(f"| {TITLES.get(name, name)} | {' | '.join(cells)} |")
+    lines = [interval_note(first.cluster_count, first.cluster_by) + ".", ""]
+    rows: dict[str, list[str]] = {
+        TITLES.get(name, name): [
+            _share(one.share(m)) + _spread(_share, one.interval(m)) for m in first.values
+        ]
+        for name, one in outcomes.items()
+    }
+    lines += _table(first, rows)
     found = comparisons(outcomes)
     if not found:
         return "\n".join(lines)
@@ -272,17 +200,14 @@ def markdown(outcomes: Mapping[str, Outcome]) -> str:
         f"Paired differences, their 95% intervals, and p of the sign-flip test over {over}, after "
         f"Holm's correction over the {len(found)} tests of this table.",
         "",
-        head,
     ]
-    rows: dict[str, list[str]] = {}
+    rows = {}
     for one in found:
         title = " less ".join(TITLES.get(name, name).strip("*") for name in (one.name, one.base))
-        gain, ends = one.gain, (one.gain.low, one.gain.high)
-        spread = "" if None in ends else f" ({_change(gain.low)} to {_change(gain.high)})"
-        cell = f"{_change(gain.difference)}{spread}, p {_share(one.p_holm, 4)}"
+        spread = _spread(_change, (one.gain.low, one.gain.high))
+        cell = f"{_change(one.gain.difference)}{spread}, p {_share(one.p_holm, 4)}"
         rows.setdefault(title, []).append(cell)
-    lines += [f"| {title} | {' | '.join(cells)} |" for title, cells in rows.items()]
-    return "\n".join(lines)
+    return "\n".join(lines + _table(first, rows))
 
 
 def as_dict(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
@@ -300,7 +225,7 @@ def as_dict(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
                 "gain": outcome.gain(base, measure_name).as_dict(),
                 "against": {},
             }
-            for measure_name in outcome.measures
+            for measure_name in outcome.values
         }
         for name, outcome in outcomes.items()
     }
@@ -310,18 +235,26 @@ def as_dict(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
     return out
 
 
+def _table(first: Outcome, rows: Mapping[str, Sequence[str]]) -> list[str]:
+    """Lines of a Markdown table with a column a measure."""
+    lines = [f"| | {' | '.join(first.values)} |", "| --- |" + " ---: |" * len(first.values)]
+    return lines + [f"| {title} | {' | '.join(cells)} |" for title, cells in rows.items()]
+
+
 def _share(value: float, digits: int = 3) -> str:
     """A share without the nought before its point."""
     return f"{value:.{digits}f}".removeprefix("0")
 
 
-def _spread(ends: Sequence[float] | None) -> str:
-    return "" if ends is None else f" ({_share(ends[0])} to {_share(ends[1])})"
-
-
 def _change(value: float) -> str:
     """A difference of shares with its sign, without the nought before its point."""
     return f"{value:+.3f}".replace("0.", ".", 1)
+
+
+def _spread(form: Callable[[float], str], ends: Sequence[float | None] | None) -> str:
+    """An interval in brackets; nothing where there is none."""
+    known = [form(end) for end in ends or () if end is not None]
+    return f" ({' to '.join(known)})" if known else ""
 
 
 def choose(names: Sequence[str]) -> dict[str, dict[str, Any]]:

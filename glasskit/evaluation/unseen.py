@@ -17,9 +17,9 @@ import numpy as np
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
-from glasskit.evaluation.concepts import Recognition, recognise
+from glasskit.evaluation.concepts import LevelRecognition, recognise_labels
 from glasskit.evaluation.intervals import paired_difference
-from glasskit.models.vectors import unit_rows
+from glasskit.models.embedding import embed
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -91,15 +91,15 @@ def leave_concepts_out(
 
     Returns:
         {"folds", "held_out": [[names], ...], "clusters": {"n", "by": "concept"}, "unseen":
-        recognition at level 1 among all concepts (see ``Recognition.summary``), "baseline": the
+        recognition at level 1 among all concepts (``LevelRecognition.summary``), "baseline": the
         same, "gain": {"top1": {"difference", "low", "high", "p"}, "acceptable_top1": ...}}; the
         last two are None without a baseline.
 
     Raises:
         InputError: see ``unseen_folds``.
     """
-    parts: list[Recognition] = []
-    before: list[Recognition] = []
+    parts: list[LevelRecognition] = []
+    before: list[LevelRecognition] = []
     held: list[list[str]] = []
     for fold in unseen_folds(dataset, k, seed):
         model = train(fold.train, fold.number)
@@ -130,27 +130,19 @@ def leave_concepts_out(
     return out
 
 
-def recognise_level1(model: GlassModel, dataset: GroupedDataset) -> Recognition:
+def recognise_level1(model: GlassModel, dataset: GroupedDataset) -> LevelRecognition:
     """Recognition at level 1 among all concepts of the taxonomy, and nothing else."""
-    from glasskit.models.features import embed_dataset_images
-    from glasskit.models.prompts import concept_vectors
-
-    labels = dataset.labels(1)
-    return recognise(
-        unit_rows(embed_dataset_images(model, dataset), "image vectors"),
-        unit_rows(concept_vectors(model, list(labels)), "concept vectors"),
-        labels,
-        dataset.targets(1),
-        dataset.acceptable(1),
+    seen = embed(model, dataset)
+    return recognise_labels(
+        seen.picture, seen.concept, dataset.labels(1), dataset.targets(1), dataset.acceptable(1)
     )
 
 
-def pool(parts: list[Recognition]) -> Recognition:
+def pool(parts: list[LevelRecognition]) -> LevelRecognition:
     """Recognitions over the same labels, put together."""
-    return Recognition(
-        parts[0].labels,
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("target", "rank", "predicted", "accepted", "acceptable")
-        ),
-    )
+    arrays = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in vars(parts[0])
+        if name != "labels"
+    }
+    return LevelRecognition(labels=parts[0].labels, **arrays)

@@ -35,7 +35,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """Formats that are read, by Pillow's names."""
 
 WEB_FORMATS = ("JPEG", "PNG", "WEBP")
-"""Formats that are taken from strangers."""
+"""Formats that the app takes from its visitors."""
 
 MARGIN = 4
 """A JPEG is decoded at a half, a quarter or an eighth only where that leaves so many times the
@@ -86,7 +86,7 @@ def ask_each(rows: Sequence[int], ask: Callable[[int], T]) -> list[T]:
     """What ``ask`` says of each picture, such as its fingerprint.
 
     Raises:
-        BrokenPicturesError: it raised a PictureError of some, which are told together.
+        BrokenPicturesError: it raised a PictureError for some; one line lists them.
     """
     answers: list[T] = []
     broken: dict[int, PictureError] = {}
@@ -176,8 +176,8 @@ def _explained(name: str) -> Iterator[None]:
     except Image.DecompressionBombError as error:  # of a frame; the whole is measured before
         raise PictureError(f"{name}: more pixels than the limit of {MAX_PIXELS:,}") from error
     except (OSError, SyntaxError, ValueError, RuntimeError, EOFError, IndexError) as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise PictureError(f"{name}: not a readable picture (damaged: {said})") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise PictureError(f"{name}: not a readable picture (damaged: {reason})") from error
 
 
 def _decode(file: BinaryIO, name: str, side: int, formats: Collection[str]) -> Image.Image:
@@ -264,7 +264,7 @@ def _loaded(file: BinaryIO, name: str, side: int, formats: Collection[str]) -> I
     else:
         width, height = picture.size
         last_row = picture.crop((0, height - 1, width, height))
-        # A PNG or GIF may say that it ends before all rows are told: they stay 0.
+        # A PNG or GIF may end in good order before all its rows have come: they stay 0.
         if picture.format not in ("PNG", "GIF") or np.asarray(last_row).any():
             return picture
         missing = _not_drawn(picture, file, name, formats)

@@ -158,9 +158,9 @@ def read_table(
     text = read_text(file, "table")
     if not text.strip():
         raise InputError(f"{file}: the file is empty")
-    told = _SEP_LINE.match(text)
-    start = _AFTER_QUOTE.sub('"', text[told.end() :] if told else text)
-    headers = {mark: _header(start, mark) for mark in (told[1] if told else DELIMITERS)}
+    sep = _SEP_LINE.match(text)
+    start = _AFTER_QUOTE.sub('"', text[sep.end() :] if sep else text)
+    headers = {mark: _header(start, mark) for mark in (sep[1] if sep else DELIMITERS)}
     delimiter = max(
         headers, key=lambda mark: (set(needed) <= set(headers[mark]), len(headers[mark]))
     )
@@ -174,7 +174,7 @@ def read_table(
     wanted = [name for name in (*needed, *optional) if name in header]
     if twice := [name for name in wanted if header.count(name) > 1]:
         raise InputError(f"{file}: the column {twice[0]!r} comes twice")
-    rows = _rows(start, delimiter, file, 1 if told else 0)
+    rows = _rows(start, delimiter, file, 1 if sep else 0)
     next(rows)
     for line, fields in rows:
         extra = [field for field in fields[len(header) :] if field.strip()]

@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glasskit.errors import InputError
 from glasskit.io.places import keeping_in
 
 log = logging.getLogger(__name__)
@@ -114,14 +113,3 @@ class FeatureStore:
 def _digest(key: str) -> bytes:
     """SHA-256 of a key, which may be a file name of any bytes."""
     return hashlib.sha256(key.encode(errors="surrogatepass")).digest()
-
-
-def checked_dtype(dtype: str) -> str:
-    """The name of a number type in which vectors are exported.
-
-    Raises:
-        InputError: it is neither float32 nor float16.
-    """
-    if dtype not in ("float32", "float16"):
-        raise InputError(f"dtype {dtype!r}: choose float32 or float16")
-    return dtype

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from glasskit.analysis.embedding import Embedding, Recognised
 from glasskit.analysis.maps import place_words
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import LEVELS, SPLITS
 from glasskit.errors import InputError
+from glasskit.models.embedding import Embedding
+from glasskit.models.recognition import Recognition
 from glasskit.models.vectors import nearest
 from glasskit.plots.style import family_level, level_colours
 
@@ -57,7 +58,7 @@ class Projection:
     """
 
     embedding: Embedding
-    recognised: Recognised
+    recognised: Recognition
     picture: np.ndarray
     caption: np.ndarray
     concept: np.ndarray

@@ -10,7 +10,7 @@ eyes too, a finer one has shades of its family's hue, and names stand on the map
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,6 +18,9 @@ import plotly.io as pio
 from plotly.subplots import make_subplots
 
 from glasskit.data.schema import LEVELS, Concept
+
+if TYPE_CHECKING:
+    from glasskit.evaluation.comparison import Cell
 
 PAPER = "#faf8f4"
 INK = "#24221f"
@@ -196,6 +199,33 @@ def label_places(
         low.append(left[best])
         high.append(right[best])
     return places.round(1)
+
+
+def whiskers(cells: Sequence[Cell]) -> dict[str, Any]:
+    """Plotly's error bars for 95% intervals in percent; of length 0 where there is no interval."""
+    ends = [(cell.value, cell.ci95 or (cell.value, cell.value)) for cell in cells]
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [100 * (high - value) for value, (_, high) in ends],
+        "arrayminus": [100 * (value - low) for value, (low, _) in ends],
+        "thickness": 1.5,
+        "width": 0,
+    }
+
+
+def whole_ticks(values: Sequence[int]) -> dict[str, int]:
+    """Axis settings for counts: ticks at 0 and whole steps of 1, 2 or 5 times a power of ten.
+
+    Args:
+        values: what is drawn, 0 is always on the axis.
+
+    >>> [whole_ticks([-2, 1])["dtick"], whole_ticks([13])["dtick"], whole_ticks([0, 140])["dtick"]]
+    [1, 2, 20]
+    """
+    span = max([0, *values]) - min([0, *values])
+    steps = (scale * part for scale in (10**power for power in range(12)) for part in (1, 2, 5))
+    return {"tick0": 0, "dtick": next(step for step in steps if 8 * step >= span)}
 
 
 def bundle(figure: go.Figure) -> dict[str, Any]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from glasskit.errors import InputError
 from glasskit.training.fields import explained, plain
+
+T = TypeVar("T")
 
 DEFAULT_GROUPS, DEFAULT_MEMBERS = 16, 4
 """M and N where the data has so many; see tests/benchmarks/results/recipe.md."""
@@ -42,21 +44,6 @@ RUNTIME = (
 ``dataset``, ``images`` and ``model`` are names and places; what they stand for is compared by its
 content (`glasskit.training.fingerprints`).
 """
-
-OBJECTIVE_SETTINGS = (
-    "alpha",
-    "temperature",
-    "inner_temperature",
-    "instance_weight",
-    "instance",
-    "grouped",
-    "instance_caption",
-    "views",
-    "npc_weight",
-    "xac_weight",
-    "learn_bias",
-)
-"""Fields that go to the objective, each with the default that the objective itself has."""
 
 
 class TrainConfig(BaseModel):
@@ -227,7 +214,7 @@ class TrainConfig(BaseModel):
             InputError: no such objective.
         """
         taken, objective, mode = self._taken(), f"objective {self.objective}", f"mode {self.mode}"
-        why = {name: objective for name in OBJECTIVE_SETTINGS if name not in taken}
+        why = {name: objective for name in objective_settings() if name not in taken}
         if self.mode == "head":
             why |= dict.fromkeys(("workers", "gradient_checkpointing"), mode)
         if self.mode != "lora":
@@ -266,7 +253,8 @@ class TrainConfig(BaseModel):
             "lora_rank": 8 if self.mode == "lora" else None,
             "workers": None if head else 2,
         }
-        taken = {name: value for name, value in self._taken().items() if name in OBJECTIVE_SETTINGS}
+        known = objective_settings()
+        taken = {name: value for name, value in self._taken().items() if name in known}
         values = taken | decided | given
         if self.decay_to == "auto":
             values["decay_to"] = "start" if head else "zero"
@@ -320,6 +308,22 @@ class TrainConfig(BaseModel):
             return settings_of(self.objective, instance=self.instance, grouped=self.grouped)
         except ValueError as error:
             raise InputError(f"objective {self.objective!r}: {error}") from error
+
+
+def objective_settings() -> list[str]:
+    """Fields that stay unset because the objective itself has their default."""
+    from glasskit.losses.objectives import OBJECTIVES, settings_of
+
+    taken = {name for objective in OBJECTIVES for name in settings_of(objective)}
+    fields = TrainConfig.model_fields.items()
+    return [name for name, field in fields if name in taken and field.default is None]
+
+
+def filled(value: T | None) -> T:
+    """A setting that `TrainConfig.resolved` or `TrainConfig.fitted` filled in."""
+    if value is None:
+        raise TypeError("a setting is None: the config is not resolved")
+    return value
 
 
 class _Loader(yaml.SafeLoader):

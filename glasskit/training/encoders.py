@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from torch.nn import functional
 from glasskit.errors import need
 from glasskit.models import GlassModel
 from glasskit.training.batches import Encoded
-from glasskit.training.config import TrainConfig
+from glasskit.training.config import TrainConfig, filled
 from glasskit.training.loaders import Step
 from glasskit.training.optim import is_text
 
@@ -38,18 +39,22 @@ class HeadEncoder(nn.Module):
         self.dropout = dropout
         self.splits = hasattr(model.image_head, "split")
 
+    @property
+    def head(self) -> Any:
+        """The image head, which may split its work (`ConseHead`)."""
+        return self.model.image_head
+
     @torch.no_grad()
     def inputs(self, features: Tensor) -> Tensor:
         """(n, F) image features -> (n, F) or, where the head splits, (n, F + L) both parts."""
-        return torch.cat(self.model.image_head.split(features), dim=1) if self.splits else features
+        return torch.cat(self.head.split(features), dim=1) if self.splits else features
 
     def images(self, inputs: Tensor) -> Tensor:
         """(rows, F) or (rows, F + L) from `inputs` -> (rows, L), normalised."""
         if not self.splits:
             return self.model.embed_image_features(inputs)
-        head = self.model.image_head
-        seen, fixed = inputs.tensor_split([head.map.in_features], dim=1)
-        return functional.normalize(fixed + head.map(seen), dim=-1)
+        seen, fixed = inputs.tensor_split([self.head.map.in_features], dim=1)
+        return functional.normalize(fixed + self.head.map(seen), dim=-1)
 
     def texts(self, features: Tensor) -> Tensor:
         """(rows, G) -> (rows, L), normalised."""
@@ -67,7 +72,7 @@ class HeadEncoder(nn.Module):
         """
         if not self.dropout:
             return step
-        rows, width = step.rows, self.model.image_head.map.in_features if self.splits else None
+        rows, width = step.rows, self.head.map.in_features if self.splits else None
         images, texts = step.images.clone(), step.texts
         images[:, :width] *= self._mask(images[:, :width], rows.image_places, rows.whole[0])
         return Step(rows, images, texts * self._mask(texts, rows.text_places, rows.whole[1]))
@@ -139,7 +144,7 @@ def build_encoder(
     heads = [*model.image_head.parameters(), *model.text_head.parameters()]
     of_heads, frozen = {id(p) for p in heads}, {id(p) for p in heads if not p.requires_grad}
     if config.mode == "lora":
-        add_lora(model, config.lora_rank)
+        add_lora(model, filled(config.lora_rank))
     for name, parameter in model.named_parameters():
         side = "text" if is_text(f"model.{name}") else "image"
         on_side = config.mode not in ("image", "text") or config.mode == side
@@ -148,12 +153,12 @@ def build_encoder(
         parameter.requires_grad_(trained and on_side and id(parameter) not in frozen)
     if config.learn_temperature:
         with torch.no_grad():
-            model.logit_scale.fill_(1 / config.temperature).log_()
+            model.logit_scale.fill_(1 / filled(config.temperature)).log_()
         model.logit_scale.requires_grad_(True)
     if config.gradient_checkpointing:
-        model.clip.set_grad_checkpointing(True)
+        set_checkpointing(model, True)
     if config.mode == "head":
-        return HeadEncoder(model, config.feature_dropout)
+        return HeadEncoder(model, filled(config.feature_dropout))
     return TowerEncoder(model, "patches" in needs)
 
 
@@ -172,7 +177,13 @@ def left_as_found(model: GlassModel, config: TrainConfig) -> Iterator[None]:
             parameter.grad = None
         model.train(training)
         if config.gradient_checkpointing:
-            model.clip.set_grad_checkpointing(False)
+            set_checkpointing(model, False)
+
+
+def set_checkpointing(model: GlassModel, on: bool) -> None:
+    """Recompute the towers' activations in backward instead of keeping them, or no longer."""
+    clip: Any = model.clip
+    clip.set_grad_checkpointing(on)
 
 
 def add_lora(model: GlassModel, rank: int) -> None:

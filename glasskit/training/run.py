@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
-from torch import Tensor, nn
+from torch import Tensor
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
 from glasskit.io.pictures import ask_each
+from glasskit.losses.base import Objective
 from glasskit.losses.objectives import build_objective, settings_of
 from glasskit.models import GlassModel, load_model
 from glasskit.models.features import image_features, text_features
@@ -21,7 +22,7 @@ from glasskit.models.glass_model import Progress
 from glasskit.models.prompts import prompts
 from glasskit.models.reading import tell_unread
 from glasskit.training.batches import Batches
-from glasskit.training.config import TrainConfig
+from glasskit.training.config import TrainConfig, filled
 from glasskit.training.distributed import (
     agreed,
     clear_errors,
@@ -126,7 +127,7 @@ def build_trainer(
     with agreed(accelerator):
         config = given.resolved()
         objective = objective_of(config)
-        needs = tuple(objective.needs)
+        needs = objective.needs
         if len(dataset.split("train").groups()) == 1:
             raise InputError(
                 f"{dataset.name!r} has pictures to train on in one concept only; a loss between "
@@ -135,7 +136,7 @@ def build_trainer(
         part, held = split_for_training(dataset, config)
         sizes = [len(members) for members in part.groups().values()]
         config = config.fitted(len(sizes), max(sizes), world)
-        groups, members = config.groups_per_batch, config.group_size
+        groups, members = filled(config.groups_per_batch), filled(config.group_size)
         batches = Batches(
             part, config, needs, groups=groups, members=members, rank=rank, world=world
         )
@@ -176,7 +177,7 @@ def build_trainer(
     return Trainer(config, accelerator, model, encoder, objective, loader, validation, data, log)
 
 
-def objective_of(config: TrainConfig) -> nn.Module:
+def objective_of(config: TrainConfig) -> Objective:
     """The objective with its settings from a resolved config, by name."""
     own = config.as_dict()
     try:
@@ -200,7 +201,7 @@ def _inputs(
     if not isinstance(encoder, HeadEncoder):
         ask_each(range(len(dataset)), dataset.check)  # those that are broken are told together
         return (
-            lambda batches: picture_loader(batches, model, device, config.workers),
+            lambda batches: picture_loader(batches, model, device, filled(config.workers)),
             model.tokens(sentences).to(device),
         )
     features = image_features(model, dataset, progress)
@@ -237,7 +238,7 @@ def _not_used(
     if given.hard_negative_share:
         if not any(concept.hard_negatives for concept in part.concepts):
             yield f"hard_negative_share: given, but no concept of {dataset.name} has hard negatives"
-        elif not round(given.hard_negative_share * (config.groups_per_batch - 1)):
+        elif not round(given.hard_negative_share * (filled(config.groups_per_batch) - 1)):
             yield f"hard_negative_share: given, but of {config.groups_per_batch} groups it is none"
     if given.paraphrase_weight and not any(len(r.literal) > 1 for r in part.records):
         yield f"paraphrase_weight: given, but {dataset.name} has no paraphrases"

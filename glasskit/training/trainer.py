@@ -21,7 +21,7 @@ from glasskit.training.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
-from glasskit.training.config import TrainConfig
+from glasskit.training.config import TrainConfig, filled
 from glasskit.training.distributed import agreed, same_everywhere
 from glasskit.training.encoders import HeadEncoder, TowerEncoder, merged_copy
 from glasskit.training.gradcache import backward
@@ -205,7 +205,9 @@ class Trainer:
 
     def temperature(self) -> Tensor | float:
         """The temperature of the similarities, on the device where it is learned."""
-        return self.config.temperature if self.scale is None else (-self.scale.detach()).exp()
+        if self.scale is None:
+            return filled(self.config.temperature)
+        return (-self.scale.detach()).exp()
 
     def reseed(self) -> None:
         """Seed the generators by (run, step): all processes draw the same for the whole batch."""

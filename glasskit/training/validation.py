@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
 from glasskit.models.prompts import pool_prompts
-from glasskit.models.vectors import TIE
+from glasskit.models.recognition import recognise
 from glasskit.training.batches import grouped
 from glasskit.training.config import TrainConfig
 from glasskit.training.encoders import HeadEncoder, TowerEncoder
 from glasskit.training.loaders import Loader
 
 Scores = dict[str, float]
-"""One validation: mean "loss" over its batches, "top1" and "acceptable_top1" (`accuracy`)."""
+"""One validation: mean "loss" over its batches, "top1" and "acceptable_top1" (shares, 0 to 1)."""
 
 CHUNK = 256
 """Prompts that are encoded at once."""
@@ -36,24 +36,6 @@ def better(scores: Scores, other: Scores | None, measure: str) -> bool:
     if measure == "loss":
         return scores["loss"] < other["loss"]
     return (scores[measure], -scores["loss"]) > (other[measure], -other["loss"])
-
-
-def accuracy(similarity: Tensor, targets: Tensor, acceptable: Tensor) -> Scores:
-    """Shares of rows in which a right concept is above every wrong one: ties are wrong.
-
-    Args:
-        similarity: (n, c).
-        targets: (n,) the own concept of each row, which alone is right for "top1".
-        acceptable: (n, c) bool, the concepts that a careful viewer accepts, for "acceptable_top1".
-    """
-    own = torch.zeros_like(acceptable)
-    own[torch.arange(len(targets), device=targets.device), targets] = True
-    found = {}
-    for name, right in (("top1", own), ("acceptable_top1", acceptable)):
-        best_right = similarity.masked_fill(~right, -torch.inf).amax(1)  # (n,)
-        best_wrong = similarity.masked_fill(right, -torch.inf).amax(1)  # (n,)
-        found[name] = float((best_right > best_wrong + TIE).double().mean())
-    return found
 
 
 def split_for_training(
@@ -108,8 +90,7 @@ class Validation:
     def __init__(self, loader: Loader, prompts: Tensor, accelerator: Accelerator) -> None:
         self.loader, self.prompts, self.accelerator = loader, prompts, accelerator
         dataset = loader.batches.dataset
-        self.targets = torch.from_numpy(dataset.targets(1)).to(accelerator.device)
-        self.acceptable = torch.from_numpy(dataset.acceptable(1)).to(accelerator.device)
+        self.targets, self.acceptable = dataset.targets(1), dataset.acceptable(1)
 
     @torch.no_grad()
     def scores(self, encoder: HeadEncoder | TowerEncoder, objective: nn.Module) -> Scores:
@@ -128,5 +109,11 @@ class Validation:
                 vectors = encoded.images[:pairs].float()
                 # Every record comes in the plan at least once, in one process or another.
                 images[self.accelerator.gather(own)] = self.accelerator.gather(vectors)
-        loss = float(torch.stack(losses).mean())
-        return {"loss": loss, **accuracy(images @ concepts.T, self.targets, self.acceptable)}
+        found = recognise(
+            images.cpu().numpy(), concepts.cpu().numpy(), self.targets, self.acceptable
+        )
+        return {
+            "loss": float(torch.stack(losses).mean()),
+            "top1": float(found.correct.mean()),
+            "acceptable_top1": float(found.accepted.mean()),
+        }

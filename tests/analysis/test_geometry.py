@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from glasskit.analysis.embedding import Embedding
 from glasskit.analysis.geometry import (
     alignment_uniformity,
     centroid,
@@ -27,6 +26,7 @@ from glasskit.analysis.geometry import (
 from glasskit.analysis.gradients import gradient_descent, loss_of, negative_gradient, on_circle
 from glasskit.errors import InputError
 from glasskit.losses import inner_loss, outer_loss
+from glasskit.models.embedding import Embedding
 
 HALF = np.sqrt(0.5)
 AXES = np.eye(3, dtype=np.float32)

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from glasskit import Probe
-from glasskit.analysis.embedding import Embedding, embed
 from glasskit.analysis.probe import Comparison
 from glasskit.errors import InputError
+from glasskit.models.embedding import Embedding, embed
 from tests.analysis.toys import ColourModel, colour_dataset
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glasskit.analysis.embedding import embed
 from glasskit.data import load_dataset
 from glasskit.data.grouped import GroupedDataset
 from glasskit.models import GlassModel, load_model
+from glasskit.models.embedding import embed
 from glasskit.models.loading import read_tensors, trained_copy
 from glasskit.training import TrainConfig
 from glasskit.training.config import RUNTIME

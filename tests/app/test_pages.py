@@ -141,6 +141,7 @@ def test_stop_load_again_go_on_and_remove(visit) -> None:
 @pytest.mark.parametrize(("size", "width", "height"), [("laptop", 1366, 850), ("phone", 390, 844)])
 def test_nothing_is_cut_off(visit, shade: str, size: str, width: int, height: int) -> None:
     page = visit("", width, height)
+    page.wait_for_selector(".gk-map[data-ready]")
     if shade == "dark":
         page.click(".gk-shade")
     for name in ("Map", "Groups", "Train", "Report", "Probe"):

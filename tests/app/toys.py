@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from glasskit.analysis.embedding import Embedding
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages, MissingImages
 from glasskit.data.schema import Concept, Record
+from glasskit.models.embedding import Embedding
 from glasskit.models.vectors import unit
 from glasskit.plots.map_data import Projection
 from glasskit_app.state import AppState, DatasetMaps

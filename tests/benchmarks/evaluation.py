@@ -18,11 +18,16 @@ from pathlib import Path
 
 import numpy as np
 
+from glasskit.data import load_dataset
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
 from glasskit.data.schema import Concept, Record
 from glasskit.evaluation import measure_embeddings
-from glasskit.evaluation.embeddings import Embeddings
+from glasskit.evaluation.benchmarks import Score, run_benchmark
+from glasskit.evaluation.embeddings import EvaluationVectors
+from glasskit.evaluation.intervals import paired_difference
+from glasskit.models import load_model
+from glasskit.training import TrainConfig, train
 from tests.benchmarks.own_process import asked, peak_memory
 from tests.benchmarks.table import BenchRow
 
@@ -31,7 +36,7 @@ PICTURES, WIDTH, CONCEPTS = 100_000, 384, 200
 NOISE_TEXT, NOISE_IMAGE = 0.05, 0.5
 
 
-def synthetic(n: int, seed: int = 0) -> tuple[GroupedDataset, Embeddings]:
+def synthetic(n: int, seed: int = 0) -> tuple[GroupedDataset, EvaluationVectors]:
     """n pictures of 200 concepts, with a caption and a negation each, and their vectors."""
     rng = np.random.default_rng(seed)
     concepts = tuple(
@@ -63,7 +68,7 @@ def synthetic(n: int, seed: int = 0) -> tuple[GroupedDataset, Embeddings]:
     texts[n:] = _noisy(labels[1][own], NOISE_TEXT, rng)
     images = _noisy(texts[:n], NOISE_IMAGE, rng)
     place = {f"text {i}": i for i in range(n)} | {f"not {i}": n + i for i in range(n)}
-    return dataset, Embeddings(images, labels, texts, place)
+    return dataset, EvaluationVectors(images, texts[:n], labels[1], labels, texts, place)
 
 
 def scale(n: int) -> dict[str, float]:
@@ -96,55 +101,38 @@ def scale_row(n: int) -> BenchRow:
 
 def model_rows() -> list[BenchRow]:
     """HierarCaps and SugarCrepe of lite0-minilm, untrained and trained."""
-    from glasskit.data import load_dataset
-    from glasskit.evaluation.hierarcaps import measure_hierarcaps
-    from glasskit.evaluation.sugarcrepe import evaluate_sugarcrepe
-    from glasskit.models import load_model
-    from glasskit.training import TrainConfig, train
-
     section = "lite0-minilm on HierarCaps and SugarCrepe"
+    pictures = DATA / "coco-concepts/images"
     if not DATA.is_dir():
         return [BenchRow(section, "left out", note="no ../shared/data here")]
-    dataset = load_dataset("coco-concepts", images=DATA / "coco-concepts/images")
+    dataset = load_dataset("coco-concepts", images=pictures)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
         train(TrainConfig(dataset="coco-concepts", out=str(out)), dataset=dataset)
         models = {"untrained": load_model("lite0-minilm"), "trained, grouped": load_model(out)}
     rows = []
-    first = None
-    for name, model in models.items():
-        pictures = DATA / "coco-concepts/images"
-        chains = DATA / "hierarcaps/hierarcaps_test.csv"
-        scores = measure_hierarcaps(model, chains, pictures, dataset.features)
-        summary = scores.summary()
-        note = ", ".join(
-            f"{key} {summary[key]:.3f} [{summary[f'{key}_ci95'][0]:.3f}, "
-            f"{summary[f'{key}_ci95'][1]:.3f}]"
-            for key in ("precision", "recall", "d_corr")
-        )
-        if first is not None:
-            changes = scores.against(first)
-            note += "; change " + ", ".join(
-                f"{key} {change['difference']:+.3f} (p {change['p']:.4f})"
-                for key, change in changes.items()
-            )
-        first = first or scores
-        rows.append(BenchRow(section, f"HierarCaps, {name}", note=note))
-        crepe = evaluate_sugarcrepe(model, DATA / "sugarcrepe", pictures, features=dataset.features)
-        types = ", ".join(f"{kind} {one['accuracy']:.3f}" for kind, one in crepe["types"].items())
-        low, high = crepe["all"]["ci95"]
-        rows.append(
-            BenchRow(
-                section,
-                f"SugarCrepe, {name}",
-                note=(
-                    f"{crepe['all']['n']} items: {crepe['all']['accuracy']:.3f} [{low:.3f}, "
-                    f"{high:.3f}], blind {crepe['all']['blind']:.3f}; mean of types "
-                    f"{crepe['macro']:.3f}; {types}"
-                ),
-            )
-        )
+    files = {"hierarcaps": "hierarcaps/hierarcaps_test.csv", "sugarcrepe": "sugarcrepe"}
+    for name, data in files.items():
+        first: dict[str, Score] = {}
+        for title, model in models.items():
+            scores = run_benchmark(name, model, DATA / data, pictures, features=dataset.features)
+            first = first or scores
+            notes = [_note(measure, one, first[measure]) for measure, one in scores.items()]
+            rows.append(BenchRow(section, f"{name}, {title}", note="; ".join(notes)))
     return rows
+
+
+def _note(measure: str, score: Score, first: Score) -> str:
+    """A measure with its interval and, where it is of another model, its change and p."""
+    found = score.as_dict()
+    low, high = found["ci95"]
+    note = f"{measure} {found['value']:.3f} [{low:.3f}, {high:.3f}]"
+    if found["blind"] is not None:
+        note += f", blind {found['blind']:.3f}"
+    if score is not first:
+        change = paired_difference(score.values, first.values, clusters=score.clusters)
+        note += f", change {change.difference:+.3f} (p {change.p:.4f})"
+    return note
 
 
 def run() -> list[BenchRow]:

@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 import glasskit
-from glasskit.evaluation.study import Outcome, markdown, study
+from glasskit.evaluation.comparison import Outcome
+from glasskit.evaluation.study import markdown, study
 from tests.benchmarks.own_process import asked
 
 SEEDS = (0, 1, 2)

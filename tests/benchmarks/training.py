@@ -33,7 +33,7 @@ from glasskit.data.images import FolderImages
 from glasskit.data.schema import Concept, Record
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
 from glasskit.models import GlassModel, load_model
-from glasskit.models.shipped import write_shipped
+from glasskit.models.bundled import write_bundled
 from glasskit.training import TrainConfig
 from glasskit.training.batches import grouped
 from glasskit.training.distributed import start_accelerator
@@ -64,7 +64,7 @@ def with_features(data: GroupedDataset, model: GlassModel, file: Path) -> Groupe
     """The data set with features of its pictures that are drawn at random, and no pictures."""
     keys = [record.key for record in data.records]
     rows = torch.rand(len(keys), model.image_width, generator=torch.Generator().manual_seed(0))
-    write_shipped(file, model.tower_hash, keys, rows)
+    write_bundled(file, model.tower_hash, keys, rows)
     return replace(data, features=file)
 
 

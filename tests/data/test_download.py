@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,15 +138,19 @@ def test_no_network_is_one_clear_line(tmp_path: Path) -> None:
     assert "\n" not in str(said.value)
 
 
-def test_the_address_must_be_of_the_web(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="must begin with http"):
-        download(tmp_path, address="file:///etc", keys=KEYS)
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("inside", "address", "says"),
+    [
+        ("", "file:///etc", "must begin with http"),
+        ("file/in", "http://x", "file/in: can't"),
+    ],
+)
+def test_an_address_or_folder_that_is_none_is_named(
+    tmp_path: Path, inside: str, address: str, says: str
+) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(InputError, match=re.escape(str(tmp_path / "file" / "images"))):
-        download(tmp_path / "file" / "images", keys=KEYS)
+    with pytest.raises(InputError, match=says):
+        download(tmp_path / inside, address=address, keys=KEYS)
 
 
 def test_the_list_has_the_thousand_photographs() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
 from glasskit.data.schema import Concept, Record
-from glasskit.evaluation.embeddings import Embeddings, sentences_of
+from glasskit.evaluation.embeddings import EvaluationVectors, sentences_of
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -41,16 +41,14 @@ def made_up(concepts: int = 12, each: int = 6, *, negation: bool = True) -> Grou
     return GroupedDataset("made up", taxonomy, records, MissingImages("made up in a test"))
 
 
-def random_embeddings(dataset: GroupedDataset, width: int = 16, seed: int = 0) -> Embeddings:
+def random_embeddings(dataset: GroupedDataset, width: int = 16, seed: int = 0) -> EvaluationVectors:
     """Vectors of a model that knows nothing."""
     rng = np.random.default_rng(seed)
     place = sentences_of(dataset)
     labels = {
         level: unit(rng.normal(size=(len(dataset.labels(level)), width))) for level in range(1, 5)
     }
-    return Embeddings(
-        unit(rng.normal(size=(len(dataset), width))),
-        labels,
-        unit(rng.normal(size=(len(place), width))),
-        place,
-    )
+    images = unit(rng.normal(size=(len(dataset), width)))
+    texts = unit(rng.normal(size=(len(place), width)))
+    captions = texts[[place[record.literal[0]] for record in dataset.records]]
+    return EvaluationVectors(images, captions, labels[1], labels, texts, place)

@@ -47,7 +47,8 @@ def test_every_interval_is_over_the_clusters_of_the_data_set() -> None:
     (one,) = [r.concept for r in own.records[:1]]
     single = own.where(lambda record: record.concept == one)
     rows = [i for i, record in enumerate(own.records) if record.concept == one]
-    lone = measure_embeddings(replace(vectors, images=vectors.images[rows]), single).as_dict()
+    part = replace(vectors, picture=vectors.picture[rows], caption=vectors.caption[rows])
+    lone = measure_embeddings(part, single).as_dict()
     assert lone["clusters"]["n"] == 1
 
     def check(first: Any, second: Any, lonely: Any, name: str = "") -> int:
@@ -86,7 +87,7 @@ def test_pictures_that_share_a_caption_can_all_be_right() -> None:
     data = replace(DATASET, records=tuple(records))
     vectors = random_embeddings(data, width=64)
     images = vectors.of([record.literal[0] for record in data.records])
-    out = measure_embeddings(replace(vectors, images=images), data).as_dict()
+    out = measure_embeddings(replace(vectors, picture=images), data).as_dict()
     assert out["retrieval"]["duplicate_captions"] == 3
     assert out["retrieval"]["image_to_text_r1"] == 1
     assert out["retrieval"]["literal_captions"]["image_to_text_r1"] == 1
@@ -95,12 +96,12 @@ def test_pictures_that_share_a_caption_can_all_be_right() -> None:
 def test_a_perfect_model_wins_everything() -> None:
     vectors = random_embeddings(DATASET, width=64)
     images = vectors.of([record.literal[0] for record in DATASET.records])
-    out = measure_embeddings(replace(vectors, images=images), DATASET).as_dict()
+    out = measure_embeddings(replace(vectors, picture=images), DATASET).as_dict()
     assert out["retrieval"]["image_to_text_r1"] == out["retrieval"]["text_to_image_r1"] == 1
     assert out["hard_negative"]["captions"]["image_to_text"] == 1
     assert out["negation"]["caption_over_negation"] == 1
     images = vectors.labels[1][DATASET.targets(1)]
-    out = measure_embeddings(replace(vectors, images=images), DATASET).as_dict()
+    out = measure_embeddings(replace(vectors, picture=images), DATASET).as_dict()
     assert out["concepts"]["level1"]["top1"] == out["concepts"]["level1"]["mrr"] == 1
     assert out["hard_negative"]["image_to_text"] == 1
 
@@ -113,7 +114,8 @@ def test_a_constant_model_scores_zero_everywhere() -> None:
 
     constant = replace(
         vectors,
-        images=same(vectors.images),
+        picture=same(vectors.picture),
+        caption=same(vectors.caption),
         texts=same(vectors.texts),
         labels={level: same(rows) for level, rows in vectors.labels.items()},
     )
@@ -132,7 +134,7 @@ def test_a_blank_image_model_is_at_chance_or_below() -> None:
     shares: dict[str, list[float]] = {"hard": [], "negation": []}
     for seed in range(20):
         vectors = random_embeddings(DATASET, seed=seed)
-        blank = replace(vectors, images=np.repeat(vectors.images[:1], len(DATASET), axis=0))
+        blank = replace(vectors, picture=np.repeat(vectors.picture[:1], len(DATASET), axis=0))
         out = measure_embeddings(blank, DATASET).as_dict()
         part = out["concepts"]["level1"]
         assert part["top1"] <= part["chance"] + 1e-12  # the groups are of equal size

@@ -12,7 +12,6 @@ import pytest
 from evaluation_cases import made_up, random_embeddings
 from PIL import Image
 
-from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages
 from glasskit.errors import InputError
 from glasskit.evaluation import Evaluation, measure_embeddings, report_evaluations
@@ -23,33 +22,38 @@ from glasskit.evaluation.comparison import (
     confusions,
     flips,
 )
-from glasskit.evaluation.report import Changed, _names
-from glasskit.evaluation.report_figures import concept_figure, trade_figure
+from glasskit.evaluation.report import Changed, short_names
+from glasskit.plots.report import (
+    FORMS,
+    check_report,
+    concept_figure,
+    report_html,
+    report_markdown,
+    trade_figure,
+)
 
 DATASET = made_up(each=12)
+TARGET = DATASET.targets(1)
 NASTY = "<b>run</b> | `x`"
-
-
-def evaluations() -> tuple[Evaluation, Evaluation]:
-    """A model that knows nothing, and one that knows every concept but has lost the captions."""
-    vectors = random_embeddings(DATASET)
-    knows = replace(vectors, images=vectors.labels[1][DATASET.targets(1)])
-    return tuple(measure_embeddings(v, DATASET) for v in (vectors, knows))
+Pair = tuple[Evaluation, Evaluation]
 
 
 @pytest.fixture(scope="module")
-def both() -> tuple[Evaluation, Evaluation]:
-    return evaluations()
+def both() -> Pair:
+    """A model that knows nothing, and one that knows every concept but has lost the captions."""
+    vectors = random_embeddings(DATASET)
+    knows = replace(vectors, picture=vectors.concept[TARGET])
+    return measure_embeddings(vectors, DATASET), measure_embeddings(knows, DATASET)
 
 
-def test_marks_and_changes(both: tuple[Evaluation, Evaluation]) -> None:
+def test_marks_and_changes(both: Pair) -> None:
     table = compare([("untrained", both[0]), ("trained", both[1])])
     cells = {measure.key: table.cell("trained", measure) for measure in table.measures}
+    assert len(cells) == 9
     assert cells["top1"].mark == "better"
     assert cells["top1"].change is not None
-    assert cells["top1"].change.difference == pytest.approx(
-        1 - both[0].concepts["level1"].correct.mean()
-    )
+    share = both[0].concepts["level1"].correct.mean()
+    assert cells["top1"].change.difference == pytest.approx(1 - share)
     assert cells["caption_over_negation"].mark == ""
     assert table.cell("untrained", table.measures[0]).change is None
     # Its pictures of one concept are all alike, so a caption cannot find its own: that got worse.
@@ -60,30 +64,25 @@ def test_marks_and_changes(both: tuple[Evaluation, Evaluation]) -> None:
     assert len(changes) == 12
     assert [c.pictures for c in changes] == sorted((c.pictures for c in changes), reverse=True)
     gained, lost = flips(*both)
-    assert len(gained) == 8
-    assert lost == []
+    assert (len(gained), lost) == (8, [])
     assert all(flip.after == flip.concept for flip in gained)
-
-
-def of_concepts() -> GroupedDataset:
-    """The data set with every concept as one cluster."""
-    return replace(
-        DATASET, records=tuple(replace(r, cluster=f"of {r.concept}") for r in DATASET.records)
-    )
+    same = compare([("a", both[0]), ("b", both[0])])
+    assert all(same.cell("b", m).p_holm == 1 and not same.cell("b", m).mark for m in same.measures)
 
 
 def test_marks_and_words_follow_the_test_over_clusters() -> None:
-    dataset, vectors = of_concepts(), random_embeddings(DATASET)
+    records = tuple(replace(r, cluster=f"of {r.concept}") for r in DATASET.records)
+    dataset, vectors = replace(DATASET, records=records), random_embeddings(DATASET)
     # Two of twelve concepts are known with all of their pictures: of 144 pictures that is proof.
-    known = np.isin(DATASET.targets(1), [0, 1])
-    images = vectors.images.copy()
-    images[known] = vectors.labels[1][DATASET.targets(1)][known]
-    better = replace(vectors, images=images)
+    known = np.isin(TARGET, [0, 1])
+    better = replace(
+        vectors, picture=np.where(known[:, None], vectors.concept[TARGET], vectors.picture)
+    )
     for part, by, mark in ((DATASET, "144 pictures", "better"), (dataset, "12 clusters", "")):
         pair = [("a", measure_embeddings(vectors, part)), ("b", measure_embeddings(better, part))]
         report = report_evaluations(pair, part)
         assert report.as_dict()["models"]["b"]["top1"]["mark"] == mark
-        for text in (report.markdown(), report.html()):
+        for text in (report_markdown(report), report_html(report)):
             assert f"95% interval over {by}" in text
             assert f"sign-flip test over {by}" in text
             assert "Nothing that the test tells from chance at 5%" in text
@@ -93,34 +92,42 @@ def test_marks_and_words_follow_the_test_over_clusters() -> None:
 
 def test_one_cluster_has_no_intervals_and_the_report_says_why() -> None:
     one = replace(DATASET, records=tuple(replace(r, cluster="all") for r in DATASET.records))
-    first = measure_embeddings(random_embeddings(DATASET), one)
-    other = measure_embeddings(random_embeddings(DATASET, seed=1), one)
-    report = report_evaluations([("a", first), ("b", other)], one)
+    pair = [measure_embeddings(random_embeddings(DATASET, seed=seed), one) for seed in (0, 1)]
+    report = report_evaluations(list(zip("ab", pair, strict=True)), one)
     assert report.as_dict()["models"]["b"]["top1"]["ci95"] is None
-    for text in (report.markdown(), report.html()):
+    for text in (report_markdown(report), report_html(report)):
         assert "no 95% interval: all pictures are of one cluster" in text
-        assert "nan" not in re.sub(r"<script>.*?</script>", "", text, flags=re.S).lower()
+        assert "nan" not in re.sub(r"<script.*?</script>", "", text, flags=re.S).lower()
 
 
 def test_answers_that_also_accepts_are_marked_and_are_no_confusions() -> None:
-    labels = random_embeddings(DATASET).labels[1]
-    target = DATASET.targets(1)
+    vectors = random_embeddings(DATASET)
     other = DATASET.acceptable(1)
-    other[np.arange(len(target)), target] = False
-    said = np.where(other.any(axis=1), other.argmax(axis=1), (target + 5) % 12)
-    wrong = replace(random_embeddings(DATASET), images=labels[(target + 5) % 12])
-    pair = [measure_embeddings(v, DATASET) for v in (wrong, replace(wrong, images=labels[said]))]
-    gained, lost = flips(*pair)
+    other[np.arange(len(TARGET)), TARGET] = False
+    answer = np.where(other.any(axis=1), other.argmax(axis=1), (TARGET + 5) % 12)
+    wrong, right = (
+        measure_embeddings(replace(vectors, picture=vectors.concept[chosen]), DATASET)
+        for chosen in ((TARGET + 5) % 12, answer)
+    )
+    gained, lost = flips(wrong, right)
     assert gained
     assert not lost
-    assert all(flip.also and flip.said[1] == f"{flip.after} (also accepted)" for flip in gained)
-    lost = flips(pair[1], pair[0])[1]
-    assert all(flip.said == (f"{flip.before} (also accepted)", flip.after) for flip in lost)
+    assert all(flip.also and flip.answers[1] == f"{flip.after} (also accepted)" for flip in gained)
+    lost = flips(right, wrong)[1]
+    assert all(flip.answers == (f"{flip.before} (also accepted)", flip.after) for flip in lost)
     accepted = {(record.concept, name) for record in DATASET.records for name in record.also}
-    assert not accepted & {(own, name) for own, name, _ in confusions(pair[1], 99)}
-    report = report_evaluations([("a", pair[0]), ("b", pair[1])], DATASET)
-    assert "(also accepted)" in report.html()
-    assert "(also accepted)" in report.markdown()
+    assert not accepted & {(own, name) for own, name, _ in confusions(right, 99)}
+    report = report_evaluations([("a", wrong), ("b", right)], DATASET)
+    assert "(also accepted)" in report_html(report)
+    assert "(also accepted)" in report_markdown(report)
+
+
+def test_the_most_frequent_confusions_come_first() -> None:
+    vectors = random_embeddings(DATASET)
+    images = np.where((TARGET < 2)[:, None], vectors.concept[7], vectors.concept[TARGET])
+    images[TARGET == 1] = 0  # as near to all
+    found = confusions(measure_embeddings(replace(vectors, picture=images), DATASET))
+    assert found == [("concept 0", "concept 7", 12), ("concept 1", "a tie", 12)]
 
 
 @pytest.mark.parametrize("counts", [[1], [-2, 1], [3, 13], [-40, 60], [1000]])
@@ -132,55 +139,40 @@ def test_axes_of_counts_have_whole_ticks(counts: list[int]) -> None:
     assert (max([0, *counts]) - min([0, *counts])) / axis.dtick <= 8
 
 
-def test_equal_models_differ_in_nothing(both: tuple[Evaluation, Evaluation]) -> None:
-    table = compare([("a", both[0]), ("b", both[0])])
-    assert all(
-        table.cell("b", m).p_holm == 1 and not table.cell("b", m).mark for m in table.measures
-    )
-
-
-def test_html_is_one_safe_file(both: tuple[Evaluation, Evaluation]) -> None:
-    report = report_evaluations([("untrained", both[0]), (NASTY, both[1])], DATASET)
-    html = report.html()
+def test_html_is_one_safe_file(both: Pair) -> None:
+    html = report_html(report_evaluations([("untrained", both[0]), (NASTY, both[1])], DATASET))
     assert NASTY not in html
     assert "&lt;b&gt;run&lt;/b&gt;" in html
     outside = re.sub(r"<script>.*?</script>", "", html, flags=re.S)
     assert not re.search(r'(src|href)="(?!data:)', outside)
     assert html.count("plotly.js v") == 1
     assert "made up in a test" in html  # why there are no pictures
-    for text in re.findall(r'<script type="application/json">(.*?)</script>', html, flags=re.S):
-        assert "data" in json.loads(text)
+    figures = re.findall(r'<script type="application/json">(.*?)</script>', html, flags=re.S)
+    assert len(figures) == 11
+    assert all("data" in json.loads(text) for text in figures)
 
 
-def test_pictures_are_inside_where_they_are_here(
-    both: tuple[Evaluation, Evaluation], tmp_path: Path
-) -> None:
+def test_pictures_are_inside_where_they_are_here(both: Pair, tmp_path: Path) -> None:
     for record in DATASET.records:
         Image.fromarray(np.full((40, 60, 3), 99, np.uint8)).save(tmp_path / f"{record.key}.png")
-    dataset: GroupedDataset = replace(DATASET, images=FolderImages(tmp_path))
+    dataset = replace(DATASET, images=FolderImages(tmp_path))
     report = report_evaluations([("a", both[0]), ("b", both[1])], dataset)
     assert report.picture_note == ""
-    assert report.html().count("data:image/jpeg;base64,") == 8
+    assert report_html(report).count("data:image/jpeg;base64,") == 8
 
 
-def test_markdown_and_json_say_the_same(
-    both: tuple[Evaluation, Evaluation], tmp_path: Path
-) -> None:
+def test_markdown_and_json_say_the_same(both: Pair) -> None:
     report = report_evaluations([("untrained", both[0]), (NASTY, both[1])], DATASET)
-    data = json.loads(report.write(tmp_path / "r.json").read_text())
-    text = report.write(tmp_path / "r.md").read_text()
-    assert report.write(tmp_path / "r.html").stat().st_size > 1_000_000
+    data, text = json.loads(FORMS[".json"](report)), report_markdown(report)
     top1 = data["models"][NASTY]["top1"]
     assert top1["mark"] == "better"
     assert f"{100 * top1['value']:.1f} ▲" in text
     assert "\\<b\\>run" in text
-    with pytest.raises(InputError, match=r"\.html or \.md or \.json"):
-        report.write(tmp_path / "r.txt")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows[:4]} == {11}
 
 
-def test_many_models_look_different_in_the_trade_figure(
-    both: tuple[Evaluation, Evaluation],
-) -> None:
+def test_many_models_look_different_in_the_trade_figure(both: Pair) -> None:
     figure = trade_figure(compare([(f"model {i}", both[0]) for i in range(12)]))
     assert figure is not None
     looks = {(trace.marker.color, trace.marker.symbol) for trace in figure.data}
@@ -191,13 +183,15 @@ def test_a_run_is_shown_by_the_last_part_of_its_path_if_that_tells_it_apart(tmp_
     for name in ("a/clip", "a/grouped", "b/clip"):
         (tmp_path / name).mkdir(parents=True)
     given = ["lite0-minilm", *(str(tmp_path / name) for name in ("a/clip", "a/grouped", "b/clip"))]
-    assert _names(given) == ["lite0-minilm", given[1], "grouped", given[3]]
+    assert short_names(given) == ["lite0-minilm", given[1], "grouped", given[3]]
 
 
-def test_bad_entries(both: tuple[Evaluation, Evaluation]) -> None:
+def test_bad_entries(both: Pair, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least one"):
         compare([])
     with pytest.raises(InputError, match="different name"):
         compare([("a", both[0]), ("a", both[1])])
     with pytest.raises(InputError, match="same pictures"):
         report_evaluations([("a", both[0])], DATASET.split("test"))
+    with pytest.raises(InputError, match=r"\.html or \.md or \.json"):
+        check_report(tmp_path / "r.txt")

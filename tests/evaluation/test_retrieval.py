@@ -50,7 +50,7 @@ def test_small_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     images = unit(rng.normal(size=(60, 8)))
     texts = unit(images + 0.5 * rng.normal(size=(60, 8)))
     want = retrieve(images, texts, np.arange(60))
-    for name, size in (("_QUERIES", 7), ("_FIRST", 3), ("_KEYS", 5)):
+    for name, size in (("_QUERIES", 7), ("_KEYS", 5)):
         monkeypatch.setattr(retrieval, name, size)
     got = retrieve(images, texts, np.arange(60))
     assert (got.image_to_text == want.image_to_text).all()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from evaluation_cases import made_up, random_embeddings, unit
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
 from glasskit.evaluation import leave_concepts_out, unseen, unseen_folds
-from glasskit.evaluation.embeddings import Embeddings, sentences_of
+from glasskit.models.embedding import Embedding
 from tests.tools import unseen_concepts
 
 DATASET = made_up()
@@ -43,25 +42,22 @@ def test_the_protocol_trains_each_fold_and_measures_the_gain(
 ) -> None:
     vectors = random_embeddings(DATASET, width=32)
     place = {record.key: i for i, record in enumerate(DATASET.records)}
-    own = vectors.labels[1][DATASET.targets(1)]
+    own = vectors.concept[DATASET.targets(1)]
 
-    def images(model: str, dataset: GroupedDataset) -> torch.Tensor:
+    def seen_by(model: str, dataset: GroupedDataset) -> Embedding:
         rows = [place[record.key] for record in dataset.records]
-        return torch.from_numpy(np.array((own if model == "trained" else vectors.images)[rows]))
+        images = own if model == "trained" else vectors.picture
+        return Embedding(images[rows], vectors.caption[rows], vectors.concept)
 
-    def labels(model: str, names: list[str]) -> torch.Tensor:
-        return torch.from_numpy(vectors.labels[1])
-
-    monkeypatch.setattr("glasskit.models.features.embed_dataset_images", images)
-    monkeypatch.setattr("glasskit.models.prompts.concept_vectors", labels)
-    seen: list[int] = []
+    monkeypatch.setattr(unseen, "embed", seen_by)
+    asked: list[int] = []
 
     def train(dataset: GroupedDataset, fold: int) -> str:
-        seen.append(fold)
+        asked.append(fold)
         return "trained"
 
     out = leave_concepts_out(DATASET, train, baseline="before", k=3)  # type: ignore[arg-type]
-    assert seen == [0, 1, 2]
+    assert asked == [0, 1, 2]
     assert out["unseen"]["top1"] == 1
     assert out["unseen"]["n"] == len(DATASET)
     gain = out["gain"]["top1"]
@@ -77,17 +73,14 @@ def test_a_pull_to_trained_concepts_is_told_from_a_loss(
     """Each picture is 1 of a trained concept, 0.5 of its own, 0.5 of an axis of its caption."""
     fold = next(unseen_folds(DATASET, k=4))
     test, labels = fold.test, DATASET.labels(1)
-    place = sentences_of(test)
-    captions = [place[record.literal[0]] for record in test.records]
-    eye = np.eye(len(labels) + len(place), dtype=np.float32)
+    eye = np.eye(len(labels) + len(test), dtype=np.float32)
     images = np.zeros((len(test), len(eye)), dtype=np.float32)
     for i, record in enumerate(test.records):
         taken = {record.concept, *record.also, *fold.held_out}
         pulled = next(name for name in labels if name not in taken)
         images[i] = eye[labels.index(pulled)] + eye[labels.index(record.concept)] / 2
-        images[i] += eye[len(labels) + captions[i]] / 2
-    texts = sign * eye[len(labels) :]
-    vectors = Embeddings(unit(images), {1: eye[: len(labels)]}, texts, place)
+        images[i] += eye[len(labels) + i] / 2
+    vectors = Embedding(unit(images), sign * eye[len(labels) :], eye[: len(labels)])
     monkeypatch.setattr(unseen_concepts, "embed", lambda model, dataset: vectors)
     found = unseen_concepts.measured(None, fold)
     assert not found[unseen_concepts.ALL].any()

@@ -6,6 +6,9 @@ Letters: M groups, N members a group, L embedding width.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+
 import torch
 from torch import Tensor
 
@@ -27,53 +30,34 @@ def outer_pairwise(image: Tensor, text: Tensor, temperature: float) -> Tensor:
     return torch.stack(losses).mean()
 
 
-def products(image: Tensor, text: Tensor) -> list[list[list[Tensor]]]:
+def similarities(image: Tensor, text: Tensor, leave_one_out: bool) -> Iterator[tuple[int, Tensor]]:
+    """(g, (M,) similarities to all centroids) of every in-group product."""
     groups, members, _ = image.shape
     u, v = unit(image), unit(text)
-    return [
-        [[unit(u[g, i] * v[g, j]) for j in range(members)] for i in range(members)]
-        for g in range(groups)
-    ]
-
-
-def product_centroids(c: list[list[list[Tensor]]]) -> list[Tensor]:
-    return [unit(sum(sum(row) for row in group)) for group in c]
-
-
-def rest_centroid(group: list[list[Tensor]], i: int, j: int) -> Tensor:
-    kept = [group[k][m] for k in range(len(group)) for m in range(len(group)) if k != i and m != j]
-    return unit(torch.stack(kept).sum(0))
+    pairs = list(product(range(members), repeat=2))
+    c = [{(i, j): unit(u[g, i] * v[g, j]) for i, j in pairs} for g in range(groups)]
+    mu = [unit(torch.stack(list(group.values())).sum(0)) for group in c]
+    for g in range(groups):
+        for i, j in pairs:
+            centres = list(mu)
+            if leave_one_out:
+                rest = [c[g][k, m] for k, m in pairs if k != i and m != j]
+                centres[g] = unit(torch.stack(rest).sum(0))
+            yield g, torch.stack([c[g][i, j] @ centre for centre in centres])
 
 
 def inner_pairwise(
     image: Tensor, text: Tensor, temperature: float, leave_one_out: bool = False
 ) -> Tensor:
-    groups, members, _ = image.shape
-    c = products(image, text)
-    mu = product_centroids(c)
     losses = []
-    for g in range(groups):
-        for i in range(members):
-            for j in range(members):
-                centres = list(mu)
-                if leave_one_out:
-                    centres[g] = rest_centroid(c[g], i, j)
-                logits = torch.stack([c[g][i][j] @ centre for centre in centres]) / temperature
-                losses.append(torch.logsumexp(logits, 0) - logits[g])
+    for g, row in similarities(image, text, leave_one_out):
+        logits = row / temperature
+        losses.append(torch.logsumexp(logits, 0) - logits[g])
     return torch.stack(losses).mean()
 
 
 def inner_cosine(image: Tensor, text: Tensor, leave_one_out: bool = False) -> Tensor:
-    groups, members, _ = image.shape
-    c = products(image, text)
-    mu = product_centroids(c)
-    losses = []
-    for g in range(groups):
-        for i in range(members):
-            for j in range(members):
-                centre = rest_centroid(c[g], i, j) if leave_one_out else mu[g]
-                losses.append(1 - c[g][i][j] @ centre)
-    return torch.stack(losses).mean()
+    return torch.stack([1 - row[g] for g, row in similarities(image, text, leave_one_out)]).mean()
 
 
 def outer_centroid(image: Tensor, text: Tensor, temperature: float) -> Tensor:

@@ -16,8 +16,8 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from glasskit import load_dataset, load_model
-from glasskit.analysis.embedding import embed
 from glasskit.models import GlassModel
+from glasskit.models.embedding import embed
 from glasskit.models.loading import CONFIG, WEIGHTS, trained_copy
 from glasskit_app import cache
 from glasskit_app.state import MODEL

@@ -2,22 +2,19 @@
 
 coco-concepts: five parts of its train split, each measured by a run on the other four.
 scenes: a run on the train split, measured on the val split.
-Every run keeps its last weights, so that no measured picture chooses an epoch.
 
 python -m tests.tools.recipe_search FILE [--draws N] [--seconds S] [--table] [--final]
 
 adds a line of JSON a recipe to FILE, in the same order every time; recipes that are in it are not
 run again. ``--final`` measures those with a name on five parts of all of coco-concepts instead,
-which is done once and chooses nothing. ``--table`` prints FILE as Markdown. What came of it is told
-in `tests/benchmarks/results/recipe.md`.
+which is done once and chooses nothing. ``--table`` prints FILE as Markdown, a section a data set.
+What came of it is told in `tests/benchmarks/results/recipe.md`.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
-import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -27,13 +24,8 @@ import numpy as np
 import torch
 
 from glasskit.data import GroupedDataset, load_dataset
-from glasskit.evaluation.concepts import recognise
-from glasskit.evaluation.embeddings import embed
-from glasskit.evaluation.negation import caption_wins
-from glasskit.evaluation.retrieval import retrieve, same_texts
-from glasskit.evaluation.study import MEASURES, RECIPES, Outcome, cross_validation, joined
-from glasskit.models import GlassModel, load_model
-from glasskit.training import TrainConfig, train
+from glasskit.evaluation.comparison import Outcome
+from glasskit.evaluation.study import RECIPES, markdown, study
 
 SINGLE: dict[str, tuple[Any, ...]] = {
     "instance_weight": (0.4, 0.6),
@@ -93,90 +85,32 @@ def recipes(draws: int) -> dict[str, dict[str, Any]]:
     return RECIPES | single | TOGETHER | drawn
 
 
-def parts(final: bool) -> dict[str, list[GroupedDataset]]:
-    """What is trained on (split train) and measured (split test), data set by data set."""
+def parts(final: bool) -> dict[str, tuple[GroupedDataset, int]]:
+    """Data sets, each with the number of folds that `study` measures it in."""
+    coco = load_dataset("coco-concepts")
     if final:
-        return {"coco-concepts": list(cross_validation(load_dataset("coco-concepts"), 5))}
+        return {"coco-concepts": (coco, 5)}
     scenes = load_dataset("scenes").where(lambda record: record.split != "test")
     renamed = {"train": "train", "val": "test"}
     records = tuple(replace(r, split=renamed[r.split]) for r in scenes.records)
-    return {
-        "coco-concepts": list(cross_validation(load_dataset("coco-concepts").split("train"), 5)),
-        "scenes": [replace(scenes, records=records)],
-    }
+    scenes = replace(scenes, records=records)
+    return {"coco-concepts": (coco.split("train"), 5), "scenes": (scenes, 0)}
 
 
-def outcome(
-    folds: list[GroupedDataset], start: GlassModel, changes: dict[str, Any] | None, seed: int = 0
-) -> Outcome:
-    """What a recipe, or None for the untrained model, does with every picture of the parts."""
-    scores = []
-    for fold in folds:
-        model = copy.deepcopy(start)
-        if changes is not None:
-            with tempfile.TemporaryDirectory() as out:
-                run = {**changes, "seed": seed, "out": out, "tracker": "none", "device": "cpu"}
-                train(TrainConfig.load(None, **run), dataset=fold, model=model)
-        scores.append([measured(model.eval(), fold.split("test"))])
-    return joined(scores)
-
-
-def measured(model: GlassModel, test: GroupedDataset) -> dict[str, np.ndarray]:
-    """(n,) numbers by measure, as `glasskit.evaluation.study` has them, and nothing else."""
-    vectors = embed(model, test)
-    concepts = recognise(
-        vectors.images, vectors.labels[1], test.labels(1), test.targets(1), test.acceptable(1)
-    )
-    literal = [record.literal[0] for record in test.records]
-    captions = vectors.of(literal)
-    retrieval = retrieve(vectors.images, captions, np.arange(len(test)), same_texts(literal))
-    negations = vectors.of([record.negation or "" for record in test.records])
-    columns = (
-        concepts.correct,
-        concepts.accepted,
-        concepts.within(5),
-        retrieval.hits("image_to_text", 10),
-        caption_wins(vectors.images, captions, negations),
-    )
-    return {name: np.asarray(c, float) for name, c in zip(MEASURES, columns, strict=True)}
-
-
-def table(rows: dict[str, dict[str, Any]], data: dict[str, list[GroupedDataset]]) -> str:
-    """Markdown: shares with 95% intervals, and paired differences to the grouped loss.
-
-    Args:
-        rows: what was measured, by recipe. data: the parts that it was measured on, in that order.
-    """
-    # Clusters of these data sets are named after what their pictures share, in every part alike.
-    clusters = {
-        key: np.array([r.cluster or r.key for fold in folds for r in fold.split("test").records])
-        for key, folds in data.items()
-    }
-    found = {
-        name: {
-            key: Outcome({m: np.array(row[key][m]) for m in MEASURES}, clusters[key])
-            for key in data
+def table(rows: dict[str, dict[str, Any]]) -> str:
+    """Markdown: shares with intervals and paired differences of all recipes, by data set."""
+    sections = []
+    for key in rows["untrained"]:
+        outcomes = {
+            name: Outcome(
+                {measure: np.array(values) for measure, values in row[key]["values"].items()},
+                np.array(row[key]["clusters"]),
+                row[key]["cluster_by"],
+            )
+            for name, row in rows.items()
         }
-        for name, row in rows.items()
-    }
-    columns = [
-        (key, what)
-        for key in found["untrained"]
-        for what in ("acceptable top-1", "caption R@10", "caption > negation")
-    ]
-    heads = [f"{key}: {what}" for key, what in columns]
-    heads += [f"{key}: {what} less grouped" for key, what in columns[::3]]
-    lines = [f"| recipe | {' | '.join(heads)} |", f"| --- |{' ---: |' * len(heads)}"]
-    for name, of in found.items():
-        cells = []
-        for key, what in columns:
-            low, high = of[key].interval(what) or (np.nan, np.nan)
-            cells.append(f"{of[key].share(what):.3f} ({low:.3f} to {high:.3f})")
-        for key, what in columns[::3]:
-            gain = of[key].gain(found["grouped"][key], what).as_dict()
-            cells.append("{difference:+.3f} ({low:+.3f} to {high:+.3f}), p {p:.4f}".format(**gain))
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        sections.append(f"### {key}\n\n{markdown(outcomes)}")
+    return "\n\n".join(sections)
 
 
 def main() -> None:
@@ -191,23 +125,26 @@ def main() -> None:
     torch.set_num_threads(1)
     end = time.monotonic() + given.seconds
     lines = given.file.read_text().splitlines() if given.file.exists() else []
-    done = {row["name"]: row for row in map(json.loads, lines)}
+    done = {row["name"]: row["found"] for row in map(json.loads, lines)}
     if given.table:
-        print(table(done, parts(given.final)))
+        print(table(done))
         return
-    start, data = load_model("lite0-minilm", device="cpu"), parts(given.final)
     chosen = RECIPES | TOGETHER if given.final else recipes(given.draws)
     for name, changes in {"untrained": None, **chosen}.items():
         if name in done or time.monotonic() > end:
             continue
-        row = {"name": name, "changes": changes}
-        for key, folds in data.items():
-            found = outcome(folds, start, changes)
-            row[key] = {m: [round(float(v), 4) for v in found.values[m]] for m in MEASURES}
+        found = {}
+        for key, (dataset, folds) in parts(given.final).items():
+            wanted = {} if changes is None else {name: changes}
+            one = study(dataset, wanted, folds=folds)[name]
+            found[key] = {
+                "values": {m: values.round(4).tolist() for m, values in one.values.items()},
+                "clusters": one.clusters.tolist(),
+                "cluster_by": one.cluster_by,
+            }
+            print(name, key, {m: round(one.share(m), 3) for m in one.values}, flush=True)
         with given.file.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        means = {k: [round(float(np.nanmean(row[k][m])), 3) for m in MEASURES] for k in data}
-        print(name, means, flush=True)
+            file.write(json.dumps({"name": name, "changes": changes, "found": found}) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,15 +7,16 @@ import pytest
 from evaluation_cases import made_up, random_embeddings, unit
 
 from glasskit.errors import InputError
-from glasskit.evaluation.hard_negative import (
+from glasskit.evaluation.hard_negatives import (
+    IMAGE_TO_TEXT,
+    TEXT_TO_IMAGE,
     Questions,
-    answer_from_scores,
-    answer_from_vectors,
+    caption_questions,
     draw_labels,
     draw_records,
+    level_questions,
     summarise,
 )
-from glasskit.evaluation.hard_questions import caption_questions, level_questions
 
 DATASET = made_up()
 
@@ -27,12 +28,11 @@ def rows_of(questions: Questions) -> list[list[int]]:
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
 def test_the_draw_keeps_its_rules(level: int) -> None:
     questions = level_questions(DATASET, level, 4, seed=0)
-    assert questions is not None
     target, acceptable = DATASET.targets(level), DATASET.acceptable(level)
-    for i, labels in enumerate(rows_of(questions.texts)):
+    for i, labels in enumerate(rows_of(questions[IMAGE_TO_TEXT])):
         assert len(set(labels)) == len(labels)
         assert not acceptable[i, labels].any()
-    for i, pictures in enumerate(rows_of(questions.pictures)):
+    for i, pictures in enumerate(rows_of(questions[TEXT_TO_IMAGE])):
         # There are two realms at level 4: a picture that accepts both has no wrong answer there.
         assert len(set(pictures)) == len(pictures) == (0 if acceptable[i].all() else 4)
         assert not acceptable[i, target[pictures]].any()
@@ -40,9 +40,8 @@ def test_the_draw_keeps_its_rules(level: int) -> None:
 
 
 def test_captions_keep_the_rules_too() -> None:
-    questions = caption_questions(DATASET, 10, seed=0)
     target, acceptable = DATASET.targets(1), DATASET.acceptable(1)
-    for drawn in (questions.texts, questions.pictures):
+    for drawn in caption_questions(DATASET, 10, seed=0).values():
         for i, others in enumerate(rows_of(drawn)):
             assert len(set(others)) == 10
             assert not acceptable[i, target[others]].any()
@@ -51,19 +50,17 @@ def test_captions_keep_the_rules_too() -> None:
 
 def test_hard_ones_come_first_and_the_rest_fills_up() -> None:
     questions = level_questions(DATASET, 1, 10, seed=0)
-    assert questions is not None
     # 12 concepts: 7 hard, of which one may be acceptable; own and also are out.
-    for i, record in enumerate(DATASET.records):
-        assert questions.texts.counts[i] == 10
-        assert questions.texts.hard[i].sum() == (6 if record.also else 7)
-    assert questions.pictures.hard.all()
+    assert (questions[IMAGE_TO_TEXT].counts == 10).all()
+    for record, hard in zip(DATASET.records, questions[IMAGE_TO_TEXT].hard, strict=True):
+        assert hard == (6 if record.also else 7)
+    assert (questions[TEXT_TO_IMAGE].hard == 10).all()
 
 
 def test_same_seed_same_questions() -> None:
-    one, two = (caption_questions(DATASET, 5, seed=3) for _ in range(2))
-    other = caption_questions(DATASET, 5, seed=4)
-    assert (one.texts.candidates == two.texts.candidates).all()
-    assert (one.texts.candidates != other.texts.candidates).any()
+    one, two, other = (caption_questions(DATASET, 5, seed)[IMAGE_TO_TEXT] for seed in (3, 3, 4))
+    assert (one.candidates == two.candidates).all()
+    assert (one.candidates != other.candidates).any()
 
 
 def test_the_draw_is_uniform() -> None:
@@ -111,33 +108,30 @@ def test_too_few_wrong_answers_are_all_used_and_counted() -> None:
 
 
 def test_answers_by_hand() -> None:
-    scores = np.array([[0.5, 0.4, 0.9], [0.5, 0.5, 0.1]])
-    candidates = np.array([[1, -1], [1, 2]])
-    assert answer_from_scores(scores, np.array([0, 0]), candidates).tolist() == [True, False]
     vectors = unit(np.array([[1, 0.0], [0, 1.0], [1, 1.0]]))
-    queries = unit(np.array([[1, 0.1], [1, 0.2], [1, 1.0]]))
-    chosen = answer_from_vectors(queries, vectors, np.array([[1, 2], [0, 2], [0, 1]]))
-    assert chosen.tolist() == [True, False, True]
+    queries = unit(np.array([[1, 0.1], [1, 0.2], [1, 1.0], [1, 1]]))
+    asked = Questions(np.array([[1, 2], [0, 2], [0, 1], [0, -1]]), np.zeros(4))
+    # The last picture: its right answer is as near as the only wrong one.
+    found = asked.answered(queries, vectors, np.array([0, 1, 2, 1]))
+    assert found.tolist() == [True, False, True, False]
 
 
 def test_blank_and_constant_models() -> None:
     dataset = made_up(concepts=20, each=30)
     vectors = random_embeddings(dataset)
-    blank = np.repeat(vectors.images[:1], len(dataset), axis=0)
-    questions = level_questions(dataset, 1, 10, seed=0)
-    captions = caption_questions(dataset, 10, seed=0)
-    assert questions is not None
-    texts = vectors.of([record.literal[0] for record in dataset.records])
-    for answers in (
-        questions.answer(blank, vectors.labels[1]),
-        captions.answer(blank, texts),
+    blank = np.repeat(vectors.picture[:1], len(dataset), axis=0)
+    everyone, target = np.arange(len(dataset)), dataset.targets(1)
+    for asked, texts, right in (
+        (level_questions(dataset, 1, 10, seed=0), vectors.concept, target),
+        (caption_questions(dataset, 10, seed=0), vectors.caption, everyone),
     ):
         # Chance is 1 / 11; 600 questions that share texts: twice the binomial error is allowed.
-        assert answers["image_to_text"].mean() <= 1 / 11 + 4 * np.sqrt(0.09 * 0.91 / 600)
-        assert not answers["text_to_image"].any()
-    ones = np.ones_like(blank) / 4
-    assert not captions.answer(ones, ones)["image_to_text"].any()
-    assert not questions.answer(ones, np.ones((20, 16), np.float32))["image_to_text"].any()
+        share = asked[IMAGE_TO_TEXT].answered(blank, texts, right).mean()
+        assert share <= 1 / 11 + 4 * np.sqrt(0.09 * 0.91 / 600)
+        assert not asked[TEXT_TO_IMAGE].answered(texts[right], blank, everyone).any()
+        same = np.ones_like(texts) / 4
+        ones = np.ones_like(blank) / 4
+        assert not asked[IMAGE_TO_TEXT].answered(ones, same, right).any()
 
 
 def test_k_must_be_positive() -> None:

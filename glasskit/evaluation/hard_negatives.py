@@ -1,0 +1,267 @@
+"""Hard-negative choice: one right answer against K wrong ones of easily confused concepts.
+
+The measure of CLEAR GLASS (arXiv 2509.12771), made fair. For every picture i of concept a:
+
+- **image to text**: picture i against its own text and K wrong texts. At level 1 to 4 the texts are
+  labels of that level, for captions the literal captions of other pictures. Correct where
+  cos(image_i, own text) > max over the wrong texts.
+- **text to image**: the own text against picture i and K other pictures. Correct likewise.
+
+Rules
+1. K is fixed, 10 unless told otherwise, and has nothing to do with a batch size.
+2. The wrong answers are drawn once from the seed, without replacement, before any model is looked
+   at: every model answers the same questions.
+3. A wrong answer is wrong: never the same text, never of an acceptable concept of picture i (its
+   own or its ``also``), never a picture or caption for which i's label is acceptable.
+4. They come from the concept's ``hard_negatives``; where those hold fewer than K, the rest is drawn
+   from all other concepts (``hard_share`` says how many were hard).
+5. Where the data hold fewer than K wrong answers in all, every one is used; ``k_min`` and
+   ``k_mean`` say how many, ``chance`` is the mean of 1 / (1 + k_i), and a picture that has none is
+   left out.
+6. Ties are not correct.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glasskit.data.grouped import GroupedDataset
+from glasskit.errors import InputError
+from glasskit.evaluation.intervals import interval
+from glasskit.models.vectors import TIE, row_products
+
+K = 10
+WAYS = IMAGE_TO_TEXT, TEXT_TO_IMAGE = "image_to_text", "text_to_image"
+_NONE = -1
+_TRIES = 4  # random picks per wanted answer before a row looks at its whole pool
+_BLOCK = 4096
+
+Wrong = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""wrong(items (r,), candidates (r, w)) -> (r, w) bool: is the candidate a wrong answer?"""
+
+
+@dataclass(frozen=True, eq=False)
+class Questions:
+    """Wrong answers of each item, drawn once.
+
+    Args:
+        candidates: (n, K) indices, -1 where there are fewer than K.
+        hard: (n,) how many of them are of a concept listed as a hard negative.
+    """
+
+    candidates: np.ndarray
+    hard: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(n,) how many wrong answers each item has."""
+        return (self.candidates != _NONE).sum(axis=1)
+
+    def answered(self, queries: np.ndarray, answers: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """(n,) bool: query i is strictly nearer to its right answer than to each wrong one.
+
+        Args:
+            queries: (n, L) and answers: (m, L), unit rows. right: (n,) rows of answers.
+        """
+        correct = np.empty(len(queries), dtype=bool)
+        for low in range(0, len(queries), _BLOCK):
+            part = slice(low, low + _BLOCK)
+            wrong = self.candidates[part]
+            rivals = np.einsum("rl,rkl->rk", queries[part], answers[wrong], optimize=True)
+            rivals = np.where(wrong == _NONE, -np.inf, rivals)
+            own = row_products(queries[part], answers[right[part]])
+            correct[part] = own > rivals.max(axis=1) + TIE
+        return correct
+
+
+def summarise(
+    correct: np.ndarray, questions: Questions, way: str, clusters: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Share correct in one direction, over the items that have any wrong answer."""
+    asked = questions.counts > 0
+    counts = questions.counts[asked]
+    if not len(counts):
+        return {way: None, f"{way}_n": 0}
+    clusters = None if clusters is None else clusters[asked]
+    return {
+        way: float(correct[asked].mean()),
+        f"{way}_ci95": interval(correct[asked], clusters=clusters),
+        f"{way}_n": int(asked.sum()),
+        f"{way}_chance": float((1 / (1 + counts)).mean()),
+        f"{way}_k_min": int(counts.min()),
+        f"{way}_k_mean": float(counts.mean()),
+        f"{way}_hard_share": float(questions.hard.sum() / counts.sum()),
+    }
+
+
+def level_questions(dataset: GroupedDataset, level: int, k: int, seed: int) -> dict[str, Questions]:
+    """The questions of a level by direction, about the records that have a label there, in order.
+
+    Image to text the candidates are labels, text to image places among those records.
+    """
+    target = dataset.targets(level)
+    rows = np.flatnonzero(target >= 0)
+    target, acceptable = target[rows], dataset.acceptable(level)[rows]
+    concept, hard = _concepts(dataset)
+    concept = concept[rows]
+    place = {name: i for i, name in enumerate(dataset.labels(level))}
+    label_of = np.array([place.get(c.levels[level - 1] or "", _NONE) for c in dataset.concepts])
+    hard_labels = np.zeros((len(hard), len(place)), dtype=bool)
+    for a, others in enumerate(hard):
+        hard_labels[a, label_of[others & (label_of >= 0)]] = True
+
+    def wrong(items: np.ndarray, others: np.ndarray) -> np.ndarray:
+        return _unacceptable(acceptable, target, items, others)
+
+    pools = _pools(concept, hard, label_of)
+    return {
+        IMAGE_TO_TEXT: draw_labels(acceptable, hard_labels[concept], k, seed),
+        TEXT_TO_IMAGE: draw_records(concept, pools, np.arange(len(rows)), wrong, k, seed),
+    }
+
+
+def caption_questions(dataset: GroupedDataset, k: int, seed: int) -> dict[str, Questions]:
+    """The questions on literal captions by direction; candidates are records."""
+    target, acceptable = dataset.targets(1), dataset.acceptable(1)
+    concept, hard = _concepts(dataset)
+    texts = [record.literal[0] for record in dataset.records]
+    _, same_text = np.unique(texts, return_inverse=True)
+
+    def wrong(items: np.ndarray, others: np.ndarray) -> np.ndarray:
+        new_text = same_text[others] != same_text[items][:, None]
+        return _unacceptable(acceptable, target, items, others) & new_text
+
+    pools = _pools(concept, hard, np.arange(len(hard)))
+    return {
+        IMAGE_TO_TEXT: draw_records(concept, pools, same_text, wrong, k, seed),
+        TEXT_TO_IMAGE: draw_records(concept, pools, np.arange(len(dataset)), wrong, k, seed),
+    }
+
+
+def draw_labels(acceptable: np.ndarray, hard: np.ndarray, k: int, seed: int) -> Questions:
+    """K wrong labels for every picture.
+
+    Args:
+        acceptable: (n, c) bool. hard: (n, c) bool: labels of the hard negatives of its concept.
+    """
+    _check_k(k)
+    rng = np.random.default_rng(seed)
+    candidates = np.full((len(acceptable), k), _NONE)
+    for low in range(0, len(acceptable), _BLOCK):
+        part = slice(low, low + _BLOCK)
+        # Hard labels sort first, then the others, then those that are no wrong answers.
+        keys = rng.random(acceptable[part].shape) + ~hard[part]
+        keys[acceptable[part]] = np.inf
+        first = np.argsort(keys, axis=1)[:, :k]
+        found = np.isfinite(np.take_along_axis(keys, first, axis=1))
+        candidates[part, : first.shape[1]] = np.where(found, first, _NONE)
+    drawn = np.take_along_axis(hard, candidates, axis=1) & (candidates != _NONE)
+    return Questions(candidates, drawn.sum(axis=1))
+
+
+def draw_records(
+    concept: np.ndarray,
+    pools: list[np.ndarray],
+    identity: np.ndarray,
+    wrong: Wrong,
+    k: int,
+    seed: int,
+) -> Questions:
+    """K wrong records for every record, no two with the same identity.
+
+    Args:
+        concept: (n,) index of each record's concept.
+        pools: records of the hard negatives of each concept.
+        identity: (n,) records with the same number count as the same answer.
+        wrong: says which records are wrong answers.
+    """
+    _check_k(k)
+    rng = np.random.default_rng(seed)
+    everyone, names = np.arange(len(concept)), identity.tolist()
+    hard = np.zeros(len(concept), dtype=np.int64)
+    chosen: list[list[int]] = [[] for _ in everyone]
+    for a, hard_pool in enumerate(pools):
+        items = np.flatnonzero(concept == a)
+        for low in range(0, len(items), _BLOCK):
+            rows = items[low : low + _BLOCK]
+            _fill(chosen, rows, hard_pool, names, wrong, k, rng)
+            hard[rows] = [len(chosen[row]) for row in rows]
+            _fill(chosen, rows, everyone, names, wrong, k, rng)
+    candidates = [(row + [_NONE] * k)[:k] for row in chosen]
+    return Questions(np.array(candidates, dtype=np.int64).reshape(-1, k), hard)
+
+
+def _fill(
+    chosen: list[list[int]],
+    rows: np.ndarray,
+    pool: np.ndarray,
+    identity: list[int],
+    wrong: Wrong,
+    k: int,
+    rng: np.random.Generator,
+) -> None:
+    """Add wrong answers from a pool to rows that have fewer than K, as far as the pool goes.
+
+    The first distinct ones of independent picks are a uniform draw without replacement, so a row
+    that gets its K from a few random picks never looks at the whole pool; the others do.
+    """
+
+    def extended(row: int, picks: np.ndarray) -> list[int]:
+        """The answers of a row and the first distinct ones of its picks, at most K."""
+        answers = list(chosen[row])
+        seen = {identity[answer] for answer in answers}
+        for pick in picks.tolist():
+            if len(answers) == k:
+                break
+            if identity[pick] not in seen:
+                seen.add(identity[pick])
+                answers.append(pick)
+        return answers
+
+    short = [row for row in rows if len(chosen[row]) < k]
+    if short and len(pool) > _TRIES * k:
+        picks = pool[rng.integers(len(pool), size=(len(short), _TRIES * k))]
+        good = wrong(np.array(short), picks)
+        for row, some in zip(short, map(np.compress, good, picks), strict=True):
+            answers = extended(row, some)
+            if len(answers) == k:
+                chosen[row] = answers
+        short = [row for row in short if len(chosen[row]) < k]
+    for row in short if len(pool) else ():
+        picks = rng.permutation(pool)
+        chosen[row] = extended(row, picks[wrong(np.array([row]), picks[None])[0]])
+
+
+def _unacceptable(
+    acceptable: np.ndarray, target: np.ndarray, items: np.ndarray, others: np.ndarray
+) -> np.ndarray:
+    """(r, w) bool: neither accepts the label of the other."""
+    theirs = acceptable[others, target[items][:, None]]
+    mine = acceptable[items[:, None], target[others]]
+    return ~(theirs | mine)
+
+
+def _pools(concept: np.ndarray, hard: np.ndarray, label: np.ndarray) -> list[np.ndarray]:
+    """Records of the hard negatives of each concept that have another label at this level."""
+    return [
+        np.flatnonzero((others & (label != label[a]))[concept]) for a, others in enumerate(hard)
+    ]
+
+
+def _concepts(dataset: GroupedDataset) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) concept of each record, and (concepts, concepts) which is a hard negative of which."""
+    place = {concept.name: i for i, concept in enumerate(dataset.concepts)}
+    hard = np.zeros((len(place), len(place)), dtype=bool)
+    for a, concept in enumerate(dataset.concepts):
+        hard[a, [place[name] for name in concept.hard_negatives if name in place]] = True
+    np.fill_diagonal(hard, False)
+    return np.array([place[record.concept] for record in dataset.records]), hard
+
+
+def _check_k(k: int) -> None:
+    if k < 1:
+        raise InputError(f"hard negatives: k must be 1 or more, not {k}")
