@@ -59,6 +59,8 @@ Each was measured on pictures that no training saw. Tick runs to draw their curv
 with one that you stopped, or to remove those that were started in this browser.
 """
 
+NO_VALIDATION = "This data set has no validation split: the share of recognised ones is not drawn."
+
 HOW = """
 One run trains at a time; others wait in a queue. Recognition counts a picture when the vector of
 its own concept's name is the nearest of all; ties never count. The kept model is the best epoch by
@@ -144,13 +146,15 @@ def build(blocks: gr.Blocks, state: AppState, runs: TrainingQueue) -> None:
         return {table: [_row(run) for run in found], ticked: gr.CheckboxGroup(there, value=names)}
 
     def opened(dataset: str, objective: str) -> Update:
-        right = (state.maps(dataset).before.recognised.rank == 1).nonzero()[0].tolist()
+        maps = state.maps(dataset)
+        right = (maps.before.recognised.rank == 1).nonzero()[0].tolist()
+        note = "" if len(maps.dataset.split("val")) else NO_VALIDATION
         return (
             form(dataset, objective)
             | kept(dataset, [])
             | {
                 words: {"data": dataset, "right": right},
-                epoch: "### Words among the pictures, before training",
+                epoch: f"### Words among the pictures, before training\n{note}",
                 top1: _recognition([]),
             }
         )

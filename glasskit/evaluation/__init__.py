@@ -1,5 +1,8 @@
 """Measures: ties are never correct, shares have intervals, all models get the same questions.
 
+The rule for ties and the recognition of concepts are in ``glasskit/models``: `vectors.TIE` and
+`recognition.recognise`.
+
 ``evaluate`` measures a model on a data set, ``build_report`` compares several, and
 ``leave_concepts_out`` asks about concepts that were never trained on. The other modules hold one
 measure each.

@@ -91,7 +91,10 @@ class Objective(nn.Module, ABC):
         return ""
 
     def scale(self, batch: GroupedBatch) -> Tensor | float:
-        """The inverse temperature: exp(logit_scale) of the batch, else 1 / tau."""
+        """The inverse temperature: exp(logit_scale) of the batch, else 1 / tau.
+
+        Training makes it learnable (`build_encoder`) and keeps it below 100 (`Trainer.train_step`).
+        """
         if batch.logit_scale is None:
             return 1 / self.temperature
         return accumulator(batch.logit_scale).reshape(()).exp()

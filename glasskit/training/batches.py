@@ -1,5 +1,7 @@
 """From an epoch's plan to the tensors of each step, and from encoded rows to a GroupedBatch.
 
+The plan, which pictures make a batch, is drawn by `glasskit.data.sampler.GroupSampler`.
+
 Letters: M groups of this process (in a plan: of all), N members a group, B = M N pairs, L width,
 K noun phrases.
 
