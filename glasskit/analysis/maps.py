@@ -42,6 +42,7 @@ Progress = Callable[[int, int], None]
 """Called with (done, total)."""
 
 _loading = threading.Lock()
+_fitting = threading.Lock()
 
 
 def centred(vectors: np.ndarray) -> np.ndarray:
@@ -198,9 +199,6 @@ def fit_umap(
         np.hstack([0 * own, np.maximum(1 - near.score, 0)]).astype(np.float32),
     )
     bar: dict[str, Any] = {"disable": progress is None, "file": _Epochs(progress)}
-    # UMAP says that it takes places to start from as they are, and neighbours without an index. The
-    # filters are the process's: catch_warnings would put them back in the middle of another fit.
-    warnings.filterwarnings("ignore", category=UserWarning, module="umap")
     fitting = load_umap()(
         n_neighbors=k,
         min_dist=min_dist,
@@ -213,7 +211,11 @@ def fit_umap(
         n_jobs=1,  # the same map every time
         tqdm_kwds={**bar, "bar_format": "{n_fmt}/{total_fmt}", "mininterval": 0.2},
     )
-    return fitting.fit_transform(directions)
+    # UMAP warns that it takes places to start from as they are, and neighbours without an index.
+    # Filters are the process's: one fit at a time, so that each puts back what it found.
+    with _fitting, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="umap")
+        return fitting.fit_transform(directions)
 
 
 @cache
