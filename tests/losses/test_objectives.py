@@ -18,7 +18,7 @@ from glasskit.losses.objectives import (
     settings_of,
 )
 from tests.losses.literal_objectives import LITERAL, semclip
-from tests.losses.objective_batches import differentiable, full_batch, reordered
+from tests.losses.objective_batches import differentiable, full_batch, reordered, vectors_of
 
 NAMES = tuple(OBJECTIVES)
 NEEDS_TWO_MEMBERS = "grouped-leave-one-out"
@@ -111,11 +111,7 @@ def test_order_of_groups_and_members_does_not_matter(name: str) -> None:
 def test_rotation_does_not_matter(name: str) -> None:
     batch = full_batch()
     turn = torch.linalg.qr(full_batch(6, 6, 36).image[0, :, :6]).Q
-    turned = {
-        item.name: value @ turn
-        for item in fields(batch)
-        if (value := getattr(batch, item.name)) is not None and value.is_floating_point()
-    }
+    turned = {name: value @ turn for name, value in vectors_of(batch).items()}
     objective = build_objective(name)
     torch.testing.assert_close(objective(replace(batch, **turned)).total, objective(batch).total)
 
@@ -124,9 +120,7 @@ def test_rotation_does_not_matter(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_half_precision_accumulates_in_float32(name: str, dtype: torch.dtype) -> None:
     batch, leaves = differentiable(full_batch(dtype=dtype))
-    wide = replace(
-        batch, **{item.name: raised(getattr(batch, item.name)) for item in fields(batch)}
-    )
+    wide = replace(batch, **{n: v.detach().float() for n, v in vectors_of(batch).items()})
     objective = build_objective(name)
     value = objective(batch).total
     assert value.dtype == torch.float32
@@ -135,12 +129,6 @@ def test_half_precision_accumulates_in_float32(name: str, dtype: torch.dtype) ->
     grads = [leaf.grad for leaf in leaves if leaf.grad is not None]
     assert len(grads) >= 2
     assert all(grad.isfinite().all() and grad.dtype == dtype for grad in grads)
-
-
-def raised(value: torch.Tensor | None) -> torch.Tensor | None:
-    if value is None or not value.is_floating_point():
-        return value
-    return value.detach().float()
 
 
 @pytest.mark.parametrize("name", NAMES)
