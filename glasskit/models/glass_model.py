@@ -131,13 +131,10 @@ class GlassModel(nn.Module):
         return torch.cat(parts) if parts else torch.empty(0, self.image_width)
 
     def image_batches(
-        self,
-        items: Iterable[T],
-        load: Callable[[T], Image.Image],
-        batch_size: int | None = None,
+        self, items: Iterable[T], load: Callable[[T], Image.Image]
     ) -> Iterator[tuple[tuple[T, ...], Tensor]]:
         """(items, their (b, F) features) batch by batch, in order; see `stream.tower_batches`."""
-        return tower_batches(self, items, load, batch_size)
+        return tower_batches(self, items, load)
 
     @torch.inference_mode()
     def text_tower(self, texts: Sequence[str]) -> Tensor:

@@ -11,6 +11,9 @@ import numpy as np
 
 from glasskit.models.vectors import TIE, products
 
+BLOCK = 8192
+"""Pictures at a time, which bounds memory to BLOCK x c scores."""
+
 
 @dataclass(frozen=True, eq=False)
 class Recognition:
@@ -39,8 +42,6 @@ def recognise(
     concepts: np.ndarray,
     target: np.ndarray,
     acceptable: np.ndarray | None = None,
-    *,
-    block: int = 8192,
 ) -> Recognition:
     """Rank every concept for every picture by cosine s_ij.
 
@@ -50,14 +51,13 @@ def recognise(
         images: (n, L) and concepts: (c, L), unit rows of float32.
         target: (n,) index of the own concept.
         acceptable: (n, c) bool; the own concept is added. None: only the own concept.
-        block: pictures at a time, which bounds memory to block x c scores.
     """
     n = len(images)
     rank, top = np.empty((2, n), dtype=np.int64)
     tied, accepted = np.empty((2, n), dtype=bool)
-    for low in range(0, n, block):
-        part = slice(low, low + block)
-        scores = products(images[part], concepts)  # (block, c)
+    for low in range(0, n, BLOCK):
+        part = slice(low, low + BLOCK)
+        scores = products(images[part], concepts)  # (BLOCK, c)
         rows = np.arange(len(scores))
         own = scores[rows, target[part]]
         rank[part] = np.count_nonzero(scores >= own[:, None] - TIE, axis=1)

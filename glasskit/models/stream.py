@@ -29,6 +29,9 @@ R = TypeVar("R")
 
 MOST_THREADS = 32
 
+BATCH = {"cpu": 16, "cuda": 256}
+"""B: pictures that the tower takes at once."""
+
 
 class Preparation:
     """A preprocess, cut where that makes it cheaper; the result is the same.
@@ -77,7 +80,6 @@ def tower_batches(
     model: GlassModel,
     items: Iterable[T],
     load: Callable[[T], Image.Image],
-    batch_size: int | None = None,
 ) -> Iterator[tuple[tuple[T, ...], Tensor]]:
     """(items of a batch, their (B, F) float32 features on the CPU), batch by batch, in order.
 
@@ -88,9 +90,8 @@ def tower_batches(
         model: whose image tower and preprocessing are used.
         items: what stands for the pictures; read as far as is decoded ahead, so it may be endless.
         load: an item to an RGB picture; called in threads. What it raises is raised here.
-        batch_size: B; 16, or 256 on a GPU.
     """
-    size = batch_size or (256 if model.device.type == "cuda" else 16)
+    size = BATCH.get(model.device.type, BATCH["cpu"])
     prepare = model.preparation
 
     def one(item: T) -> tuple[T, Tensor]:

@@ -18,6 +18,7 @@ from glasskit.data import write_magic
 from glasskit.errors import InputError
 from glasskit.models.vectors import unit
 from tests.analysis.toys import ColourModel, colour_dataset
+from tests.training.toys import save_pictures
 
 
 class FileModel(ColourModel):
@@ -26,11 +27,6 @@ class FileModel(ColourModel):
     def encode_images(self, images, progress=None) -> torch.Tensor:
         opened = [Image.open(item) if isinstance(item, Path) else item for item in images]
         return super().encode_images(opened)
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
 
 
 def items(out: Path) -> list[dict]:
@@ -52,9 +48,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 def test_a_data_set(tmp_path: Path) -> None:
     data = colour_dataset()
-    (tmp_path / "images").mkdir()
-    for i, record in enumerate(data.records):
-        data.image(i).save(tmp_path / "images" / f"{record.key}.png")
+    save_pictures(data, tmp_path / "images")
     write_magic(data, tmp_path / "colours.json")
     out = tmp_path / "out"
     assert embed_source(ColourModel(), tmp_path / "colours.json", out) == (12, 15, "")

@@ -12,11 +12,6 @@ from glasskit.analysis.maps import align, draw_in, fit_to_unit, place_new, place
 from glasskit.models.vectors import unit
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path))
-
-
 def clusters(seed: int = 0) -> np.ndarray:
     """(60, 8): three tight groups of 20."""
     draw = np.random.default_rng(seed)
@@ -26,7 +21,7 @@ def clusters(seed: int = 0) -> np.ndarray:
 
 @pytest.mark.slow
 def test_umap_keeps_groups_together_is_deterministic_and_cached(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:
     vectors, told = clusters(), []
     places = project(vectors, progress=lambda *seen: told.append(seen))
@@ -40,7 +35,7 @@ def test_umap_keeps_groups_together_is_deterministic_and_cached(
     apart = min(np.linalg.norm(middles[i] - middles[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
     assert apart > 2 * own
 
-    (kept,) = (tmp_path / "maps").glob("*.npz")
+    (kept,) = (cache / "maps").glob("*.npz")
     kept.unlink()
     assert (project(vectors) == places).all()
 
@@ -63,14 +58,6 @@ def test_a_map_that_starts_from_another_stays_near_it() -> None:
     assert (distances.argmin(axis=1) == np.arange(3)).all()
 
 
-@pytest.mark.slow
-def test_compiled_code_is_kept_on_disk() -> None:
-    project(clusters())
-    from umap.layouts import _nb_optimize_layout_euclidean_single_epoch as epoch
-
-    assert any(Path(epoch.stats.cache_path).glob("layouts._optimize_layout_euclidean*.nbc"))
-
-
 def test_far_places_are_drawn_in_along_their_ray() -> None:
     drawn = draw_in(np.array([[0.3, -0.4], [0.0, 1.0], [3 * np.e, 4 * np.e]], dtype=np.float32))
     near = 1 + (np.log(5) + 1) / 3
@@ -78,13 +65,13 @@ def test_far_places_are_drawn_in_along_their_ray() -> None:
     np.testing.assert_allclose(drawn, expected, rtol=1e-5)
 
 
-def test_a_broken_file_counts_as_not_there(tmp_path: Path) -> None:
+def test_a_broken_file_counts_as_not_there(cache: Path) -> None:
     vectors = np.eye(3, dtype=np.float32)
     first = project(vectors)  # three pictures stand in a row without UMAP
-    (kept,) = (tmp_path / "maps").glob("*.npz")
+    (kept,) = (cache / "maps").glob("*.npz")
     kept.write_bytes(b"PK\x03\x04 cut off")
     assert (project(vectors) == first).all()
-    assert not list((tmp_path / "maps").glob(".*"))
+    assert not list((cache / "maps").glob(".*"))
     assert np.isfinite(project(vectors[:1])).all()
 
 

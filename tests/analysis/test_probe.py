@@ -11,13 +11,8 @@ from PIL import Image
 from glasskit import Probe
 from glasskit.analysis.probe import Comparison
 from glasskit.errors import InputError
-from glasskit.models.embedding import Embedding, embed
+from glasskit.models.embedding import embed
 from tests.analysis.toys import ColourModel, colour_dataset
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
@@ -116,8 +111,3 @@ def test_embedding_of_a_data_set() -> None:
     assert seen.picture.shape == seen.caption.shape == (12, 3)
     assert seen.concept.shape == (3, 3)
     assert (seen.ranks(dataset.targets(1)) == 1).all()
-
-
-def test_a_tie_counts_against_the_own_concept() -> None:
-    same = np.ones((2, 2), np.float32)
-    assert Embedding(same, same, same).ranks(np.array([0, 1])).tolist() == [2, 2]

@@ -39,23 +39,21 @@ def full_batch(
     )
 
 
+def vectors_of(batch: GroupedBatch) -> dict[str, Tensor]:
+    """The fields of a batch that are there and hold vectors, by name."""
+    values = {item.name: getattr(batch, item.name) for item in fields(batch)}
+    return {n: v for n, v in values.items() if v is not None and v.is_floating_point()}
+
+
 def reordered(batch: GroupedBatch, groups: Tensor, members: Tensor) -> GroupedBatch:
     """The same pairs, the groups in another order and the members of all groups in another."""
     place = torch.arange(batch.groups * batch.members).view(batch.groups, batch.members)
     moved = place[groups][:, members].flatten()  # old row at each new place
-    changes = {
-        item.name: value[groups][:, members]
-        for item in fields(batch)
-        if (value := getattr(batch, item.name)) is not None and value.dim() > 2
-    }
+    changes = {n: v[groups][:, members] for n, v in vectors_of(batch).items() if v.dim() > 2}
     return replace(batch, **changes, phrase_owner=moved.argsort()[batch.phrase_owner])
 
 
 def differentiable(batch: GroupedBatch) -> tuple[GroupedBatch, list[Tensor]]:
     """The batch with gradients asked of every vector field, and these fields."""
-    changes = {
-        item.name: value.detach().clone().requires_grad_()
-        for item in fields(batch)
-        if (value := getattr(batch, item.name)) is not None and value.is_floating_point()
-    }
+    changes = {n: v.detach().clone().requires_grad_() for n, v in vectors_of(batch).items()}
     return replace(batch, **changes), list(changes.values())

@@ -10,12 +10,6 @@ from glasskit.losses import GroupedBatch
 PAIRS = torch.randn(2, 3, 4)
 
 
-def test_a_batch_knows_its_sizes() -> None:
-    batch = GroupedBatch(PAIRS, PAIRS)
-    assert (batch.groups, batch.members, batch.width) == (2, 3, 4)
-    assert batch.paraphrase is None
-
-
 @pytest.mark.parametrize(
     ("fields", "text"),
     [

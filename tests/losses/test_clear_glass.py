@@ -86,10 +86,12 @@ def test_value_and_gradient_follow_the_formula(
     if "leave-one-out" in form:
         members += 1
     image, text = pair((groups, members, width), seed)
-    got, want = ours(image, text, temperature), written_out(image, text, temperature)
+    tau = torch.tensor(temperature, dtype=torch.float64, requires_grad=True)
+    got, want = ours(image, text, tau), written_out(image, text, tau)
     torch.testing.assert_close(got, want, rtol=1e-6, atol=1e-9)
-    got_grads = torch.autograd.grad(got, (image, text))
-    want_grads = torch.autograd.grad(want, (image, text))
+    inputs = (image, text) if "cosine" in form else (image, text, tau)
+    got_grads = torch.autograd.grad(got, inputs)
+    want_grads = torch.autograd.grad(want, inputs)
     torch.testing.assert_close(got_grads, want_grads, rtol=1e-6, atol=1e-8)
 
 
@@ -102,12 +104,6 @@ def test_chunks_follow_the_formula_too(form: str, chunks: None) -> None:
     torch.testing.assert_close(got, want)
     inputs = (image, text) if "cosine" in form else (image, text, temperature)
     torch.testing.assert_close(torch.autograd.grad(got, inputs), torch.autograd.grad(want, inputs))
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_gradients_of_vectors_and_temperature(form: str) -> None:
-    temperature = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(FORMS[form][0], (*pair((3, 2, 5)), temperature))
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -140,16 +136,6 @@ def test_rotations_that_do_not_matter(form: str) -> None:
         torch.testing.assert_close(turned, want)
 
 
-@pytest.mark.parametrize("variant", ["pairwise", "centroid", "cosine"])
-def test_grouped_loss_weights_its_terms(variant: str) -> None:
-    image, text = pair((3, 4, 8))
-    loss = GroupedContrastiveLoss(0.6, 0.1, 0.2, variant)(image, text)
-    outer_form = "centroid" if variant == "centroid" else "pairwise"
-    torch.testing.assert_close(loss.outer, outer_loss(image, text, 0.1, outer_form))
-    torch.testing.assert_close(loss.inner, inner_loss(image, text, 0.2, variant))
-    torch.testing.assert_close(loss.total, 0.6 * loss.outer + 0.4 * loss.inner)
-
-
 def test_a_learned_temperature_is_a_parameter() -> None:
     temperature = torch.nn.Parameter(torch.tensor(0.1))
     loss = GroupedContrastiveLoss(temperature=temperature, inner_temperature=temperature)
@@ -165,15 +151,6 @@ def test_noise_scores_well_in_inclusive_centroids_only(members: int, inclusive: 
     with_self = torch.stack([inner_loss(*two, 0.07, "centroid") for two in noise])
     without_self = torch.stack([inner_loss(*two, 0.07, "centroid", LOO) for two in noise])
     assert with_self.mean().item() == pytest.approx(inclusive, rel=0.2)
-    assert without_self.mean() > math.log(8)
-
-
-@pytest.mark.parametrize("members", [3, 6])
-def test_noise_scores_well_in_inclusive_products_only(members: int) -> None:
-    noise = [pair((8, members, 64), seed, torch.float32) for seed in range(20)]
-    with_self = torch.stack([inner_loss(*two, 0.1) for two in noise])
-    without_self = torch.stack([inner_loss(*two, 0.1, centroid=LOO) for two in noise])
-    assert with_self.mean() < 0.75 * math.log(8)
     assert without_self.mean() > math.log(8)
 
 

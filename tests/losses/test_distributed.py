@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import multiprocessing
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from glasskit.losses import GroupedBatch, GroupedContrastiveLoss, gather_batch
 from glasskit.losses.objectives import OBJECTIVES, build_objective
-from tests.losses.objective_batches import differentiable, full_batch
+from tests.losses.objective_batches import differentiable, full_batch, vectors_of
 
 WIDTH = 6
 
@@ -33,11 +33,7 @@ def joined(world: int) -> GroupedBatch:
 def share(batch: GroupedBatch, rank: int) -> GroupedBatch:
     """The groups of one rank."""
     own = slice(2 * rank, 2 * rank + 2)
-    parts = {
-        item.name: value[own]
-        for item in fields(batch)
-        if (value := getattr(batch, item.name)) is not None and value.dim() > 2
-    }
+    parts = {n: v[own] for n, v in vectors_of(batch).items() if v.dim() > 2}
     mine = (batch.phrase_owner // (2 * batch.members)) == rank
     owner = batch.phrase_owner[mine] - 2 * rank * batch.members
     return replace(batch, **parts, phrases=batch.phrases[mine], phrase_owner=owner)

@@ -16,7 +16,7 @@ import glasskit
 from glasskit.errors import InputError
 from glasskit.models.export import export_open_clip
 from tests.models.test_lite0 import pictures
-from tests.models.test_loading import TEXTS, trained
+from tests.models.test_loading import TEXTS, same_vectors, trained
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 64, "heads": 2, "layers": 1}
 
@@ -50,8 +50,7 @@ def exported_equals(name: str, folder: Path) -> None:
         images = clip.encode_image(pixels, normalize=True)
         tokens = open_clip.get_tokenizer(f"local-dir:{folder / 'hub'}")(TEXTS)
         texts = clip.encode_text(tokens, normalize=True)
-    torch.testing.assert_close(images, model.encode_images(pictures(3)), atol=1e-5, rtol=0)
-    torch.testing.assert_close(texts, model.encode_texts(TEXTS), atol=1e-5, rtol=0)
+    same_vectors(model, images, texts)
 
 
 @pytest.mark.parametrize("name", ENDS)

@@ -13,7 +13,7 @@ from torch import Tensor
 import glasskit
 from glasskit.errors import InputError
 from glasskit.io.pictures import BrokenPicturesError, PictureError
-from glasskit.models import GlassModel, features
+from glasskit.models import GlassModel, features, stream
 from glasskit.models.bundled import TEXTS, bundled_rows, write_bundled
 from glasskit.models.prompts import TEMPLATES, concept_vectors, pool_prompts, prompts
 from tests.tools.shipped_features import texts
@@ -48,7 +48,7 @@ class Pictures:
 def counted(lite0: GlassModel, tmp_path: Path, monkeypatch) -> list[int]:
     """An empty cache in blocks of 4, and the number of pictures in each call of the tower."""
     calls: list[int] = []
-    tower, batches = GlassModel.tower, GlassModel.image_batches
+    tower = GlassModel.tower
 
     def counting(self: GlassModel, pixels: Tensor) -> Tensor:
         calls.append(len(pixels))
@@ -58,9 +58,7 @@ def counted(lite0: GlassModel, tmp_path: Path, monkeypatch) -> list[int]:
     monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path))
     monkeypatch.setattr(features, "BLOCK", 4)
     monkeypatch.setattr(GlassModel, "tower", counting)
-    monkeypatch.setattr(
-        GlassModel, "image_batches", lambda m, items, load: batches(m, items, load, 4)
-    )
+    monkeypatch.setitem(stream.BATCH, "cpu", 4)
     monkeypatch.setattr(GlassModel, "tower_jobs", 1)  # one batch after the other can be counted
     return calls
 

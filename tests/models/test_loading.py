@@ -38,6 +38,12 @@ def trained(name: str, seed: int = 0) -> GlassModel:
     return model
 
 
+def same_vectors(model: GlassModel, images: torch.Tensor, texts: torch.Tensor) -> None:
+    """Whether these are the vectors that a model gives three pictures and TEXTS."""
+    torch.testing.assert_close(images, model.encode_images(pictures(3)), atol=1e-5, rtol=0)
+    torch.testing.assert_close(texts, model.encode_texts(TEXTS), atol=1e-5, rtol=0)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     glasskit.save_model(trained("lite0-minilm"), tmp_path / "run", settings={"epochs": 3})
@@ -106,13 +112,9 @@ def test_export_loads_in_plain_open_clip_with_equal_embeddings(tiny_name, tmp_pa
     model = trained(tiny_name)
     glasskit.save_model(model, tmp_path / "run", towers=True)
     export_open_clip(tmp_path / "run", tmp_path / "hub")
-    for i, picture in enumerate(pictures(3)):
-        picture.save(tmp_path / f"{i}.png")
     loaded = elsewhere(tmp_path / "hub", tmp_path)
     assert loaded.returncode == 0, loaded.stderr
-    images, texts = torch.load(tmp_path / "vectors.pt", weights_only=True)
-    torch.testing.assert_close(images, model.encode_images(pictures(3)), atol=1e-5, rtol=0)
-    torch.testing.assert_close(texts, model.encode_texts(TEXTS), atol=1e-5, rtol=0)
+    same_vectors(model, *torch.load(tmp_path / "vectors.pt", weights_only=True))
     assert "create_model_and_transforms" in (tmp_path / "hub/README.md").read_text()
 
 
@@ -137,7 +139,9 @@ torch.save([images, texts], f"{{folder}}/vectors.pt")
 
 
 def elsewhere(hub: Path, folder: Path, plugin: str = "") -> subprocess.CompletedProcess[str]:
-    """Embed ``folder``'s pictures and TEXTS in a process that knows open_clip, and the plug-in."""
+    """Embed three pictures and TEXTS in a process that knows open_clip, and the plug-in."""
+    for i, picture in enumerate(pictures(3)):
+        picture.save(folder / f"{i}.png")
     code = ELSEWHERE.format(plugin=plugin, own=bool(plugin))
     command = [sys.executable, "-c", code, f"local-dir:{hub}", str(folder), *TEXTS]
     quiet = {**os.environ, "HF_HUB_OFFLINE": "1"}
@@ -148,8 +152,6 @@ def elsewhere(hub: Path, folder: Path, plugin: str = "") -> subprocess.Completed
 def test_the_built_in_model_loads_in_open_clip_with_its_plugin_alone(run, tmp_path: Path) -> None:
     export_open_clip(run, tmp_path / "first")
     hub = (tmp_path / "first").rename(tmp_path / "hub")  # it works wherever it is
-    for i, picture in enumerate(pictures(3)):
-        picture.save(tmp_path / f"{i}.png")
     refused = elsewhere(hub, tmp_path)
     assert refused.returncode
     assert refused.stderr.strip().endswith("Unknown model (glasskit_lite0_conse)")
@@ -157,10 +159,7 @@ def test_the_built_in_model_loads_in_open_clip_with_its_plugin_alone(run, tmp_pa
     assert plugin in (hub / "README.md").read_text()
     loaded = elsewhere(hub, tmp_path, plugin)
     assert loaded.returncode == 0, loaded.stderr
-    images, texts = torch.load(tmp_path / "vectors.pt", weights_only=True)
-    model = trained("lite0-minilm")
-    torch.testing.assert_close(images, model.encode_images(pictures(3)), atol=1e-5, rtol=0)
-    torch.testing.assert_close(texts, model.encode_texts(TEXTS), atol=1e-5, rtol=0)
+    same_vectors(trained("lite0-minilm"), *torch.load(tmp_path / "vectors.pt", weights_only=True))
 
 
 def change_weights(run: Path, change: Callable[[dict[str, torch.Tensor]], None]) -> None:

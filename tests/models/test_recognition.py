@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import top_k_accuracy_score
 
+from glasskit.models import recognition
 from glasskit.models.recognition import recognise
 from glasskit.models.vectors import unit
 
@@ -43,7 +44,9 @@ def test_agrees_with_sklearn_in_any_blocks(seed: int, c: int, n: int) -> None:
     rng = np.random.default_rng(seed)
     images, concepts = unit(rng.normal(size=(n, 8))), unit(rng.normal(size=(c, 8)))
     target = rng.integers(c, size=n)
-    found = recognise(images, concepts, target, block=7)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recognition, "BLOCK", 7)
+        found = recognise(images, concepts, target)
     scores = images @ concepts.T
     for k in (1, 5):
         want = top_k_accuracy_score(target, scores, k=k, labels=np.arange(c))

@@ -19,6 +19,7 @@ from glasskit.errors import InputError
 from glasskit.models.store import FeatureStore
 
 WIDTH = 7
+AGAIN = "its features are computed again"
 
 forked = pytest.mark.skipif(
     "fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this system"
@@ -80,30 +81,27 @@ def test_a_damaged_row_is_missing_and_written_again(store: FeatureStore) -> None
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "said"),
     [
-        lambda file: file.write_bytes(b"no database " * 500),
-        lambda file: file.write_bytes(file.read_bytes()[:5000]),
-        lambda file: file.write_bytes(file.read_bytes()[:2000] + bytes(6000)),
+        (lambda file: file.write_bytes(b"no database " * 500), AGAIN),
+        (lambda file: file.write_bytes(file.read_bytes()[:5000]), AGAIN),
+        (lambda file: file.write_bytes(file.read_bytes()[:2000] + bytes(6000)), AGAIN),
+        (lambda file: file.unlink(), ""),  # by others, who know of it
     ],
+    ids=["other", "cut", "zeros", "removed"],
 )
 def test_a_damaged_file_is_made_anew_with_a_word(
-    store: FeatureStore, damage: Callable[[Path], object], caplog: pytest.LogCaptureFixture
+    store: FeatureStore,
+    damage: Callable[[Path], object],
+    said: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     fill(store, names(50))
     damage(store.file)
     assert misses(store, names(50)) == names(50)
-    assert "its features are computed again" in caplog.text
+    assert said in caplog.text
     fill(store, names(50))
     assert misses(store, names(50)) == []
-
-
-def test_a_file_that_others_remove_is_made_anew(store: FeatureStore) -> None:
-    fill(store, names(4))
-    store.file.unlink()
-    assert misses(store, names(4)) == names(4)
-    fill(store, names(4))
-    assert misses(store, names(4)) == []
 
 
 def test_a_folder_that_cannot_be_written_says_so_and_is_read(

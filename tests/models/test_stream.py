@@ -13,7 +13,7 @@ from PIL import Image
 
 from glasskit.errors import InputError
 from glasskit.io.pictures import MARGIN, decode_image
-from glasskit.models import GlassModel
+from glasskit.models import GlassModel, stream
 from glasskit.models.stream import Preparation, ahead, read_ahead
 
 
@@ -25,9 +25,9 @@ def noisy(width: int, height: int, seed: int = 0) -> Image.Image:
     return Image.blend(coarse.resize((width, height), Image.Resampling.BICUBIC), fine, 0.15)
 
 
-def as_jpeg(picture: Image.Image) -> bytes:
+def encoded(picture: Image.Image, form: str = "JPEG", **options: object) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=90)
+    picture.save(file, form, quality=90, **options)
     return file.getvalue()
 
 
@@ -39,9 +39,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_stream_gives_the_features_of_each_picture_in_order(lite0, folder: Path) -> None:
+def test_a_stream_gives_the_features_of_each_picture_in_order(
+    lite0, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(stream.BATCH, "cpu", 3)
     files = sorted(folder.iterdir())
-    batches = list(lite0.image_batches(files, lite0.load_picture, 3))
+    batches = list(lite0.image_batches(files, lite0.load_picture))
     assert [len(items) for items, _ in batches] == [3, 3, 1]
     assert [path for items, _ in batches for path in items] == files
     streamed = torch.cat([features for _, features in batches])
@@ -49,10 +52,11 @@ def test_a_stream_gives_the_features_of_each_picture_in_order(lite0, folder: Pat
     assert torch.nn.functional.cosine_similarity(streamed, alone).min() > 0.999999
 
 
-def test_an_error_names_the_picture(lite0, folder: Path) -> None:
+def test_an_error_names_the_picture(lite0, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(stream.BATCH, "cpu", 2)
     files = sorted(folder.iterdir())
     files.insert(4, folder.parent / "missing.jpg")
-    batches, seen = lite0.image_batches(files, lite0.load_picture, 2), []
+    batches, seen = lite0.image_batches(files, lite0.load_picture), []
     with pytest.raises(InputError, match=r"missing\.jpg: there is no such picture"):
         seen.extend(items for items, _ in batches)
     assert seen == [tuple(files[:2]), tuple(files[2:4])][: len(seen)]
@@ -135,27 +139,23 @@ def test_a_preprocess_of_another_kind_is_used_as_it_is() -> None:
     ],
 )
 def test_a_jpeg_comes_smaller_only_where_much_is_left(width: int, height: int, size) -> None:
-    picture = decode_image(as_jpeg(noisy(width, height)), side=16)
+    picture = decode_image(encoded(noisy(width, height)), side=16)
     assert min(picture.size) >= min(min(width, height), MARGIN * 16)
     assert picture.size[1] == size[1]
     if size == (width, height):
-        full = decode_image(as_jpeg(noisy(width, height)))
+        full = decode_image(encoded(noisy(width, height)))
         np.testing.assert_array_equal(picture, full)
 
 
 def test_only_jpegs_come_smaller_and_they_stand_upright() -> None:
-    file = io.BytesIO()
-    noisy(200, 300).save(file, "PNG")
-    assert decode_image(file.getvalue(), side=16).size == (200, 300)
+    assert decode_image(encoded(noisy(200, 300), "PNG"), side=16).size == (200, 300)
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
-    file = io.BytesIO()
-    noisy(400, 200).save(file, "JPEG", exif=exif)
-    assert decode_image(file.getvalue(), side=8).size == (50, 100)
+    assert decode_image(encoded(noisy(400, 200), exif=exif), side=8).size == (50, 100)
 
 
 def test_a_smaller_decoding_gives_nearly_the_same_vector(lite0: GlassModel) -> None:
-    data = [as_jpeg(noisy(2000, 1800, seed)) for seed in range(2)]
+    data = [encoded(noisy(2000, 1800, seed)) for seed in range(2)]
     assert lite0.image_side == 224
     small = lite0.image_tower([decode_image(d, side=224) for d in data])
     full = lite0.image_tower([decode_image(d) for d in data])

@@ -61,9 +61,3 @@ def test_a_file_that_is_no_mapping_is_refused_in_one_line(tmp_path, text):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="there is no such settings file"):
         TrainConfig.load(tmp_path / "none.yaml")
-
-
-def test_differences_leave_out_what_changes_no_weight():
-    first = TrainConfig()
-    assert first.differences(first.but(out="elsewhere", workers=0).as_dict()) == []
-    assert first.differences(first.but(lr=0.5).as_dict()) == ["lr"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from glasskit.models import load_model
+from glasskit.models import GlassModel, load_model
 from glasskit.training.batches import Batches
 from glasskit.training.encoders import build_encoder
 from glasskit.training.gradcache import backward
@@ -15,14 +15,14 @@ from glasskit.training.run import objective_of
 from tests.training.toys import toy_config, toy_dataset, toy_model
 
 
-def gradients(tmp_path, parts: int, dropout: float, **changes) -> dict[str, torch.Tensor]:
-    config = toy_config(tmp_path, groups_per_batch=4, group_size=3, **changes).resolved()
+def gradients(tmp_path, model: GlassModel, parts: int, **changes) -> dict[str, torch.Tensor]:
+    config = toy_config(tmp_path, **{"mode": "full"} | changes).resolved()
     objective = objective_of(config)
-    model = toy_model(dropout).double()
     encoder = build_encoder(model, config, objective.needs).train()
-    batches = Batches(toy_dataset(), config, objective.needs, groups=4, members=3)
+    groups, members = config.groups_per_batch, config.group_size
+    batches = Batches(toy_dataset(), config, objective.needs, groups=groups, members=members)
     step = next(picture_loader(batches, model, torch.device("cpu"), 0).epoch(0))
-    step = step._replace(images=step.images.double())
+    step = step._replace(images=step.images.to(model.logit_scale.dtype))
     torch.manual_seed(3)
     output = backward(Accelerator(cpu=True), encoder, objective, step, parts)
     named = [*encoder.named_parameters(), *objective.named_parameters()]
@@ -35,9 +35,8 @@ def gradients(tmp_path, parts: int, dropout: float, **changes) -> dict[str, torc
 def test_parts_give_the_gradients_of_the_whole(tmp_path, objective, parts):
     if objective == "c2lip":
         pytest.importorskip("textblob")
-    settings = {"mode": "full", "objective": objective, "learn_temperature": True}
-    whole = gradients(tmp_path, 1, 0.0, **settings)
-    split = gradients(tmp_path, parts, 0.0, **settings)
+    settings = {"objective": objective, "learn_temperature": True}
+    whole, split = (gradients(tmp_path, toy_model().double(), n, **settings) for n in (1, parts))
     assert whole.keys() == split.keys()
     assert "model.clip.logit_scale" in whole
     for name, value in whole.items():
@@ -46,27 +45,17 @@ def test_parts_give_the_gradients_of_the_whole(tmp_path, objective, parts):
 
 def test_the_towers_own_dropout_stays_off(tmp_path):
     """No split of a batch could repeat its draws, so that neither the batch nor its parts drop."""
-    settings = {"mode": "full", "objective": "grouped"}
-    whole = gradients(tmp_path, 1, 0.0, **settings)
+    whole = gradients(tmp_path, toy_model().double(), 1)
     for parts in (1, 3):
-        for name, value in gradients(tmp_path, parts, 0.5, **settings).items():
+        for name, value in gradients(tmp_path, toy_model(0.5).double(), parts).items():
             torch.testing.assert_close(value, whole[name], rtol=1e-9, atol=1e-11, msg=name)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_parts_of_the_built_in_model_give_the_gradients_of_the_whole(tmp_path, checkpointing):
-    found = []
-    for parts in (1, 2):
-        model = load_model("lite0-minilm", device="cpu")
-        config = toy_config(
-            tmp_path, mode="full", groups_per_batch=2, gradient_checkpointing=checkpointing
-        ).resolved()
-        encoder = build_encoder(model, config, ()).train()
-        batches = Batches(toy_dataset(), config, (), groups=2, members=2)
-        step = next(picture_loader(batches, model, torch.device("cpu"), 0).epoch(0))
-        output = backward(Accelerator(cpu=True), encoder, objective_of(config), step, parts)
-        gradients = {n: p.grad for n, p in encoder.named_parameters() if p.grad is not None}
-        found.append({"loss": output.total.detach(), **gradients})
-    for name, value in found[0].items():
-        torch.testing.assert_close(found[1][name], value, rtol=1e-3, atol=1e-5, msg=name)
+    settings = {"groups_per_batch": 2, "group_size": 2, "gradient_checkpointing": checkpointing}
+    models = [load_model("lite0-minilm", device="cpu") for _ in range(2)]
+    whole, split = (gradients(tmp_path, model, n, **settings) for n, model in enumerate(models, 1))
+    for name, value in whole.items():
+        torch.testing.assert_close(split[name], value, rtol=1e-3, atol=1e-5, msg=name)

@@ -12,11 +12,10 @@ from safetensors.torch import load_file
 
 from glasskit.data.images import FolderImages
 from glasskit.errors import InputError
-from glasskit.models import load_model
 from glasskit.models.reading import Reading
 from glasskit.training import DivergedError, read_log
 from glasskit.training.checkpoint import checkpoints, read_checkpoint
-from tests.training.toys import tiny_open_clip, toy_dataset, toy_model, toy_run
+from tests.training.toys import save_pictures, toy_dataset, toy_model, toy_run
 
 
 def test_log_lines_are_those_that_hooks_get_and_readers_expect(tmp_path):
@@ -148,29 +147,15 @@ def test_the_kept_model_is_the_best_by_validation(tmp_path):
     assert torch.equal(tensors["weight.model.image_head.map.weight"], kept[6])
 
 
-def test_heads_trained_on_tuned_towers_keep_them(tmp_path: Path) -> None:
-    model = tiny_open_clip()
-    with torch.no_grad():
-        model.clip.visual.conv1.weight.mul_(1.5)
-    model.towers_changed()
-    toy_run(tmp_path, model=model, epochs=1)
-    kept = load_model(tmp_path, device="cpu")
-    weight = kept.clip.visual.conv1.weight
-    assert torch.equal(weight, model.clip.visual.conv1.weight)
-    assert not torch.equal(weight, tiny_open_clip().clip.visual.conv1.weight)
-
-
 @pytest.mark.parametrize("mode", ["head", "full"])
 def test_pictures_that_are_missing_are_told_together_before_a_step(tmp_path, monkeypatch, mode):
     monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
     data = toy_dataset()
-    (tmp_path / "images").mkdir()
-    for number, record in enumerate(data.records):
-        data.image(number).save(tmp_path / "images" / f"{record.key}.png")
+    images = save_pictures(data, tmp_path / "images")
     gone = [next(r.key for r in data.records if r.split == split) for split in ("train", "val")]
-    (tmp_path / "images" / f"{gone[0]}.png").unlink()
-    (tmp_path / "images" / f"{gone[1]}.png").write_bytes(b"<html>")
-    data = replace(data, images=FolderImages(tmp_path / "images"))
+    (images / f"{gone[0]}.png").unlink()
+    (images / f"{gone[1]}.png").write_bytes(b"<html>")
+    data = replace(data, images=FolderImages(images))
     with pytest.raises(InputError) as caught:
         toy_run(tmp_path / "run", mode=mode, dataset=data)
     assert str(caught.value).startswith("2 of ")

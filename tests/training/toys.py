@@ -100,9 +100,6 @@ class ToyClip(nn.Module):
     def encode_text(self, tokens: Tensor) -> Tensor:
         return torch.tanh(self.token_embedding(tokens).mean(1)) @ self.text_projection
 
-    def set_grad_checkpointing(self, enable: bool = True) -> None:
-        self.checkpointing = enable
-
 
 def tokenise(texts: list[str]) -> Tensor:
     """(n, 32) bytes of each text."""
@@ -161,6 +158,14 @@ def register_tiny(name: str, words: int = 49408) -> None:
         file = Path(folder) / f"{name}.json"
         file.write_text(json.dumps(TINY | {"text_cfg": TINY["text_cfg"] | {"vocab_size": words}}))
         open_clip.add_model_config(file)
+
+
+def save_pictures(dataset: GroupedDataset, folder: Path) -> Path:
+    """The pictures of a data set as files, each named by its record's key."""
+    folder.mkdir(parents=True)
+    for row, record in enumerate(dataset.records):
+        dataset.image(row).save(folder / f"{record.key}.png")
+    return folder
 
 
 def toy_config(out: Path, **changes: Any) -> TrainConfig:

@@ -18,7 +18,6 @@ from safetensors.torch import load_file
 
 from glasskit.data.images import MissingImages
 from glasskit.errors import InputError
-from glasskit.losses import distributed
 from tests.training.toys import CONCEPTS, toy_dataset, toy_model, toy_run
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -65,22 +64,6 @@ def run_and_tell(out: Path, *, odd: str = "", **changes: Any) -> None:
         (out.parent / f"said{rank}.txt").write_text("\n".join(said))
 
 
-def run_and_count(out: Path, **changes: Any) -> None:
-    """A toy run that writes to exchangedRANK.txt how often the processes compared their batches."""
-    count = 0
-    exchange = distributed._exchange
-
-    def counted(*args: Any) -> list[Any]:
-        nonlocal count
-        count += 1
-        return exchange(*args)
-
-    distributed._exchange = counted
-    run_toy(out, **changes)
-    distributed._exchange = exchange
-    (out / f"exchanged{os.environ['RANK']}.txt").write_text(str(count))
-
-
 def start(out: Path, **changes: Any) -> BaseProcess:
     """A toy run in a process of its own."""
     process = CONTEXT.Process(target=run_toy, args=(out,), kwargs=changes)
@@ -123,13 +106,10 @@ def finish(*processes: BaseProcess, timeout: float = 120) -> None:
 
 
 def fingerprint(out: Path) -> dict[str, str]:
-    """What a finished run comes to: a hash of the kept model and of the last checkpoint."""
+    """What a finished run comes to: a hash of every tensor that is kept, by file and name."""
     files = [out / "model.safetensors", max((out / "checkpoints").glob("step-*.safetensors"))]
-    return {file.name: _hash(file) for file in files}
-
-
-def _hash(file: Path) -> str:
-    digest = hashlib.sha256()
-    for name, tensor in sorted(load_file(file).items()):
-        digest.update(name.encode() + tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    return {
+        f"{file.name}: {name}": hashlib.sha256(tensor.numpy().tobytes()).hexdigest()
+        for file in files
+        for name, tensor in load_file(file).items()
+    }
