@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import subprocess
@@ -16,9 +15,8 @@ from PIL import Image, ImageChops
 from glasskit.data.scenes import SceneImages, load_scenes
 from glasskit.data.scenes import render as render_module
 from glasskit.data.scenes.build import make_recipes
-from glasskit.data.scenes.draw import Draw
 from glasskit.data.scenes.ground import PALETTE, PATTERNS, Ground, paint
-from glasskit.data.scenes.layout import LAYOUTS, Placement
+from glasskit.data.scenes.layout import Placement
 from glasskit.data.scenes.render import SIZE, font_path
 from glasskit.errors import InputError
 
@@ -55,13 +53,8 @@ def _quarters(picture: Image.Image) -> list[list[float]]:
     return [part.mean((0, 1)).tolist() for row in rows for part in (row[:, :half], row[:, half:])]
 
 
-def test_records_are_golden() -> None:
-    found = hashlib.sha256(repr(DATASET.records).encode()).hexdigest()[:16]
-    assert found == RECORDS_HASH
-
-
 @pytest.mark.parametrize("hash_seed", ["1", "77"])
-def test_records_do_not_depend_on_the_hash_seed_of_python(hash_seed: str) -> None:
+def test_records_are_golden_whatever_the_hash_seed_of_python(hash_seed: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _HASH_OF_RECORDS],
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
@@ -76,6 +69,7 @@ def test_records_do_not_depend_on_the_hash_seed_of_python(hash_seed: str) -> Non
 def test_pictures_are_golden_in_the_large(key: str) -> None:
     # Font engines differ in single pixels between releases, never in the mean of a quarter.
     picture = DATASET.images.open(key)
+    assert (picture.mode, picture.size) == ("RGB", (SIZE, SIZE))
     np.testing.assert_allclose(_quarters(picture), QUARTERS[key], atol=3)
 
 
@@ -95,11 +89,6 @@ def test_boxes_stay_inside_the_picture_and_never_overlap() -> None:
             assert apart, f"{made.key}: {a} and {b}"
 
 
-def test_cells_of_a_layout_hold_one_glyph_each() -> None:
-    for count, layouts in LAYOUTS.items():
-        assert all(len(cells) == count for cells in layouts)
-
-
 def test_glyphs_are_drawn_inside_their_boxes_only() -> None:
     for made in RECIPES[::97]:
         bare = paint(made.ground, SIZE)
@@ -109,13 +98,6 @@ def test_glyphs_are_drawn_inside_their_boxes_only() -> None:
             assert changed.crop(corners).getbbox() is not None, f"{made.key}: an empty box"
             changed.paste(0, tuple(c + d for c, d in zip(corners, (-1, -1, 1, 1), strict=True)))
         assert changed.getbbox() is None, f"{made.key}: ink outside the boxes"
-
-
-def test_pictures_are_rgb_and_not_blank() -> None:
-    for index in range(0, len(DATASET), 36):
-        picture = DATASET.image(index)
-        assert (picture.mode, picture.size) == ("RGB", (SIZE, SIZE))
-        assert np.asarray(picture, dtype=float).std() > 15
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -147,15 +129,3 @@ def test_a_missing_font_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.undo()
     render_module.font_path.cache_clear()
     assert font_path().is_file()
-
-
-def test_draws_depend_on_their_name_only() -> None:
-    one, two = Draw("a"), Draw("a")
-    one.uniform("first")
-    assert one.uniform("second") == two.uniform("second")
-    assert one.uniform("first") != Draw("b").uniform("first")
-    assert Draw("a").uniform("x") == pytest.approx(0.1344609578641599, abs=1e-12)
-    values = [Draw(str(i)).uniform("x", 2, 4) for i in range(400)]
-    assert 2 <= min(values) < max(values) < 4
-    assert np.mean(values) == pytest.approx(3, abs=0.1)
-    assert sorted(one.sample("s", "abcd", 4)) == list("abcd")

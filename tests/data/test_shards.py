@@ -77,15 +77,15 @@ def test_the_webdataset_builder_of_datasets_reads_what_we_pack(
     assert [sum(row["__url__"] == name for row in rows) for name in files] == [20, 20, 12]
 
 
-def test_in_order_and_by_place_the_same_bytes_are_read(packed: Path) -> None:
-    data = load_dataset(packed)
+def test_in_order_and_by_place_the_same_bytes_are_read(data: GroupedDataset, packed: Path) -> None:
     parts = stream_parts(packed)
     rows = rows_of(packed)
     assert len({part.name for part in parts}) == len({part.identity for part in parts}) == 4
     assert [row.key for row in rows] == [r.key for r in data.records]
     assert [row.caption for row in rows] == [r.captions[0] for r in data.records]
     assert all(data.images.read(row.key) == row.data for row in rows)
-    assert all(data.images.read(row.key, 100) == row.data[-100:] for row in rows)
+    by_place = load_dataset(packed).images
+    assert all(by_place.read(row.key, 100) == row.data[-100:] for row in rows)
 
 
 def test_drawn_pictures_are_packed_without_loss(tmp_path: Path) -> None:
@@ -168,8 +168,6 @@ BAD = json.dumps({"image": "a\ud83d", "concept": "x"}).encode()
         ("000000022.jpg", None, r"000000022: no picture \(\.jpg"),
         ("000000022.json", b"{", r"000000022\.json: not readable JSON"),
         ("000000022.json", b"[]", r"000000022\.json: must be a JSON object, not list"),
-        ("000000022.json", b"\xff", r"000000022\.json: not readable JSON"),
-        ("000000022.json", b'{"a": 1, "a": 2}', r"000000022\.json: .*the key 'a' comes twice"),
         ("000000022.json", BAD, r"000000022: 'image' holds half a character"),
     ],
 )
@@ -233,7 +231,6 @@ def test_samples_that_would_be_read_wrongly_are_named(
     [
         ({"caption": "a dog"}, "no 'concept'; groups are made of records in the MAGIC layout"),
         ({"concept": "x", "old_captions": ["a"], "split": "dev"}, "split 'dev'"),
-        ({"concept": "x"}, "'old_captions' is empty"),
         ({"concept": "x", "old_captions": ["a"], "alos": []}, "key 'alos', did you mean 'also'"),
     ],
 )

@@ -42,3 +42,36 @@ def test_a_server_that_misbehaves(
         )
     assert said.value.answered == answered
     assert pauses == [1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("first", "waited"),
+    [
+        (Answer(b"busy", 503), 1.0),
+        (Answer(b"slow down", 429), 1.0),
+        (Answer(b"slow down", 429, {"Retry-After": "9"}), 9.0),
+        (Answer(b"slow down", 429, {"Retry-After": "86400"}), 60.0),
+        (Answer(b"{}", length=400), 1.0),
+        (Answer(b"no number", headers={"Content-Length": "many"}), 1.0),
+        (Answer(b"<html>"), 1.0),
+    ],
+)
+def test_what_passes_is_asked_for_again_after_a_pause(
+    first: Answer, waited: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    pauses: list[float] = []
+
+    def answer(asked: Asked) -> Answer:
+        return first if len(server.asked) == 1 else Answer(b"{well}")
+
+    with serve(answer) as server:
+        found = fetch(
+            server.address,
+            largest=1000,
+            accept=lambda data: data.startswith(b"{") and data.endswith(b"}"),
+            timeout=5,
+            pause=pauses.append,
+        )
+    assert found == b"{well}"
+    assert pauses == [waited]
