@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from glasskit.data.schema import LEVELS, Record
 from glasskit.evaluation import hard_negatives
 from glasskit.evaluation.concepts import LevelRecognition, recognise_labels
 from glasskit.evaluation.embeddings import EvaluationVectors, embed_all
-from glasskit.evaluation.hard_negatives import IMAGE_TO_TEXT, TEXT_TO_IMAGE, WAYS, Questions
+from glasskit.evaluation.hard_negatives import IMAGE_TO_TEXT, TEXT_TO_IMAGE, WAYS, Answers, K, ask
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
 from glasskit.evaluation.retrieval import Retrieval, retrieve, same_texts
 
@@ -30,40 +30,6 @@ if TYPE_CHECKING:
 CAPTIONS = "captions"
 UNMEASURED = {"n": 0, **dict.fromkeys(("top1", "ci95", "acceptable_top1", "top5", "chance"))}
 UNASKED = dict.fromkeys(WAYS)
-
-
-class Settings(TypedDict, total=False):
-    """Keywords of whatever measures a model.
-
-    Args:
-        seed: of the hard-negative questions, 0 unless told otherwise.
-        k: wrong answers in a hard-negative question, ``hard_negatives.K`` unless told otherwise.
-    """
-
-    seed: int
-    k: int
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """Hard-negative choice at one level or on captions.
-
-    Args:
-        rows: (r,) records that were asked.
-        questions: the wrong answers by direction.
-        correct: (r,) bool by direction.
-    """
-
-    rows: np.ndarray
-    questions: dict[str, Questions]
-    correct: dict[str, np.ndarray]
-
-    def summary(self, clusters: np.ndarray) -> dict[str, Any]:
-        """Shares, intervals, chance and K for both directions; clusters of all records."""
-        out: dict[str, Any] = {}
-        for way, correct in self.correct.items():
-            out |= hard_negatives.summarise(correct, self.questions[way], way, clusters[self.rows])
-        return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +91,9 @@ class Evaluation:
             "clusters": {"n": self.cluster_count, "by": self.cluster_by},
             "concepts": concepts,
             "retrieval": retrieval,
-            "negation": self._negation(),
+            "negation": summarise_wins(
+                self.negation, self.negation_blind, self.clusters[self.negation_rows]
+            ),
             "hard_negative": {
                 "k": self.k,
                 IMAGE_TO_TEXT: main.get(IMAGE_TO_TEXT),
@@ -135,28 +103,23 @@ class Evaluation:
             "settings": {"seed": self.seed, "hard_negative_k": self.k},
         }
 
-    def _negation(self) -> dict[str, Any]:
-        name = "caption_over_negation"
-        if not len(self.negation):
-            return {"n": 0, name: None, "ci95": None, "blind": None, "chance": 0.5}
-        clusters = self.clusters[self.negation_rows]
-        return summarise_wins(self.negation, self.negation_blind, name, clusters)
-
 
 def evaluate(
     model: GlassModel,
     dataset: GroupedDataset,
     *,
+    k: int = K,
+    seed: int = 0,
     progress: Progress | None = None,
-    **settings: Unpack[Settings],
 ) -> dict[str, Any]:
     """Measure a model on the records of a data set, usually ``dataset.split("test")``.
 
     Args:
         model: a GlassModel.
         dataset: pictures may be missing where image features of this model's tower ship with it.
+        k: wrong answers in a hard-negative question.
+        seed: of the hard-negative questions.
         progress: called with (done, total) pictures while they are embedded.
-        settings: k and seed, see ``Settings``.
 
     Returns:
         {"n", "clusters": {"n", "by"}, "concepts": {"level1": {"top1", "acceptable_top1", "top5",
@@ -168,26 +131,23 @@ def evaluate(
     Raises:
         InputError: no records, a missing or broken picture, a vector that is not finite.
     """
-    return measure(model, dataset, progress=progress, **settings).as_dict()
+    return measure(model, dataset, k=k, seed=seed, progress=progress).as_dict()
 
 
 def measure(
     model: GlassModel,
     dataset: GroupedDataset,
     *,
+    k: int = K,
+    seed: int = 0,
     progress: Progress | None = None,
-    **settings: Unpack[Settings],
 ) -> Evaluation:
     """As ``evaluate``, with the result of every record, as paired comparisons need it."""
-    return measure_embeddings(embed_all(model, dataset, progress), dataset, **settings)
+    return measure_embeddings(embed_all(model, dataset, progress), dataset, k=k, seed=seed)
 
 
 def measure_embeddings(
-    vectors: EvaluationVectors,
-    dataset: GroupedDataset,
-    *,
-    k: int = hard_negatives.K,
-    seed: int = 0,
+    vectors: EvaluationVectors, dataset: GroupedDataset, *, k: int = K, seed: int = 0
 ) -> Evaluation:
     """Every measure from vectors that are there already."""
     images, captions, everyone = vectors.picture, vectors.caption, np.arange(len(dataset))
@@ -202,25 +162,10 @@ def measure_embeddings(
         concepts[name] = recognise_labels(
             images[rows], labels, dataset.labels(level), target, dataset.acceptable(level)[rows]
         )
-        asked = hard_negatives.level_questions(dataset, level, k, seed)
-        places = np.arange(len(rows))
-        hard[name] = Answers(
-            rows,
-            asked,
-            {
-                IMAGE_TO_TEXT: asked[IMAGE_TO_TEXT].answered(images[rows], labels, target),
-                TEXT_TO_IMAGE: asked[TEXT_TO_IMAGE].answered(labels[target], images[rows], places),
-            },
-        )
-    asked = hard_negatives.caption_questions(dataset, k, seed)
-    hard[CAPTIONS] = Answers(
-        everyone,
-        asked,
-        {
-            IMAGE_TO_TEXT: asked[IMAGE_TO_TEXT].answered(images, captions, everyone),
-            TEXT_TO_IMAGE: asked[TEXT_TO_IMAGE].answered(captions, images, everyone),
-        },
-    )
+        questions = hard_negatives.level_questions(dataset, level, k, seed)
+        hard[name] = ask(questions, rows, images[rows], labels, target)
+    questions = hard_negatives.caption_questions(dataset, k, seed)
+    hard[CAPTIONS] = ask(questions, everyone, images, captions, everyone)
     negated = np.flatnonzero([record.negation is not None for record in dataset.records])
     wins = blind = np.zeros(0, dtype=bool)
     if len(negated):
