@@ -315,7 +315,6 @@ def flips(
     baseline: Evaluation, model: Evaluation, most: int = SHOWN
 ) -> tuple[list[Flip], list[Flip]]:
     """Pictures gained and lost (acceptable top-1), those whose own concept moved furthest first."""
-    rows = baseline.concept_rows["level1"]
     first, second = baseline.concepts["level1"], model.concepts["level1"]
     before, after = first.answers, second.answers
 
@@ -325,7 +324,7 @@ def flips(
         moved = right.rank[found] - wrong.rank[found]
         return [
             Flip(
-                index=int(rows[i]),
+                index=int(i),
                 concept=first.labels[first.target[i]],
                 before=before[i],
                 after=after[i],

@@ -39,12 +39,11 @@ class Evaluation:
     Args:
         n: records.
         concepts: recognition by "level1" to "level4"; levels without labels are not in it.
-        concept_rows: records of each of them (those that have a label there).
         retrieval: with the literal caption of every picture.
         variants: retrieval with more captions, "literal_captions" and "theme_captions".
         duplicate_captions: literal captions whose text stands under several pictures.
         negation_rows, negation, negation_blind: records with a negation, who won, who won blind.
-        hard: hard-negative choice by "level1" to "level4" and "captions".
+        hard: hard-negative choice, about the same records, by "level1" to "level4" and "captions".
         k: wrong answers a question.
         clusters: (n,) number of each record's cluster, see ``GroupedDataset.clusters``.
         cluster_by: what a cluster is: "picture", "concept" or "cluster".
@@ -53,7 +52,6 @@ class Evaluation:
 
     n: int
     concepts: dict[str, LevelRecognition]
-    concept_rows: dict[str, np.ndarray]
     retrieval: Retrieval
     variants: dict[str, Retrieval]
     duplicate_captions: int
@@ -74,7 +72,7 @@ class Evaluation:
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``glasskit evaluate``."""
         concepts = {
-            level: self.concepts[level].summary(self.clusters[self.concept_rows[level]])
+            level: self.concepts[level].summary(self.clusters[self.hard[level].rows])
             if level in self.concepts
             else UNMEASURED
             for level in LEVELS
@@ -151,14 +149,13 @@ def measure_embeddings(
 ) -> Evaluation:
     """Every measure from vectors that are there already."""
     images, captions, everyone = vectors.picture, vectors.caption, np.arange(len(dataset))
-    concepts, concept_rows, hard = {}, {}, {}
+    concepts, hard = {}, {}
     for level, name in enumerate(LEVELS, start=1):
         target = dataset.targets(level)
         rows = np.flatnonzero(target >= 0)
         if not len(rows):
             continue
         labels, target = vectors.labels[level], target[rows]
-        concept_rows[name] = rows
         concepts[name] = recognise_labels(
             images[rows], labels, dataset.labels(level), target, dataset.acceptable(level)[rows]
         )
@@ -176,7 +173,6 @@ def measure_embeddings(
     return Evaluation(
         n=len(dataset),
         concepts=concepts,
-        concept_rows=concept_rows,
         retrieval=retrieve(images, captions, everyone, same_texts(literal)),
         variants=_variants(vectors, dataset.records),
         duplicate_captions=sum(times for times in Counter(literal).values() if times > 1),

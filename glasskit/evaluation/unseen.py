@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glasskit.data.grouped import GroupedDataset
+from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.evaluation.concepts import LevelRecognition, recognise_labels
 from glasskit.evaluation.intervals import paired_difference
@@ -57,15 +58,18 @@ def unseen_folds(dataset: GroupedDataset, k: int = 5, seed: int = 0) -> Iterator
     for number, members in enumerate(np.array_split(order, k)):
         held = {names[i] for i in members}
 
-        test = dataset.where(lambda record, held=held: record.concept in held)
-        train = dataset.where(
-            lambda record, held=held: held.isdisjoint((record.concept, *record.also))
-        )
+        def clean(record: Record, held: set[str] = held) -> bool:
+            return held.isdisjoint((record.concept, *record.also))
+
+        def unseen(record: Record, held: set[str] = held) -> bool:
+            return record.concept in held
+
+        train = dataset.where(clean)
         if not any(record.split == "train" for record in train.records):
             raise InputError(
                 f"unseen concepts: fold {number} leaves no train record; use a larger k"
             )
-        yield Fold(number, tuple(n for n in names if n in held), train, test)
+        yield Fold(number, tuple(n for n in names if n in held), train, dataset.where(unseen))
 
 
 def leave_concepts_out(
