@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import torch
 from PIL import Image
@@ -12,6 +9,7 @@ from PIL import Image
 from glasskit.analysis.explain import class_words, heat_map, overlay, patch_grid
 from glasskit.analysis.geometry import nearest_groups
 from glasskit.errors import InputError
+from glasskit.io.pictures import data_url
 from glasskit.models import GlassModel
 from glasskit.plots.map_data import SIDES
 from glasskit_app.answers import answer
@@ -41,7 +39,7 @@ def reasons(maps: DatasetMaps, picture: Image.Image, names: list[str] | None = N
         lit, places = "", 0
         if grid is not None:
             heat = heat_map(probe.model, picture, probe.named_vectors([concept])[0], grid)
-            lit, places = _data_url(overlay(picture, heat)), len(heat)
+            lit, places = data_url(overlay(picture, heat)), len(heat)
         columns.append((side, near, lit, concept, places))
     try:
         words = class_words(comparison.before.model, picture, features=features[0])
@@ -66,9 +64,3 @@ def _grid(model: GlassModel, picture: Image.Image) -> torch.Tensor | None:
         return patch_grid(model, picture)
     except InputError:
         return None
-
-
-def _data_url(picture: Image.Image) -> str:
-    file = io.BytesIO()
-    picture.save(file, "WEBP", quality=80)
-    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()

@@ -36,10 +36,6 @@ class Measure:
     values: Callable[[Evaluation], np.ndarray | None]
 
 
-def _top5(one: Evaluation) -> np.ndarray | None:
-    return one.concepts["level1"].within(5)
-
-
 def _hard(one: Evaluation, name: str, way: str) -> np.ndarray | None:
     answers = one.hard[name]
     asked = answers.questions[way].counts > 0
@@ -74,7 +70,12 @@ MEASURES = (
         "a concept that a careful viewer accepts is first",
         lambda one: one.concepts["level1"].accepted,
     ),
-    Measure("top5", "Concept top-5", "the own concept is among the first five", _top5),
+    Measure(
+        "top5",
+        "Concept top-5",
+        "the own concept is among the first five",
+        lambda one: one.concepts["level1"].within(5),
+    ),
     Measure(
         "hard_image_to_text",
         "Hard negatives, image to concept",
@@ -150,11 +151,11 @@ class Outcome:
         known = ~np.isnan(values)
         return interval(values[known], clusters=self.clusters[known])
 
-    def gain(self, other: Outcome, measure: str, seed: int = 0) -> Difference:
+    def gain(self, other: Outcome, measure: str) -> Difference:
         """Paired difference to another outcome on the same pictures."""
         mine, theirs = self.values[measure], other.values[measure]
         known, of = ~np.isnan(mine), self.clusters
-        return paired_difference(mine[known], theirs[known], clusters=of[known], seed=seed)
+        return paired_difference(mine[known], theirs[known], clusters=of[known])
 
 
 @dataclass(frozen=True)
@@ -169,11 +170,11 @@ class Comparison:
 
 
 def comparisons(
-    outcomes: Mapping[str, Outcome], pairs: Iterable[tuple[str, str]], seed: int = 0
+    outcomes: Mapping[str, Outcome], pairs: Iterable[tuple[str, str]]
 ) -> list[Comparison]:
     """Paired differences of (name, base) pairs on every measure, as one family of tests."""
     found = [
-        (name, base, measure, outcomes[name].gain(outcomes[base], measure, seed))
+        (name, base, measure, outcomes[name].gain(outcomes[base], measure))
         for name, base in pairs
         for measure in outcomes[base].values
     ]
@@ -223,7 +224,7 @@ class Table:
         return [m for m in self.measures if self.cell(name, m).mark == WORSE]
 
 
-def compare(named: Sequence[tuple[str, Evaluation]], *, seed: int = 0) -> Table:
+def compare(named: Sequence[tuple[str, Evaluation]]) -> Table:
     """Every model against the first, on every measure that the data allow.
 
     p values are of the sign-flip test of ``paired_difference``, over whole clusters of pictures;
@@ -244,7 +245,7 @@ def compare(named: Sequence[tuple[str, Evaluation]], *, seed: int = 0) -> Table:
         if one.values.keys() != first.values.keys() or len(one.clusters) != len(first.clusters):
             raise InputError(f"{name}: was not measured on the records of {names[0]}")
         cells |= {(name, key): Cell(one.share(key), one.interval(key)) for key in first.values}
-    for found in comparisons(outcomes, [(name, names[0]) for name in names[1:]], seed):
+    for found in comparisons(outcomes, [(name, names[0]) for name in names[1:]]):
         mark = SAME
         if found.p_holm < ALPHA:
             mark = BETTER if found.gain.difference > 0 else WORSE
@@ -314,7 +315,6 @@ def flips(
     baseline: Evaluation, model: Evaluation, most: int = SHOWN
 ) -> tuple[list[Flip], list[Flip]]:
     """Pictures gained and lost (acceptable top-1), those whose own concept moved furthest first."""
-    rows = baseline.concept_rows["level1"]
     first, second = baseline.concepts["level1"], model.concepts["level1"]
     before, after = first.answers, second.answers
 
@@ -324,7 +324,7 @@ def flips(
         moved = right.rank[found] - wrong.rank[found]
         return [
             Flip(
-                index=int(rows[i]),
+                index=int(i),
                 concept=first.labels[first.target[i]],
                 before=before[i],
                 after=after[i],

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from glasskit.data.schema import LEVELS, Record
 from glasskit.evaluation import hard_negatives
 from glasskit.evaluation.concepts import LevelRecognition, recognise_labels
 from glasskit.evaluation.embeddings import EvaluationVectors, embed_all
-from glasskit.evaluation.hard_negatives import IMAGE_TO_TEXT, TEXT_TO_IMAGE, WAYS, Questions
+from glasskit.evaluation.hard_negatives import IMAGE_TO_TEXT, TEXT_TO_IMAGE, WAYS, Answers, K, ask
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
 from glasskit.evaluation.retrieval import Retrieval, retrieve, same_texts
 
@@ -32,40 +32,6 @@ UNMEASURED = {"n": 0, **dict.fromkeys(("top1", "ci95", "acceptable_top1", "top5"
 UNASKED = dict.fromkeys(WAYS)
 
 
-class Settings(TypedDict, total=False):
-    """Keywords of whatever measures a model.
-
-    Args:
-        seed: of the hard-negative questions, 0 unless told otherwise.
-        k: wrong answers in a hard-negative question, ``hard_negatives.K`` unless told otherwise.
-    """
-
-    seed: int
-    k: int
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """Hard-negative choice at one level or on captions.
-
-    Args:
-        rows: (r,) records that were asked.
-        questions: the wrong answers by direction.
-        correct: (r,) bool by direction.
-    """
-
-    rows: np.ndarray
-    questions: dict[str, Questions]
-    correct: dict[str, np.ndarray]
-
-    def summary(self, clusters: np.ndarray) -> dict[str, Any]:
-        """Shares, intervals, chance and K for both directions; clusters of all records."""
-        out: dict[str, Any] = {}
-        for way, correct in self.correct.items():
-            out |= hard_negatives.summarise(correct, self.questions[way], way, clusters[self.rows])
-        return out
-
-
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """What a model did with every record of a data set; ``as_dict`` sums it up.
@@ -73,12 +39,11 @@ class Evaluation:
     Args:
         n: records.
         concepts: recognition by "level1" to "level4"; levels without labels are not in it.
-        concept_rows: records of each of them (those that have a label there).
         retrieval: with the literal caption of every picture.
         variants: retrieval with more captions, "literal_captions" and "theme_captions".
         duplicate_captions: literal captions whose text stands under several pictures.
         negation_rows, negation, negation_blind: records with a negation, who won, who won blind.
-        hard: hard-negative choice by "level1" to "level4" and "captions".
+        hard: hard-negative choice, about the same records, by "level1" to "level4" and "captions".
         k: wrong answers a question.
         clusters: (n,) number of each record's cluster, see ``GroupedDataset.clusters``.
         cluster_by: what a cluster is: "picture", "concept" or "cluster".
@@ -87,7 +52,6 @@ class Evaluation:
 
     n: int
     concepts: dict[str, LevelRecognition]
-    concept_rows: dict[str, np.ndarray]
     retrieval: Retrieval
     variants: dict[str, Retrieval]
     duplicate_captions: int
@@ -108,7 +72,7 @@ class Evaluation:
     def as_dict(self) -> dict[str, Any]:
         """The JSON of ``glasskit evaluate``."""
         concepts = {
-            level: self.concepts[level].summary(self.clusters[self.concept_rows[level]])
+            level: self.concepts[level].summary(self.clusters[self.hard[level].rows])
             if level in self.concepts
             else UNMEASURED
             for level in LEVELS
@@ -125,7 +89,9 @@ class Evaluation:
             "clusters": {"n": self.cluster_count, "by": self.cluster_by},
             "concepts": concepts,
             "retrieval": retrieval,
-            "negation": self._negation(),
+            "negation": summarise_wins(
+                self.negation, self.negation_blind, self.clusters[self.negation_rows]
+            ),
             "hard_negative": {
                 "k": self.k,
                 IMAGE_TO_TEXT: main.get(IMAGE_TO_TEXT),
@@ -135,28 +101,23 @@ class Evaluation:
             "settings": {"seed": self.seed, "hard_negative_k": self.k},
         }
 
-    def _negation(self) -> dict[str, Any]:
-        name = "caption_over_negation"
-        if not len(self.negation):
-            return {"n": 0, name: None, "ci95": None, "blind": None, "chance": 0.5}
-        clusters = self.clusters[self.negation_rows]
-        return summarise_wins(self.negation, self.negation_blind, name, clusters)
-
 
 def evaluate(
     model: GlassModel,
     dataset: GroupedDataset,
     *,
+    k: int = K,
+    seed: int = 0,
     progress: Progress | None = None,
-    **settings: Unpack[Settings],
 ) -> dict[str, Any]:
     """Measure a model on the records of a data set, usually ``dataset.split("test")``.
 
     Args:
         model: a GlassModel.
         dataset: pictures may be missing where image features of this model's tower ship with it.
+        k: wrong answers in a hard-negative question.
+        seed: of the hard-negative questions.
         progress: called with (done, total) pictures while they are embedded.
-        settings: k and seed, see ``Settings``.
 
     Returns:
         {"n", "clusters": {"n", "by"}, "concepts": {"level1": {"top1", "acceptable_top1", "top5",
@@ -168,59 +129,40 @@ def evaluate(
     Raises:
         InputError: no records, a missing or broken picture, a vector that is not finite.
     """
-    return measure(model, dataset, progress=progress, **settings).as_dict()
+    return measure(model, dataset, k=k, seed=seed, progress=progress).as_dict()
 
 
 def measure(
     model: GlassModel,
     dataset: GroupedDataset,
     *,
+    k: int = K,
+    seed: int = 0,
     progress: Progress | None = None,
-    **settings: Unpack[Settings],
 ) -> Evaluation:
     """As ``evaluate``, with the result of every record, as paired comparisons need it."""
-    return measure_embeddings(embed_all(model, dataset, progress), dataset, **settings)
+    return measure_embeddings(embed_all(model, dataset, progress), dataset, k=k, seed=seed)
 
 
 def measure_embeddings(
-    vectors: EvaluationVectors,
-    dataset: GroupedDataset,
-    *,
-    k: int = hard_negatives.K,
-    seed: int = 0,
+    vectors: EvaluationVectors, dataset: GroupedDataset, *, k: int = K, seed: int = 0
 ) -> Evaluation:
     """Every measure from vectors that are there already."""
     images, captions, everyone = vectors.picture, vectors.caption, np.arange(len(dataset))
-    concepts, concept_rows, hard = {}, {}, {}
+    concepts, hard = {}, {}
     for level, name in enumerate(LEVELS, start=1):
         target = dataset.targets(level)
         rows = np.flatnonzero(target >= 0)
         if not len(rows):
             continue
         labels, target = vectors.labels[level], target[rows]
-        concept_rows[name] = rows
         concepts[name] = recognise_labels(
             images[rows], labels, dataset.labels(level), target, dataset.acceptable(level)[rows]
         )
-        asked = hard_negatives.level_questions(dataset, level, k, seed)
-        places = np.arange(len(rows))
-        hard[name] = Answers(
-            rows,
-            asked,
-            {
-                IMAGE_TO_TEXT: asked[IMAGE_TO_TEXT].answered(images[rows], labels, target),
-                TEXT_TO_IMAGE: asked[TEXT_TO_IMAGE].answered(labels[target], images[rows], places),
-            },
-        )
-    asked = hard_negatives.caption_questions(dataset, k, seed)
-    hard[CAPTIONS] = Answers(
-        everyone,
-        asked,
-        {
-            IMAGE_TO_TEXT: asked[IMAGE_TO_TEXT].answered(images, captions, everyone),
-            TEXT_TO_IMAGE: asked[TEXT_TO_IMAGE].answered(captions, images, everyone),
-        },
-    )
+        questions = hard_negatives.level_questions(dataset, level, k, seed)
+        hard[name] = ask(questions, rows, images[rows], labels, target)
+    questions = hard_negatives.caption_questions(dataset, k, seed)
+    hard[CAPTIONS] = ask(questions, everyone, images, captions, everyone)
     negated = np.flatnonzero([record.negation is not None for record in dataset.records])
     wins = blind = np.zeros(0, dtype=bool)
     if len(negated):
@@ -231,7 +173,6 @@ def measure_embeddings(
     return Evaluation(
         n=len(dataset),
         concepts=concepts,
-        concept_rows=concept_rows,
         retrieval=retrieve(images, captions, everyone, same_texts(literal)),
         variants=_variants(vectors, dataset.records),
         duplicate_captions=sum(times for times in Counter(literal).values() if times > 1),

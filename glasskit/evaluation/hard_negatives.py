@@ -78,18 +78,60 @@ class Questions:
         return correct
 
 
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Hard-negative choice at one level or on captions.
+
+    Args:
+        rows: (r,) records that were asked.
+        questions: the wrong answers by direction.
+        correct: (r,) bool by direction.
+    """
+
+    rows: np.ndarray
+    questions: dict[str, Questions]
+    correct: dict[str, np.ndarray]
+
+    def summary(self, clusters: np.ndarray) -> dict[str, Any]:
+        """Shares, intervals, chance and K for both directions; clusters of all records."""
+        out: dict[str, Any] = {}
+        for way, correct in self.correct.items():
+            out |= summarise(correct, self.questions[way], way, clusters[self.rows])
+        return out
+
+
+def ask(
+    questions: dict[str, Questions],
+    rows: np.ndarray,
+    images: np.ndarray,
+    texts: np.ndarray,
+    right: np.ndarray,
+) -> Answers:
+    """What a model answers in both directions.
+
+    Args:
+        questions: by direction. rows: (r,) records that are asked.
+        images: (r, L) and texts: (t, L), unit rows. right: (r,) the own text of each image.
+    """
+    to_text, to_image = questions[IMAGE_TO_TEXT], questions[TEXT_TO_IMAGE]
+    correct = {
+        IMAGE_TO_TEXT: to_text.answered(images, texts, right),
+        TEXT_TO_IMAGE: to_image.answered(texts[right], images, np.arange(len(rows))),
+    }
+    return Answers(rows, questions, correct)
+
+
 def summarise(
-    correct: np.ndarray, questions: Questions, way: str, clusters: np.ndarray | None = None
+    correct: np.ndarray, questions: Questions, way: str, clusters: np.ndarray
 ) -> dict[str, Any]:
     """Share correct in one direction, over the items that have any wrong answer."""
     asked = questions.counts > 0
     counts = questions.counts[asked]
     if not len(counts):
         return {way: None, f"{way}_n": 0}
-    clusters = None if clusters is None else clusters[asked]
     return {
         way: float(correct[asked].mean()),
-        f"{way}_ci95": interval(correct[asked], clusters=clusters),
+        f"{way}_ci95": interval(correct[asked], clusters=clusters[asked]),
         f"{way}_n": int(asked.sum()),
         f"{way}_chance": float((1 / (1 + counts)).mean()),
         f"{way}_k_min": int(counts.min()),

@@ -36,14 +36,13 @@ def blind_wins(images: np.ndarray, captions: np.ndarray, negatives: np.ndarray) 
     return caption_wins(mean, captions, negatives)
 
 
-def summarise_wins(
-    wins: np.ndarray, blind: np.ndarray, name: str, clusters: np.ndarray | None = None
-) -> dict[str, Any]:
-    """The share of wins under ``name`` with its interval, chance, and the share won blind."""
+def summarise_wins(wins: np.ndarray, blind: np.ndarray, clusters: np.ndarray) -> dict[str, Any]:
+    """The share of wins with its interval, chance, and the share won blind; None for no picture."""
+    asked = len(wins) > 0
     return {
         "n": len(wins),
-        name: float(wins.mean()),
-        "ci95": interval(wins, clusters=clusters),
-        "blind": float(blind.mean()),
+        "caption_over_negation": float(wins.mean()) if asked else None,
+        "ci95": interval(wins, clusters=clusters) if asked else None,
+        "blind": float(blind.mean()) if asked else None,
         "chance": 0.5,
     }

@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
@@ -23,7 +21,8 @@ from glasskit.evaluation.comparison import (
     confusions,
     flips,
 )
-from glasskit.evaluation.evaluate import Evaluation, Settings, measure
+from glasskit.evaluation.evaluate import Evaluation, measure
+from glasskit.io.pictures import data_url
 
 if TYPE_CHECKING:
     from glasskit.models.glass_model import Progress
@@ -96,11 +95,7 @@ class Report:
 
 
 def build_report(
-    entries: Sequence[Any],
-    dataset: GroupedDataset,
-    *,
-    progress: Progress | None = None,
-    **settings: Unpack[Settings],
+    entries: Sequence[Any], dataset: GroupedDataset, *, progress: Progress | None = None
 ) -> Report:
     """Measure models on a data set and compare each with the first one.
 
@@ -110,7 +105,6 @@ def build_report(
             run is shown as the last part of its path, where no other one ends so.
         dataset: what to measure on, usually ``dataset.split("test")``.
         progress: called with (models done, models).
-        settings: k and seed, as in ``evaluate``.
 
     Raises:
         InputError: no models, two of the same name, or what ``load_model`` and ``evaluate`` raise.
@@ -124,7 +118,7 @@ def build_report(
     for number, (name, (_, model)) in enumerate(zip(names, pairs, strict=True), start=1):
         if isinstance(model, str | Path):
             model = load_model(model)
-        named.append((name, measure(model, dataset, **settings)))
+        named.append((name, measure(model, dataset)))
         if progress is not None:
             progress(number, len(entries))
     return report_evaluations(named, dataset)
@@ -171,7 +165,5 @@ def _thumbnails(dataset: GroupedDataset, shown: Sequence[int]) -> tuple[dict[int
         except InputError as error:
             return {}, str(error)
         picture.thumbnail((THUMBNAIL, THUMBNAIL))
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=80)
-        out[index] = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+        out[index] = data_url(picture, "JPEG")
     return out, ""

@@ -113,10 +113,8 @@ def retrieve(
     )
 
 
-def same_texts(sentences: Sequence[str]) -> np.ndarray | None:
-    """(m,) a number a distinct text, as ``retrieve`` takes them; None where all differ."""
-    if len(set(sentences)) == len(sentences):
-        return None
+def same_texts(sentences: Sequence[str]) -> np.ndarray:
+    """(m,) a number a distinct text, as ``retrieve`` takes them."""
     return np.unique(sentences, return_inverse=True)[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import re
@@ -146,6 +147,19 @@ def check_image(path: str | Path) -> None:
     end = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}.get(str(picture.format), b"")
     if end not in tail:
         open_image(path, 1)
+
+
+def data_url(picture: Image.Image, form: str = "WEBP", quality: int = 80) -> str:
+    """A picture as an address that holds it, for a page that needs no other file.
+
+    Args:
+        picture: written as it is, so make it small first.
+        form: "WEBP" or "JPEG".
+        quality: of the compression, up to 100.
+    """
+    file = io.BytesIO()
+    picture.save(file, form, quality=quality)
+    return f"data:image/{form.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 @contextmanager

@@ -125,7 +125,7 @@ def map_data(
         "concept": dataset.targets(1).tolist(),
         "concepts": list(dataset.labels(1)),
         "colourings": _colourings(dataset, before, after),
-        "family": LEVELS[family_level(dataset.concepts) - 1],
+        "family": LEVELS[family_level(dataset) - 1],
         "splits": {split: SPLIT_NAMES[split] for split in SPLITS if split in splits},
         "views": {"before": _view(dataset, before), "after": _view(dataset, after)},
         "story": (
@@ -178,7 +178,7 @@ def _colourings(
     """
     found: dict[str, dict[str, Any]] = {}
     for number, level in reversed(list(enumerate(LEVELS, start=1))):
-        shades = level_colours(dataset.concepts, number)
+        shades = level_colours(dataset, number)
         if shades:
             colours = {label: shades[label] for label in dataset.labels(number)}
             own = [dataset.by_name[r.concept].levels[number - 1] or "" for r in dataset.records]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 from hashlib import sha256
 from importlib.resources import files
@@ -11,6 +9,7 @@ from importlib.resources import files
 from PIL import Image, ImageOps
 
 from glasskit.data.grouped import GroupedDataset
+from glasskit.io.pictures import data_url
 from glasskit.plots.map_data import Projection, map_data
 
 SIDE = 96
@@ -45,7 +44,13 @@ def map_html(
         after: by the trained model.
         pictures: put small copies of all pictures in, about 3 kB each.
     """
-    small = [_small(dataset.image(i, SIDE)) for i in range(len(dataset))] if pictures else None
+    small = None
+    if pictures:
+        squares = (
+            ImageOps.fit(dataset.image(i, SIDE), (SIDE, SIDE), Image.Resampling.LANCZOS)
+            for i in range(len(dataset))
+        )
+        small = [data_url(square) for square in squares]
     data = map_data(dataset, before, after, small, "the page was made without pictures")
     sent = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")  # no end of the script
     name = f"glass-map-{sha256(sent.encode()).hexdigest()[:12]}"
@@ -54,9 +59,3 @@ def map_html(
         f"for (const place of document.querySelectorAll('.{name}:empty'))"
         f" new GlassMap(place, {sent});</script>"
     )
-
-
-def _small(picture: Image.Image) -> str:
-    file = io.BytesIO()
-    ImageOps.fit(picture, (SIDE, SIDE), Image.Resampling.LANCZOS).save(file, "WEBP", quality=80)
-    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()

@@ -46,8 +46,8 @@ def map_figure(
         title: one line above.
         height: in pixels.
     """
-    level = level or family_level(dataset.concepts)
-    colours = level_colours(dataset.concepts, level) | {"no label": UNNAMED}
+    level = level or family_level(dataset)
+    colours = level_colours(dataset, level) | {"no label": UNNAMED}
     labels = [dataset.by_name[r.concept].levels[level - 1] or "no label" for r in dataset.records]
     hover = [
         f"<b>{escape(r.concept)}</b><br>{'<br>'.join(map(escape, wrap(r.captions[0], 48)))}"
@@ -107,8 +107,8 @@ def taxonomy_figure(dataset: GroupedDataset, *, title: str = "") -> go.Figure:
         title: one line above.
     """
     counts = {name: len(rows) for name, rows in dataset.groups().items()}
-    level = family_level(dataset.concepts)
-    hues = level_colours(dataset.concepts, level)
+    level = family_level(dataset)
+    hues = level_colours(dataset, level)
     sectors: dict[tuple[str, ...], int] = {}
     paint: dict[tuple[str, ...], str] = {}
     for concept in dataset.concepts:
@@ -138,7 +138,7 @@ def plan_figure(dataset: GroupedDataset, plan: EpochPlan, *, title: str = "") ->
         plan: of one epoch.
         title: one line above.
     """
-    level = family_level(dataset.concepts)
+    level = family_level(dataset)
     families = dataset.labels(level)
     own = np.array([families.index(str(c.levels[level - 1])) for c in dataset.concepts])
     names = np.array([concept.name for concept in dataset.concepts])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import plotly.graph_objects as go
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,7 +14,6 @@ from plotly.offline import get_plotlyjs
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
 from glasskit.evaluation.comparison import BETTER, WORSE, Cell, Measure, Table
-from glasskit.evaluation.evaluate import Settings
 from glasskit.evaluation.intervals import interval_note, units
 from glasskit.evaluation.report import Changed, Report, build_report
 from glasskit.io.places import check_file, write_text
@@ -44,7 +43,6 @@ def write_report(
     path: str | Path,
     *,
     progress: Progress | None = None,
-    **settings: Unpack[Settings],
 ) -> list[Path]:
     """``build_report``, written as ``path`` and beside it in the other two forms.
 
@@ -55,7 +53,7 @@ def write_report(
         InputError: the path has another ending, or what ``build_report`` raises.
     """
     paths = check_report(path)
-    report = build_report(entries, dataset, progress=progress, **settings)
+    report = build_report(entries, dataset, progress=progress)
     for file in paths:
         write_text(file, FORMS[file.suffix.lower()](report))
     return paths

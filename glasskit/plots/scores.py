@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from glasskit.evaluation.comparison import Table
+from glasskit.evaluation.comparison import Cell, Table
 from glasskit.plots.style import (
     DOTTED,
     GREY,
@@ -21,6 +21,7 @@ from glasskit.plots.style import (
     label_places,
     level_line,
     panels,
+    whiskers,
 )
 
 
@@ -57,19 +58,19 @@ def shares_figure(
         colours: of the bars, from the start again where there are more bars.
     """
     names = [one.name for one in shares]
-    value, low, high = (100 * np.array([one[i] for one in shares]) for i in (1, 2, 3))
+    cells = [Cell(one.value, [one.low, one.high]) for one in shares]
     figure = go.Figure()
     figure.add_bar(
         x=names,
-        y=value,
+        y=[100 * one.value for one in shares],
         marker_color=[colours[i % len(colours)] for i in range(len(shares))],
-        error_y=_interval(value, low, high) | {"color": INK, "width": 8},
+        error_y=whiskers(cells) | {"color": INK, "width": 8},
         width=0.6,
     )
     figure.add_scatter(  # above the interval, where no bar is too low or too light for it
         x=names,
-        y=high,
-        text=[f"<b>{one:.0f}%</b>" for one in value],
+        y=[100 * one.high for one in shares],
+        text=[f"<b>{100 * one.value:.0f}%</b>" for one in shares],
         mode="text",
         textposition="top center",
         textfont={"size": 17},
@@ -83,12 +84,6 @@ def shares_figure(
     if chance is not None:
         level_line(figure, 100 * chance, f"guessing\n{100 * chance:.1f}%")
     return figure
-
-
-def _interval(value: np.ndarray, low: np.ndarray, high: np.ndarray) -> dict[str, object]:
-    """Error bars from low to high."""
-    ends = {"array": high - value, "arrayminus": value - low}
-    return {"type": "data", "symmetric": False, "thickness": 1.6, **ends}
 
 
 def bars_figure(
@@ -307,16 +302,14 @@ def measures_figure(table: Table, *, title: str = "") -> go.Figure:
     figure = go.Figure()
     for number, name in enumerate(table.names):
         cells = [table.cell(name, measure) for measure in table.measures]
-        ends = [(cell.value, *(cell.ci95 or (cell.value, cell.value))) for cell in cells]
-        value, low, high = 100 * np.array(ends).T
         figure.add_scatter(
-            x=value,
+            x=[100 * cell.value for cell in cells],
             y=[measure.title for measure in table.measures],
             orientation="h",
             mode="markers",
             name=name,
             marker={"size": 12, "color": SERIES[number], "symbol": SYMBOLS[number]},
-            error_x=_interval(value, low, high) | {"width": 0},
+            error_x=whiskers(cells),
             text=[cell.mark or "no clear difference" for cell in cells],
             hovertemplate="%{x:.0f}%, %{text}",
         )

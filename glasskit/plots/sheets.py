@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from html import escape
 from textwrap import wrap
@@ -12,6 +10,7 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from glasskit.data.grouped import GroupedDataset
+from glasskit.io.pictures import data_url
 from glasskit.plots.style import LETTER, LINE, calm
 
 SIDE = 200
@@ -49,10 +48,10 @@ def sheet_figure(
     figure = go.Figure()
     for place, (row, block) in enumerate(zip(rows, blocks, strict=True)):
         x, y = place % columns + 0.03, -(place // columns) * tall
-        source = _data_uri(dataset.image(row))
-        figure.add_layout_image(
-            source=source, x=x, y=y, sizex=0.94, sizey=0.97, xref="x", yref="y", layer="above"
-        )
+        picture = dataset.image(row).copy()
+        picture.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+        box = {"x": x, "y": y, "sizex": 0.94, "sizey": 0.97, "xref": "x", "yref": "y"}
+        figure.add_layout_image(source=data_url(picture, quality=82), layer="above", **box)
         text = {"text": "<br>".join(block), "align": "left", "font": {"size": 14}}
         corner = {"x": x, "xanchor": "left", "y": y - 0.99, "yanchor": "top"}
         figure.add_annotation(**text, **corner, showarrow=False)
@@ -68,11 +67,3 @@ def _lines(note: str, width: int) -> list[str]:
     lines = [f"<b>{escape(head[1:])}</b>"] if head else []
     body = wrap(rest, width, max_lines=LINES - len(lines), placeholder=" ...")
     return lines + [escape(line) for line in body]
-
-
-def _data_uri(image: Image.Image) -> str:
-    small = image.copy()
-    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    file = io.BytesIO()
-    small.save(file, "WEBP", quality=82)
-    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()

@@ -17,7 +17,8 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from plotly.subplots import make_subplots
 
-from glasskit.data.schema import LEVELS, Concept
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.schema import LEVELS
 
 if TYPE_CHECKING:
     from glasskit.evaluation.comparison import Cell
@@ -56,23 +57,23 @@ UNNAMED = "#999999"
 """For records whose data set names no label at a level."""
 
 
-def level_colours(concepts: Sequence[Concept], level: int) -> dict[str, str]:
+def level_colours(dataset: GroupedDataset, level: int) -> dict[str, str]:
     """A colour for every label of one level (1 to 4), as ``#rrggbb``.
 
     A level of at most 12 labels has a hue for each. Labels of a finer one are lighter and darker
     shades of the hue of their family: their label at the most specific level that has hues.
     """
-    labels = _labels(concepts, level)
+    labels = dataset.labels(level)
     if len(labels) <= len(FAMILY_COLOURS):
         return dict(zip(labels, FAMILY_COLOURS, strict=False))
-    hued = [n for n in range(level + 1, len(LEVELS) + 1) if _labels(concepts, n)]
-    hued = [n for n in hued if len(_labels(concepts, n)) <= len(FAMILY_COLOURS)]
+    coarser = range(level + 1, len(LEVELS) + 1)
+    hued = [n for n in coarser if 1 <= len(dataset.labels(n)) <= len(FAMILY_COLOURS)]
     if not hued:  # no level is coarse enough: hues repeat, and names on the map tell them apart
         return {label: FAMILY_COLOURS[i % len(FAMILY_COLOURS)] for i, label in enumerate(labels)}
-    hues = level_colours(concepts, hued[0])
+    hues = level_colours(dataset, hued[0])
     families: dict[str | None, list[str]] = {}
     for label in labels:
-        home = next(c.levels[hued[0] - 1] for c in concepts if c.levels[level - 1] == label)
+        home = next(c.levels[hued[0] - 1] for c in dataset.concepts if c.levels[level - 1] == label)
         families.setdefault(home, []).append(label)
     return {
         label: shade(hues.get(home or "", UNNAMED), _offset(rank, len(members)))
@@ -81,10 +82,10 @@ def level_colours(concepts: Sequence[Concept], level: int) -> dict[str, str]:
     }
 
 
-def family_level(concepts: Sequence[Concept]) -> int:
+def family_level(dataset: GroupedDataset) -> int:
     """The level to colour a map by: the most general one of 5 to 12 labels, else the finest."""
     for level in range(len(LEVELS), 0, -1):
-        if 5 <= len(_labels(concepts, level)) <= len(FAMILY_COLOURS):
+        if 5 <= len(dataset.labels(level)) <= len(FAMILY_COLOURS):
             return level
     return 1
 
@@ -94,11 +95,6 @@ def shade(colour: str, amount: float) -> str:
     target = 255 if amount > 0 else 0
     parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{round(p + (target - p) * abs(amount)):02x}" for p in parts)
-
-
-def _labels(concepts: Sequence[Concept], level: int) -> list[str]:
-    names = (concept.levels[level - 1] for concept in concepts)
-    return list(dict.fromkeys(name for name in names if name is not None))
 
 
 def _offset(rank: int, count: int) -> float:

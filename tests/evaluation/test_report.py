@@ -174,9 +174,7 @@ def test_markdown_and_json_say_the_same(both: Pair) -> None:
 
 def test_many_models_look_different_in_the_trade_figure(both: Pair) -> None:
     figure = trade_figure(compare([(f"model {i}", both[0]) for i in range(12)]))
-    assert figure is not None
-    looks = {(trace.marker.color, trace.marker.symbol) for trace in figure.data}
-    assert len(looks) == 12
+    assert len({(trace.marker.color, trace.marker.symbol) for trace in figure.data}) == 12
 
 
 def test_a_run_is_shown_by_the_last_part_of_its_path_if_that_tells_it_apart(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_map_has_a_trace_a_label_and_ids_in_customdata() -> None:
     figure = map_figure(data, [("before", places, words), ("after", -places, words)], level=2)
     dots = [trace for trace in figure.data if trace.mode == "markers"]
     assert [trace.name for trace in dots] == ["primary", "other"] * 2
-    assert dots[0].marker.color == level_colours(data.concepts, 2)["primary"]
+    assert dots[0].marker.color == level_colours(data, 2)["primary"]
     rows = [row for trace in dots[:2] for row in trace.customdata]
     assert sorted(rows) == list(range(12))
     for trace in dots[:2]:

@@ -8,6 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.images import MissingImages
 from glasskit.data.schema import Concept
 from glasskit.plots.style import (
     FAMILY_COLOURS,
@@ -67,6 +69,11 @@ def oklab(colour: str, eye: str) -> np.ndarray:
     ) @ np.cbrt(cones)
 
 
+def without_records(*levels: tuple[str | None, ...]) -> GroupedDataset:
+    """A data set that is a taxonomy alone."""
+    return GroupedDataset("toy", tuple(map(Concept, levels)), (), MissingImages("a toy"))
+
+
 @pytest.mark.parametrize("eye", list(EYES))
 @pytest.mark.parametrize(("first", "least"), [(6, 0.14), (12, 0.08)])
 def test_colours_differ(eye: str, first: int, least: float) -> None:
@@ -76,9 +83,9 @@ def test_colours_differ(eye: str, first: int, least: float) -> None:
 
 
 def test_shades_stay_in_their_family() -> None:
-    concepts = [Concept((f"c{i}", f"m{i}", f"f{i % 6}", "all")) for i in range(30)]
-    assert family_level(concepts) == 3
-    fine, coarse = level_colours(concepts, 1), level_colours(concepts, 3)
+    data = without_records(*[(f"c{i}", f"m{i}", f"f{i % 6}", "all") for i in range(30)])
+    assert family_level(data) == 3
+    fine, coarse = level_colours(data, 1), level_colours(data, 3)
     assert len(set(fine.values())) == 30
     assert coarse["f0"] == FAMILY_COLOURS[0]
     assert fine["c0"] == shade(FAMILY_COLOURS[0], -0.3)
@@ -86,10 +93,10 @@ def test_shades_stay_in_their_family() -> None:
 
 
 def test_a_level_without_names_has_no_colours() -> None:
-    concepts = [Concept((f"c{i}", None, None, None)) for i in range(3)]
-    assert level_colours(concepts, 4) == {}
-    assert list(level_colours(concepts, 1)) == ["c0", "c1", "c2"]
-    assert family_level(concepts) == 1
+    data = without_records(*[(f"c{i}", None, None, None) for i in range(3)])
+    assert level_colours(data, 4) == {}
+    assert list(level_colours(data, 1)) == ["c0", "c1", "c2"]
+    assert family_level(data) == 1
 
 
 def test_shade_by_hand() -> None:
