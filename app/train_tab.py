@@ -14,9 +14,9 @@ import pandas as pd
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
+from glasskit.fields import kinds, limits
 from glasskit.losses.objectives import OBJECTIVES
 from glasskit.training import TrainConfig
-from glasskit.training.fields import kinds, limits
 from glasskit_app.jobs import Job, Summary, TrainingQueue
 from glasskit_app.scripts import asked_dataset, refusals_told, scripted_html
 from glasskit_app.state import AppState

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,8 +31,9 @@ from glasskit.errors import InputError, first_process, launched, need
 from glasskit.flags import settings_of, with_settings
 from glasskit.io.places import check_folder
 from glasskit.io.terminal import bar, complain, say, show_table
-from glasskit.io.text_files import distinct, split_names
+from glasskit.io.text_files import counted, distinct, split_names
 from glasskit.notices import notices
+from glasskit.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from glasskit.data import GroupedDataset
@@ -70,7 +72,7 @@ def check_processes(context: typer.Context) -> None:
 
 
 @app.command()
-@with_settings
+@with_settings(TrainConfig, own=("dataset",))
 def train(
     dataset: DatasetName,
     config: Annotated[Path | None, typer.Option(help="YAML file of settings; flags win")] = None,
@@ -82,7 +84,7 @@ def train(
     Under accelerate launch or torchrun the processes share each batch. Exit code: 0 finished; 130
     stopped by Ctrl-C and 143 by SIGTERM, with all saved for --resume; 2 bad input or diverged.
     """
-    from glasskit.training import TrainConfig, train
+    from glasskit.training import train
 
     settings = TrainConfig.load(config, dataset=dataset, **settings_of(flags))
     settings = settings.but(out=str(check_folder(settings.out)))
@@ -120,8 +122,7 @@ def evaluate(
     part = data if split == "all" else data.split(split)
     with bar("embedding pictures") as progress:
         result = evaluate(load_model(model), part, k=k, seed=seed, progress=progress)
-    number = f"{result['n']} picture{'s' * (result['n'] != 1)}"
-    title = f"{model} on {data.name}, {split}, {number}"
+    title = f"{model} on {data.name}, {split}, {counted(result['n'], 'picture')}"
     show_table(title, ("measure", "share", "95% interval", "chance"), _evaluation_rows(result))
     say(interval_note(result["clusters"]["n"], result["clusters"]["by"]))
     if same := result["retrieval"]["duplicate_captions"]:
@@ -158,7 +159,7 @@ def benchmark(
                 measure,
                 str(score["n"]),
                 _number(score["value"]),
-                " to ".join(map(_number, score["ci95"] or ())) or "-",
+                _interval(score["ci95"]),
                 _number(score["chance"]),
                 _number(score["blind"]),
             )
@@ -267,8 +268,7 @@ def embed(
             progress=progress,
         )
     if written.pictures:  # the first process of several tells
-        pictures = f"{written.pictures} picture{'s' * (written.pictures != 1)}"
-        say(f"{pictures}, {written.texts} text{'s' * (written.texts != 1)}: {out}")
+        say(f"{counted(written.pictures, 'picture')}, {counted(written.texts, 'text')}: {out}")
     if written.left_out:
         say(written.left_out)
 
@@ -301,7 +301,7 @@ def search(
     index = VectorIndex(folder)
     found = index.nearest(query_vector(index.load_model(model), asked), k)
     show_table(
-        f"Of {len(index)} picture{'s' * (len(index) != 1)} nearest to {asked}",
+        f"Of {counted(len(index), 'picture')} nearest to {asked}",
         ("", "picture", "cosine"),
         [(str(place), hit.name, f"{hit.score:.3f}") for place, hit in enumerate(found, start=1)],
     )
@@ -488,19 +488,17 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
+def _interval(ends: Iterable[float] | None) -> str:
+    """Both ends, or a dash for what is not known."""
+    return " to ".join(map(_number, ends or ())) or "-"
+
+
 def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     """The main numbers for people; the whole result is in --json."""
     rows: list[tuple[str, str, str, str]] = []
 
     def add(name: str, share: float | None, ci: Any = None, chance: float | None = None) -> None:
-        rows.append(
-            (
-                name,
-                _number(share),
-                " to ".join(map(_number, ci or ())) or "-",
-                _number(chance),
-            )
-        )
+        rows.append((name, _number(share), _interval(ci), _number(chance)))
 
     for level, scores in result["concepts"].items():
         add(f"{level} top-1", scores["top1"], scores["ci95"], scores["chance"])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from glasskit.cli_options import Images, Json, Out
 from glasskit.errors import InputError
+from glasskit.flags import settings_of, with_settings
+from glasskit.grouping.settings import BuildSettings
 from glasskit.io.places import check_folder, write_text
 from glasskit.io.terminal import bar, say
-from glasskit.io.text_files import split_names
+from glasskit.io.text_files import counted
 
 if TYPE_CHECKING:
     from glasskit.grouping.themes import Estimate
@@ -22,26 +24,11 @@ data = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Data sets 
 SOURCE = "COCO captions .json, .csv (image, caption), or a folder of pictures with .txt files"
 
 
+@with_settings(BuildSettings, own=("source", "out"))
 def build(
     source: Annotated[Path, typer.Argument(metavar="CAPTIONS", help=SOURCE)],
     out: Out,
-    images: Annotated[Path | None, typer.Option(help="folder with the pictures")] = None,
-    concepts: Annotated[
-        int | None,
-        typer.Option(help="concepts to look for; by default 1 for 15 photographs", min=2),
-    ] = None,
-    min_photos: Annotated[int, typer.Option(help="photographs a concept must have", min=1)] = 4,
-    vocabulary: Annotated[
-        Path | None, typer.Option(help="names to choose from: .txt, .toml or .json")
-    ] = None,
-    wordnet: Annotated[
-        Path | None, typer.Option(help="folder of WordNet, for names without levels")
-    ] = None,
     model: Annotated[str, typer.Option(help="compares captions and names")] = "lite0-minilm",
-    hard_negatives: Annotated[int, typer.Option(help="for each concept", min=0)] = 10,
-    val: Annotated[float, typer.Option(help="share of each concept")] = 0.1,
-    test: Annotated[float, typer.Option(help="share of each concept")] = 0.2,
-    seed: Annotated[int, typer.Option(help="of the split", min=0)] = 0,
     endpoint: Annotated[
         str | None, typer.Option(metavar="URL", help="OpenAI-like; writes theme captions")
     ] = None,
@@ -49,45 +36,21 @@ def build(
     price_in: Annotated[float, typer.Option(help="of a million tokens sent", min=0)] = 0.0,
     price_out: Annotated[float, typer.Option(help="of a million tokens received", min=0)] = 0.0,
     yes: Annotated[bool, typer.Option("--yes", help="ask the endpoint without asking me")] = False,
-    min_cohesion: Annotated[
-        float, typer.Option(help="mean cosine within a concept; looser ones are left out", max=1)
-    ] = 0.0,
-    leave_out: Annotated[
-        str, typer.Option(help="concepts to build without, with commas between")
-    ] = "",
-    fix_leaks: Annotated[
-        bool, typer.Option("--fix-leaks", help="drop captions with a word of their concept")
-    ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an old build")] = False,
     json_file: Json = None,
+    **flags: Any,
 ) -> None:
     """Make a grouped data set (MAGIC layout) from captions, with a report of how good it is.
 
     The key of an endpoint is read from GLASSKIT_API_KEY or OPENAI_API_KEY.
     """
-    from glasskit.grouping import BuildSettings, Endpoint, build_dataset
+    from glasskit.grouping.endpoint import Endpoint
+    from glasskit.grouping.pipeline import build_dataset
     from glasskit.grouping.report import to_json
     from glasskit.models import load_model
 
     if (endpoint is None) != (llm_model is None):
         raise InputError("--endpoint and --llm-model belong together; give both or none")
-    settings = BuildSettings(
-        source=source,
-        out=Path(out),
-        images=images,
-        groups=concepts,
-        smallest=min_photos,
-        vocabulary=vocabulary,
-        wordnet=wordnet,
-        hard_negatives=hard_negatives,
-        val=val,
-        test=test,
-        seed=seed,
-        cohesion=min_cohesion,
-        leave_out=tuple(split_names(leave_out)),
-        fix_leaks=fix_leaks,
-        overwrite=overwrite,
-    )
+    settings = BuildSettings(source=source, out=out, **settings_of(flags))
     writer = Endpoint(endpoint, llm_model) if endpoint and llm_model else None
 
     def confirm(need: Estimate) -> None:
@@ -106,7 +69,7 @@ def build(
     say(
         f"{report.photographs} photographs in {report.concepts} concepts, silhouette "
         f"{report.purity.silhouette:.3f}, {report.leaks.captions} captions with a word "
-        f"of their concept{' (dropped)' if fix_leaks else ''}"
+        f"of their concept{' (dropped)' if settings.fix_leaks else ''}"
     )
     loose = [f"{g.concept} ({g.photographs})" for g in report.groups if g.loose]
     if loose:
@@ -120,7 +83,7 @@ def build(
         say("theme captions are left to you: new_captions is empty (or give --endpoint)")
     for note in report.notes:
         say(note)
-    folder = images or (source if source.is_dir() else "DIR")
+    folder = settings.images or (source if source.is_dir() else "DIR")
     say(f"report: {settings.out / 'report.md'}")
     command = ["glasskit", "train", str(settings.out / "annotations.json"), "--images", str(folder)]
     say(f"train:  {shlex.join([*command, '--out', 'RUN'])}")
@@ -182,10 +145,4 @@ def pack_dataset(
     source = dataset if is_hub(dataset) else load_dataset(dataset, images)
     with bar("packing pictures") as progress:
         done = pack(source, Path(out), shard_size, progress)
-    pictures = f"{done.pictures} picture{'s' * (done.pictures != 1)}"
-    say(f"{pictures} in {done.shards} shard{'s' * (done.shards != 1)}: {out}")
-
-
-@data.callback()
-def _group() -> None:
-    """Data sets of the kit."""
+    say(f"{counted(done.pictures, 'picture')} in {counted(done.shards, 'shard')}: {out}")

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any
 
 import typer
 from pydantic.fields import FieldInfo
 
-from glasskit.training.config import TrainConfig
-from glasskit.training.fields import allowed, choices, kinds
+from glasskit.fields import Settings, allowed, choices, kinds
 
-OWN = ("dataset",)
-"""Fields that the command takes as an argument."""
+Command = Callable[..., None]
 
 
-def with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command one flag for each field of TrainConfig in place of its ``**flags``.
+def with_settings(settings: type[Settings], own: Collection[str]) -> Callable[[Command], Command]:
+    """Give a command one flag for each field of its settings in place of its ``**flags``.
 
     A flag that is not given stays out, so that a YAML file or the default decides.
+
+    Args:
+        settings: the class.
+        own: fields that the command declares by itself, such as its arguments.
     """
+    return lambda command: _with_flags(command, settings, own)
+
+
+def _with_flags(command: Command, settings: type[Settings], own: Collection[str]) -> Command:
     kept = [
         p
         for p in inspect.signature(command, eval_str=True).parameters.values()
@@ -33,8 +39,8 @@ def with_settings(command: Callable[..., None]) -> Callable[..., None]:
             default=None,
             annotation=Annotated[_kind(field) | None, _option(name, field)],
         )
-        for name, field in TrainConfig.model_fields.items()
-        if name not in OWN
+        for name, field in settings.model_fields.items()
+        if name not in own
     ]
     command.__signature__ = inspect.Signature(kept + flags)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in kept + flags} | {"return": None}
@@ -47,12 +53,12 @@ def settings_of(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kind(field: FieldInfo) -> type:
-    """What the command line reads; TrainConfig itself says which words it takes."""
+    """What the command line reads; the settings say which words they take."""
     return str if choices(field) else kinds(field)[0]
 
 
 def _option(name: str, field: FieldInfo) -> Any:
-    default = "" if field.default is None else f"default {field.default}"
+    default = "" if field.default in (None, "") else f"default {field.default}"
     notes = "; ".join(note for note in (allowed(field), default) if note)
     text = " ".join((field.description or "").split()) + (f" ({notes})" if notes else "")
     flag = "--" + name.replace("_", "-")

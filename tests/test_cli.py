@@ -322,7 +322,10 @@ def test_probe_of_a_run_whose_data_set_is_gone(glass, trained: Path, tmp_path: P
         (("embed", "lite0-minilm", "no-such-folder", "--out", "x"), "no data set"),
         (("embed", "lite0-minilm", ".", "--out", "x", "--dtype", "int8"), "float32 or float16"),
         (("probe", "lite0-minilm", "."), ".: is a folder; give a picture file"),
-        (("build", "x.csv", "--out", "x", "--concepts", "0"), "greater than or equal to 2"),
+        (
+            ("build", "x.csv", "--out", "x", "--concepts", "0"),
+            "concepts: 0 is not allowed; give 2 or more",
+        ),
         (("search", "no-such-folder", "a dog"), "no vectors.npy with meta.json"),
     ],
 )

@@ -26,6 +26,7 @@ from glasskit.io.pictures import (
     open_image,
     printable,
 )
+from glasskit.io.text_files import counted
 
 _NUMBER = re.compile(r"(?:coco_(?:train|val|test)\d{4}_)?(\d{1,12})", re.ASCII)
 _SYSTEM = frozenset(["__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"])
@@ -109,8 +110,8 @@ class FolderScan:
             if Path(name).suffix.lower() not in used
         )
         kinds = ", ".join(f"{printable(end)} {count}" for end, count in endings.most_common(10))
-        parts = [f"{_count(endings.total(), 'file')} left out ({kinds})"] if endings else []
-        rest = [_count(count, what) for what, count in self.left_out.items()]
+        parts = [f"{counted(endings.total(), 'file')} left out ({kinds})"] if endings else []
+        rest = [counted(count, what) for what, count in self.left_out.items()]
         if rest and not parts:
             rest[-1] += " left out"
         return ", ".join(parts + rest)
@@ -153,10 +154,6 @@ def scan_folder(folder: Path) -> FolderScan:
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name.casefold() in _SYSTEM
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + "s" * (number != 1)
 
 
 class FolderImages:

@@ -1,7 +1,4 @@
-"""Build your own grouped data set from captions."""
+"""Build your own grouped data set from captions: `build_dataset` in ``pipeline``.
 
-from glasskit.grouping.endpoint import Endpoint
-from glasskit.grouping.pipeline import Built, build_dataset
-from glasskit.grouping.settings import BuildSettings
-
-__all__ = ["BuildSettings", "Built", "Endpoint", "build_dataset"]
+Nothing is imported here: ``glasskit build --help`` needs the settings and no torch.
+"""

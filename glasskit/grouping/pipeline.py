@@ -28,7 +28,7 @@ from glasskit.grouping.clusters import (
 )
 from glasskit.grouping.endpoint import Endpoint
 from glasskit.grouping.quality import agreement, cohesion, loose, tightness
-from glasskit.grouping.records import check_shares, make_records, split_records
+from glasskit.grouping.records import make_records, split_records
 from glasskit.grouping.report import BuildReport, Group, Leaks, to_json, to_markdown
 from glasskit.grouping.settings import FILES, BuildSettings
 from glasskit.grouping.sources import Photo, read_captions
@@ -37,6 +37,7 @@ from glasskit.grouping.vocabulary import read_vocabulary
 from glasskit.grouping.wordnet import WordNet, find_wordnet
 from glasskit.io.pictures import ask_each
 from glasskit.io.places import atomic_folder, check_folder, write_text
+from glasskit.io.text_files import split_names
 from glasskit.models.features import embed_texts
 from glasskit.models.glass_model import GlassModel, Progress
 from glasskit.models.prompts import concept_vectors
@@ -101,46 +102,47 @@ def build_dataset(
             directory that holds an earlier build.
     """
     _check_free(settings)
-    check_shares(settings.val, settings.test)
     photos, notes = read_captions(settings.source)
     images = _images(settings, [photo.key for photo in photos])
     vocabulary = read_vocabulary(settings.vocabulary)
+    words = [concept.name for concept in vocabulary]
 
     texts = [caption for photo in photos for caption in photo.captions]
     owners = [row for row, photo in enumerate(photos) for _ in photo.captions]
     unread = (
         _unread(model, texts, "captions"),
-        _unread(model, vocabulary.names, "names of the vocabulary"),
+        _unread(model, words, "names of the vocabulary"),
     )
     vectors = photo_vectors(embed_texts(model, texts, progress).numpy(), owners, len(photos))
-    wanted = settings.groups or default_groups(len(photos), len(vocabulary.concepts))
-    labels = cluster(vectors, wanted, settings.smallest, settings.seed)
+    wanted = settings.concepts or default_groups(len(photos), len(vocabulary))
+    labels = cluster(vectors, wanted, settings.min_photos, settings.seed)
     groups = Grouped(photos, vectors, labels)
     left_out: dict[str, int] = {}
-    firm = cohesion(vectors, labels) >= settings.cohesion
-    if settings.cohesion > 0 and not firm.all():
+    firm = cohesion(vectors, labels) >= settings.min_cohesion
+    if settings.min_cohesion > 0 and not firm.all():
         left_out["loose groups"] = int((~firm[labels]).sum())
         groups = groups.only(firm)
 
-    names: Vectors = concept_vectors(model, vocabulary.names).detach().cpu().numpy()
+    names: Vectors = concept_vectors(model, words).detach().cpu().numpy()
     scores = name_scores(group_means(groups.vectors, groups.labels), names)  # (K, V)
     chosen = assign_names(scores)
-    given = [vocabulary.names[i] for i in chosen]
-    if unknown := sorted(set(settings.leave_out) - set(given)):
+    given = [words[i] for i in chosen]
+    unwanted = set(split_names(settings.leave_out))
+    if unknown := sorted(unwanted - set(given)):
         raise InputError(f"--leave-out: no concept here is named {unknown[0]!r}")
-    if settings.leave_out:
-        kept = np.array([name not in settings.leave_out for name in given])
+    if unwanted:
+        kept = np.array([name not in unwanted for name in given])
         for number in np.flatnonzero(~kept):
             left_out[given[number]] = int((groups.labels == number).sum())
         groups, scores, chosen = groups.only(kept), scores[kept], chosen[kept]
-        given = [vocabulary.names[i] for i in chosen]
+        given = [words[i] for i in chosen]
 
     named = [given[label] for label in groups.labels]  # (n,)
     records, leaks = make_records(groups.photos, named, settings.fix_leaks)
     used = {record.concept for record in records}
-    rows = [i for i in chosen if vocabulary.names[i] in used]
+    rows = [i for i in chosen if words[i] in used]
     concepts = with_hard_negatives(
-        [vocabulary.concepts[i] for i in rows], names[rows], settings.hard_negatives
+        [vocabulary[i] for i in rows], names[rows], settings.hard_negatives
     )
     concepts = _with_wordnet_levels(concepts, settings.wordnet, needed=endpoint is None)
     if endpoint is not None:
@@ -154,7 +156,7 @@ def build_dataset(
     report = BuildReport(
         source=str(settings.source),
         model=model.name,
-        vocabulary=vocabulary.name,
+        vocabulary=str(settings.vocabulary or "built in"),
         endpoint=endpoint.model if endpoint is not None else None,
         seed=settings.seed,
         notes=(*notes, *filter(None, unread)),

@@ -2,48 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from glasskit.errors import InputError
+from glasskit.fields import Settings
 
 FILES = ("annotations.json", "taxonomy.json", "report.md", "report.json")
 """What a build writes into its directory."""
 
 
-@dataclass(frozen=True)
-class BuildSettings:
-    """What to build from and how.
+class BuildSettings(Settings):
+    """What to build from and how; each field carries its help and its limits.
 
-    Args:
-        source: COCO captions .json, .csv, or a folder of pictures with .txt files.
-        out: directory to write to.
-        images: folder of the pictures; a source that is a folder is its own.
-        groups: concepts to look for; None for one for every 15 photographs.
-        smallest: photographs that a concept must have.
-        vocabulary: file of names; None for the built-in one.
-        wordnet: folder with WordNet's files, for names without levels.
-        hard_negatives: concepts named as easily mistaken, for each concept.
-        val: share of each concept for validation.
-        test: share of each concept for the test.
-        seed: of the split, and of samples where there are very many photographs.
-        cohesion: mean cosine that two photographs of a concept must have, by their captions; looser
-            groups are left out with their photographs. 0 keeps all.
-        leave_out: names of concepts that are left out with their photographs.
-        fix_leaks: drop captions that use a word of their concept.
-        overwrite: replace what an earlier build wrote.
+    Raises:
+        InputError: a field is unknown, of the wrong type or outside its limits, or the splits
+            leave nothing to train on; names the field.
     """
 
     source: Path
+    """COCO captions .json, .csv (image, caption), or a folder of pictures with .txt files"""
     out: Path
-    images: str | Path | None = None
-    groups: int | None = None
-    smallest: int = 4
+    """directory to write to"""
+    images: Path | None = None
+    """folder with the pictures; a source that is a folder is its own"""
+    concepts: int | None = Field(None, ge=2)
+    """concepts to look for; by default 1 for 15 photographs"""
+    min_photos: int = Field(4, ge=1)
+    """photographs a concept must have"""
     vocabulary: Path | None = None
+    """names to choose from: .txt, .toml or .json"""
     wordnet: Path | None = None
-    hard_negatives: int = 10
+    """folder of WordNet, for names without levels"""
+    hard_negatives: int = Field(10, ge=0)
+    """concepts named as easily mistaken, for each concept"""
     val: float = 0.1
+    """share of each concept"""
     test: float = 0.2
-    seed: int = 0
-    cohesion: float = 0.0
-    leave_out: tuple[str, ...] = ()
+    """share of each concept"""
+    seed: int = Field(0, ge=0)
+    """of the split, and of samples where there are very many photographs"""
+    min_cohesion: float = Field(0.0, le=1)
+    """mean cosine within a concept, by captions; looser ones are left out; 0 keeps all"""
+    leave_out: str = ""
+    """concepts to build without, with commas between"""
     fix_leaks: bool = False
+    """drop captions with a word of their concept"""
     overwrite: bool = False
+    """replace an old build"""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        val, test = self.val, self.test
+        if not (val >= 0 and test >= 0 and val + test < 1):  # NaN is none of these
+            raise InputError(f"val {val:g}, test {test:g}: shares of 0 or more, together below 1")

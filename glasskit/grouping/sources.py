@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from glasskit.data.images import picture_name, scan_folder
 from glasskit.data.magic_record import list_of, text_of
@@ -45,20 +45,10 @@ class Photo:
     label: str | None = None
 
 
-class Captions(NamedTuple):
-    """What a source holds.
+def read_captions(source: Path) -> tuple[list[Photo], tuple[str, ...]]:
+    """Photographs with their captions, in the order of the source, and notes.
 
-    Attributes:
-        photos: photographs with their captions, in the order of the source.
-        notes: a line for each kind of thing that was left out or is doubtful, with how many.
-    """
-
-    photos: list[Photo]
-    notes: tuple[str, ...]
-
-
-def read_captions(source: Path) -> Captions:
-    """Photographs with their captions, in the order of the source, and what was left out.
+    A note is a line for one kind of thing that was left out or is doubtful, with how many.
 
     Args:
         source: a COCO captions file (.json), a table (.csv or .tsv) with the columns image and
@@ -92,7 +82,7 @@ def read_captions(source: Path) -> Captions:
     if not photos:
         why = f" ({'; '.join(notes)})" if notes else ""
         raise InputError(f"{source}: there is no caption in it{why}")
-    return Captions(photos, tuple(notes))
+    return photos, tuple(notes)
 
 
 def _coco(file: Path) -> tuple[list[Row], LeftOut]:

@@ -15,7 +15,7 @@ from glasskit.grouping.leaks import leaked_words
 WORKERS = 4
 """Questions under way at a time."""
 
-THEME_TOKENS, LEVEL_TOKENS = 60, 60
+TOKENS = 60
 """Tokens of an answer at most."""
 
 CHARACTERS_A_TOKEN = 4
@@ -62,13 +62,11 @@ def estimate(
     A caption that has to be written again because it gave its concept away comes on top.
     """
     by_name = {concept.name: concept for concept in concepts}
-    asks = [(LEVELS, _level_question(c), LEVEL_TOKENS) for c in concepts if not _placed(c)]
-    asks += [(THEME, _theme_question(r, by_name[r.concept]), THEME_TOKENS) for r in records]
-    open_ones = [ask for ask in asks if endpoint.cached(ask[0], ask[1]) is None]
-    sent = sum(len(system) + len(user) for system, user, _ in open_ones)
-    return Estimate(
-        len(open_ones), -(-sent // CHARACTERS_A_TOKEN), sum(longest for *_, longest in open_ones)
-    )
+    asks = [(LEVELS, _level_question(c)) for c in concepts if not _placed(c)]
+    asks += [(THEME, _theme_question(r, by_name[r.concept])) for r in records]
+    open_ones = [ask for ask in asks if endpoint.cached(*ask) is None]
+    sent = sum(len(system) + len(user) for system, user in open_ones)
+    return Estimate(len(open_ones), -(-sent // CHARACTERS_A_TOKEN), TOKENS * len(open_ones))
 
 
 def write_levels(endpoint: Endpoint, concepts: Sequence[Concept]) -> tuple[Concept, ...]:
@@ -99,10 +97,10 @@ def write_themes(
     def one(record: Record) -> Record:
         concept = by_name[record.concept]
         question = _theme_question(record, concept)
-        text = _line(endpoint.ask(THEME, question, THEME_TOKENS))
+        text = _line(endpoint.ask(THEME, question, TOKENS))
         if found := leaked_words(text, concept.levels):
             again = f"{question}\nNot like this, it uses {', '.join(found)}: {text}"
-            text = _line(endpoint.ask(THEME, again, THEME_TOKENS))
+            text = _line(endpoint.ask(THEME, again, TOKENS))
         usable = text.isprintable() and 0 < len(text) <= LONGEST
         if not usable or leaked_words(text, concept.levels):
             return record
@@ -126,7 +124,7 @@ def _placed(concept: Concept) -> bool:
 
 
 def _place(endpoint: Endpoint, concept: Concept) -> Concept:
-    answer = endpoint.ask(LEVELS, _level_question(concept), LEVEL_TOKENS)
+    answer = endpoint.ask(LEVELS, _level_question(concept), TOKENS)
     found = re.search(r"\[.*\]", answer, re.DOTALL)
     try:
         names = json.loads(found[0]) if found else []

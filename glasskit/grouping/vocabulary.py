@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -20,26 +19,8 @@ from glasskit.errors import InputError
 from glasskit.io.text_files import checked, lines_of, plain_name, read_text, refuse_twins
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """Concepts to name groups with.
-
-    Args:
-        name: shown in the report.
-        concepts: each level-1 name once.
-    """
-
-    name: str
-    concepts: tuple[Concept, ...]
-
-    @property
-    def names(self) -> list[str]:
-        """Level-1 names, in order."""
-        return [concept.name for concept in self.concepts]
-
-
-def read_vocabulary(file: Path | None = None) -> Vocabulary:
-    """The vocabulary of a file, or the built-in one.
+def read_vocabulary(file: Path | None = None) -> tuple[Concept, ...]:
+    """The concepts to name groups with, of a file or built in; each level-1 name once.
 
     Raises:
         InputError: no such file, it is in none of the three forms, or two names look the same.
@@ -61,7 +42,7 @@ def read_vocabulary(file: Path | None = None) -> Vocabulary:
     refuse_twins(names, str(path))
     if len(concepts) < 2:
         raise InputError(f"{path}: a vocabulary needs two concepts or more")
-    return Vocabulary("built in" if file is None else str(path), concepts)
+    return concepts
 
 
 def _toml(path: Path) -> Iterator[Concept]:

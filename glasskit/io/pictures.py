@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import os
 import re
 import stat
@@ -115,7 +116,7 @@ def open_image(path: str | Path, side: int = 0) -> Image.Image:
             ``MAX_PIXELS`` pixels.
     """
     with _opened(path) as file:
-        return _decode(file, printable(path), side, FORMATS)
+        return _decode(file, printable(path), side)
 
 
 def decode_image(
@@ -126,7 +127,12 @@ def decode_image(
     Raises:
         InputError: as ``open_image``, or the format is not one of ``formats``.
     """
-    return _decode(io.BytesIO(data), printable(name), side, formats)
+    kind = picture_kind(data[:256])
+    if kind in FORMATS and kind not in formats:
+        raise PictureError(
+            f"{printable(name)}: not a readable picture (it is {kind}; give a JPEG, PNG or WebP)"
+        )
+    return _decode(io.BytesIO(data), printable(name), side)
 
 
 def check_image(path: str | Path) -> None:
@@ -138,7 +144,7 @@ def check_image(path: str | Path) -> None:
     name = printable(path)
     with _opened(path) as file:
         with _explained(name):
-            picture = _with_long_texts(lambda: _header(file, name, FORMATS))
+            picture = _with_long_texts(lambda: _header(file, name))
         if picture.mode == "F":
             raise no_range(name)
         size = file.seek(0, os.SEEK_END)
@@ -194,23 +200,19 @@ def _explained(name: str) -> Iterator[None]:
         raise PictureError(f"{name}: not a readable picture (damaged: {reason})") from error
 
 
-def _decode(file: BinaryIO, name: str, side: int, formats: Collection[str]) -> Image.Image:
+def _decode(file: BinaryIO, name: str, side: int) -> Image.Image:
     with _explained(name):
-        picture = _with_long_texts(lambda: _loaded(file, name, side, formats))
+        picture = _with_long_texts(lambda: _loaded(file, name, side))
         done = as_rgb(picture, name)
         done.info = {}  # profile and orientation have been followed
         return done
 
 
-def _header(
-    file: BinaryIO, name: str, formats: Collection[str], side: int = 0
-) -> ImageFile.ImageFile:
+def _header(file: BinaryIO, name: str, side: int = 0) -> ImageFile.ImageFile:
     """The picture before a pixel is decoded; a bomb is refused here."""
     file.seek(0)
     kind = picture_kind(file.read(256))
-    if kind not in formats:
-        if kind in FORMATS:
-            kind = f"it is {kind}; give a JPEG, PNG or WebP"
+    if kind not in FORMATS:
         raise PictureError(f"{name}: not a readable picture ({kind})")
     _refuse_zeros(file, kind, name)
     file.seek(0)
@@ -220,20 +222,16 @@ def _header(
     size = picture.size
     if kind == "JPEG":
         width, height = (side * MARGIN, side * MARGIN) if side else size
-        if _pixels(size) > MAX_PIXELS:
+        if math.prod(size) > MAX_PIXELS:
             width, height = min(width, size[0] // 2), min(height, size[1] // 2)
-        if _pixels(size) <= 2 * MAX_PIXELS:
+        if math.prod(size) <= 2 * MAX_PIXELS:
             picture.draft(None, (width, height))
-    if _pixels(picture.size) > MAX_PIXELS:
+    if math.prod(picture.size) > MAX_PIXELS:
         raise PictureError(
             f"{name}: {size[0]} x {size[1]} pixels is more than the limit of {MAX_PIXELS:,}; "
             "make it smaller"
         )
     return picture
-
-
-def _pixels(size: tuple[int, int]) -> int:
-    return size[0] * size[1]
 
 
 def _refuse_zeros(file: BinaryIO, kind: str, name: str) -> None:
@@ -256,13 +254,13 @@ def _refuse_zeros(file: BinaryIO, kind: str, name: str) -> None:
         )
 
 
-def _loaded(file: BinaryIO, name: str, side: int, formats: Collection[str]) -> Image.Image:
+def _loaded(file: BinaryIO, name: str, side: int) -> Image.Image:
     """The decoded picture; one that misses its last bytes is shown, as viewers do.
 
     Raises:
         PictureError: more than ``MOST_MISSING`` of it is missing.
     """
-    picture = _header(file, name, formats, side)
+    picture = _header(file, name, side)
     _scale_transparency(picture)
     try:
         picture.load()
@@ -272,29 +270,27 @@ def _loaded(file: BinaryIO, name: str, side: int, formats: Collection[str]) -> I
             raise
         picture.tile = []  # nothing more is to come
         if isinstance(picture, JpegImagePlugin.JpegImageFile):
-            picture, missing = _with_end(file, name, formats, side)
+            picture, missing = _with_end(file, name, side)
         else:
-            missing = _not_drawn(picture, file, name, formats)
+            missing = _not_drawn(picture, file, name)
     else:
         width, height = picture.size
         last_row = picture.crop((0, height - 1, width, height))
         # A PNG or GIF may end in good order before all its rows have come: they stay 0.
         if picture.format not in ("PNG", "GIF") or np.asarray(last_row).any():
             return picture
-        missing = _not_drawn(picture, file, name, formats)
+        missing = _not_drawn(picture, file, name)
     if missing > MOST_MISSING:
         share = f"cut off: {100 * (1 - missing):.0f}% of it is there"
         raise PictureError(f"{name}: not a readable picture ({share}; get the whole file)")
     return picture
 
 
-def _with_end(
-    file: BinaryIO, name: str, formats: Collection[str], side: int
-) -> tuple[ImageFile.ImageFile, float]:
+def _with_end(file: BinaryIO, name: str, side: int) -> tuple[ImageFile.ImageFile, float]:
     """A JPEG that lacks its end mark, decoded with one, and the share of it that is missing."""
     file.seek(0)
     data = file.read().rstrip(b"\0") + b"\xff\xd9"
-    picture = _header(io.BytesIO(data), name, formats, side)
+    picture = _header(io.BytesIO(data), name, side)
     if "progressive" in picture.info or picture.mode not in ("L", "RGB"):
         # How much is there is not known: details are missing everywhere, or the grey is another.
         raise PictureError(f"{name}: not a readable picture (cut off; get the whole file)")
@@ -307,11 +303,9 @@ def _with_end(
     return picture, float((ends & last_rows[:, None]).mean())
 
 
-def _not_drawn(
-    picture: ImageFile.ImageFile, file: BinaryIO, name: str, formats: Collection[str]
-) -> float:
+def _not_drawn(picture: ImageFile.ImageFile, file: BinaryIO, name: str) -> float:
     """The share of a picture where another background shows through: nothing was drawn there."""
-    other = _header(file, name, formats)
+    other = _header(file, name)
     other.im = Image.new(other.mode, other.size, 255).im
     with suppress(OSError):
         other.load()

@@ -75,6 +75,11 @@ def decode_text(data: bytes, where: str, kind: str = "text") -> str:
         ) from error
 
 
+def counted(number: int, what: str) -> str:
+    """How many there are of something, such as "1 picture" and "2 pictures"."""
+    return f"{number} {what}" + "s" * (number != 1)
+
+
 def lines_of(text: str) -> list[str]:
     """The lines of a text, cut at the line ends of any system and nowhere else."""
     return re.split(r"\r\n|\r|\n", text)
@@ -180,10 +185,9 @@ def read_table(
         extra = [field for field in fields[len(header) :] if field.strip()]
         if extra or len(fields) < len(header):
             advice = " (put a text that holds one in double quotes)" if extra else ""
-            count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
             raise InputError(
-                f"{file}: line {line}: {count} where the header has {len(header)}, with "
-                f"{delimiter!r} between them{advice}"
+                f"{file}: line {line}: {counted(len(fields), 'field')} where the header has "
+                f"{len(header)}, with {delimiter!r} between them{advice}"
             )
         yield line, {name: fields[header.index(name)] for name in wanted}
 

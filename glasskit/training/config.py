@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from glasskit.errors import InputError
-from glasskit.training.fields import explained, plain
+from glasskit.fields import Settings, plain
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ content (`glasskit.training.fingerprints`).
 """
 
 
-class TrainConfig(BaseModel):
+class TrainConfig(Settings):
     """Settings of one run; each field carries its help and its limits.
 
     Two configs are equal where the same was asked for, so that ``TrainConfig().but(**changes)`` is
@@ -56,13 +56,7 @@ class TrainConfig(BaseModel):
         InputError: a field is unknown, of the wrong type or outside its limits; names the field.
     """
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,  # the text below a field is its help
-    )
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     dataset: str = "scenes"
     """scenes, coco-concepts, or a MAGIC-layout JSON file"""
@@ -176,10 +170,7 @@ class TrainConfig(BaseModel):
     """begin anew in a directory that holds a run"""
 
     def __init__(self, **settings: Any) -> None:
-        try:
-            super().__init__(**settings)
-        except ValidationError as error:
-            raise InputError(explained(error, type(self))) from None
+        super().__init__(**settings)
         weights = (self.literal_weight, self.paraphrase_weight, self.theme_weight)
         if not any(weight is None or weight > 0 for weight in weights):
             raise InputError("theme_weight: all three caption weights are 0; raise one of them")
@@ -273,14 +264,6 @@ class TrainConfig(BaseModel):
             groups_per_batch=self.groups_per_batch or max(groups, 2),
             group_size=self.group_size or min(DEFAULT_MEMBERS, largest),
         )
-
-    def but(self, **changes: Any) -> TrainConfig:
-        """The same settings with some changed and checked; None makes a field unset."""
-        return type(self)(**{**self.as_dict(), **changes})
-
-    def as_dict(self) -> dict[str, Any]:
-        """Field names and plain values."""
-        return self.model_dump()
 
     def kept(self) -> dict[str, Any]:
         """What a run writes down: the settings, less how this call began."""

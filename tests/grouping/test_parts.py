@@ -23,6 +23,7 @@ from glasskit.grouping.leaks import leaked_words
 from glasskit.grouping.pipeline import with_hard_negatives
 from glasskit.grouping.quality import agreement, cohesion, loose, tightness
 from glasskit.grouping.records import split_records
+from glasskit.grouping.settings import BuildSettings
 from glasskit.grouping.vocabulary import read_vocabulary
 from glasskit.models.vectors import unit
 
@@ -151,15 +152,14 @@ def test_every_concept_gives_its_share_to_every_split() -> None:
 )
 def test_shares_that_leave_nothing_are_refused(val: float, test: float) -> None:
     with pytest.raises(InputError, match="together below 1"):
-        split_records([], val, test, 0)
+        BuildSettings(source="captions.csv", out="built", val=val, test=test)
 
 
 # --- the vocabulary
 
 
 def test_the_built_in_vocabulary_is_whole() -> None:
-    vocabulary = read_vocabulary()
-    levels = [concept.levels for concept in vocabulary.concepts]
+    levels = [concept.levels for concept in read_vocabulary()]
     assert len(levels) == len({names[0] for names in levels}) >= 300
     assert all(all(names) for names in levels)
     rooms = [{names[level] for names in levels} for level in range(4)]
@@ -189,8 +189,8 @@ def test_three_forms_of_a_vocabulary(
 ) -> None:
     (tmp_path / name).write_text(text)
     vocabulary = read_vocabulary(tmp_path / name)
-    assert vocabulary.names == ["joy", "grief"]
-    assert vocabulary.concepts[1].levels == levels
+    assert [concept.name for concept in vocabulary] == ["joy", "grief"]
+    assert vocabulary[1].levels == levels
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ import glasskit.models
 from glasskit.cli import app
 from glasskit.data import load_dataset
 from glasskit.errors import InputError
-from glasskit.grouping import BuildSettings, Endpoint, build_dataset
+from glasskit.grouping.endpoint import Endpoint
 from glasskit.grouping.leaks import leaked_words
-from glasskit.grouping.settings import FILES
+from glasskit.grouping.pipeline import build_dataset
+from glasskit.grouping.settings import FILES, BuildSettings
 from glasskit.grouping.themes import Estimate
 from glasskit.models.reading import Reading
 from tests.grouping.test_endpoint import chat, question
@@ -37,7 +38,7 @@ def settings(tmp_path: Path) -> BuildSettings:
         source=write_csv(tmp_path / "captions.csv"),
         out=tmp_path / "built",
         vocabulary=write_vocabulary(tmp_path / "names.toml"),
-        groups=5,
+        concepts=5,
         hard_negatives=2,
     )
 
@@ -85,12 +86,12 @@ def test_the_same_seed_builds_the_same_files_and_none_is_overwritten(
 ) -> None:
     build_dataset(settings, MODEL)
     before = _files(settings.out)
-    build_dataset(replace(settings, out=tmp_path / "two" / "built"), MODEL)
+    build_dataset(settings.but(out=tmp_path / "two" / "built"), MODEL)
     assert _files(tmp_path / "two" / "built") == before
     with pytest.raises(InputError, match=r"annotations\.json is there already; say --overwrite"):
-        build_dataset(replace(settings, seed=1), MODEL)
+        build_dataset(settings.but(seed=1), MODEL)
     assert _files(settings.out) == before
-    build_dataset(replace(settings, seed=1, overwrite=True), MODEL)
+    build_dataset(settings.but(seed=1, overwrite=True), MODEL)
     assert _files(settings.out)["annotations.json"] != before["annotations.json"]
 
 
@@ -117,7 +118,7 @@ def test_captions_that_name_the_concept_are_reported_or_dropped(settings: BuildS
     assert "3 captions use a word of their concept. A model trained on them" in text
     assert "| only.png | harvest | harvests | wheat and a barn and two harvests |" in text
 
-    built = build_dataset(replace(settings, fix_leaks=True, overwrite=True), MODEL)
+    built = build_dataset(settings.but(fix_leaks=True, overwrite=True), MODEL)
     texts = [(text, r.concept) for r in built.dataset.records for text in r.literal]
     assert not any(leaked_words(text, (concept,)) for text, concept in texts)
     assert (len(built.dataset), built.report.leaks.photographs_dropped) == (60, 1)
@@ -127,7 +128,7 @@ def test_captions_that_name_the_concept_are_reported_or_dropped(settings: BuildS
 def test_a_concept_that_loses_all_its_captions_is_left_out(settings: BuildSettings) -> None:
     rows = [(i, f"a feast: {text}" if c == "feast" else text, c) for i, text, c in captions()]
     write_csv(settings.source, rows)
-    built = build_dataset(replace(settings, fix_leaks=True, hard_negatives=4), MODEL)
+    built = build_dataset(settings.but(fix_leaks=True, hard_negatives=4), MODEL)
     assert "feast" not in built.dataset.by_name
     assert all("feast" not in concept.hard_negatives for concept in built.dataset.concepts)
     (settings.out / "images").mkdir()
@@ -144,8 +145,8 @@ def test_a_concept_that_loses_all_its_captions_is_left_out(settings: BuildSettin
         ({"images": "none"}, "no such folder of pictures"),
         ({"test": float("nan")}, "val 0.1, test nan: shares of 0 or more, together below 1"),
         ({"wordnet": Path("none")}, "none: no folder with the files of WordNet"),
-        ({"leave_out": ("nothing",)}, "no concept here is named 'nothing'"),
-        ({"cohesion": 1.0}, "0 of 5 concepts would be left"),
+        ({"leave_out": "nothing"}, "no concept here is named 'nothing'"),
+        ({"min_cohesion": 1.0}, "0 of 5 concepts would be left"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(
@@ -153,7 +154,7 @@ def test_settings_that_make_no_sense_are_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=re.escape(says)):
-        build_dataset(replace(settings, **change), MODEL)
+        build_dataset(settings.but(**change), MODEL)
     assert not settings.out.exists()
 
 
@@ -184,7 +185,7 @@ def test_a_folder_is_its_own_folder_of_pictures(settings: BuildSettings, tmp_pat
         Image.new("RGB", (4, 4)).save(folder / image)
         with (folder / image).with_suffix(".txt").open("a") as file:
             file.write(text + "\n")
-    built = build_dataset(replace(settings, source=folder), MODEL)
+    built = build_dataset(settings.but(source=folder), MODEL)
     assert built.dataset.image(0).size == (4, 4)
     assert len(built.dataset) == 60
     assert built.report.agreement is None
@@ -209,12 +210,12 @@ def test_an_endpoint_writes_themes_and_the_levels_that_nobody_has(
     monkeypatch.setattr("glasskit.grouping.pipeline.find_wordnet", lambda: None)
     names = tmp_path / "names.txt"
     names.write_text("\n".join(SUBJECTS))
-    settings = replace(settings, vocabulary=names)
+    settings = settings.but(vocabulary=names)
     built = build_dataset(settings, MODEL)
     assert {concept.levels[1:] for concept in built.dataset.concepts} == {(None, None, None)}
     assert built.report.concepts_with_levels == 0
 
-    settings = replace(settings, overwrite=True)
+    settings = settings.but(overwrite=True)
     asked_for: list[Estimate] = []
     with _writer() as server:
         endpoint = Endpoint(server.address, "tiny")
@@ -327,7 +328,7 @@ def test_groups_of_coco_concepts_agree_with_its_labels(
         source=write_csv(tmp_path / "c.csv", [row for row in rows if row[2] in names]),
         out=tmp_path / "built",
         vocabulary=vocabulary,
-        groups=8,
+        concepts=8,
     )
     built = build_dataset(settings, glasskit.models.load_model("lite0-minilm"))
     same = built.report.agreement
@@ -344,16 +345,16 @@ def test_a_group_of_leftovers_is_pointed_out_and_can_be_left_out(
 ) -> None:
     leftovers = [(f"other-{i}.png", f"{'xyz'[i % 3] * i} {7**i}", "other") for i in range(12)]
     source = write_csv(tmp_path / "more.csv", [*captions(), *leftovers])
-    settings = replace(settings, source=source, groups=6)
+    settings = settings.but(source=source, concepts=6)
     found = {g.concept: g for g in build_dataset(settings, MODEL).report.groups}
     (rest,) = set(found) - set(SUBJECTS)
     assert [name for name, group in found.items() if group.loose] == [rest]
 
-    firm = build_dataset(replace(settings, cohesion=0.3, overwrite=True), MODEL)
+    firm = build_dataset(settings.but(min_cohesion=0.3, overwrite=True), MODEL)
     assert set(firm.dataset.by_name) == set(SUBJECTS)
     assert firm.report.left_out == {"loose groups": 12}
 
-    chosen = build_dataset(replace(settings, leave_out=(rest,), overwrite=True), MODEL)
+    chosen = build_dataset(settings.but(leave_out=rest, overwrite=True), MODEL)
     assert {r.key for r in chosen.dataset.records} == {r.key for r in firm.dataset.records}
     assert chosen.report.left_out == {rest: 12}
     assert f"{rest} (12)" in (settings.out / "report.md").read_text()

@@ -170,7 +170,7 @@ def test_a_table_is_read_as_spreadsheets_write_it(
     for number, each in enumerate((text, f"sep={delimiter}{ends}{text}{ends}{delimiter}{ends}")):
         file = tmp_path / f"{number}.csv"
         file.write_bytes(each.encode(encoding))
-        assert read_captions(file).photos == [
+        assert read_captions(file)[0] == [
             Photo("a.jpg", ("a dog, wet",)),
             Photo("b.jpg", ('a "big" café',)),
         ]
@@ -183,4 +183,4 @@ def test_a_header_is_known_whatever_its_case_and_blanks(tmp_path: Path, header: 
     file = tmp_path / "a.csv"
     first = "0," if header.startswith(",") else ""
     file.write_text(f'{header}\n{first}a.jpg, "a dog, wet" {",," if first else ""}\n')
-    assert read_captions(file).photos == [Photo("a.jpg", ("a dog, wet",))]
+    assert read_captions(file)[0] == [Photo("a.jpg", ("a dog, wet",))]

@@ -1,18 +1,48 @@
-"""What the fields of a settings class allow, in words for people."""
+"""Settings classes: every field with its help and limits, and errors in words for people."""
 
 from __future__ import annotations
 
 import difflib
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
+
+from glasskit.errors import InputError
 
 OUTSIDE = ("finite_number", "greater_than", "greater_than_equal", "less_than", "less_than_equal")
 """What pydantic calls a number outside its limits."""
+
+
+class Settings(BaseModel):
+    """Settings that cannot change; each field carries its help and its limits.
+
+    Raises:
+        InputError: a field is unknown, of the wrong type or outside its limits; names the field.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,  # the text below a field is its help
+    )
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise InputError(explained(error, type(self))) from None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Field names and plain values."""
+        return self.model_dump()
+
+    def but(self, **changes: Any) -> Self:
+        """The same settings with some changed and checked; None makes a field unset."""
+        return type(self)(**{**self.as_dict(), **changes})
 
 
 def limits(field: FieldInfo) -> dict[str, float]:
