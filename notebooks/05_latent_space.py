@@ -56,6 +56,7 @@ from glasskit.plots.sheets import sheet_figure
 from glasskit.plots.style import show
 from glasskit.training import TrainConfig, train
 
+# %%
 SEED = 0
 RUNS = tempfile.TemporaryDirectory(prefix="glasskit-")
 
