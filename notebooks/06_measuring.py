@@ -169,7 +169,7 @@ print("drawn by concept it is more than one and a half times as wide")
 # (Holm), so that one row of nine that differs by chance is not called a result.
 
 # %%
-table = compare(list(results.items()), seed=SEED)
+table = compare(list(results.items()))
 for one in table.measures:
     cells = [table.cell(name, one) for name in table.names]
     row = "  ".join(f"{100 * cell.value:4.0f}% {cell.mark:<6}" for cell in cells)
