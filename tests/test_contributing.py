@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md says where things are: each named file and name exists, each room is listed."""
+"""CONTRIBUTING.md says where things are: each named file and name exists, each package is listed."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_what_an_answer_names_exists(question: str, file: str, name: str) -> Non
         assert re.search(rf"\b(function|class|const) {re.escape(name)}\b", text), question
 
 
-def test_every_room_has_its_line() -> None:
-    rooms = TEXT.split("## The house")[1].split("\n## ")[0]
+def test_every_package_has_its_line() -> None:
+    packages = TEXT.split("## The house")[1].split("\n## ")[0]
     folders = [ROOT / "app", ROOT / "notebooks", ROOT / "tests"]
     folders += [file.parent for file in (ROOT / "glasskit").glob("*/__init__.py")]
     for folder in folders:
-        assert f"`{folder.relative_to(ROOT)}/`" in rooms, folder
+        assert f"`{folder.relative_to(ROOT)}/`" in packages, folder
 
 
 def test_the_check_finds_a_name_that_is_not_there() -> None:
