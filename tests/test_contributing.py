@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md says where things are: each named file and name exists, each package is listed."""
+"""CONTRIBUTING.md says where things are: each file and name exists, each package is listed."""
 
 from __future__ import annotations
 
