@@ -104,8 +104,8 @@ def coco_concepts(
     ] = None,
 ) -> None:
     """Say what coco-concepts holds and whether its photographs are here; fetch them."""
-    from glasskit.data.coco_concepts import DERIVED, load_coco_concepts
-    from glasskit.data.coco_concepts import download as fetching
+    from glasskit.data.coco import DERIVED, load_coco
+    from glasskit.data.coco import download as fetching
     from glasskit.data.images import FolderImages, MissingImages
 
     if download:
@@ -116,7 +116,7 @@ def coco_concepts(
         if to is not None:
             say(f"name this folder where they are needed: --images {shlex.quote(to)}")
         return
-    dataset = load_coco_concepts(to)
+    dataset = load_coco("coco-concepts", to)
     say(f"{len(dataset)} photographs under {len(dataset.concepts)} concepts")
     words = ", ".join(f"{word} ({key})" for key, word in DERIVED.items())
     say(f"no caption names its concept; {len(DERIVED)} hold a derived word: {words}")

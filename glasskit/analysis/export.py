@@ -135,7 +135,7 @@ def embed_source(
         seen = embed(model, data, progress)
         arrays = {VECTORS: seen.picture, CAPTIONS: seen.caption, CONCEPTS: seen.concept}
         items = [
-            {"id": r.key, "captions": list(r.captions), "labels": [r.concept], "split": r.split}
+            {"id": r.key, "captions": list(r.captions), "labels": list(r.labels), "split": r.split}
             for r in data.records
         ]
     else:
@@ -166,7 +166,7 @@ def _embed_folder(
     if not scan.pictures:
         rest = f"; {scan.rest()}" if scan.rest() else ""
         raise InputError(f"{printable(folder)}: no pictures in this folder{rest}")
-    records = tuple(Record(name, concept="", literal=()) for name in scan.pictures)
+    records = tuple(Record(name, labels=("",), literal=()) for name in scan.pictures)
     data = GroupedDataset(str(folder), (), records, FolderImages(folder))
     broken: list[str] = []
     while len(data):

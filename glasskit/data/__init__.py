@@ -10,10 +10,12 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages
 from glasskit.data.magic import read_magic, write_magic
 from glasskit.data.pack import load_hub
+from glasskit.data.pictures import read_pictures, write_pictures
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Record
 from glasskit.data.shards import read_shards
 from glasskit.data.streams import is_hub, is_stream
 from glasskit.errors import InputError
+from glasskit.io.json_files import read_json
 from glasskit.io.pictures import printable
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "load_dataset",
     "read_magic",
     "write_magic",
+    "write_pictures",
 ]
 
 log = logging.getLogger("glasskit")
@@ -34,9 +37,10 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
     """A grouped data set by name or from a file.
 
     Args:
-        name_or_path: ``scenes`` (built in), ``coco-concepts``, a JSON file in the MAGIC layout,
-            WebDataset shards (a folder of .tar files or ``shards/{00000..00009}.tar``) of the
-            same records, or ``hf:OWNER/NAME`` with the same fields as columns.
+        name_or_path: ``scenes``, ``coco-concepts`` or ``coco-ideas`` (built in), a JSON file in the
+            MAGIC layout (`magic`) or the pictures layout (`pictures`), WebDataset shards (a folder
+            of .tar files or ``shards/{00000..00009}.tar``) of MAGIC records, or ``hf:OWNER/NAME``
+            with their fields as columns.
         images: folder of the pictures; by default ``images`` beside the JSON file.
 
     Raises:
@@ -49,10 +53,10 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
         if images is not None:
             raise InputError("data set scenes draws its own pictures; leave --images out")
         return load_scenes()
-    if name == "coco-concepts":
-        from glasskit.data.coco_concepts import load_coco_concepts
+    if name in ("coco-concepts", "coco-ideas"):
+        from glasskit.data.coco import load_coco
 
-        return load_coco_concepts(images)
+        return load_coco(name, images)
     if is_stream(name):
         if images is not None:
             raise InputError(f"data set {name} holds its own pictures; leave --images out")
@@ -60,11 +64,13 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
     file = Path(name)
     if not file.is_file():
         raise InputError(
-            f"no data set {name!r}: give scenes, coco-concepts, or a JSON file in the MAGIC layout "
-            "(or shards, .tar, or hf:OWNER/NAME)"
+            f"no data set {name!r}: give scenes, coco-concepts, coco-ideas, or a JSON file in the "
+            "MAGIC or pictures layout (or shards, .tar, or hf:OWNER/NAME)"
         )
     folder = file.parent / "images" if images is None else images
-    dataset = read_magic(file, FolderImages(folder))
+    content = read_json(file)
+    read = read_magic if isinstance(content, list) else read_pictures
+    dataset = read(file, FolderImages(folder), content)
     _warn_of_leaks(dataset)
     return dataset
 

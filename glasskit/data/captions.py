@@ -1,6 +1,7 @@
 """The captions of a data set as one table, drawn by kind: literal, paraphrase or theme.
 
-n records, C the most captions that a record has.
+n records, E pairs of a record and one of its labels (`GroupedDataset.memberships`), C the most
+captions that a record has.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from glasskit.data.grouped import GroupedDataset
+from glasskit.data.schema import Record
 from glasskit.errors import InputError
 
 
@@ -16,7 +18,8 @@ class CaptionTable:
 
     A record's first literal caption is of the kind literal, its other literal captions are
     paraphrases, and theme captions are themes. A draw takes a kind by its weight among the kinds
-    that the record has, then a caption of that kind, all alike.
+    that the record has, then a caption of that kind, all alike. Drawn for one of several labels,
+    the themes are those of that label, or where it has none those for whatever label.
 
     Args:
         dataset: the records.
@@ -26,6 +29,7 @@ class CaptionTable:
 
     Attributes:
         texts: every caption, record by record.
+        owner: (E,) the record of each pair.
         start: (n + 1,) where each record's captions begin in ``texts``, literal ones first.
         literal: (n,) how many literal captions each record has.
 
@@ -40,32 +44,36 @@ class CaptionTable:
         paraphrase: float = 1.0,
         theme: float = 1.0,
     ) -> None:
-        self.texts: list[str] = []
-        counts = [len(record.captions) for record in dataset.records]
-        self.literal = np.array([len(record.literal) for record in dataset.records], np.int64)
+        records = dataset.records
+        self.texts = [text for record in records for text in record.captions]
+        counts = [len(record.captions) for record in records]
+        self.owner = dataset.memberships[0]
+        self.literal = np.array([len(record.literal) for record in records], np.int64)
         self.start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        share = np.zeros((len(counts), max(counts, default=0)))
-        for row, record in zip(share, dataset.records, strict=True):
-            self.texts.extend(record.captions)
-            cut, end = len(record.literal), len(record.captions)
+        share = np.zeros((len(self.owner), max(counts, default=0)))
+        pairs = [(record, label) for record in records for label in record.labels]
+        for row, (record, label) in zip(share, pairs, strict=True):
+            cut = len(record.literal)
+            themes = cut + _themes(record, label)
             row[:1] = literal if cut else 0.0
             row[1:cut] = paraphrase / max(cut - 1, 1)
-            row[cut:end] = theme / max(end - cut, 1)
+            row[themes] = theme / max(len(themes), 1)
             if not row.sum() > 0:
                 raise InputError(
                     f"record {record.key!r} has no caption of a kind that the caption weights let "
                     "through; raise literal_weight, paraphrase_weight or theme_weight"
                 )
-        self.cumulative = np.cumsum(share / share.sum(1, keepdims=True), axis=1)  # (n, C)
+        self.cumulative = np.cumsum(share / share.sum(1, keepdims=True), axis=1)  # (E, C)
 
     def counts(self, records: np.ndarray) -> np.ndarray:
         """(...) how many captions each of these records has."""
         return self.start[records + 1] - self.start[records]
 
-    def draw(self, records: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """(...) one caption of each record, by the weights, as indices into ``texts``."""
-        ticket = rng.random(records.shape)[..., None]
-        choice = (ticket >= self.cumulative[records]).sum(-1)
+    def draw(self, pairs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(...) one caption of each pair's record, by the weights, as indices into ``texts``."""
+        records = self.owner[pairs]
+        ticket = rng.random(pairs.shape)[..., None]
+        choice = (ticket >= self.cumulative[pairs]).sum(-1)
         # The sum of shares may end a rounding below 1, and a ticket may lie above it.
         return self.start[records] + np.minimum(choice, self.counts(records) - 1)
 
@@ -83,15 +91,25 @@ class CaptionTable:
         first = np.where(own < counts, own, -1)
         return np.where(among > 0, start + (first + hop) % np.maximum(counts, 1), -1)
 
-    def vary(self, records: np.ndarray, captions: np.ndarray) -> np.ndarray:
+    def vary(self, pairs: np.ndarray, captions: np.ndarray) -> np.ndarray:
         """The captions; a photograph that comes again in its group (last axis) has its next one."""
-        groups = records.reshape(-1, records.shape[-1])
+        groups = pairs.reshape(-1, pairs.shape[-1])
         out = captions.reshape(groups.shape).copy()
         for group, texts in zip(groups, out, strict=True):
-            for record in np.unique(group):
-                places = np.flatnonzero(group == record)
-                steps = np.diff(self.cumulative[record], prepend=0.0)
-                drawable = self.start[record] + np.flatnonzero(steps > 0)
+            for pair in np.unique(group):
+                places = np.flatnonzero(group == pair)
+                steps = np.diff(self.cumulative[pair], prepend=0.0)
+                drawable = self.start[self.owner[pair]] + np.flatnonzero(steps > 0)
                 first = np.searchsorted(drawable, texts[places[0]])
                 texts[places] = drawable[(first + np.arange(len(places))) % len(drawable)]
         return out.reshape(captions.shape)
+
+
+def _themes(record: Record, label: str) -> np.ndarray:
+    """Places among a record's themes of those that are drawn for a label."""
+    first = len(record.theme)
+    for name, texts in record.label_themes.items():
+        if name == label:
+            return np.arange(first, first + len(texts))
+        first += len(texts)
+    return np.arange(len(record.theme))

@@ -1,8 +1,12 @@
-"""GroupedDataset: pictures and captions in groups that share an abstract concept."""
+"""GroupedDataset: pictures and captions in groups that share an abstract concept.
+
+A picture has one or several labels, and stands in the group of each. Letters: n records, E pairs
+of a record and one of its labels.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -98,21 +102,77 @@ class GroupedDataset:
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
     def targets(self, level: int = 1) -> np.ndarray:
-        """(n,) the index of each record's own label in ``labels(level)``; -1 where it has none."""
+        """(n,) the index of each record's strongest label in ``labels(level)``; -1: it has none."""
         place = {name: i for i, name in enumerate(self.labels(level))}
         levels = [self.by_name[record.concept].levels[level - 1] for record in self.records]
         return np.array([-1 if name is None else place[name] for name in levels], dtype=np.int64)
 
+    def carried(self, level: int = 1) -> np.ndarray:
+        """(n, labels) bool: the labels of each record."""
+        return self._mask(level, lambda record: record.labels)
+
     def acceptable(self, level: int = 1) -> np.ndarray:
-        """(n, labels) bool: the own label of a record and those of its ``also`` concepts."""
+        """(n, labels) bool: the labels of a record and those of its ``also`` concepts."""
+        return self._mask(level, lambda record: (*record.labels, *record.also))
+
+    def _mask(self, level: int, names: Callable[[Record], Iterable[str]]) -> np.ndarray:
         place = {name: i for i, name in enumerate(self.labels(level))}
         mask = np.zeros((len(self), len(place)), dtype=bool)
         for row, record in zip(mask, self.records, strict=True):
-            for name in (record.concept, *record.also):
+            for name in names(record):
                 label = self.by_name[name].levels[level - 1]
                 if label is not None:
                     row[place[label]] = True
         return mask
+
+    @cached_property
+    def several(self) -> bool:
+        """Whether a record has more than one label."""
+        return any(len(record.labels) > 1 for record in self.records)
+
+    @cached_property
+    def memberships(self) -> tuple[np.ndarray, np.ndarray]:
+        """(E,) record and (E,) label, as an index into ``labels(1)``; in the order of records."""
+        place = {name: i for i, name in enumerate(self.labels(1))}
+        pairs = [
+            (row, place[name]) for row, record in enumerate(self.records) for name in record.labels
+        ]
+        owner, label = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+        return owner, label
+
+    @cached_property
+    def _codes(self) -> np.ndarray:
+        owner, label = self.memberships
+        return np.sort(owner * len(self.labels(1)) + label)
+
+    def carries(self, records: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """(K, M) bool: which of these records carry which of these labels.
+
+        Args:
+            records: (K,) indices of records. labels: (M,) indices into ``labels(1)``.
+        """
+        asked = records[:, None] * len(self.labels(1)) + labels[None, :]
+        found = np.searchsorted(self._codes, asked)
+        return self._codes[np.minimum(found, len(self._codes) - 1)] == asked
+
+    def without(self, names: Collection[str]) -> GroupedDataset:
+        """The records with these labels taken off: none of them forms a group.
+
+        A caption of such a label goes with it, and a record that has no other label. Pictures
+        that carry one of them stay in the groups of their other labels.
+        """
+        kept = []
+        for record in self.records:
+            labels = tuple(name for name in record.labels if name not in names)
+            themes = {n: texts for n, texts in record.label_themes.items() if n not in names}
+            also = tuple(name for name in record.also if name not in names)
+            if labels:
+                kept.append(replace(record, labels=labels, label_themes=themes, also=also))
+        return replace(self, records=tuple(kept))
+
+    def never_shown(self, names: Collection[str]) -> GroupedDataset:
+        """The records for which none of these labels is acceptable."""
+        return self.where(lambda record: not {*record.labels, *record.also} & set(names))
 
     @cached_property
     def same_files(self) -> list[list[int]]:
@@ -143,7 +203,9 @@ class GroupedDataset:
 
     def groups(self) -> dict[str, np.ndarray]:
         """Indices of the records of each concept that has any, in taxonomy order."""
-        members: dict[str, list[int]] = {concept.name: [] for concept in self.concepts}
-        for index, record in enumerate(self.records):
-            members[record.concept].append(index)
-        return {name: np.array(rows) for name, rows in members.items() if rows}
+        owner, label = self.memberships
+        rows = np.split(
+            owner[np.argsort(label, kind="stable")],
+            np.cumsum(np.bincount(label, minlength=len(self.labels(1))))[:-1],
+        )
+        return {name: own for name, own in zip(self.labels(1), rows, strict=True) if len(own)}

@@ -5,26 +5,26 @@ A list of concepts {"concept", "hard_negative": [names], "train_images": [...], 
 paraphrases], "new_captions": [theme captions], "level1".."level4", "also": [concepts], "negation",
 "cluster": a text that pictures share which are not independent, such as those of one burst or one
 photographer}. The layout is that of the public CLEAR GLASS code (arXiv 2509.12771); val_images,
-also, negation and cluster are additions and may be missing.
+also, negation and cluster are additions and may be missing, and so may what `magic_record` adds for
+pictures with several labels. Such a picture stands under each of its concepts.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from glasskit.data.assemble import Found, assemble
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import ImageSource
 from glasskit.data.magic_record import (
     CONCEPT_KEYS,
     PICTURE_KEYS,
     TAXONOMY_KEYS,
-    check_records,
     levels_of,
     list_of,
-    merge_levels,
     name_of,
     names_of,
     parse_record,
@@ -33,34 +33,19 @@ from glasskit.data.magic_record import (
     unknown_keys,
     warn_of_unknown,
 )
-from glasskit.data.schema import LEVELS, SPLITS, Concept, Levels, Record
+from glasskit.data.schema import LEVELS, SPLITS, Concept
 from glasskit.errors import InputError
 from glasskit.io.json_files import read_json
 from glasskit.io.places import write_text
 
 
-class Found(NamedTuple):
-    """A picture of a file, not yet checked.
-
-    Attributes:
-        picture: its JSON.
-        concept: the concept that it stands under.
-        split: train, val or test.
-        where: begins the line of an error.
-    """
-
-    picture: Any
-    concept: str
-    split: str
-    where: str
-
-
-def read_magic(file: str | Path, images: ImageSource) -> GroupedDataset:
+def read_magic(file: str | Path, images: ImageSource, entries: Any = None) -> GroupedDataset:
     """Read and check a data set in the MAGIC layout.
 
     Args:
         file: the JSON file.
         images: where its pictures come from.
+        entries: what the file holds, where it was read already.
 
     The levels of concepts are those of ``taxonomy.json`` beside the file, a JSON list of
     {"level1".."level4", "guide"}, or else what the records themselves say.
@@ -69,7 +54,7 @@ def read_magic(file: str | Path, images: ImageSource) -> GroupedDataset:
         InputError: the file is not in the layout; the line names the file and the record.
     """
     file = Path(file)
-    entries = _json_list(file)
+    entries = _list(read_json(file) if entries is None else entries, file)
     beside = file.with_name("taxonomy.json")
     taxonomy = read_taxonomy(beside) if beside.is_file() and beside != file else {}
     hard_negatives: dict[str, tuple[str, ...]] = {}
@@ -88,52 +73,12 @@ def read_magic(file: str | Path, images: ImageSource) -> GroupedDataset:
                 place = f"{where}, {split}_images"
                 for picture in list_of(entry, f"{split}_images", where):
                     unknown.extend(unknown_keys(picture, PICTURE_KEYS, place))
-                    yield Found(picture, name, split, place)
+                    record, levels = parse_record(picture, name, split, place)
+                    yield Found(record, name, levels, place)
 
     dataset = assemble(file, file.stem, found(), images, taxonomy, hard_negatives)
     warn_of_unknown(file, unknown)
     return dataset
-
-
-def assemble(
-    file: str | Path,
-    name: str,
-    found: Iterable[Found],
-    images: ImageSource,
-    taxonomy: Mapping[str, Concept],
-    hard_negatives: Mapping[str, tuple[str, ...]] | None = None,
-) -> GroupedDataset:
-    """A data set of the pictures that a reader finds, whatever the layout.
-
-    Args:
-        file: begins the line of an error.
-        name: of the data set.
-        found: the pictures.
-        images: where they come from.
-        taxonomy: concepts that are known beforehand; it may have some without a picture.
-        hard_negatives: of concepts, filled while ``found`` is read; by default the taxonomy's.
-
-    Raises:
-        InputError: a record is not in the layout; the line names it.
-    """
-    levels: dict[str, Levels] = {name: concept.levels for name, concept in taxonomy.items()}
-    records: list[Record] = []
-    for item in found:
-        record, own = parse_record(*item)
-        records.append(record)
-        merge_levels(levels, own, f"{item.where}, image {record.key!r}")
-    near = {name: concept.hard_negatives for name, concept in taxonomy.items()}
-    near |= hard_negatives or {}
-    concepts = tuple(
-        Concept(
-            levels.get(name, (name, None, None, None)),
-            taxonomy[name].guide if name in taxonomy else "",
-            near.get(name, ()),
-        )
-        for name in dict.fromkeys([*levels, *near])
-    )
-    check_records(file, concepts, records, images)
-    return GroupedDataset(name=name, concepts=concepts, records=tuple(records), images=images)
 
 
 def write_magic(dataset: GroupedDataset, file: str | Path) -> None:
@@ -145,7 +90,7 @@ def write_magic(dataset: GroupedDataset, file: str | Path) -> None:
     file = Path(file)
     entries: list[dict[str, Any]] = []
     for concept in dataset.concepts:
-        own = [record for record in dataset.records if record.concept == concept.name]
+        own = [record for record in dataset.records if concept.name in record.labels]
         entries.append(
             {"concept": concept.name, "hard_negative": list(concept.hard_negatives)}
             | {
@@ -160,7 +105,9 @@ def write_magic(dataset: GroupedDataset, file: str | Path) -> None:
 
 def concept_as_json(concept: Concept) -> dict[str, Any]:
     """An entry of ``taxonomy.json``."""
-    return dict(zip(LEVELS, concept.levels, strict=True)) | {"guide": concept.guide}
+    named: dict[str, Any] = dict(zip(LEVELS, concept.levels, strict=True))
+    near = {"hard_negative": list(concept.hard_negatives)} if concept.hard_negatives else {}
+    return named | {"guide": concept.guide} | near
 
 
 def read_taxonomy(file: Path) -> dict[str, Concept]:
@@ -169,9 +116,14 @@ def read_taxonomy(file: Path) -> dict[str, Concept]:
     Raises:
         InputError: the file is not a list of concepts; the line names the entry.
     """
+    return taxonomy_of(_list(read_json(file), file), file)
+
+
+def taxonomy_of(entries: list[Any], file: Path) -> dict[str, Concept]:
+    """The concepts of a list of {"level1".."level4", "guide", "hard_negative"} by name."""
     concepts: dict[str, Concept] = {}
     unknown: list[str] = []
-    for number, entry in enumerate(_json_list(file)):
+    for number, entry in enumerate(entries):
         where = f"{file}: entry {number + 1}"
         unknown += unknown_keys(entry, TAXONOMY_KEYS, where)
         name = name_of(entry, "level1", where)
@@ -184,8 +136,7 @@ def read_taxonomy(file: Path) -> dict[str, Concept]:
     return concepts
 
 
-def _json_list(file: Path) -> list[Any]:
-    value = read_json(file)
+def _list(value: Any, file: Path) -> list[Any]:
     if not isinstance(value, list):
         raise InputError(f"{file}: the top of the file must be a list of concepts")
     return value

@@ -1,7 +1,8 @@
-"""One record of the MAGIC layout: from and to JSON, and the rules that it has to keep.
+"""One record of the MAGIC layout from and to JSON, and how fields of any layout are read.
 
-The layout itself, and the file that holds records by concept, are in ``magic.py``; ``shards.py``
-has the same records one by one.
+The file that holds records by concept is in ``magic.py``; ``shards.py`` has the same records one by
+one. "labels", "themes" ({label: sentence or sentences}) and "not_labels" are for pictures with
+several labels; they may be missing.
 """
 
 from __future__ import annotations
@@ -9,17 +10,19 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from glasskit.data.images import FileSource, ImageSource, picture_name
 from glasskit.data.schema import LEVELS, SPLITS, Concept, Levels, Record
 from glasskit.errors import InputError
-from glasskit.io.text_files import checked, look, misspelt, plain_name, refuse_twins, suggestion
+from glasskit.io.text_files import checked, look, misspelt, plain_name, suggestion
 
 CONCEPT_KEYS = ("concept", "hard_negative", *(f"{split}_images" for split in SPLITS))
-PICTURE_KEYS = ("image", "old_captions", "new_captions", *LEVELS, "also", "negation", "cluster")
+PICTURE_KEYS = (
+    *("image", "old_captions", "new_captions", *LEVELS, "also", "negation", "cluster"),
+    *("labels", "themes", "not_labels"),
+)
 TAXONOMY_KEYS = (*LEVELS, "guide", "hard_negative")
 _LIKE_A_KEY = re.compile("(images|captions)$|^(train|val|valid|validation|dev|test|eval)([ _-]|$)")
 
@@ -27,19 +30,27 @@ log = logging.getLogger(__name__)
 
 
 def record_as_json(record: Record, concept: Concept) -> dict[str, Any]:
-    """The picture of a record as the layout writes it."""
-    key: int | str = record.key
-    if record.key.isdigit() and str(int(record.key)) == record.key:
-        key = int(record.key)
+    """The picture of a record as the layout writes it under one of its concepts."""
     out: dict[str, Any] = {
-        "image": key,
+        "image": key_as_json(record.key),
         "old_captions": list(record.literal),
         "new_captions": list(record.theme),
         **{level: name for level, name in zip(LEVELS, concept.levels, strict=True) if name},
         "also": list(record.also),
     }
-    optional = {"negation": record.negation, "cluster": record.cluster}
-    return out | {name: text for name, text in optional.items() if text is not None}
+    optional = {
+        "negation": record.negation,
+        "cluster": record.cluster,
+        "labels": list(record.labels) if len(record.labels) > 1 else None,
+        "themes": {label: list(texts) for label, texts in record.label_themes.items()} or None,
+        "not_labels": list(record.not_labels) or None,
+    }
+    return out | {name: value for name, value in optional.items() if value is not None}
+
+
+def key_as_json(key: str) -> int | str:
+    """A COCO id as a number, any other name as it is."""
+    return int(key) if key.isdigit() and str(int(key)) == key else key
 
 
 def parse_record(picture: Any, concept: str, split: str, where: str) -> tuple[Record, Levels]:
@@ -52,23 +63,22 @@ def parse_record(picture: Any, concept: str, split: str, where: str) -> tuple[Re
     Raises:
         InputError: it is not in the layout.
     """
-    if not isinstance(picture, dict):
-        raise InputError(f"{where}: a picture must be an object, not {type(picture).__name__}")
-    key = picture.get("image")
-    whole = isinstance(key, int) and not isinstance(key, bool) and key >= 0
-    if not whole and not (isinstance(key, str) and key.strip()):
-        raise InputError(f"{where}: a picture has no 'image' (a COCO id or a file name)")
-    where = f"{where}, image {key!r}"
+    key, where = key_of(picture, where)
     levels = levels_of(picture, concept, where)
     if picture.get("level1", concept) != concept and name_of(picture, "level1", where) != concept:
         level1 = picture["level1"]
         raise InputError(f"{where}: level1 is {level1!r} but it stands under concept {concept!r}")
+    labels = names_of(picture, "labels", where) or (concept,)
+    if concept not in labels:
+        raise InputError(f"{where}: 'labels' lacks {concept!r}, the concept that it stands under")
     record = Record(
-        key=checked(str(key), where, "image"),
-        concept=concept,
+        key=key,
+        labels=labels,
         literal=texts_of(picture, "old_captions", where),
         theme=texts_of(picture, "new_captions", where),
+        label_themes=label_themes_of(picture, labels, where),
         also=names_of(picture, "also", where),
+        not_labels=names_of(picture, "not_labels", where),
         negation=optional_text(picture, "negation", where),
         split=split,
         cluster=optional_text(picture, "cluster", where),
@@ -76,6 +86,35 @@ def parse_record(picture: Any, concept: str, split: str, where: str) -> tuple[Re
     if not record.literal:
         raise InputError(f"{where}: 'old_captions' is empty; give at least a literal caption")
     return record, levels
+
+
+def key_of(picture: Any, where: str) -> tuple[str, str]:
+    """The key of a picture, and the beginning of errors about it."""
+    if not isinstance(picture, dict):
+        raise InputError(f"{where}: a picture must be an object, not {type(picture).__name__}")
+    key = picture.get("image")
+    whole = isinstance(key, int) and not isinstance(key, bool) and key >= 0
+    if not whole and not (isinstance(key, str) and key.strip()):
+        raise InputError(f"{where}: a picture has no 'image' (a COCO id or a file name)")
+    where = f"{where}, image {key!r}"
+    return checked(str(key), where, "image"), where
+
+
+def label_themes_of(
+    picture: dict[str, Any], labels: Collection[str], where: str
+) -> dict[str, tuple[str, ...]]:
+    """Theme captions by label under "themes": a text each, or a list of them."""
+    value = picture.get("themes") or {}
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: 'themes' must be an object of label: sentence")
+    out: dict[str, tuple[str, ...]] = {}
+    for name, texts in value.items():
+        label = plain_name(name)
+        if label not in labels:
+            near = suggestion(label, labels)
+            raise InputError(f"{where}: 'themes' names {name!r}, which is none of its labels{near}")
+        out[label] = texts_of({name: texts if isinstance(texts, list) else [texts]}, name, where)
+    return out
 
 
 def unknown_keys(
@@ -121,67 +160,6 @@ def levels_of(entry: dict[str, Any], name: str, where: str) -> Levels:
     texts = (optional_text(entry, level, where) for level in LEVELS[1:])
     second, third, fourth = (None if text is None else plain_name(text) for text in texts)
     return name, second, third, fourth
-
-
-def merge_levels(levels: dict[str, Levels], own: Levels, where: str) -> None:
-    """Keep what a record says of its concept's levels; two that differ are an error."""
-    name, *known = levels.get(own[0], own)
-    for level, old, new in zip(LEVELS[1:], known, own[1:], strict=True):
-        if old is not None and new is not None and old != new:
-            raise InputError(f"{where}: {level} is {new!r}, elsewhere it is {old!r}")
-    second, third, fourth = (old or new for old, new in zip(known, own[1:], strict=True))
-    levels[name] = (name, second, third, fourth)
-
-
-def check_records(
-    file: Path | str, concepts: Sequence[Concept], records: Sequence[Record], images: ImageSource
-) -> None:
-    """Rules that need the whole data set; InputError names ``file`` and the record."""
-    if not records:
-        raise InputError(f"{file}: there is no picture in it")
-    names = {concept.name for concept in concepts}
-    refuse_twins((concept.name for concept in concepts), str(file))
-    for concept in concepts:
-        where = f"{file}: concept {concept.name!r}"
-        if concept.name in concept.hard_negatives:
-            raise InputError(f"{where}: it is its own hard negative")
-        _check_names(concept.hard_negatives, names, where, "hard negative")
-    for row, before in same_pictures([record.key for record in records], images):
-        record, other = records[row], records[before]
-        named = "" if other.key == record.key else f" as {other.key!r}"
-        raise InputError(
-            f"{file}: concept {record.concept!r}, image {record.key!r}: it stands also in "
-            f"{other.split}_images of {other.concept!r}{named}; a picture has one concept (name "
-            "others in 'also') and one split"
-        )
-    for record in records:
-        where = f"{file}: concept {record.concept!r}, image {record.key!r}"
-        _check_names(record.also, names, where, "'also' name")
-
-
-def _check_names(found: Sequence[str], known: Collection[str], where: str, what: str) -> None:
-    for name in found:
-        if name not in known:
-            near = suggestion(name, known)
-            raise InputError(f"{where}: {what} {name!r} is not a concept{near}")
-
-
-def same_pictures(keys: Sequence[str], images: ImageSource) -> Iterator[tuple[int, int]]:
-    """(row, an earlier row) of keys that name one picture, however they are written.
-
-    Two keys that are one name (`images.picture_name`) may be two files; these are two pictures.
-    """
-    seen: dict[str, list[tuple[str, int]]] = {}
-    for row, key in enumerate(keys):
-        name, ending = picture_name(key)
-        for other_ending, other in seen.setdefault(name, []):
-            # p1 may be p1.jpg or p1.png, which are two.
-            may_be_one = ending == other_ending or not (ending and other_ending)
-            if may_be_one and not (
-                isinstance(images, FileSource) and images.differ(key, keys[other])
-            ):
-                yield row, other
-        seen[name].append((ending, row))
 
 
 def list_of(entry: dict[str, Any], key: str, where: str) -> list[Any]:

@@ -97,11 +97,7 @@ def pack(
         if progress is not None:
             progress(pictures, total)
     if isinstance(source, GroupedDataset):
-        concepts = [
-            concept_as_json(concept) | {"hard_negative": list(concept.hard_negatives)}
-            for concept in source.concepts
-        ]
-        _write_json(folder / TAXONOMY, concepts)
+        _write_json(folder / TAXONOMY, [concept_as_json(concept) for concept in source.concepts])
     _write_json(folder / PLAN, plan | {"pictures": pictures})
     return Packed(number, pictures)
 

@@ -16,6 +16,9 @@ Rules
    from those that still have groups to give in this epoch.
 5. Steps are always full. Concepts that have no groups left fill the last steps with extra ones.
 
+Where pictures have several labels, groups overlap and `glasskit.data.overlap` draws them in place
+of rules 1, 2 and 5.
+
 An epoch's plan depends on (seed, epoch) alone, so that a stopped run goes on in the middle of an
 epoch by asking for the same plan again, and every process knows the part of every other.
 """
@@ -28,6 +31,7 @@ import numpy as np
 
 from glasskit.data.captions import CaptionTable
 from glasskit.data.grouped import GroupedDataset
+from glasskit.data.overlap import OverlappingGroups, drawable
 from glasskit.errors import InputError
 
 
@@ -37,6 +41,7 @@ class EpochPlan:
 
     Args:
         records: (S, M, N) indices of records.
+        concepts: (S, M) the label of each group, as an index into ``labels(1)`` of the data set.
         captions: (S, M, N) indices into ``CaptionTable.texts``: the caption of each member.
         paraphrases: (S, M, N) another literal caption of the same record, or -1 where it has none.
         opposites: (S, M, N) a record of a hard-negative concept of the member's concept.
@@ -44,6 +49,7 @@ class EpochPlan:
     """
 
     records: np.ndarray
+    concepts: np.ndarray
     captions: np.ndarray
     paraphrases: np.ndarray
     opposites: np.ndarray
@@ -77,9 +83,13 @@ class GroupSampler:
         hard_negative_share: float = 0.0,
         seed: int = 0,
     ) -> None:
-        by_concept = dataset.groups()
-        self.pools = list(by_concept.values())
-        self.captions = captions
+        owner, label = dataset.memberships
+        used = np.unique(label)
+        pools = [np.flatnonzero(label == one) for one in used]  # of pairs of record and label
+        if dataset.several:
+            kept = drawable(pools, owner, members)
+            used, pools = used[kept], [pools[i] for i in np.flatnonzero(kept)]
+        self.dataset, self.labels, self.pools, self.captions = dataset, used, pools, captions
         self.groups, self.members, self.seed = groups, members, seed
         self._last: tuple[int, EpochPlan] | None = None
         self.hard_negatives = round(hard_negative_share * (groups - 1))
@@ -94,8 +104,9 @@ class GroupSampler:
                 f"groups_per_batch {groups}: {dataset.name!r} has {len(self.pools)} concepts to "
                 f"train on and a batch never holds one twice; choose {len(self.pools)} or less"
             )
-        place = {name: i for i, name in enumerate(by_concept)}
-        near = (dataset.by_name[name].hard_negatives for name in by_concept)
+        names = [dataset.labels(1)[i] for i in used]
+        place = {name: i for i, name in enumerate(names)}
+        near = (dataset.by_name[name].hard_negatives for name in names)
         self.neighbours = [
             np.array([place[name] for name in names if name in place], dtype=np.int64)
             for names in near
@@ -104,6 +115,8 @@ class GroupSampler:
         self.needed = np.array([-(-len(pool) // members) for pool in self.pools])
         # Rule 3 sets the second bound: a concept gives one group a step.
         self.steps = max(-(-int(self.needed.sum()) // groups), int(self.needed.max()))
+        if dataset.several:
+            self.steps = -(-len(dataset) // (groups * members))
 
     def __len__(self) -> int:
         return self.steps
@@ -116,20 +129,31 @@ class GroupSampler:
 
     def _draw(self, epoch: int) -> EpochPlan:
         rng = np.random.default_rng((self.seed, epoch))
-        concepts = self._compose(rng)  # (S, M)
-        records = np.empty((*concepts.shape, self.members), dtype=np.int64)
-        for concept, pool in enumerate(self.pools):
-            places = np.nonzero(concepts == concept)
-            records[places] = _cut(pool, len(places[0]), self.members, rng)
-        captions = self.captions.draw(records, rng)
-        groups = records.reshape(-1, self.members)
-        repeats = records.size - sum(len(np.unique(group)) for group in groups)
+        if self.dataset.several:
+            overlapping = OverlappingGroups(
+                self.dataset,
+                self.labels,
+                self.pools,
+                self.neighbours,
+                self.groups,
+                self.members,
+                self.hard_negatives,
+            )
+            concepts, pairs = overlapping.draw(self.steps, rng)
+        else:
+            concepts = self._compose(rng)  # (S, M)
+            pairs = np.empty((*concepts.shape, self.members), dtype=np.int64)
+            for concept, pool in enumerate(self.pools):
+                places = np.nonzero(concepts == concept)
+                pairs[places] = _cut(pool, len(places[0]), self.members, rng)
+        records = self.captions.owner[pairs]
+        captions = self.captions.draw(pairs, rng)
+        repeats = records.size - sum(len(set(group)) for group in records.reshape(-1, self.members))
         if repeats:
-            captions = self.captions.vary(records, captions)
+            captions = self.captions.vary(pairs, captions)
         paraphrases = self.captions.others(records, captions, rng)
-        return EpochPlan(
-            records, captions, paraphrases, self._opposites(concepts, records.shape, rng), repeats
-        )
+        opposites = self._opposites(concepts, records.shape, rng)
+        return EpochPlan(records, self.labels[concepts], captions, paraphrases, opposites, repeats)
 
     def _compose(self, rng: np.random.Generator) -> np.ndarray:
         """(S, M) which concepts meet in each step: all different in a row, all needs met."""
@@ -163,7 +187,9 @@ class GroupSampler:
                 near = np.delete(np.arange(len(self.pools)), concept)
             if not len(near):  # a data set of one concept has no other picture to offer
                 near = np.array([concept])
-            pool = np.concatenate([self.pools[i] for i in near])
+            pool = self.captions.owner[np.concatenate([self.pools[i] for i in near])]
+            lacks = ~self.dataset.carries(pool, self.labels[[concept]])[:, 0]
+            pool = pool[lacks] if lacks.any() else pool
             places = np.nonzero(concepts == concept)
             out[places] = rng.choice(pool, size=(len(places[0]), self.members))
         return out

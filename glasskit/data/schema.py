@@ -6,7 +6,8 @@ record's captions should not name the concept that its group shares.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 LEVELS = ("level1", "level2", "level3", "level4")
 SPLITS = ("train", "val", "test")
@@ -37,15 +38,17 @@ class Concept:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One picture with its captions.
+    """One picture with its captions and its labels: the concepts that it is an instance of.
 
     Args:
         key: name of the picture, unique in the data set; the COCO id as text for COCO.
-        concept: level-1 name of its concept.
+        labels: level-1 names of its concepts, the strongest first; one or several.
         literal: captions of what is seen (``old_captions``): the first is the literal one,
             those after it are paraphrases.
-        theme: captions of what it is about, naming no concept (``new_captions``).
+        theme: captions of what it is about, whichever label is meant (``new_captions``).
+        label_themes: more of them, that belong to one of its labels.
         also: other level-1 concepts that a careful viewer accepts.
+        not_labels: level-1 concepts that come near and do not apply.
         negation: a sentence that is false of the picture, or None.
         split: "train", "val" or "test".
         cluster: pictures with the same text here are not independent of each other (one burst, one
@@ -53,15 +56,27 @@ class Record:
     """
 
     key: str
-    concept: str
+    labels: tuple[str, ...]
     literal: tuple[str, ...]
     theme: tuple[str, ...] = ()
+    label_themes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     also: tuple[str, ...] = ()
+    not_labels: tuple[str, ...] = ()
     negation: str | None = None
     split: str = "train"
     cluster: str | None = None
 
     @property
+    def concept(self) -> str:
+        """Its strongest label."""
+        return self.labels[0]
+
+    @property
+    def themes(self) -> tuple[str, ...]:
+        """Every caption of what it is about."""
+        return self.theme + tuple(text for own in self.label_themes.values() for text in own)
+
+    @property
     def captions(self) -> tuple[str, ...]:
-        """Every true caption: literal first, then theme."""
-        return self.literal + self.theme
+        """Every true caption: literal first, then those of what it is about."""
+        return self.literal + self.themes

@@ -20,9 +20,16 @@ from typing import Any, NamedTuple
 from braceexpand import braceexpand
 from PIL import Image
 
+from glasskit.data.assemble import Found, assemble
 from glasskit.data.grouped import GroupedDataset
-from glasskit.data.magic import Found, assemble, read_taxonomy
-from glasskit.data.magic_record import PICTURE_KEYS, name_of, unknown_keys, warn_of_unknown
+from glasskit.data.magic import read_taxonomy
+from glasskit.data.magic_record import (
+    PICTURE_KEYS,
+    name_of,
+    parse_record,
+    unknown_keys,
+    warn_of_unknown,
+)
 from glasskit.data.schema import SPLITS
 from glasskit.errors import InputError
 from glasskit.io.json_files import parse_json
@@ -246,7 +253,9 @@ def read_shards(source: str | Path) -> GroupedDataset:
                 if split not in SPLITS:
                     raise InputError(f"{where}: split {split!r}: choose one of {', '.join(SPLITS)}")
                 picture = notes | {"image": sample.key}
-                yield Found(picture, name_of(notes, "concept", where), split, where)
+                concept = name_of(notes, "concept", where)
+                record, levels = parse_record(picture, concept, split, where)
+                yield Found(record, concept, levels, where)
                 samples[sample.key] = sample._replace(notes={})
 
     beside = Path(names[0]).with_name(TAXONOMY)

@@ -192,8 +192,8 @@ def _variants(vectors: EvaluationVectors, records: tuple[Record, ...]) -> dict[s
     captions = {}
     if any(len(record.literal) > 1 for record in records):
         captions["literal_captions"] = [record.literal for record in records]
-    if all(record.theme for record in records):
-        captions["theme_captions"] = [record.theme for record in records]
+    if all(record.themes for record in records):
+        captions["theme_captions"] = [record.themes for record in records]
     out = {}
     for name, of_each in captions.items():
         owner = np.repeat(np.arange(len(records)), [len(of_one) for of_one in of_each])

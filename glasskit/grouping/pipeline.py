@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from glasskit.data.assemble import same_pictures
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages, ImageSource, MissingImages
 from glasskit.data.magic import write_magic
-from glasskit.data.magic_record import same_pictures
 from glasskit.data.schema import SPLITS, Concept, Record
 from glasskit.errors import InputError
 from glasskit.grouping.clusters import (
@@ -152,7 +152,7 @@ def build_dataset(
         records = write_themes(endpoint, concepts, records, progress)
     records = split_records(records, settings.val, settings.test, settings.seed)
     dataset = GroupedDataset(settings.out.name, concepts, tuple(records), images)
-    themed = sum(bool(record.theme) for record in records)
+    themed = sum(bool(record.themes) for record in records)
     report = BuildReport(
         source=str(settings.source),
         model=model.name,

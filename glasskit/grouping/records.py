@@ -39,7 +39,7 @@ def make_records(
             if not (words and fix_leaks):
                 kept.append(caption)
         if kept:
-            records.append(Record(photo.key, name, tuple(kept)))
+            records.append(Record(photo.key, (name,), tuple(kept)))
     if not records:
         raise InputError("every caption uses a word of its concept; build without --fix-leaks")
     return records, leaks

@@ -120,7 +120,7 @@ def map_data(
         "n": len(records),
         "key": [record.key for record in records],
         "caption": [record.captions[0] for record in records],
-        "theme": [record.theme[0] if record.theme else "" for record in records],
+        "theme": [next(iter(record.themes), "") for record in records],
         "split": [record.split for record in records],
         "concept": dataset.targets(1).tolist(),
         "concepts": list(dataset.labels(1)),

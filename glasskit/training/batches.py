@@ -24,6 +24,7 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.sampler import EpochPlan, GroupSampler
 from glasskit.errors import InputError
 from glasskit.losses.batch import GroupedBatch
+from glasskit.losses.objectives import OBJECTIVES
 from glasskit.training.config import TrainConfig
 
 TEXT_EXTRAS = ("paraphrase", "negation")
@@ -42,6 +43,8 @@ class Rows(NamedTuple):
         image_places: (image rows,) where each stands among those of all processes.
         text_places: (text rows,) likewise.
         whole: image rows and text rows of all processes.
+        labels: (M, N, C) bool: which of the C labels that the step's groups are made of each pair
+            carries; None where pictures have one label, or the objective looks at single pairs.
     """
 
     images: Tensor
@@ -53,6 +56,7 @@ class Rows(NamedTuple):
     image_places: Tensor
     text_places: Tensor
     whole: tuple[int, int]
+    labels: Tensor | None = None
 
 
 class Encoded(NamedTuple):
@@ -111,6 +115,8 @@ class Batches:
         self.sampler = GroupSampler(
             dataset, groups, members, self.captions, config.hard_negative_share, config.seed
         )
+        # CLIP and the like know nothing of groups: every other caption is a negative of theirs.
+        self.labelled = dataset.several and not OBJECTIVES[config.objective].single_pairs
         self.texts = list(self.captions.texts)
         _check_needs(dataset, needs, config)
         if "negation" in needs:
@@ -162,7 +168,13 @@ class Batches:
             torch.from_numpy(image_places),
             torch.from_numpy(text_places),
             whole,
+            self._labels(records[own], plan.concepts[step]) if self.labelled else None,
         )
+
+    def _labels(self, records: np.ndarray, labels: np.ndarray) -> Tensor:
+        """(M, N, C) bool: which of these labels the records carry."""
+        carried = self.dataset.carries(records.ravel(), labels)
+        return torch.from_numpy(carried.reshape(*records.shape, -1))
 
     def _add_phrases(self) -> None:
         from glasskit.data.phrases import noun_phrases
@@ -193,6 +205,8 @@ def grouped(encoded: Encoded, rows: Rows) -> GroupedBatch:
     fields: dict[str, Any] = {"logit_scale": encoded.logit_scale}
     fields["image"] = encoded.images[:pairs].reshape(shape)
     fields["text"] = encoded.texts[:pairs].reshape(shape)
+    if rows.labels is not None:
+        fields["labels"] = rows.labels.to(encoded.images.device)
     if "negative_image" in rows.extras:
         fields["negative_image"] = encoded.images[pairs:].reshape(shape)
     place = pairs

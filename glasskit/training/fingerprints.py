@@ -28,8 +28,8 @@ def records_key(dataset: GroupedDataset) -> dict[str, str]:
     """A hash of each part of the records and concepts that moves a run, by its name."""
     records, concepts = dataset.records, dataset.concepts
     parts: dict[str, list[Any]] = {
-        "records": [(r.key, r.concept, r.split) for r in records],
-        "captions": [(r.literal, r.theme) for r in records],
+        "records": [(r.key, r.labels, r.split) for r in records],
+        "captions": [(r.literal, r.theme, dict(r.label_themes)) for r in records],
         "negations": [r.negation for r in records],
         "also": [r.also for r in records],
         "concepts": [c.levels for c in concepts],

@@ -84,7 +84,7 @@ def colour_dataset(each: int = 4) -> GroupedDataset:
     records = tuple(
         Record(
             key=f"{name}-{number}",
-            concept=name,
+            labels=(name,),
             literal=(f"a {name} <b>square</b> number {number}",),
             theme=("paint",),
             split="test" if number == each - 1 else "train",

@@ -90,7 +90,7 @@ def test_what_is_read_in_part_is_told_on_the_page_alone(
 
 def test_texts_of_data_sets_and_visitors_are_escaped(state: AppState, tmp_path: Path) -> None:
     maps = painted(tmp_path, 3)
-    records = tuple(Record(r.key, "joy", ('<img src=x>"',)) for r in maps.dataset.records)
+    records = tuple(Record(r.key, ("joy",), ('<img src=x>"',)) for r in maps.dataset.records)
     api = MapApi(state_of(replace(maps, dataset=replace(maps.dataset, records=records))))
     around = [[-2, -2], [2, -2], [2, 2], [-2, 2]]
     for html in (api.pin("painted", 0)["html"], api.lasso("painted", "after", around)["html"]):

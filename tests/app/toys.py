@@ -41,7 +41,9 @@ def made_up(points: int, seed: int = 0) -> DatasetMaps:
     own = np.sort(rng.integers(0, CONCEPTS, points))
     splits = rng.choice(["train", "val", "test"], points, p=[0.7, 0.1, 0.2])
     records = tuple(
-        Record(f"{i:012d}", concepts[c].name, (f"a made-up caption, number {i} of {c}",), split=s)
+        Record(
+            f"{i:012d}", (concepts[c].name,), (f"a made-up caption, number {i} of {c}",), split=s
+        )
         for i, (c, s) in enumerate(zip(own, splits.tolist(), strict=True))
     )
     data = GroupedDataset("many", concepts, records, MissingImages("many"), "made-up points")
@@ -65,7 +67,7 @@ def painted(folder: Path, count: int, name: str = "painted") -> DatasetMaps:
         colours = draw.integers(256, size=(3, 4, 3), dtype=np.uint8)
         picture = Image.fromarray(colours).resize((640, 480))
         picture.save(folder / "pictures" / f"p{i}.png", compress_level=0)
-        records.append(Record(f"p{i}.png", "joy", (f"picture {i}",)))
+        records.append(Record(f"p{i}.png", ("joy",), (f"picture {i}",)))
     concepts = (Concept(("joy", "mood", "feeling", "mind")),)
     data = GroupedDataset(name, concepts, tuple(records), FolderImages(folder / "pictures"))
     vectors = unit(draw.normal(size=(count, WIDTH)))

@@ -50,7 +50,7 @@ def synthetic(n: int, seed: int = 0) -> tuple[GroupedDataset, EvaluationVectors]
     records = tuple(
         Record(
             str(i),
-            f"c{c}",
+            (f"c{c}",),
             (f"text {i}",),
             also=(f"c{(c + 3) % CONCEPTS}",) if i % 3 == 0 else (),
             negation=f"not {i}",

@@ -42,7 +42,7 @@ def visits() -> Iterator[list[BenchRow]]:
 
 def photographs(count: int, seed: int = 0) -> np.ndarray:
     """(count, 384) centred unit vectors that lie as those of photographs do."""
-    file = Path(glasskit.__file__).parent / "data/coco_concepts/lite0_features.safetensors"
+    file = Path(glasskit.__file__).parent / "data/coco/lite0_features.safetensors"
     seen = load_file(file)["features"].astype(np.float32)
     seen -= seen.mean(axis=0)
     axes = np.linalg.svd(seen, full_matrices=False)[2][:WIDTH]

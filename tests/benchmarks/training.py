@@ -53,7 +53,7 @@ def synthetic(folder: Path, count: int = CONCEPTS, each: int = EACH) -> GroupedD
     """Concepts of so many records each; pictures are expected in ``folder``."""
     concepts = tuple(Concept((f"concept {c}", None, None, None)) for c in range(count))
     records = tuple(
-        Record(f"{c}-{i}", f"concept {c}", (f"plain sentence {i} of {c}", f"{i} seen in {c}"))
+        Record(f"{c}-{i}", (f"concept {c}",), (f"plain sentence {i} of {c}", f"{i} seen in {c}"))
         for c in range(count)
         for i in range(each)
     )

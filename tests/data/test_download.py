@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from glasskit.data import load_dataset
-from glasskit.data.coco_concepts.download import (
+from glasskit.data.coco.download import (
     default_folder,
     download,
     file_name,

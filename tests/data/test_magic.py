@@ -86,7 +86,7 @@ def test_a_split_without_records_or_of_another_name_is_refused(tmp_path: Path) -
 
 
 FIRST, SECOND = (0, "train_images", 0), (0, "train_images", 1)
-TWICE = "it stands also in train_images of 'grief'"
+TWICE = "image '7': the picture stands twice under 'grief'"
 WRONG: list[tuple[tuple[Any, ...], Any, str]] = [  # where a value is put, the value, what is said
     ((0,), "grief", "concept 1: must be an object, not str"),
     ((0, "concept"), " ", "concept 1: 'concept' must be a text"),
@@ -123,10 +123,14 @@ WRONG: list[tuple[tuple[Any, ...], Any, str]] = [  # where a value is put, the v
     ((*FIRST, "captions"), ["a"], "unknown key 'captions', did you mean 'old_captions'?"),
     ((*FIRST, "negaton"), "x", "image 7: unknown key 'negaton', did you mean 'negation'?"),
     ((*FIRST, "\ud83d_captions"), [], "image 7: unknown key '\\ud83d_captions'"),
-    ((*SECOND, "image"), "7", f"concept 'grief', image '7': {TWICE}"),
-    ((0, "test_images", 0, "image"), 7, f"concept 'grief', image '7': {TWICE}"),
-    ((0, "test_images", 0, "image"), "000000000007", f"image '000000000007': {TWICE}"),
-    ((1, "train_images", 0, "image"), "c.png", "it stands also in test_images of 'grief'"),
+    ((*SECOND, "image"), "7", TWICE),
+    ((0, "test_images", 0, "image"), 7, "it is in the test split here and in the train split at"),
+    ((0, "test_images", 0, "image"), "000000000007", "a picture has one split"),
+    ((1, "train_images", 0, "image"), "c.png", "it is in the train split here and in the test"),
+    ((*FIRST, "labels"), ["joy"], "'labels' lacks 'grief', the concept that it stands under"),
+    ((*FIRST, "themes"), ["x"], "'themes' must be an object of label: sentence"),
+    ((*FIRST, "themes"), {"joy": "x"}, "'themes' names 'joy', which is none of its labels"),
+    ((*FIRST, "not_labels"), ["grief"], "'grief' is among its labels and its 'not_labels'"),
 ]
 
 
@@ -161,7 +165,7 @@ def test_files_that_are_no_list_of_concepts(tmp_path: Path, data: bytes, line: s
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no such file"):
         read_magic(tmp_path / "none.json", NONE)
-    with pytest.raises(InputError, match="give scenes, coco-concepts, or a JSON file"):
+    with pytest.raises(InputError, match="give scenes, coco-concepts, coco-ideas, or a JSON file"):
         load_dataset(tmp_path / "none.json")
 
 

@@ -24,7 +24,7 @@ def make(sizes: list[int], hard: dict[int, list[int]] | None = None) -> GroupedD
     records = tuple(
         Record(
             f"{i}-{k}",
-            f"c{i}",
+            (f"c{i}",),
             (f"literal {i} {k}", f"paraphrase a {i} {k}", f"paraphrase b {i} {k}"),
             (f"theme {i} {k}",),
         )

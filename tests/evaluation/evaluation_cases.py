@@ -28,7 +28,7 @@ def made_up(concepts: int = 12, each: int = 6, *, negation: bool = True) -> Grou
     records = tuple(
         Record(
             key=f"{i}-{j}",
-            concept=name,
+            labels=(name,),
             literal=(f"things {i} {j}", f"other words {i} {j}"),
             theme=(f"a mood {i} {j}",),
             also=(names[(i + 1) % concepts],) if j % 3 == 0 else (),

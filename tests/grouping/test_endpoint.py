@@ -21,7 +21,7 @@ from tests.web_stand_in import Answer, Asked, serve
 
 FEAST = Concept(("feast", "party", "doing", "life"))
 BARE = Concept(("frost", None, None, None))
-RECORD = Record("1", "feast", ("a cake beside candles", "one sees the candles"))
+RECORD = Record("1", ("feast",), ("a cake beside candles", "one sees the candles"))
 
 
 def chat(text: str) -> Answer:
@@ -165,7 +165,7 @@ def test_a_theme_that_gives_the_concept_away_is_asked_for_once_more() -> None:
         assert (written[0].theme, len(asked)) == ((), times)
 
 
-MANY = [Record(str(i), "feast", (f"cake {i}",)) for i in range(90)]
+MANY = [Record(str(i), ("feast",), (f"cake {i}",)) for i in range(90)]
 
 
 def test_a_refusal_stops_and_what_came_is_kept() -> None:

@@ -137,7 +137,7 @@ def test_leaks(caption: str, names: tuple[str | None, ...], words: list[str]) ->
 
 def test_every_concept_gives_its_share_to_every_split() -> None:
     sizes = {"a": 20, "b": 10, "c": 3, "d": 1}
-    whole = [Record(f"{name}{i}", name, ("x",)) for name, n in sizes.items() for i in range(n)]
+    whole = [Record(f"{name}{i}", (name,), ("x",)) for name, n in sizes.items() for i in range(n)]
     records = split_records(whole, 0.1, 0.2, seed=1)
     counts = Counter((record.concept, record.split) for record in records)
     expected = {"a": (14, 2, 4), "b": (7, 1, 2), "c": (1, 1, 1), "d": (1, 0, 0)}

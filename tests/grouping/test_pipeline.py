@@ -295,7 +295,7 @@ def test_an_endpoint_needs_a_model(settings: BuildSettings, run: Any) -> None:
 def test_the_data_command_fetches_photographs_and_says_where_they_are(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import glasskit.data.coco_concepts.download as fetching
+    import glasskit.data.coco.download as fetching
 
     output = run("data", "coco-concepts").output
     for words in ("750 photographs under 50 concepts", "not here", "--download"):

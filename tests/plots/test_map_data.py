@@ -74,7 +74,7 @@ def test_too_many_pictures_are_refused(shown: DatasetMaps, monkeypatch) -> None:
 
 def test_a_page_of_its_own_holds_all_and_ends_no_script_early(tmp_path: Path) -> None:
     maps = painted(tmp_path, 3)
-    records = (Record("p0.png", "joy", ("</script><b>loud</b>",)), *maps.dataset.records[1:])
+    records = (Record("p0.png", ("joy",), ("</script><b>loud</b>",)), *maps.dataset.records[1:])
     page = map_html(replace(maps.dataset, records=records), maps.before, maps.after)
     assert page.count("</script>") == page.count("<script>") == 1
     assert page.count("data:image/webp;base64,") == 3

@@ -56,7 +56,7 @@ def scenes(model: GlassModel, data: GroupedDataset) -> None:
 def photographs(model: GlassModel, folder: Path) -> None:
     """Every photograph of the folder, whether it is labelled or not."""
     paths = sorted(folder.glob("*.jpg"))
-    target = Path(str(files("glasskit.data.coco_concepts"))) / "lite0_features.safetensors"
+    target = Path(str(files("glasskit.data.coco"))) / "lite0_features.safetensors"
     keys = [str(int(path.stem[-12:])) for path in paths]
     write_bundled(target, model.tower_hash, keys, model.image_tower(paths))
 

@@ -50,7 +50,7 @@ def toy_dataset(concepts: int = CONCEPTS, train: int = TRAIN, val: int = VAL) ->
     records = tuple(
         Record(
             f"{i}-{k}",
-            names[i],
+            (names[i],),
             (f"a plain scene {i} number {k}", f"scene {i} seen as {k}"),
             (f"the mood of {i} in {k}",),
             also=(names[(i + 1) % concepts],) if k == 0 else (),

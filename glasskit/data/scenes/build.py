@@ -131,7 +131,7 @@ def _record(recipe: Recipe, source: ConceptSource) -> Record:
     captions = write_captions(source, recipe.split, recipe.glyphs, recipe.ground, Draw(recipe.key))
     return Record(
         key=recipe.key,
-        concept=recipe.concept,
+        labels=(recipe.concept,),
         literal=captions.literal,
         theme=captions.theme,
         also=_also(recipe.glyphs),

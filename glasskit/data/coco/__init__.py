@@ -1,11 +1,16 @@
-"""coco-concepts: 750 COCO photographs under 50 abstract concepts, labelled for this project.
+"""coco-concepts and coco-ideas: 750 COCO photographs, labelled for this project in two ways.
 
-Annotations and taxonomy ship with the package, no photograph does. The features of the built-in
-image tower ship too, so that training and maps work at once; pictures come from a COCO folder, or
-from the default folder once ``glasskit data coco-concepts --download`` has filled it.
+coco-concepts gives each photograph one of 50 concepts; coco-ideas 5 to 9 of 132 abstract ideas, the
+strongest first. Labels and captions were made by a multimodal model that looked at each photograph
+with a written guide; no person checked them (DATA-CARD.md).
+
+Annotations ship with the package, no photograph does. The features of the built-in image tower ship
+too, so that training and maps work at once; pictures come from a COCO folder, or from the default
+folder once ``glasskit data coco-concepts --download`` has filled it.
 
 No caption holds a word of its concept's name, and no theme caption a word of a name at any level.
-Seven of the 2,250 hold a word that is *derived* from one: ``DERIVED``.
+In coco-concepts seven of the 2,250 hold a word that is *derived* from one: ``DERIVED``; in
+coco-ideas nine of the 2,250 theme captions of a label do ("together" for companionship).
 """
 
 from __future__ import annotations
@@ -13,12 +18,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from glasskit.data.coco_concepts.download import FEATURES, default_folder, file_name
+from glasskit.data.coco.download import FEATURES, default_folder, file_name
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages, ImageSource, MissingImages
 from glasskit.data.magic import read_magic
+from glasskit.data.pictures import read_pictures
+from glasskit.io.json_files import read_json
 
-NAME = "coco-concepts"
+CONCEPTS, IDEAS = "coco-concepts", "coco-ideas"
+SECOND_READING = Path(__file__).with_name("second_reading.json")
+"""[{"image", "labels"}]: coco-ideas labels of 114 photographs by a second, independent reading."""
+
 CREDITS = (
     "Photographs: MS-COCO val2014 (cocodataset.org), under the licences of their authors. "
     "Concepts and captions: Glass Kit."
@@ -42,20 +52,25 @@ DERIVED = {
 pet companionship, motorcycling (three), riding, food preparation, festivity."""
 
 
-def load_coco_concepts(images: str | Path | None = None) -> GroupedDataset:
-    """The coco-concepts data set.
+def load_coco(name: str, images: str | Path | None = None) -> GroupedDataset:
+    """coco-concepts or coco-ideas.
 
     Args:
+        name: one of the two.
         images: folder of COCO val2014 photographs (``000000000139.jpg`` or
             ``COCO_val2014_000000000139.jpg``). Without it the default folder of the download is
             taken when every photograph of the data set is in it; else training on the shipped
             features works and showing a picture is an InputError that says what to do.
     """
     source: ImageSource = MissingImages(HINT) if images is None else FolderImages(images)
-    dataset = read_magic(Path(__file__).with_name("annotations.json"), source)
+    if name == CONCEPTS:
+        dataset = read_magic(Path(__file__).with_name("concepts.json"), source)
+    else:
+        file = Path(__file__).with_name("ideas.json")
+        dataset = read_pictures(file, source, read_json(file))
     if images is None:
         source = _downloaded(dataset)
-    return replace(dataset, name=NAME, images=source, credits=CREDITS, features=FEATURES)
+    return replace(dataset, name=name, images=source, credits=CREDITS, features=FEATURES)
 
 
 def _downloaded(dataset: GroupedDataset) -> ImageSource:

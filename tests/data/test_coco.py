@@ -1,4 +1,5 @@
-"""coco-concepts: the project's own labels, captions that name no concept, features that ship."""
+"""coco-concepts and coco-ideas: the project's own labels, captions that name no concept, features
+that ship."""
 
 from __future__ import annotations
 
@@ -10,13 +11,14 @@ import pytest
 from safetensors import safe_open
 
 from glasskit.data import load_dataset
-from glasskit.data.coco_concepts import DERIVED
+from glasskit.data.coco import DERIVED
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.grouping.leaks import leaked_words
 
 DATA = load_dataset("coco-concepts")
-PACKAGE = Path(str(files("glasskit.data.coco_concepts")))
+IDEAS = load_dataset("coco-ideas")
+PACKAGE = Path(str(files("glasskit.data.coco")))
 
 
 def test_sizes() -> None:
@@ -27,9 +29,32 @@ def test_sizes() -> None:
     assert all(all(concept.levels) and concept.guide for concept in DATA.concepts)
 
 
-@pytest.mark.parametrize("name", ["annotations.json", "taxonomy.json"])
-def test_what_ships_is_what_was_written(shared: Path, name: str) -> None:
-    source = shared / "data" / "coco-concepts" / name
+def test_coco_ideas_has_the_same_photographs_under_several_ideas_each() -> None:
+    splits = [{record.key: record.split for record in data.records} for data in (IDEAS, DATA)]
+    assert splits[0] == splits[1]
+    assert (len(IDEAS.concepts), len(IDEAS.memberships[0])) == (132, 5041)
+    assert [len(IDEAS.labels(level)) for level in (1, 2, 3, 4)] == [132, 23, 11, 4]
+    derived = []
+    for record in IDEAS.records:
+        assert 5 <= len(record.labels) <= 9
+        assert (len(record.not_labels), len(record.theme)) == (3, 1)
+        assert list(record.label_themes) == list(record.labels[:3])
+        for name, texts in record.label_themes.items():
+            derived += [w for text in texts for w in leaked_words(text, IDEAS.by_name[name].levels)]
+    assert len(derived) == 9  # "together" for companionship, whose level 2 is togetherness
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("concepts.json", "coco-concepts/annotations.json"),
+        ("taxonomy.json", "coco-concepts/taxonomy.json"),
+        ("ideas.json", "coco-ideas/coco-ideas.json"),
+        ("second_reading.json", "coco-ideas/second_reading.json"),
+    ],
+)
+def test_what_ships_is_what_was_written(shared: Path, name: str, written: str) -> None:
+    source = shared / "data" / written
     assert json.loads((PACKAGE / name).read_text()) == json.loads(source.read_text())
 
 
