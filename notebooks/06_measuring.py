@@ -38,7 +38,7 @@ import numpy as np
 
 from glasskit import load_dataset, load_model
 from glasskit.evaluation import leave_concepts_out, measure
-from glasskit.evaluation.benchmarks import score_chains
+from glasskit.evaluation.caption_benchmarks import score_chains
 from glasskit.evaluation.comparison import compare
 from glasskit.evaluation.concepts import recognise_labels
 from glasskit.evaluation.intervals import bootstrap_means, interval, paired_difference

@@ -23,9 +23,10 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
 from glasskit.data.schema import Concept, Record
 from glasskit.evaluation import measure_embeddings
-from glasskit.evaluation.benchmarks import Score, run_benchmark
+from glasskit.evaluation.benchmarks import run_benchmark
 from glasskit.evaluation.embeddings import EvaluationVectors
 from glasskit.evaluation.intervals import paired_difference
+from glasskit.evaluation.score import Score
 from glasskit.models import load_model
 from glasskit.training import TrainConfig, train
 from tests.benchmarks.own_process import asked, peak_memory

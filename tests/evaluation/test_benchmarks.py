@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +14,17 @@ from PIL import Image
 from scipy.stats import kendalltau
 
 from glasskit.errors import InputError
-from glasskit.evaluation import benchmarks
-from glasskit.evaluation.benchmarks import (
-    ROOT,
-    Score,
-    Task,
+from glasskit.evaluation import benchmarks, caption_benchmarks, class_benchmarks
+from glasskit.evaluation.benchmarks import run_benchmark
+from glasskit.evaluation.caption_benchmarks import (
     crepe_scores,
     read_hierarcaps,
     read_hl,
     read_sugarcrepe,
-    read_superclasses,
-    run_benchmark,
     score_chains,
 )
+from glasskit.evaluation.class_benchmarks import ROOT, Task, read_superclasses
+from glasskit.evaluation.score import Score
 
 WORDS = ("red", "blue", "green", "a", "thing", "other")
 
@@ -50,8 +49,8 @@ def model(monkeypatch: pytest.MonkeyPatch) -> WordModel:
         return model.texts([colours[pixel] for pixel in seen])
 
     monkeypatch.setattr(benchmarks, "embed_dataset_images", images)
-    for name in ("embed_texts", "concept_vectors"):
-        monkeypatch.setattr(benchmarks, name, WordModel.texts)
+    monkeypatch.setattr(caption_benchmarks, "embed_texts", WordModel.texts)
+    monkeypatch.setattr(class_benchmarks, "concept_vectors", WordModel.texts)
     return model
 
 
@@ -107,7 +106,7 @@ def test_breeds(model: WordModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(InputError, match="1 superclasses of this task"):
         read_superclasses(tmp_path, Task(2, "warm", 2))
     by_colour(tmp_path / "val", {"r1": ["red"], "r2": ["blue"], "b1": ["blue"], "o": ["red"]})
-    run = benchmarks.partial(benchmarks._breeds, task)
+    run = partial(class_benchmarks.breeds, task)
     monkeypatch.setitem(benchmarks.BENCHMARKS, "living17", run)
     with pytest.raises(InputError, match="no pictures of b2, a class of 'blue'"):
         measured("living17", model, tmp_path, tmp_path / "val")

@@ -1,0 +1,196 @@
+"""Commands that measure models: `glasskit evaluate`, `benchmark`, `report` and `study`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from glasskit.cli_options import (
+    DATASET,
+    MODEL,
+    DatasetName,
+    Images,
+    Json,
+    ModelName,
+    tried_folder,
+    write_json,
+)
+from glasskit.errors import InputError, need
+from glasskit.io.terminal import bar, say, show_table
+from glasskit.io.text_files import counted, distinct, split_names
+
+RECIPE_NAMES = (
+    "names with commas between, of objectives or recipes; field: ten objectives side by side; "
+    "default: clip, clip on all captions, grouped, joint"
+)
+BENCHMARKS = "hierarcaps, sugarcrepe, hl, entity13, entity30, living17, nonliving26 or folder"
+
+
+def evaluate(
+    model: ModelName,
+    dataset: DatasetName,
+    images: Images = None,
+    split: Annotated[str, typer.Option(help="train, val, test, or all")] = "test",
+    k: Annotated[int, typer.Option(help="wrong answers in a hard-negative question", min=1)] = 10,
+    seed: Annotated[int, typer.Option(help="of the hard-negative questions")] = 0,
+    json_file: Json = None,
+) -> None:
+    """Measure concept recognition and all that should stay intact, with 95% intervals."""
+    from glasskit.data import load_dataset
+    from glasskit.data.schema import SPLITS
+    from glasskit.evaluation.evaluate import evaluate
+    from glasskit.evaluation.intervals import interval_note
+    from glasskit.models import load_model
+
+    if split not in (*SPLITS, "all"):
+        raise InputError(f"split {split!r}: choose one of {', '.join(SPLITS)}, all")
+    data = load_dataset(dataset, images=images)
+    part = data if split == "all" else data.split(split)
+    with bar("embedding pictures") as progress:
+        result = evaluate(load_model(model), part, k=k, seed=seed, progress=progress)
+    title = f"{model} on {data.name}, {split}, {counted(result['n'], 'picture')}"
+    show_table(title, ("measure", "share", "95% interval", "chance"), _evaluation_rows(result))
+    say(interval_note(result["clusters"]["n"], result["clusters"]["by"]))
+    if same := result["retrieval"]["duplicate_captions"]:
+        say(f"{same} captions have the text of another picture's: image to text, either is right")
+    write_json(json_file, result)
+
+
+def benchmark(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=BENCHMARKS)],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="its files, see above")],
+    images: Annotated[Path | None, typer.Option(help="folder with its pictures")] = None,
+    model: Annotated[str, typer.Option(help=MODEL)] = "lite0-minilm",
+    json_file: Json = None,
+) -> None:
+    """Measure a model on a published benchmark, with 95% intervals.
+
+    DATA is the csv of hierarcaps, the folder of sugarcrepe's JSON files, test.jsonl of hl, or the
+    folder with the class hierarchy of BREEDS (entity13, entity30, living17, nonliving26; --images
+    is ImageNet, a folder a class). For folder it is any folder with a folder of pictures a class.
+    """
+    from glasskit.evaluation.benchmarks import run_benchmark
+    from glasskit.models import load_model
+
+    with bar("embedding pictures") as progress:
+        scores = run_benchmark(name, load_model(model), data, images, progress=progress)
+    measures = {measure: score.as_dict() for measure, score in scores.items()}
+    columns = ("measure", "items", "value", "95% interval", "chance", "without pictures")
+    show_table(
+        f"{model} on {name}",
+        columns,
+        [
+            (
+                measure,
+                str(score["n"]),
+                _number(score["value"]),
+                _interval(score["ci95"]),
+                _number(score["chance"]),
+                _number(score["blind"]),
+            )
+            for measure, score in measures.items()
+        ],
+    )
+    write_json(json_file, {"benchmark": name, "model": model, "measures": measures})
+
+
+def report(
+    runs: Annotated[list[str], typer.Argument(metavar="MODEL...", help=MODEL)],
+    out_file: Annotated[
+        str,
+        typer.Option("--out", metavar="FILE", help=".html file; .md and .json lie beside it"),
+    ],
+    dataset: Annotated[str, typer.Option(help=DATASET)] = "coco-concepts",
+    images: Images = None,
+    split: Annotated[str, typer.Option(help="train, val or test")] = "test",
+) -> None:
+    """Compare models side by side: one self-contained page, and the same as Markdown and JSON."""
+    need("plotly", "app")
+    from glasskit.data import load_dataset
+    from glasskit.plots.report import check_report, write_report
+
+    check_report(out_file)
+    data = load_dataset(dataset, images=images).split(split)
+    with bar("measuring models") as progress:
+        written = write_report(runs, data, out_file, progress=progress)
+    say("written: " + ", ".join(str(path) for path in written))
+
+
+def study(
+    dataset: DatasetName,
+    images: Images = None,
+    model: Annotated[str, typer.Option(help=MODEL)] = "lite0-minilm",
+    recipes: Annotated[str, typer.Option(help=RECIPE_NAMES)] = "",
+    folds: Annotated[int, typer.Option(help="cross-validate in parts; 0: train to test")] = 0,
+    seeds: Annotated[int, typer.Option(help="runs of each recipe", min=1)] = 1,
+    keep: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="keep the runs here, for a report", callback=tried_folder),
+    ] = None,
+    json_file: Json = None,
+) -> None:
+    """Train recipes side by side and compare them on pictures that none of them trained on."""
+    from glasskit.data import load_dataset
+    from glasskit.evaluation.study import RECIPES, as_dict, choose, markdown, study
+
+    chosen = choose(distinct(split_names(recipes)) or list(RECIPES))
+    data = load_dataset(dataset, images=images)
+    with bar("training recipes") as progress:
+        result = study(
+            data,
+            chosen,
+            model=model,
+            folds=folds,
+            seeds=range(seeds),
+            keep=None if keep is None else Path(keep),
+            progress=progress,
+        )
+    print(markdown(result))
+    write_json(json_file, as_dict(result))
+
+
+def _number(value: float | None) -> str:
+    """Three digits, or a dash for what is not known."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _interval(ends: Iterable[float] | None) -> str:
+    """Both ends, or a dash for what is not known."""
+    return " to ".join(map(_number, ends or ())) or "-"
+
+
+def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """The main numbers for people; the whole result is in --json."""
+    rows: list[tuple[str, str, str, str]] = []
+
+    def add(name: str, share: float | None, ci: Any = None, chance: float | None = None) -> None:
+        rows.append((name, _number(share), _interval(ci), _number(chance)))
+
+    for level, scores in result["concepts"].items():
+        add(f"{level} top-1", scores["top1"], scores["ci95"], scores["chance"])
+        add(f"{level} acceptable top-1", scores["acceptable_top1"], scores.get("acceptable_ci95"))
+        add(f"{level} top-5", scores["top5"], scores.get("top5_ci95"))
+    for way in ("image_to_text", "text_to_image"):
+        for r in (1, 5, 10):
+            add(
+                f"caption retrieval {way.replace('_', ' ')} R@{r}",
+                result["retrieval"][f"{way}_r{r}"],
+                result["retrieval"][f"{way}_r{r}_ci95"],
+            )
+    negation = result["negation"]
+    add("caption over negation", negation["caption_over_negation"], negation.get("ci95"))
+    hard = result["hard_negative"]
+    asked = hard["level1"]
+    for way in ("image_to_text", "text_to_image"):
+        # Where the data hold fewer wrong answers than k, the mean of what was asked.
+        of = round(1 + asked.get(f"{way}_k_mean", hard["k"]), 1)
+        add(
+            f"hard negatives, 1 of {of:g}, {way.replace('_', ' ')}",
+            hard[way],
+            asked.get(f"{way}_ci95"),
+            asked.get(f"{way}_chance"),
+        )
+    return rows
