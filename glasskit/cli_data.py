@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -91,39 +92,51 @@ def build(
         write_text(json_file, to_json(report))
 
 
-@data.command("coco-concepts")
-def coco_concepts(
-    download: Annotated[
-        bool, typer.Option("--download", help="fetch its 750 photographs and 250 more (160 MB)")
-    ] = False,
-    to: Annotated[
-        str | None, typer.Option(metavar="DIR", help="folder; by default in the cache")
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option("--from", help="where the files are, such as a mirror")
-    ] = None,
-) -> None:
-    """Say what coco-concepts holds and whether its photographs are here; fetch them."""
-    from glasskit.data.coco import DERIVED, load_coco
-    from glasskit.data.coco import download as fetching
-    from glasskit.data.images import FolderImages, MissingImages
+def _coco_command(name: str) -> Callable[..., None]:
+    """The command of one of the two data sets that share the photographs."""
 
-    if download:
-        place = None if to is None else check_folder(to)
-        with bar("fetching photographs") as progress:
-            done = fetching.download(place, address=address or fetching.ADDRESS, progress=progress)
-        say(f"{done.new} photographs came, {done.there} were there: {done.folder}")
-        if to is not None:
-            say(f"name this folder where they are needed: --images {shlex.quote(to)}")
-        return
-    dataset = load_coco("coco-concepts", to)
-    say(f"{len(dataset)} photographs under {len(dataset.concepts)} concepts")
-    words = ", ".join(f"{word} ({key})" for key, word in DERIVED.items())
-    say(f"no caption names its concept; {len(DERIVED)} hold a derived word: {words}")
-    if isinstance(dataset.images, FolderImages):
-        say(f"the photographs are in {dataset.images.folder}")
-    elif isinstance(dataset.images, MissingImages):
-        say(f"the photographs are not here: {dataset.images.hint}")
+    def command(
+        download: Annotated[
+            bool, typer.Option("--download", help="fetch its 750 photographs and 250 more (160 MB)")
+        ] = False,
+        to: Annotated[
+            str | None, typer.Option(metavar="DIR", help="folder; by default in the cache")
+        ] = None,
+        address: Annotated[
+            str | None, typer.Option("--from", help="where the files are, such as a mirror")
+        ] = None,
+    ) -> None:
+        from glasskit.data.coco import CARD, DERIVED, load_coco
+        from glasskit.data.coco import download as fetching
+        from glasskit.data.images import FolderImages, MissingImages
+
+        if download:
+            place, source = None if to is None else check_folder(to), address or fetching.ADDRESS
+            with bar("fetching photographs") as progress:
+                done = fetching.download(place, address=source, progress=progress)
+            say(f"{done.new} photographs came, {done.there} were there: {done.folder}")
+            if to is not None:
+                say(f"name this folder where they are needed: --images {shlex.quote(to)}")
+            return
+        dataset = load_coco(name, to)
+        labels = len(dataset.memberships[0]) / len(dataset)
+        each = f", {labels:.1f} each" if dataset.several else ""
+        say(f"{len(dataset)} photographs under {len(dataset.concepts)} concepts{each}")
+        if name == "coco-concepts":
+            words = ", ".join(f"{word} ({key})" for key, word in DERIVED.items())
+            say(f"no caption names its concept; {len(DERIVED)} hold a derived word: {words}")
+        say(f"how it was labelled, and what not to use it for: {CARD}")
+        if isinstance(dataset.images, FolderImages):
+            say(f"the photographs are in {dataset.images.folder}")
+        elif isinstance(dataset.images, MissingImages):
+            say(f"the photographs are not here: {dataset.images.hint}")
+
+    return command
+
+
+for coco in ("coco-concepts", "coco-ideas"):
+    about = f"Say what {coco} holds and whether its photographs are here; fetch them."
+    data.command(coco, help=about)(_coco_command(coco))
 
 
 @data.command("pack")

@@ -9,7 +9,10 @@ import typer
 
 from glasskit.io.places import check_file, check_folder, write_text
 
-DATASET = "scenes, coco-concepts, a JSON file in the MAGIC layout, shards (.tar) or hf:OWNER/NAME"
+DATASET = (
+    "scenes, coco-concepts, coco-ideas, a JSON file in the MAGIC or pictures layout, shards (.tar) "
+    "or hf:OWNER/NAME"
+)
 MODEL = "lite0-minilm, the directory of a run, or ARCH/TAG of open_clip"
 
 

@@ -170,6 +170,28 @@ class GroupedDataset:
                 kept.append(replace(record, labels=labels, label_themes=themes, also=also))
         return replace(self, records=tuple(kept))
 
+    def strongest(self) -> GroupedDataset:
+        """Each record under its strongest label alone, with its other labels as acceptable ones.
+
+        Its groups do not overlap, as splits and folds need it.
+        """
+        return replace(
+            self,
+            records=tuple(
+                replace(
+                    record,
+                    labels=record.labels[:1],
+                    label_themes={
+                        name: texts
+                        for name, texts in record.label_themes.items()
+                        if name == record.concept
+                    },
+                    also=(*record.labels[1:], *record.also),
+                )
+                for record in self.records
+            ),
+        )
+
     def never_shown(self, names: Collection[str]) -> GroupedDataset:
         """The records for which none of these labels is acceptable."""
         return self.where(lambda record: not {*record.labels, *record.also} & set(names))

@@ -167,7 +167,7 @@ def cross_validation(dataset: GroupedDataset, k: int, seed: int = 0) -> Iterator
         raise InputError(f"folds: {k} is more than the {len(dataset)} records")
     rng = np.random.default_rng(seed)
     place = np.empty(len(dataset), dtype=np.int64)
-    for members in dataset.groups().values():
+    for members in dataset.strongest().groups().values():
         # A random start for each concept, or the small ones would all fall into the first folds.
         place[rng.permutation(members)] = (np.arange(len(members)) + rng.integers(k)) % k
     for fold in range(k):

@@ -59,7 +59,7 @@ class TrainConfig(Settings):
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     dataset: str = "scenes"
-    """scenes, coco-concepts, or a MAGIC-layout JSON file"""
+    """scenes, coco-concepts, coco-ideas, or a JSON file in the MAGIC or pictures layout"""
     images: str | None = None
     """folder with the pictures of the data set"""
     model: str = "lite0-minilm"

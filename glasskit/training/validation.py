@@ -65,14 +65,14 @@ def split_for_training(
             f"data set {dataset.name!r}: validation has records of one concept only; raise "
             "validation_share or give the val split more concepts"
         )
-    return train, held
+    return train, held.strongest()  # so that every record is in one group of a pass
 
 
 def _stratified(train: GroupedDataset, share: float, seed: int) -> set[int]:
     """Rows held out: the same share of every concept, rounded up or down by a draw."""
     rng = np.random.default_rng((seed, len(train)))
     held: set[int] = set()
-    for members in train.groups().values():
+    for members in train.strongest().groups().values():
         count = min(int(share * len(members) + rng.random()), len(members) - 1)
         held.update(int(i) for i in rng.permutation(members)[:count])
     return held

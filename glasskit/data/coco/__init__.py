@@ -28,6 +28,7 @@ from glasskit.io.json_files import read_json
 CONCEPTS, IDEAS = "coco-concepts", "coco-ideas"
 SECOND_READING = Path(__file__).with_name("second_reading.json")
 """[{"image", "labels"}]: coco-ideas labels of 114 photographs by a second, independent reading."""
+CARD = Path(__file__).with_name("DATA-CARD.md")
 
 CREDITS = (
     "Photographs: MS-COCO val2014 (cocodataset.org), under the licences of their authors. "
