@@ -23,6 +23,7 @@ from glasskit.grouping.clusters import (
     cluster,
     default_groups,
     group_means,
+    joined,
     name_scores,
     photo_vectors,
 )
@@ -138,8 +139,10 @@ def build_dataset(
         given = [words[i] for i in chosen]
 
     named = [given[label] for label in groups.labels]  # (n,)
-    records, leaks = make_records(groups.photos, named, settings.fix_leaks)
-    used = {record.concept for record in records}
+    of_each = joined(groups.vectors, groups.labels, settings.labels)
+    names_of_each = [[given[group] for group in own] for own in of_each]
+    records, leaks = make_records(groups.photos, names_of_each, settings.fix_leaks)
+    used = {label for record in records for label in record.labels}
     rows = [i for i in chosen if words[i] in used]
     concepts = with_hard_negatives(
         [vocabulary[i] for i in rows], names[rows], settings.hard_negatives
@@ -163,6 +166,7 @@ def build_dataset(
         photographs=len(records),
         captions=sum(len(record.literal) for record in records),
         concepts=len(concepts),
+        labels=sum(len(record.labels) for record in records),
         concepts_with_levels=sum(any(concept.levels[1:]) for concept in concepts),
         splits={split: sum(record.split == split for record in records) for split in SPLITS},
         themes={"written": themed, "missing": len(records) - themed},
@@ -253,10 +257,11 @@ def _described(
         own = groups.vectors[rows]
         near = rows[np.argsort(-(own @ own.sum(0)), kind="stable")]
         kept = [by_key[keys[row]] for row in near if keys[row] in by_key]
+        joined_by = sum(names[number] in record.labels[1:] for record in records)
         described.append(
             Group(
                 concept=names[number],
-                photographs=len(kept),
+                photographs=len(kept) + joined_by,
                 within=float(cosines[number]),
                 loose=bool(is_loose),
                 score=float(scores[number]),

@@ -16,13 +16,13 @@ from glasskit.grouping.sources import Photo
 
 
 def make_records(
-    photos: Sequence[Photo], names: Sequence[str], fix_leaks: bool
+    photos: Sequence[Photo], names: Sequence[Sequence[str]], fix_leaks: bool
 ) -> tuple[list[Record], list[Leak]]:
     """Records, and the captions that use a word of their concept.
 
     Args:
         photos: n photographs.
-        names: the concept of each.
+        names: the concepts of each, its own first; one that a caption names is not joined.
         fix_leaks: drop such captions, and a photograph that has no other.
 
     Raises:
@@ -30,7 +30,7 @@ def make_records(
     """
     records: list[Record] = []
     leaks: list[Leak] = []
-    for photo, name in zip(photos, names, strict=True):
+    for photo, (name, *others) in zip(photos, names, strict=True):
         kept = []
         for caption in photo.captions:
             words = leaked_words(caption, (name,))
@@ -39,7 +39,8 @@ def make_records(
             if not (words and fix_leaks):
                 kept.append(caption)
         if kept:
-            records.append(Record(photo.key, (name,), tuple(kept)))
+            joins = [n for n in others if not any(leaked_words(text, (n,)) for text in kept)]
+            records.append(Record(photo.key, (name, *joins), tuple(kept)))
     if not records:
         raise InputError("every caption uses a word of its concept; build without --fix-leaks")
     return records, leaks

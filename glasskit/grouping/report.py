@@ -71,6 +71,8 @@ class BuildReport:
         vocabulary: of the names.
         endpoint: the language model that wrote themes, or None.
         seed: of the split.
+        labels: pairs of a photograph and one of its concepts; more than the photographs where
+            groups overlap.
         notes: a line for each kind of thing of the source that was left out, is doubtful, or that
             the model does not read, with how many there are.
         photographs: how many were written, as are captions and concepts.
@@ -94,6 +96,7 @@ class BuildReport:
     photographs: int
     captions: int
     concepts: int
+    labels: int
     concepts_with_levels: int
     splits: dict[str, int]
     themes: dict[str, int]

@@ -30,6 +30,8 @@ class BuildSettings(Settings):
     """folder with the pictures; a source that is a folder is its own"""
     concepts: int | None = Field(None, ge=2)
     """concepts to look for; by default 1 for 15 photographs"""
+    labels: int = Field(1, ge=1)
+    """concepts that a photograph may be in; more than 1 lets groups overlap"""
     min_photos: int = Field(4, ge=1)
     """photographs a concept must have"""
     vocabulary: Path | None = None

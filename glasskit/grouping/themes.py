@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -63,7 +63,7 @@ def estimate(
     """
     by_name = {concept.name: concept for concept in concepts}
     asks = [(LEVELS, _level_question(c)) for c in concepts if not _placed(c)]
-    asks += [(THEME, _theme_question(r, by_name[r.concept])) for r in records]
+    asks += [(THEME, _theme_question(r, by_name)) for r in records]
     open_ones = [ask for ask in asks if endpoint.cached(*ask) is None]
     sent = sum(len(system) + len(user) for system, user in open_ones)
     return Estimate(len(open_ones), -(-sent // CHARACTERS_A_TOKEN), TOKENS * len(open_ones))
@@ -84,7 +84,7 @@ def write_themes(
     records: Sequence[Record],
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Record]:
-    """Records with a theme caption each that names no level of the concept.
+    """Records with a theme caption each, for the strongest concept, that names no level of any.
 
     A caption that does is asked for once more with its words forbidden; if it does again, the
     record stays without.
@@ -95,15 +95,17 @@ def write_themes(
     by_name = {concept.name: concept for concept in concepts}
 
     def one(record: Record) -> Record:
-        concept = by_name[record.concept]
-        question = _theme_question(record, concept)
+        forbidden = _levels(record, by_name)
+        question = _theme_question(record, by_name)
         text = _line(endpoint.ask(THEME, question, TOKENS))
-        if found := leaked_words(text, concept.levels):
+        if found := leaked_words(text, forbidden):
             again = f"{question}\nNot like this, it uses {', '.join(found)}: {text}"
             text = _line(endpoint.ask(THEME, again, TOKENS))
         usable = text.isprintable() and 0 < len(text) <= LONGEST
-        if not usable or leaked_words(text, concept.levels):
+        if not usable or leaked_words(text, forbidden):
             return record
+        if len(record.labels) > 1:
+            return replace(record, label_themes={record.concept: (text,)})
         return replace(record, theme=(text,))
 
     done: list[Record] = []
@@ -140,12 +142,17 @@ def _level_question(concept: Concept) -> str:
     return f"Concept: {concept.name}"
 
 
-def _theme_question(record: Record, concept: Concept) -> str:
-    forbidden = ", ".join(name for name in concept.levels if name)
+def _levels(record: Record, by_name: Mapping[str, Concept]) -> list[str]:
+    """The names of all levels of a record's concepts."""
+    levels = (level for label in record.labels for level in by_name[label].levels)
+    return list(dict.fromkeys(filter(None, levels)))
+
+
+def _theme_question(record: Record, by_name: Mapping[str, Concept]) -> str:
+    forbidden = ", ".join(_levels(record, by_name))
     seen = "\n".join(f"- {caption}" for caption in record.literal)
-    return (
-        f"What it is about: {concept.name}\nForbidden words: {forbidden}\nLiteral captions:\n{seen}"
-    )
+    about = f"What it is about: {record.concept}\nForbidden words: {forbidden}"
+    return f"{about}\nLiteral captions:\n{seen}"
 
 
 def _line(answer: str) -> str:

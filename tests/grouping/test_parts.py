@@ -16,14 +16,16 @@ from glasskit.grouping.clusters import (
     assign_names,
     cluster,
     default_groups,
+    joined,
     name_scores,
     photo_vectors,
 )
 from glasskit.grouping.leaks import leaked_words
 from glasskit.grouping.pipeline import with_hard_negatives
 from glasskit.grouping.quality import agreement, cohesion, loose, tightness
-from glasskit.grouping.records import split_records
+from glasskit.grouping.records import make_records, split_records
 from glasskit.grouping.settings import BuildSettings
+from glasskit.grouping.sources import Photo
 from glasskit.grouping.vocabulary import read_vocabulary
 from glasskit.models.vectors import unit
 
@@ -130,6 +132,29 @@ def test_hard_negatives_are_the_nearest_others() -> None:
 )
 def test_leaks(caption: str, names: tuple[str | None, ...], words: list[str]) -> None:
     assert leaked_words(caption, names) == words
+
+
+# --- overlapping groups
+
+
+def _at(*degrees: float) -> np.ndarray:
+    angles = np.radians(degrees)
+    return np.stack([np.cos(angles), np.sin(angles)], 1).astype(np.float32)
+
+
+def test_a_photograph_joins_a_group_whose_reach_it_is_in() -> None:
+    # Group 0 at 0, 10, 20: each is 15, 0 and 15 degrees from the mean of the others, so its reach
+    # is about 15 from its mean at 10. Group 1 at 24, 44: each is 20 from the other, its mean 34.
+    vectors, groups = _at(0, 10, 20, 24, 44, 90, 90), np.array([0, 0, 0, 1, 1, 2, 2])
+    # 24 is 14 from 10; 20 is 14 from 34, but 10 is 24 from it, and 44 is 34 from 10.
+    assert joined(vectors, groups, 3) == [[0], [0], [0, 1], [1, 0], [1], [2], [2]]
+    assert joined(vectors, groups, 1) == [[0], [0], [0], [1], [1], [2], [2]]
+
+
+def test_a_group_that_a_caption_names_is_not_joined() -> None:
+    photos = [Photo("a.png", ("people at a feast",)), Photo("b.png", ("people dance",))]
+    records, _ = make_records(photos, [["frost", "feast"], ["frost", "feast"]], fix_leaks=False)
+    assert [record.labels for record in records] == [("frost",), ("frost", "feast")]
 
 
 # --- splits

@@ -330,7 +330,8 @@ def test_groups_of_coco_concepts_agree_with_its_labels(
         vocabulary=vocabulary,
         concepts=8,
     )
-    built = build_dataset(settings, glasskit.models.load_model("lite0-minilm"))
+    model = glasskit.models.load_model("lite0-minilm")
+    built = build_dataset(settings, model)
     same = built.report.agreement
     assert same is not None
     assert same.labels == 8
@@ -338,6 +339,14 @@ def test_groups_of_coco_concepts_agree_with_its_labels(
     assert same.nmi > 0.6
     assert same.named > 0.2, "ten times chance among the 50 names"
     assert built.report.purity.within > 3 * built.report.purity.between
+    overlapping = build_dataset(settings.but(out=tmp_path / "more", labels=2), model)
+    again = load_dataset(tmp_path / "more" / "annotations.json", tmp_path)
+    labels = {record.key: record.labels for record in overlapping.dataset.records}
+    assert {record.key: record.labels for record in again.records} == labels
+    assert max(map(len, labels.values())) == 2
+    report = overlapping.report
+    assert report.photographs < report.labels == sum(map(len, labels.values()))
+    assert sum(group.photographs for group in report.groups) == report.labels
 
 
 def test_a_group_of_leftovers_is_pointed_out_and_can_be_left_out(
