@@ -187,6 +187,7 @@ def commands(pictures: Path, out: Path) -> list[list[str]]:
         "study scenes --recipes clip",
         f"benchmark folder {out / 'classes'}",
         "data coco-concepts",
+        "data coco-ideas",
         f"data pack {built} --out {out / 'shards'}",
     ]
     return [line.split() for line in lines]

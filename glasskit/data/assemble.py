@@ -76,36 +76,72 @@ def assemble(
     )
     if not places:
         raise InputError(f"{file}: there is no picture in it")
-    records = _joined(places, images)
+    records = tuple(_join(same) for same in _by_picture(places, images))
     _check(file, concepts, records)
     return GroupedDataset(name=name, concepts=concepts, records=records, images=images)
 
 
-def _joined(places: Sequence[Found], images: ImageSource) -> tuple[Record, ...]:
-    """One record a picture, in the order of first appearance."""
+def join(first: GroupedDataset, second: GroupedDataset) -> GroupedDataset:
+    """Two sets of labels of the same pictures as one, such as coco-ideas and coco-concepts.
+
+    A picture keeps its labels of the first, followed by those of the second. A concept that both
+    have is one, with the levels of the first.
+
+    Raises:
+        InputError: a picture is in another split of the second.
+    """
+    known = {concept.name for concept in first.concepts}
+    concepts = first.concepts + tuple(c for c in second.concepts if c.name not in known)
+    places = [
+        Found(record, record.concept, None, dataset.name)
+        for dataset in (first, second)
+        for record in dataset.records
+    ]
+    same = _by_picture(places, first.images, once=False)
+    records = tuple(_join(of_one) for of_one in same)
+    name = f"{first.name}+{second.name}"
+    return replace(first, name=name, concepts=concepts, records=records)
+
+
+def _by_picture(
+    places: Sequence[Found], images: ImageSource, once: bool = True
+) -> Iterator[list[Found]]:
+    """The places of each picture, in the order of first appearance.
+
+    Args:
+        places: of all pictures.
+        images: where they come from.
+        once: refuse a picture that stands twice under one concept.
+    """
     keys = list(dict.fromkeys(place.record.key for place in places))
     first = dict(zip(keys, keys, strict=True))
     for row, before in same_pictures(keys, images):
         first[keys[row]] = first[keys[before]]
     by_key: dict[str, list[Found]] = {key: [] for key in keys if first[key] == key}
     for place in places:
-        by_key[first[place.record.key]].append(place)
-    return tuple(_join(same) if len(same) > 1 else same[0].record for same in by_key.values())
+        same = by_key[first[place.record.key]]
+        if once and place.concept in [before.concept for before in same]:
+            raise InputError(
+                f"{place.where}, image {place.record.key!r}: the picture stands twice under "
+                f"{place.concept!r}"
+            )
+        same.append(place)
+    return iter(by_key.values())
 
 
 def _join(places: Sequence[Found]) -> Record:
-    """One record of several places; a theme caption that not all of them have is its label's."""
+    """One record of its places; a theme caption that not all of them have is its label's."""
+    if len(places) == 1:
+        return places[0].record
     records = [place.record for place in places]
     one = records[0]
-    for number, place in enumerate(places[1:], start=1):
+    for place in places[1:]:
         where, other = f"{place.where}, image {place.record.key!r}", place.record
         if other.split != one.split:
             raise InputError(
                 f"{where}: it is in the {other.split} split here and in the {one.split} split at "
                 f"{places[0].where}; a picture has one split"
             )
-        if place.concept in [before.concept for before in places[:number]]:
-            raise InputError(f"{where}: the picture stands twice under {place.concept!r}")
         if other.cluster != one.cluster:
             raise InputError(f"{where}: 'cluster' is {other.cluster!r}, elsewhere {one.cluster!r}")
     labels = _union(record.labels for record in records)

@@ -244,7 +244,7 @@ def test_one_photograph_under_two_names_is_refused(tmp_path: Path, pair: Any, th
     file = dataset(tmp_path, [pair[0]], [pair[1]])
     if there:
         picture(tmp_path / "images" / ("785.jpg" if pair[0] == 785 else pair[0]))
-    with pytest.raises(InputError, match="a picture has one split"):
+    with pytest.raises(InputError, match="the picture stands twice under 'joy'"):
         load_dataset(file)
 
 

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from glasskit.data import load_dataset, write_magic, write_pictures
+from glasskit.data.assemble import join
 from glasskit.data.captions import CaptionTable
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.pack import pack
@@ -126,6 +127,16 @@ def test_what_is_wrong_with_a_picture_is_named(
 def test_an_object_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"neither a list of concepts .* nor an object with"):
         _read(tmp_path, {"images": []})
+
+
+def test_two_sets_of_labels_of_the_same_pictures_are_joined() -> None:
+    ideas, concepts = load_dataset("coco-ideas"), load_dataset("coco-concepts")
+    both = join(ideas, concepts)
+    of = {record.key: record for record in concepts.records}
+    assert len(both.labels()) == len({*ideas.labels(), *concepts.labels()})
+    for record, own in zip(both.records, ideas.records, strict=True):
+        assert record.labels == tuple(dict.fromkeys((*own.labels, of[own.key].concept)))
+        assert record.captions == own.captions
 
 
 def test_a_label_left_out_forms_no_group_and_is_not_read(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Make the features that ship with the kit: of the built-in model, for its two data sets.
+"""Make the features that ship with the kit: of the built-in model, for its data sets.
 
 python -m tests.tools.shipped_features [FOLDER]
 
@@ -63,7 +63,8 @@ def photographs(model: GlassModel, folder: Path) -> None:
 
 def main(folder: Path | None) -> None:
     """Write the files into the package."""
-    model, sets = load_model("lite0-minilm"), [load_dataset(n) for n in ("scenes", "coco-concepts")]
+    model = load_model("lite0-minilm")
+    sets = [load_dataset(name) for name in ("scenes", "coco-concepts", "coco-ideas")]
     with atomic_write(CLASS_TEXTS) as scratch:
         save_file({"features": class_features(model)}, scratch)
     scenes(model, sets[0])
