@@ -28,6 +28,8 @@ FIELD_MEANING = {
 class Objective(nn.Module, ABC):
     """One objective: takes a GroupedBatch, gives an ObjectiveOutput.
 
+    Pairs of `batch.shared` are no negatives of each other, see `glasskit.losses.overlap`.
+
     A subclass gives `terms`; without it there is nothing to call, and making one is a TypeError.
     `forward` checks that the batch has what the objective needs, joins the batches of all ranks
     (so that the value and its gradients are those of one process on the joined batch), switches

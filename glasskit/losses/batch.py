@@ -1,6 +1,7 @@
 """What every objective takes and gives: one grouped batch in, one value with its parts out.
 
-Letters: M groups, N members (pairs) a group, L embedding width, K noun phrases, P patch tokens.
+Letters: M groups, N members (pairs) a group, L embedding width, K noun phrases, P patch tokens,
+B = M N pairs, C labels.
 """
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
+
+from glasskit.losses.overlap import shared_labels
 
 PAIR_FIELDS = ("text", "paraphrase", "negation", "negative_image")
 
@@ -20,8 +24,8 @@ class GroupedBatch:
     Vectors need not be normalised: every objective normalises inside.
 
     Raises:
-        ValueError: a field whose shape does not fit that of `image`, or `phrases` without
-            `phrase_owner` (or the reverse).
+        ValueError: a field whose shape does not fit that of `image`, `phrases` without
+            `phrase_owner` (or the reverse), or `labels` that are not bool.
     """
 
     image: Tensor  # (M, N, L)
@@ -32,6 +36,7 @@ class GroupedBatch:
     phrases: Tensor | None = None  # (K, L) noun phrases of the batch's captions
     phrase_owner: Tensor | None = None  # (K,) long: row 0..M*N-1 of the pair a phrase is from
     patches: Tensor | None = None  # (M, N, P, L) patch tokens of the pictures
+    labels: Tensor | None = None  # (M, N, C) bool: which of C labels each pair carries
     logit_scale: Tensor | None = None  # () log of the learned inverse temperature
 
     def __post_init__(self) -> None:
@@ -44,6 +49,7 @@ class GroupedBatch:
         pairs = tuple(self.image.shape)
         shapes: dict[str, tuple[int | str, ...]] = dict.fromkeys(PAIR_FIELDS, pairs)
         shapes["patches"] = (self.groups, self.members, "P", self.width)
+        shapes["labels"] = (self.groups, self.members, "C")
         if self.phrases is not None:
             shapes["phrases"] = ("K", self.width)
             shapes["phrase_owner"] = (len(self.phrases),)
@@ -52,6 +58,8 @@ class GroupedBatch:
             if value is not None and not _fits(value, shape):
                 wanted = ", ".join(map(str, shape))
                 raise ValueError(f"{name} must have shape ({wanted}), got {tuple(value.shape)}")
+        if self.labels is not None and self.labels.dtype != torch.bool:
+            raise ValueError(f"labels must be bool, got {self.labels.dtype}")
 
     @property
     def groups(self) -> int:
@@ -67,6 +75,14 @@ class GroupedBatch:
     def width(self) -> int:
         """L, the embedding width."""
         return self.image.shape[2]
+
+    @property
+    def shared(self) -> Tensor | None:
+        """(B, B) bool, pairs that are no negatives of each other; None without `labels`.
+
+        The pairs that have a label in common, see `shared_labels`.
+        """
+        return None if self.labels is None else shared_labels(self.labels)
 
 
 def _fits(value: Tensor, shape: tuple[int | str, ...]) -> bool:

@@ -32,29 +32,51 @@ def attention_pool(patches: Tensor, phrases: Tensor) -> Tensor:
     return unit(attention @ patches)
 
 
+def phrase_loss(logits: Tensor, owner: Tensor, shared: Tensor | None) -> Tensor:
+    """-(1 / K) sum_ak log sigmoid(y_ak x_ak), without phrases of captions that share a label.
+
+    Shapes: logits (B, K), owner (K,), shared (B, B) bool; value ().
+    """
+    rows, count = logits.shape
+    left_out = None if shared is None else shared[:, owner]  # (B, K)
+    return sigmoid_loss(logits, owns(owner, rows), max(count, 1), left_out)
+
+
 def noun_phrase_loss(
-    image: Tensor, phrases: Tensor, owner: Tensor, scale: Tensor | float, bias: Tensor | float
+    image: Tensor,
+    phrases: Tensor,
+    owner: Tensor,
+    scale: Tensor | float,
+    bias: Tensor | float,
+    shared: Tensor | None = None,
 ) -> Tensor:
     """NPC: -(1 / K) sum_ak log sigmoid( y_ak (s u_a . c_k + b) ); 0 where K is 0.
 
-    Shapes: image (B, L), phrases (K, L) unit rows, owner (K,) rows of image; value ().
+    Shapes: image (B, L), phrases (K, L) unit rows, owner (K,) rows of image, shared (B, B) bool;
+    value ().
     """
     logits = scale * (image @ phrases.T) + bias
-    return sigmoid_loss(logits, owns(owner, image.shape[0]), max(phrases.shape[0], 1))
+    return phrase_loss(logits, owner, shared)
 
 
 def pooled_phrase_loss(
-    patches: Tensor, phrases: Tensor, owner: Tensor, scale: Tensor | float, bias: Tensor | float
+    patches: Tensor,
+    phrases: Tensor,
+    owner: Tensor,
+    scale: Tensor | float,
+    bias: Tensor | float,
+    shared: Tensor | None = None,
 ) -> Tensor:
     """XAC: -(1 / K) sum_ak log sigmoid( y_ak (s vhat_ka . c_k + b) ); 0 where K is 0.
 
     Holds B x K x L numbers, those of attention_pool.
 
-    Shapes: patches (B, P, L), phrases (K, L) unit rows, owner (K,) rows of patches; value ().
+    Shapes: patches (B, P, L), phrases (K, L) unit rows, owner (K,) rows of patches, shared (B, B)
+    bool; value ().
     """
     pooled = attention_pool(patches, phrases)  # (B, K, L)
     logits = scale * (pooled * phrases).sum(-1) + bias
-    return sigmoid_loss(logits, owns(owner, patches.shape[0]), max(phrases.shape[0], 1))
+    return phrase_loss(logits, owner, shared)
 
 
 class C2Lip(SigmoidObjective):
@@ -104,17 +126,17 @@ class C2Lip(SigmoidObjective):
 
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value, with its terms."""
-        scale, bias = self.scale(batch), self.logit_bias
+        scale, bias, shared = self.scale(batch), self.logit_bias, batch.shared
         image = unit_rows(batch.image)
         phrases = unit(accumulator(self.field(batch, "phrases")))
         owner = self.field(batch, "phrase_owner")
         parts = {
-            "siglip": siglip_loss(image, unit_rows(batch.text), 1, scale, bias),
-            "npc": noun_phrase_loss(image, phrases, owner, scale, bias),
+            "siglip": siglip_loss(image, unit_rows(batch.text), 1, scale, bias, shared),
+            "npc": noun_phrase_loss(image, phrases, owner, scale, bias, shared),
         }
         total = parts["siglip"] + self.npc_weight * parts["npc"]
         if self.xac_weight:
             patches = accumulator(self.field(batch, "patches")).flatten(0, 1)
-            parts["xac"] = pooled_phrase_loss(patches, phrases, owner, scale, bias)
+            parts["xac"] = pooled_phrase_loss(patches, phrases, owner, scale, bias, shared)
             total = total + self.xac_weight * parts["xac"]
         return ObjectiveOutput.of(total, **parts)

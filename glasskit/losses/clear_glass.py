@@ -18,6 +18,7 @@ from glasskit.losses.functional import (
     inner_of_units,
     outer_of_units,
 )
+from glasskit.losses.overlap import check_shared
 from glasskit.losses.vectors import (
     accumulator,
     check_choice,
@@ -88,19 +89,27 @@ class GroupedContrastiveLoss(nn.Module):
         self.centroid = centroid
 
     def forward(
-        self, image: Tensor, text: Tensor, temperature: float | Tensor | None = None
+        self,
+        image: Tensor,
+        text: Tensor,
+        temperature: float | Tensor | None = None,
+        shared: Tensor | None = None,
     ) -> GroupedLoss:
         """(M, N, L) image and text vectors of any norm -> total, outer, inner.
 
-        A ``temperature`` given here takes the place of the outer loss's own.
+        A ``temperature`` given here takes the place of the outer loss's own; ``shared`` as in
+        `outer_loss` and `inner_loss`.
         """
         outer_tau = self.temperature if temperature is None else temperature
         outer_variant = "centroid" if self.variant == "centroid" else "pairwise"
         check_pair(image, text)
+        check_shared(shared, image.shape[0] * image.shape[1])
         with torch.autocast(image.device.type, enabled=False):
             u, v = unit(accumulator(image)), unit(accumulator(text))
-            outer = outer_of_units(u, v, outer_tau, outer_variant)
-            inner = inner_of_units(u, v, self.inner_temperature, self.variant, self.centroid)
+            outer = outer_of_units(u, v, outer_tau, outer_variant, shared)
+            inner = inner_of_units(
+                u, v, self.inner_temperature, self.variant, self.centroid, shared
+            )
         return GroupedLoss(self.alpha * outer + (1 - self.alpha) * inner, outer, inner)
 
     def extra_repr(self) -> str:
@@ -133,5 +142,5 @@ class ClearGlass(Objective):
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value, with its two terms."""
         learned = None if batch.logit_scale is None else 1 / self.scale(batch)
-        total, outer, inner = self.loss(batch.image, batch.text, learned)
+        total, outer, inner = self.loss(batch.image, batch.text, learned, batch.shared)
         return ObjectiveOutput.of(total, outer=outer, inner=inner)

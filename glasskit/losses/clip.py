@@ -11,15 +11,20 @@ from torch import Tensor
 
 from glasskit.losses.base import Objective
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
+from glasskit.losses.overlap import without
 from glasskit.losses.vectors import unit_rows
 
 
-def clip_loss(image: Tensor, text: Tensor, scale: Tensor | float) -> Tensor:
+def clip_loss(
+    image: Tensor, text: Tensor, scale: Tensor | float, shared: Tensor | None = None
+) -> Tensor:
     """1/2 [ mean_a CE(S_a., a) + mean_a CE(S_.a, a) ],  S_ab = s u_a . v_b.
 
-    Shapes: image, text (B, L) unit rows; value ().
+    Pairs that share a label leave each other's denominators.
+
+    Shapes: image, text (B, L) unit rows, shared (B, B) bool; value ().
     """
-    logits = scale * image @ text.T  # (B, B)
+    logits = without(scale * image @ text.T, shared)  # (B, B)
     own = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
 
@@ -37,5 +42,6 @@ class Clip(Objective):
 
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value, under "clip" too."""
-        value = clip_loss(unit_rows(batch.image), unit_rows(batch.text), self.scale(batch))
+        image, text = unit_rows(batch.image), unit_rows(batch.text)
+        value = clip_loss(image, text, self.scale(batch), batch.shared)
         return ObjectiveOutput.of(value, clip=value)

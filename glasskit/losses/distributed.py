@@ -23,25 +23,23 @@ from torch import Tensor
 
 from glasskit.losses.batch import PAIR_FIELDS, GroupedBatch
 
-GROUPED_FIELDS = ("image", *PAIR_FIELDS, "patches")
+GROUPED_FIELDS = ("image", *PAIR_FIELDS, "patches", "labels")
 """Fields that begin with M."""
 
 Facts = dict[str, Any]
 
 
-def gather_batch(
-    batch: GroupedBatch, group: dist.ProcessGroup | None = None, check: bool = True
-) -> GroupedBatch:
+def gather_batch(batch: GroupedBatch, check: bool = True) -> GroupedBatch:
     """The joined batch (W M, N, L) of all ranks, rank 0's groups first, gradients attached.
 
     The noun phrases may differ in number between ranks: `phrase_owner` is shifted to the rows
-    of the joined batch. `logit_scale` is the rank's own (a replicated parameter). Without an
-    initialised process group, or with one rank, the batch comes back as it is.
+    of the joined batch. The columns of `labels` must stand for the same labels on all ranks.
+    `logit_scale` is the rank's own (a replicated parameter). Without an initialised process group,
+    or with one rank, the batch comes back as it is.
 
     Args:
         batch: whole groups; which fields are there, their shapes, their dtypes and whether they
             require a gradient must agree on all ranks.
-        group: process group, the default one where None.
         check: exchange and compare these facts first. It costs one small collective and one
             host synchronisation; False saves both where the loader guarantees even groups, and
             is ignored for a batch with phrases, whose number must be known.
@@ -49,23 +47,23 @@ def gather_batch(
     Raises:
         ValueError: on every rank, before any feature is exchanged, where the ranks differ.
     """
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size(group) == 1:
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return batch
     owner = batch.phrase_owner
     counts: list[int] = []
     if check or owner is not None:
-        everyone = _exchange((batch_facts(batch), 0 if owner is None else len(owner)), group)
+        everyone = _exchange((batch_facts(batch), 0 if owner is None else len(owner)))
         _compare([facts for facts, _ in everyone])
         counts = [phrases for _, phrases in everyone]
     joined = {
-        name: _AllRanks.apply(value, group).flatten(0, 1)
+        name: _AllRanks.apply(value).flatten(0, 1)
         for name in GROUPED_FIELDS
         if (value := getattr(batch, name)) is not None
     }
     if batch.phrases is not None and owner is not None:
-        shifted = owner + dist.get_rank(group) * batch.groups * batch.members
-        joined["phrases"] = _join_uneven(batch.phrases, counts, group)
-        joined["phrase_owner"] = _join_uneven(shifted, counts, group)
+        shifted = owner + dist.get_rank() * batch.groups * batch.members
+        joined["phrases"] = _join_uneven(batch.phrases, counts)
+        joined["phrase_owner"] = _join_uneven(shifted, counts)
     return GroupedBatch(**joined, logit_scale=batch.logit_scale)
 
 
@@ -77,25 +75,24 @@ class _AllRanks(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, group: dist.ProcessGroup | None) -> Tensor:
-        ctx.group = group
+    def forward(ctx: Any, x: Tensor) -> Tensor:
         x = x.contiguous()
-        out = [torch.empty_like(x) for _ in range(dist.get_world_size(group))]
-        dist.all_gather(out, x, group=group)
+        out = [torch.empty_like(x) for _ in range(dist.get_world_size())]
+        dist.all_gather(out, x)
         return torch.stack(out)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
         # All-reduce and slice instead of reduce-scatter, which not every backend has.
         total = grad.contiguous().clone()
-        dist.all_reduce(total, group=ctx.group)
-        return total[dist.get_rank(ctx.group)], None
+        dist.all_reduce(total)
+        return total[dist.get_rank()]
 
 
-def _join_uneven(x: Tensor, counts: list[int], group: dist.ProcessGroup | None) -> Tensor:
+def _join_uneven(x: Tensor, counts: list[int]) -> Tensor:
     """Rows of all ranks in rank order where rank r holds counts[r] of them."""
     padded = torch.cat([x, x.new_zeros(max(counts) - len(x), *x.shape[1:])])
-    everyone = _AllRanks.apply(padded, group)
+    everyone = _AllRanks.apply(padded)
     return torch.cat([everyone[rank, :count] for rank, count in enumerate(counts)])
 
 
@@ -114,10 +111,10 @@ def batch_facts(batch: GroupedBatch) -> Facts:
     return facts
 
 
-def _exchange(own: tuple[Facts, int], group: dist.ProcessGroup | None) -> list[tuple[Facts, int]]:
+def _exchange(own: tuple[Facts, int]) -> list[tuple[Facts, int]]:
     """What each rank says, in rank order."""
-    everyone: list[Any] = [None] * dist.get_world_size(group)
-    dist.all_gather_object(everyone, own, group=group)
+    everyone: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(everyone, own)
     return everyone
 
 

@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from glasskit.losses.overlap import check_shared, shared_with_groups, without
 from glasskit.losses.vectors import (
-    MASKED,
     ZERO_NORM,
     accumulator,
     check_choice,
@@ -50,7 +50,11 @@ T = TypeVar("T")
 
 
 def outer_loss(
-    image: Tensor, text: Tensor, temperature: float | Tensor = 0.1, variant: str = "pairwise"
+    image: Tensor,
+    text: Tensor,
+    temperature: float | Tensor = 0.1,
+    variant: str = "pairwise",
+    shared: Tensor | None = None,
 ) -> Tensor:
     """How badly a pair finds its own group among all groups, images to texts and back.
 
@@ -62,17 +66,23 @@ def outer_loss(
     sum over positives is inside the logarithm. centroid: symmetric cross entropy of the M image
     centroids against the M text centroids.
 
+    Where groups overlap, pairs that share a label are no negatives of each other: pairwise, b is
+    left out of LSE_b S_ab; centroid, two groups of which any pairs share one leave each other out.
+
     Args:
         image: (M, N, L), any norm; float16, bfloat16, float32 or float64.
         text: (M, N, L).
         temperature: positive number, or a tensor of one element that may require a gradient.
         variant: "pairwise" or "centroid".
+        shared: (B, B) bool, symmetric, pairs that are no negatives of each other (`shared_labels`
+            makes it of labels); in-group entries are not looked at.
 
     Returns:
         () in float32 (float64 for float64 input). M = 1 gives 0 and a warning.
 
     Raises:
-        ValueError: shapes, an unknown variant, a temperature that is not positive.
+        ValueError: shapes, an unknown variant, a temperature that is not positive, `shared` that
+            is not (B, B) bool.
         TypeError: input that is not a floating point tensor.
 
     Example:
@@ -85,20 +95,26 @@ def outer_loss(
     check_pair(image, text)
     check_choice("variant", variant, OUTER_VARIANTS)
     check_temperature(temperature)
+    check_shared(shared, image.shape[0] * image.shape[1])
     with torch.autocast(image.device.type, enabled=False):
         u, v = unit(accumulator(image)), unit(accumulator(text))
-        return outer_of_units(u, v, temperature, variant)
+        return outer_of_units(u, v, temperature, variant, shared)
 
 
 def outer_of_units(
-    image: Tensor, text: Tensor, temperature: float | Tensor, variant: str
+    image: Tensor,
+    text: Tensor,
+    temperature: float | Tensor,
+    variant: str,
+    shared: Tensor | None = None,
 ) -> Tensor:
     """`outer_loss` of unit vectors (M, N, L), with checked options."""
     if image.shape[0] == 1:
         _warn_one_group()
     if variant == "centroid":
-        return outer_centroid(centroids(image), centroids(text), temperature)
-    to_text, to_image = pair_losses(image, text, temperature)
+        of_groups = None if shared is None else shared_with_groups(shared, image.shape[1]).any(1)
+        return outer_centroid(centroids(image), centroids(text), temperature, of_groups)
+    to_text, to_image = pair_losses(image, text, temperature, shared)
     return (to_text.mean() + to_image.mean()) / 2
 
 
@@ -108,6 +124,7 @@ def inner_loss(
     temperature: float | Tensor = 0.1,
     variant: str = "pairwise",
     centroid: str = "inclusive",
+    shared: Tensor | None = None,
 ) -> Tensor:
     """How badly the members of a group find their group's centroid among all centroids.
 
@@ -126,12 +143,16 @@ def inner_loss(
     normalise(sum_g - u_gi); pairwise and cosine, the products that share neither image i nor
     text j.
 
+    Where groups overlap, group h is no negative of a member that shares a label with any pair of
+    h; pairwise, of a product c_gij whose pair i or pair j does.
+
     Args:
         image: (M, N, L), any norm; float16, bfloat16, float32 or float64.
         text: (M, N, L).
         temperature: positive number, or a tensor of one element that may require a gradient.
         variant: "pairwise", "centroid" or "cosine".
         centroid: "inclusive" or "leave_one_out".
+        shared: as in `outer_loss`; of no use to cosine, which has no negatives.
 
     Returns:
         () in float32 (float64 for float64 input). M = 1 gives 0 (not for cosine) and N = 1 a
@@ -146,13 +167,19 @@ def inner_loss(
     check_choice("variant", variant, INNER_VARIANTS)
     check_choice("centroid", centroid, CENTROIDS)
     check_temperature(temperature)
+    check_shared(shared, image.shape[0] * image.shape[1])
     with torch.autocast(image.device.type, enabled=False):
         u, v = unit(accumulator(image)), unit(accumulator(text))
-        return inner_of_units(u, v, temperature, variant, centroid)
+        return inner_of_units(u, v, temperature, variant, centroid, shared)
 
 
 def inner_of_units(
-    image: Tensor, text: Tensor, temperature: float | Tensor, variant: str, centroid: str
+    image: Tensor,
+    text: Tensor,
+    temperature: float | Tensor,
+    variant: str,
+    centroid: str,
+    shared: Tensor | None = None,
 ) -> Tensor:
     """`inner_loss` of unit vectors (M, N, L), with checked options."""
     groups, members, _ = image.shape
@@ -170,14 +197,15 @@ def inner_of_units(
             "draw together; use at least 2 members a group",
             stacklevel=2,
         )
-    if variant == "pairwise":
-        return inner_pairwise(image, text, temperature, leave_out)
     if variant == "cosine":
         return inner_cosine(image, text, leave_out)
+    with_groups = None if shared is None else shared_with_groups(shared, members)
+    if variant == "pairwise":
+        return inner_pairwise(image, text, temperature, leave_out, with_groups)
     sides = [
-        inner_leave_one_out(x, temperature)
+        inner_leave_one_out(x, temperature, with_groups)
         if leave_out
-        else inner_centroid(x, centroids(x), temperature)
+        else inner_centroid(x, centroids(x), temperature, with_groups)
         for x in (image, text)
     ]
     return (sides[0] + sides[1]) / 2
@@ -196,24 +224,29 @@ def _warn_one_group() -> None:
 # ---- pairwise forms ---------------------------------------------------------------------------
 
 
-def pair_losses(image: Tensor, text: Tensor, temperature: float | Tensor) -> tuple[Tensor, Tensor]:
+def pair_losses(
+    image: Tensor, text: Tensor, temperature: float | Tensor, shared: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """LSE_b S_ab - LSE_{b in P(a)} S_ab of every image a, and of every text on S^T.
 
     It is log(1 + exp(LSE_others - LSE_P)): the sums over the own group and over the others are
     taken apart, so that a loss near 0 is not a difference of two large numbers.
 
-    Shapes: unit vectors (M, N, L) -> (M, N) for the images, (M, N) for the texts.
+    Shapes: unit vectors (M, N, L), (B, B) bool or None -> (M, N) for the images, (M, N) for the
+    texts.
     """
     groups, members, _ = image.shape
     a = scaled(image, temperature)
     own = a @ text.mT  # (M, N, N)
     flat = text.flatten(0, 1)  # (B, L)
     in_group = torch.eye(groups, dtype=torch.bool, device=image.device)
+    overlap = None if shared is None else shared.reshape(groups, members, groups, members)
 
     def others(chunk: slice) -> tuple[Tensor, Tensor]:
         """LSE over other groups of the chunk's images, and of all texts over the chunk's images."""
         s = (a[chunk] @ flat.T).unflatten(2, (groups, members))  # (t, N, M, N)
-        s = s.masked_fill(in_group[chunk, None, :, None], MASKED)
+        s = without(s, in_group[chunk, None, :, None])
+        s = s if overlap is None else without(s, overlap[chunk])
         return s.flatten(2).logsumexp(2), s.flatten(0, 1).logsumexp(0)
 
     parts = in_chunks(others, groups, members * groups * members, image.device)
@@ -225,11 +258,15 @@ def pair_losses(image: Tensor, text: Tensor, temperature: float | Tensor) -> tup
 
 
 def inner_pairwise(
-    image: Tensor, text: Tensor, temperature: float | Tensor, leave_out: bool
+    image: Tensor,
+    text: Tensor,
+    temperature: float | Tensor,
+    leave_out: bool,
+    with_groups: Tensor | None = None,
 ) -> Tensor:
     """mean_gij CE( (c_gij . mu_h / tau)_h , g ), see `inner_loss`.
 
-    Shapes: unit vectors (M, N, L) -> ().
+    Shapes: unit vectors (M, N, L), `shared_with_groups` (M, N, M) or None -> ().
     """
     groups, members, width = image.shape
     weight = product_weights(image, text)
@@ -247,7 +284,10 @@ def inner_pairwise(
             own = scaled(rest, temperature)
         else:
             own = logits[..., chunk].diagonal(dim1=0, dim2=3).movedim(2, 0)
-        return -F.logsigmoid(own - logits.masked_fill(mine, MASKED).logsumexp(3)).sum()
+        others = without(logits, mine)
+        if with_groups is not None:  # pair i, or pair j
+            others = without(others, with_groups[chunk, :, None] | with_groups[chunk, None])
+        return -F.logsigmoid(own - others.logsumexp(3)).sum()
 
     cost = members**2 * max(width, groups)
     parts = in_chunks(total, groups, cost, image.device)
@@ -335,26 +375,37 @@ def centroids(x: Tensor) -> Tensor:
     return unit_sum(x.sum(dim=1), x.shape[1])
 
 
-def outer_centroid(image: Tensor, text: Tensor, temperature: float | Tensor) -> Tensor:
-    """1/2 [ CE(m^I m^T' / tau, g) + CE(m^T m^I' / tau, g) ] of centroids (M, L) -> ()."""
-    logits = scaled(image, temperature) @ text.T
+def outer_centroid(
+    image: Tensor, text: Tensor, temperature: float | Tensor, of_groups: Tensor | None = None
+) -> Tensor:
+    """1/2 [ CE(m^I m^T' / tau, g) + CE(m^T m^I' / tau, g) ] of the M centroids.
+
+    Shapes: (M, L), (M, L); (M, M) bool or None, groups of which any pairs share a label -> ().
+    """
+    logits = without(scaled(image, temperature) @ text.T, of_groups)
     target = torch.arange(len(logits), device=logits.device)
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-def inner_centroid(x: Tensor, centres: Tensor, temperature: float | Tensor) -> Tensor:
+def inner_centroid(
+    x: Tensor, centres: Tensor, temperature: float | Tensor, with_groups: Tensor | None = None
+) -> Tensor:
     """mean_gi CE( (u_gi . m_h / tau)_h , g ) of one modality.
 
-    Shapes: unit vectors (M, N, L), their groups' centroids (M, L) -> ().
+    Shapes: unit vectors (M, N, L), their groups' centroids (M, L), `shared_with_groups` (M, N, M)
+    or None -> ().
     """
     groups, members, _ = x.shape
     logits = x.flatten(0, 1) @ scaled(centres, temperature).T  # (B, M)
+    logits = logits if with_groups is None else without(logits, with_groups.flatten(0, 1))
     target = torch.arange(groups, device=x.device).repeat_interleave(members)
     return F.cross_entropy(logits, target)
 
 
-def inner_leave_one_out(x: Tensor, temperature: float | Tensor) -> Tensor:
-    """As inner_centroid, with the own centroid normalise(sum_g - u_gi): (M, N, L), N >= 2 -> ().
+def inner_leave_one_out(
+    x: Tensor, temperature: float | Tensor, with_groups: Tensor | None = None
+) -> Tensor:
+    """As inner_centroid, with the own centroid normalise(sum_g - u_gi), N >= 2.
 
     A member does not score by being in the centroid that it must find.
     """
@@ -363,5 +414,5 @@ def inner_leave_one_out(x: Tensor, temperature: float | Tensor) -> Tensor:
     own = scaled((x * rest).sum(-1, keepdim=True), temperature)  # (M, N, 1)
     logits = x @ scaled(centroids(x), temperature).T  # (M, N, M)
     in_group = torch.eye(groups, dtype=torch.bool, device=x.device).unsqueeze(1)
-    logits = torch.where(in_group, own, logits)
+    logits = without(torch.where(in_group, own, logits), with_groups)
     return (logits.logsumexp(-1) - own.squeeze(-1)).mean()

@@ -16,6 +16,7 @@ from torch import Tensor
 from glasskit.losses.base import Objective
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
 from glasskit.losses.clip import clip_loss
+from glasskit.losses.overlap import without
 from glasskit.losses.vectors import unit, unit_rows
 
 DIRECTIONS = 2
@@ -83,19 +84,28 @@ class SemClip(Objective):
         paraphrase = unit(unit_rows(self.field(batch, "paraphrase")) @ axes)
         negation = unit(unit_rows(self.field(batch, "negation")) @ axes)
         parts = {
-            "clip": clip_loss(unit_rows(batch.image), text, self.scale(batch)),
+            "clip": clip_loss(unit_rows(batch.image), text, self.scale(batch), batch.shared),
             "paraphrase": paraphrase_loss(caption, paraphrase),
             "negation": negation_loss(caption, negation),
         }
         return ObjectiveOutput.of(torch.stack(list(parts.values())).mean(), **parts)
 
 
-def match_loss(rows: Tensor, own: Tensor, distractors: Tensor, scale: Tensor | float) -> Tensor:
+def match_loss(
+    rows: Tensor,
+    own: Tensor,
+    distractors: Tensor,
+    scale: Tensor | float,
+    shared: Tensor | None = None,
+) -> Tensor:
     """mean_a CE( s r_a [own; distractors]^T, a ): each row picks its own among twice as many.
 
-    Shapes: rows, own, distractors (B, L) unit rows; value ().
+    Shapes: rows, own, distractors (B, L) unit rows; shared (B, B) bool, which of `own` a row leaves
+    out; value ().
     """
     logits = scale * (rows @ torch.cat([own, distractors]).T)  # (B, 2 B)
+    if shared is not None:
+        logits = without(logits, torch.cat([shared, torch.zeros_like(shared)], 1))
     return F.cross_entropy(logits, torch.arange(len(rows), device=rows.device))
 
 
@@ -103,6 +113,9 @@ class ConClip(Objective):
     """CoN-CLIP: cross entropies with negated captions and negating pictures as hard negatives.
 
         L = 1/3 [ CE(s u [t; t-]^T) + CE(s t [u; u-]^T) + CE(s u- [t-; t]^T) ]
+
+    The labels of a batch are those of its pictures and captions: they say nothing of t- and u-,
+    which stay negatives of all.
 
     Shapes: image, text, negation, negative_image (M, N, L); value (), parts "image", "text",
     "negative_image" (the three cross entropies in this order).
@@ -117,13 +130,13 @@ class ConClip(Objective):
 
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value, with its three terms."""
-        scale = self.scale(batch)
+        scale, shared = self.scale(batch), batch.shared
         image, text = unit_rows(batch.image), unit_rows(batch.text)
         negation = unit_rows(self.field(batch, "negation"))
         negative = unit_rows(self.field(batch, "negative_image"))
         parts = {
-            "image": match_loss(image, text, negation, scale),
-            "text": match_loss(text, image, negative, scale),
+            "image": match_loss(image, text, negation, scale, shared),
+            "text": match_loss(text, image, negative, scale, shared),
             "negative_image": match_loss(negative, negation, text, scale),
         }
         return ObjectiveOutput.of(torch.stack(list(parts.values())).mean(), **parts)

@@ -21,7 +21,7 @@ from glasskit.losses.c2lip import C2Lip
 from glasskit.losses.clear_glass import ClearGlass
 from glasskit.losses.clip import Clip
 from glasskit.losses.joint import Joint
-from glasskit.losses.multiview import MvDhel, MvInfoNce, PolyViewArithmetic, PolyViewGeometric
+from glasskit.losses.multiview import MvDhel, MvInfoNce, PolyView
 from glasskit.losses.negation import ConClip, SemClip
 from glasskit.losses.siglip import GroupedSigLip, SigLip
 from glasskit.losses.supervised import SupCon, UniCl
@@ -101,12 +101,14 @@ OBJECTIVES: dict[str, ObjectiveSpec] = {
     ),
     "supcon": ObjectiveSpec("images and captions of a group are one class", "2004.11362", SupCon),
     "polyview-geometric": ObjectiveSpec(
-        "each view of a group matches each other one: mean of logs", "2403.05490", PolyViewGeometric
+        "each view of a group matches each other one: mean of logs",
+        "2403.05490",
+        partial(PolyView, mean="geometric"),
     ),
     "polyview-arithmetic": ObjectiveSpec(
         "each view of a group matches each other one: log of the mean",
         "2403.05490",
-        PolyViewArithmetic,
+        partial(PolyView, mean="arithmetic"),
     ),
     "mv-infonce": ObjectiveSpec(
         "all views of a group in one InfoNCE term", "2507.06979", MvInfoNce

@@ -17,25 +17,37 @@ from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
 from glasskit.losses.vectors import unit_rows
 
 
-def sigmoid_loss(logits: Tensor, positive: Tensor, count: int) -> Tensor:
+def sigmoid_loss(
+    logits: Tensor, positive: Tensor, count: int, shared: Tensor | None = None
+) -> Tensor:
     """-(1 / count) sum log sigmoid(y x), y = +1 where positive and -1 elsewhere.
 
-    Shapes: logits (A, C), positive (A, C) bool; value ().
+    What shares a label is no negative: its terms are left out of the sum.
+
+    Shapes: logits (A, C), positive and shared (A, C) bool; value ().
     """
-    return -F.logsigmoid(torch.where(positive, logits, -logits)).sum() / count
+    terms = F.logsigmoid(torch.where(positive, logits, -logits))
+    if shared is not None:
+        terms = terms.masked_fill(shared & ~positive, 0)
+    return -terms.sum() / count
 
 
 def siglip_loss(
-    image: Tensor, text: Tensor, members: int, scale: Tensor | float, bias: Tensor | float
+    image: Tensor,
+    text: Tensor,
+    members: int,
+    scale: Tensor | float,
+    bias: Tensor | float,
+    shared: Tensor | None = None,
 ) -> Tensor:
     """-(1 / B) sum_ab log sigmoid(y_ab (s u_a . v_b + b)), y = +1 within the group of a, else -1.
 
     Shapes: image, text (B, L) unit rows, `members` of each group after those of the one before it;
-    value ().
+    shared (B, B) bool, see sigmoid_loss; value ().
     """
     group = torch.arange(len(image), device=image.device) // members
     positive = group[:, None] == group[None, :]
-    return sigmoid_loss(scale * image @ text.T + bias, positive, len(image))
+    return sigmoid_loss(scale * image @ text.T + bias, positive, len(image), shared)
 
 
 class SigmoidObjective(Objective):
@@ -81,9 +93,8 @@ class SigLip(SigmoidObjective):
 
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value, under "siglip" too."""
-        value = siglip_loss(
-            unit_rows(batch.image), unit_rows(batch.text), 1, self.scale(batch), self.logit_bias
-        )
+        image, text = unit_rows(batch.image), unit_rows(batch.text)
+        value = siglip_loss(image, text, 1, self.scale(batch), self.logit_bias, batch.shared)
         return ObjectiveOutput.of(value, siglip=value)
 
 
@@ -103,5 +114,6 @@ class GroupedSigLip(SigmoidObjective):
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value, under "siglip" too."""
         image, text = unit_rows(batch.image), unit_rows(batch.text)
-        value = siglip_loss(image, text, batch.members, self.scale(batch), self.logit_bias)
+        scale = self.scale(batch)
+        value = siglip_loss(image, text, batch.members, scale, self.logit_bias, batch.shared)
         return ObjectiveOutput.of(value, siglip=value)

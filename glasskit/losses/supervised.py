@@ -12,20 +12,26 @@ from torch import Tensor
 
 from glasskit.losses.base import Objective
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
-from glasskit.losses.multiview import group_views
-from glasskit.losses.vectors import MASKED, accumulator, unit
+from glasskit.losses.multiview import group_views, shared_group_views
+from glasskit.losses.overlap import across_groups, without
+from glasskit.losses.vectors import accumulator, unit
 
 
-def multi_positive_loss(image: Tensor, text: Tensor, scale: Tensor | float) -> Tensor:
+def multi_positive_loss(
+    image: Tensor, text: Tensor, scale: Tensor | float, shared: Tensor | None = None
+) -> Tensor:
     """1/2 [ CE(p, S) + CE(p, S^T) ], where row p_a is 1/N on P(a) and 0 elsewhere.
 
     CE(p, S) = mean_a [ LSE_b S_ab - s u_a . mean_{P(a)} v ], so beyond the two LSE it costs
     O(B L): the mean over all anchors of the second term is that of s mean_i u_gi . mean_j v_gj.
 
-    Shapes: image, text (M, N, L) unit vectors; value ().
+    Pairs of different groups that share a label leave each other's LSE.
+
+    Shapes: image, text (M, N, L) unit vectors, shared (B, B) bool; value ().
     """
     u, v = image.flatten(0, 1), text.flatten(0, 1)  # (B, L)
-    logits = scale * (u @ v.T)  # (B, B)
+    left_out = None if shared is None else across_groups(shared, image.shape[1])
+    logits = without(scale * (u @ v.T), left_out)  # (B, B)
     spread = logits.logsumexp(1).mean() + logits.logsumexp(0).mean()
     alignment = (image.mean(1) * text.mean(1)).sum(-1).mean()
     return spread / 2 - scale * alignment
@@ -52,22 +58,24 @@ class UniCl(Objective):
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value, under "unicl" too."""
         image, text = unit(accumulator(batch.image)), unit(accumulator(batch.text))
-        value = multi_positive_loss(image, text, self.scale(batch))
+        value = multi_positive_loss(image, text, self.scale(batch), batch.shared)
         return ObjectiveOutput.of(value, unicl=value)
 
 
-def supcon_loss(views: Tensor, scale: Tensor | float) -> Tensor:
+def supcon_loss(views: Tensor, scale: Tensor | float, shared: Tensor | None = None) -> Tensor:
     """mean_a -(1 / |P(a)|) sum_{p in P(a)} [ s z_a . z_p - LSE_{k != a} s z_a . z_k ].
 
     P(a) holds the V - 1 other vectors of a's sample. The sum over it is one product with the
     sample's sum, O(S V L).
 
-    Shapes: views (S, V, L) unit vectors of S samples with V views, V > 1; value ().
+    Shapes: views (S, V, L) unit vectors of S samples with V views, V > 1; shared (S V, S V) bool,
+    views of different samples that leave each other's LSE; value ().
     """
     samples, count, _ = views.shape
     z = views.flatten(0, 1)  # (S V, L)
     itself = torch.eye(samples * count, dtype=torch.bool, device=z.device)
-    spread = (scale * (z @ z.T)).masked_fill(itself, MASKED).logsumexp(1).mean()
+    logits = without(without(scale * (z @ z.T), itself), shared)
+    spread = logits.logsumexp(1).mean()
     others = views.sum(1, keepdim=True) - views  # (S, V, L)
     alignment = (views * others).sum(-1).mean() / (count - 1)
     return spread - scale * alignment
@@ -91,5 +99,5 @@ class SupCon(Objective):
 
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value, under "supcon" too."""
-        value = supcon_loss(group_views(batch), self.scale(batch))
+        value = supcon_loss(group_views(batch), self.scale(batch), shared_group_views(batch))
         return ObjectiveOutput.of(value, supcon=value)

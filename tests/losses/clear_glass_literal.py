@@ -17,7 +17,9 @@ def unit(x: Tensor) -> Tensor:
     return x / x.norm(dim=-1, keepdim=True)
 
 
-def outer_pairwise(image: Tensor, text: Tensor, temperature: float) -> Tensor:
+def outer_pairwise(
+    image: Tensor, text: Tensor, temperature: float, shared: Tensor | None = None
+) -> Tensor:
     groups, members, width = image.shape
     u, v = unit(image).reshape(-1, width), unit(text).reshape(-1, width)
     losses = []
@@ -26,12 +28,19 @@ def outer_pairwise(image: Tensor, text: Tensor, temperature: float) -> Tensor:
             row = others @ anchors[a] / temperature
             first = a // members * members
             own = row[first : first + members]
-            losses.append(torch.logsumexp(row, 0) - torch.logsumexp(own, 0))
+            kept = [
+                b
+                for b in range(groups * members)
+                if b // members == a // members or shared is None or not shared[a, b]
+            ]
+            losses.append(torch.logsumexp(row[kept], 0) - torch.logsumexp(own, 0))
     return torch.stack(losses).mean()
 
 
-def similarities(image: Tensor, text: Tensor, leave_one_out: bool) -> Iterator[tuple[int, Tensor]]:
-    """(g, (M,) similarities to all centroids) of every in-group product."""
+def similarities(
+    image: Tensor, text: Tensor, leave_one_out: bool
+) -> Iterator[tuple[int, int, int, Tensor]]:
+    """(g, i, j, (M,) similarities to all centroids) of every in-group product."""
     groups, members, _ = image.shape
     u, v = unit(image), unit(text)
     pairs = list(product(range(members), repeat=2))
@@ -43,21 +52,37 @@ def similarities(image: Tensor, text: Tensor, leave_one_out: bool) -> Iterator[t
             if leave_one_out:
                 rest = [c[g][k, m] for k, m in pairs if k != i and m != j]
                 centres[g] = unit(torch.stack(rest).sum(0))
-            yield g, torch.stack([c[g][i, j] @ centre for centre in centres])
+            yield g, i, j, torch.stack([c[g][i, j] @ centre for centre in centres])
 
 
 def inner_pairwise(
-    image: Tensor, text: Tensor, temperature: float, leave_one_out: bool = False
+    image: Tensor,
+    text: Tensor,
+    temperature: float,
+    leave_one_out: bool = False,
+    shared: Tensor | None = None,
 ) -> Tensor:
+    groups, members, _ = image.shape
     losses = []
-    for g, row in similarities(image, text, leave_one_out):
+    for g, i, j, row in similarities(image, text, leave_one_out):
         logits = row / temperature
-        losses.append(torch.logsumexp(logits, 0) - logits[g])
+        kept = [
+            h
+            for h in range(groups)
+            if h == g
+            or shared is None
+            or not any(
+                shared[g * members + own, h * members + k]
+                for own, k in product((i, j), range(members))
+            )
+        ]
+        losses.append(torch.logsumexp(logits[kept], 0) - logits[g])
     return torch.stack(losses).mean()
 
 
 def inner_cosine(image: Tensor, text: Tensor, leave_one_out: bool = False) -> Tensor:
-    return torch.stack([1 - row[g] for g, row in similarities(image, text, leave_one_out)]).mean()
+    found = similarities(image, text, leave_one_out)
+    return torch.stack([1 - row[g] for g, _, _, row in found]).mean()
 
 
 def outer_centroid(image: Tensor, text: Tensor, temperature: float) -> Tensor:

@@ -51,16 +51,23 @@ def log_sigmoid(x: float) -> float:
 
 @dataclass
 class Rows:
-    """A batch as lists of unit vectors, pair by pair, with the group of each pair."""
+    """A batch as lists of unit vectors, pair by pair, with the group and labels of each pair."""
 
     image: list[Vector]
     text: list[Vector]
     group: list[int]
+    labels: list[set[int]]
 
     @classmethod
     def of(cls, batch: GroupedBatch) -> Rows:
         group = [g for g in range(batch.groups) for _ in range(batch.members)]
-        return cls(rows(batch.image), rows(batch.text), group)
+        labels: list[set[int]] = [set() for _ in group]
+        if batch.labels is not None:
+            labels = [set(row.nonzero().flatten().tolist()) for row in batch.labels.flatten(0, 1)]
+        return cls(rows(batch.image), rows(batch.text), group, labels)
+
+    def share(self, a: int, b: int) -> bool:
+        return a != b and bool(self.labels[a] & self.labels[b])
 
     def members(self, g: int) -> list[int]:
         return [a for a, own in enumerate(self.group) if own == g]
@@ -71,15 +78,16 @@ def rows(x) -> list[Vector]:
 
 
 def clip(batch: GroupedBatch, s: float = 10.0) -> float:
-    r = Rows.of(batch)
-    return info_nce(r.image, r.text, s)
+    return info_nce(Rows.of(batch), s)
 
 
-def info_nce(u: list[Vector], v: list[Vector], s: float) -> float:
-    count = range(len(u))
-    to_text = [cross_entropy([s * dot(u[a], v[b]) for b in count], a) for a in count]
-    to_image = [cross_entropy([s * dot(u[b], v[a]) for b in count], a) for a in count]
-    return (mean(to_text) + mean(to_image)) / 2
+def info_nce(r: Rows, s: float) -> float:
+    values = []
+    for u, v in ((r.image, r.text), (r.text, r.image)):
+        for a in range(len(u)):
+            logits = [s * dot(u[a], v[b]) for b in range(len(v)) if not r.share(a, b)]
+            values.append(log_sum_exp(logits) - s * dot(u[a], v[a]))
+    return mean(values)
 
 
 def siglip(
@@ -90,6 +98,8 @@ def siglip(
     for a in range(len(r.image)):
         for b in range(len(r.text)):
             yes = r.group[a] == r.group[b] if of_group else a == b
+            if r.share(a, b) and not yes:
+                continue
             total -= log_sigmoid((1 if yes else -1) * (s * dot(r.image[a], r.text[b]) + bias))
     return total / len(r.image)
 
@@ -115,9 +125,9 @@ def unicl(batch: GroupedBatch, s: float = 10.0) -> float:
     count = range(len(r.image))
     for u, v in ((r.image, r.text), (r.text, r.image)):
         for a in count:
-            logits = [s * dot(u[a], v[b]) for b in count]
             own = r.members(r.group[a])
-            total += mean([cross_entropy(logits, p) for p in own])
+            logits = [s * dot(u[a], v[b]) for b in count if b in own or not r.share(a, b)]
+            total += mean([log_sum_exp(logits) - s * dot(u[a], v[p]) for p in own])
     return total / (2 * len(r.image))
 
 
@@ -203,7 +213,7 @@ def semclip(batch: GroupedBatch, axes: list[Vector], s: float = 10.0) -> float:
     minus = [project(v) for v in rows(batch.negation)]
     same = mean([1 - dot(t, p) for t, p in zip(text, plus, strict=True)])
     apart = mean([max(0.0, dot(t, n)) for t, n in zip(text, minus, strict=True)])
-    return (info_nce(r.image, r.text, s) + same + apart) / 3
+    return (info_nce(r, s) + same + apart) / 3
 
 
 def conclip(batch: GroupedBatch, s: float = 10.0) -> float:

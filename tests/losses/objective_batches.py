@@ -39,6 +39,17 @@ def full_batch(
     )
 
 
+def overlapping_labels() -> Tensor:
+    """(4, 3, 5): the ideas of 4 groups, three pictures with a second one; two share a fifth label.
+
+    Groups 0 and 1 have nothing in common; of groups 0 and 2 picture 0 of each has not either.
+    """
+    labels = torch.eye(4, 5, dtype=torch.bool)[:, None].repeat(1, 3, 1)
+    for group, member, label in ((0, 1, 2), (2, 2, 0), (3, 0, 1), (1, 2, 4), (3, 2, 4)):
+        labels[group, member, label] = True
+    return labels
+
+
 def vectors_of(batch: GroupedBatch) -> dict[str, Tensor]:
     """The fields of a batch that are there and hold vectors, by name."""
     values = {item.name: getattr(batch, item.name) for item in fields(batch)}

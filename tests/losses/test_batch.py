@@ -25,6 +25,8 @@ PAIRS = torch.randn(2, 3, 4)
             {"phrases": torch.randn(5, 4), "phrase_owner": torch.zeros(4)},
             r"phrase_owner must have shape \(5\), got \(4,\)",
         ),
+        ({"labels": torch.ones(2, 2, 5, dtype=torch.bool)}, r"labels must have shape \(2, 3, C\)"),
+        ({"labels": torch.ones(2, 3, 5)}, "labels must be bool, got torch.float32"),
         ({"patches": torch.randn(2, 3, 4)}, r"patches must have shape \(2, 3, P, 4\)"),
     ],
 )

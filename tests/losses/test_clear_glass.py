@@ -16,8 +16,16 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from glasskit.losses import GroupedContrastiveLoss, functional, inner_loss, outer_loss
+from glasskit.losses import (
+    GroupedContrastiveLoss,
+    functional,
+    inner_loss,
+    outer_loss,
+    shared_labels,
+)
+from glasskit.losses.functional import CENTROIDS
 from tests.losses import clear_glass_literal as literal
+from tests.losses.objective_batches import overlapping_labels
 
 pytestmark = pytest.mark.filterwarnings("ignore:[MN] = 1")
 Loss = Callable[[Tensor, Tensor, Any], Tensor]
@@ -106,6 +114,22 @@ def test_chunks_follow_the_formula_too(form: str, chunks: None) -> None:
     torch.testing.assert_close(torch.autograd.grad(got, inputs), torch.autograd.grad(want, inputs))
 
 
+@pytest.mark.parametrize("form", ["outer", "inner", "inner leave-one-out"])
+def test_pairs_that_share_a_label_are_no_negatives(form: str, chunks: None) -> None:
+    image, text = pair((4, 3, 8))
+    shared = shared_labels(overlapping_labels())
+    if form == "outer":
+        got = outer_loss(image, text, 0.3, shared=shared)
+        want = literal.outer_pairwise(image, text, 0.3, shared)
+    else:
+        out = "leave" in form
+        got = inner_loss(image, text, 0.3, centroid=CENTROIDS[out], shared=shared)
+        want = literal.inner_pairwise(image, text, 0.3, out, shared)
+    torch.testing.assert_close(got, want)
+    inputs = (image, text)
+    torch.testing.assert_close(torch.autograd.grad(got, inputs), torch.autograd.grad(want, inputs))
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_order_and_norms_do_not_matter(form: str) -> None:
     loss = FORMS[form][0]
@@ -184,6 +208,8 @@ def test_noise_scores_well_in_inclusive_centroids_only(members: int, inclusive: 
         (lambda x: GroupedContrastiveLoss(1.2233), ValueError, "alpha must be between 0 and 1"),
         (lambda x: GroupedContrastiveLoss(math.nan), ValueError, "alpha must be between 0 and 1"),
         (lambda x: GroupedContrastiveLoss()(x, x[0]), ValueError, r"shape \(M, N, L\)"),
+        (lambda x: outer_loss(x, x, shared=x[0] > 0), ValueError, r"shape \(M N, M N\) = \(4, 4\)"),
+        (lambda x: inner_loss(x, x, shared=torch.ones(4, 4)), ValueError, "shared must be a bool"),
     ],
 )
 def test_bad_input_is_named(call: Callable[[Tensor], object], error: type, text: str) -> None:

@@ -25,9 +25,11 @@ pytestmark = pytest.mark.skipif(not dist.is_gloo_available(), reason="torch with
 
 
 def joined(world: int) -> GroupedBatch:
-    """Two groups a rank, and one phrase less on the last rank: their number may differ."""
+    """Two groups a rank that overlap, and one phrase less on the last rank."""
     batch = full_batch(2 * world, 3, WIDTH)
-    return replace(batch, phrases=batch.phrases[:-1], phrase_owner=batch.phrase_owner[:-1])
+    labels = torch.rand(2 * world, 3, 4, generator=torch.Generator().manual_seed(1)) < 0.2
+    phrases, owner = batch.phrases[:-1], batch.phrase_owner[:-1]
+    return replace(batch, phrases=phrases, phrase_owner=owner, labels=labels)
 
 
 def share(batch: GroupedBatch, rank: int) -> GroupedBatch:
@@ -36,7 +38,13 @@ def share(batch: GroupedBatch, rank: int) -> GroupedBatch:
     parts = {n: v[own] for n, v in vectors_of(batch).items() if v.dim() > 2}
     mine = (batch.phrase_owner // (2 * batch.members)) == rank
     owner = batch.phrase_owner[mine] - 2 * rank * batch.members
-    return replace(batch, **parts, phrases=batch.phrases[mine], phrase_owner=owner)
+    return replace(
+        batch,
+        **parts,
+        phrases=batch.phrases[mine],
+        phrase_owner=owner,
+        labels=batch.labels[own],
+    )
 
 
 class Model(nn.Module):
