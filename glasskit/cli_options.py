@@ -13,7 +13,7 @@ DATASET = (
     "scenes, coco-concepts, coco-ideas, a JSON file in the MAGIC or pictures layout, shards (.tar) "
     "or hf:OWNER/NAME"
 )
-MODEL = "lite0-minilm, the directory of a run, or ARCH/TAG of open_clip"
+MODEL = "lite0-minilm, lite0-glass, the directory of a run, or ARCH/TAG of open_clip"
 
 
 def tried_file(value: str | None) -> str | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import reduce
 from itertools import combinations
 from pathlib import Path
 
+from glasskit.data.assemble import join
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages
 from glasskit.data.magic import read_magic, write_magic
@@ -37,10 +39,11 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
     """A grouped data set by name or from a file.
 
     Args:
-        name_or_path: ``scenes``, ``coco-concepts`` or ``coco-ideas`` (built in), a JSON file in the
-            MAGIC layout (`magic`) or the pictures layout (`pictures`), WebDataset shards (a folder
-            of .tar files or ``shards/{00000..00009}.tar``) of MAGIC records, or ``hf:OWNER/NAME``
-            with their fields as columns.
+        name_or_path: ``scenes``, ``coco-concepts``, ``coco-ideas`` or, with the labels of both,
+            ``coco-ideas+coco-concepts`` (built in); a JSON file in the MAGIC layout (`magic`) or
+            the pictures layout (`pictures`); WebDataset shards (a folder of .tar files or
+            ``shards/{00000..00009}.tar``) of MAGIC records, or ``hf:OWNER/NAME`` with their fields
+            as columns.
         images: folder of the pictures; by default ``images`` beside the JSON file.
 
     Raises:
@@ -53,10 +56,10 @@ def load_dataset(name_or_path: str | Path, images: str | Path | None = None) -> 
         if images is not None:
             raise InputError("data set scenes draws its own pictures; leave --images out")
         return load_scenes()
-    if name in ("coco-concepts", "coco-ideas"):
+    if set(name.split("+")) <= {"coco-concepts", "coco-ideas"}:
         from glasskit.data.coco import load_coco
 
-        return load_coco(name, images)
+        return reduce(join, (load_coco(part, images) for part in name.split("+")))
     if is_stream(name):
         if images is not None:
             raise InputError(f"data set {name} holds its own pictures; leave --images out")

@@ -1,4 +1,4 @@
-"""`lite0-minilm`: a real dual encoder that runs offline on a laptop's CPU.
+"""`lite0-minilm`: a real dual encoder that runs offline on a laptop's CPU, and `lite0-glass`.
 
 Image tower EfficientNet-Lite0 (timm ``tf_efficientnet_lite0``, ImageNet), text tower
 all-MiniLM-L6-v2, joined as an open_clip CustomTextCLIP: F = 1280, G = L = 384. Their weights come
@@ -26,6 +26,13 @@ from glasskit.models.glass_model import GlassModel
 from glasskit.models.heads import CentredTextMap, ConseHead
 
 NAME = "lite0-minilm"
+TRAINED = "lite0-glass"
+"""The same towers with the head that the default recipe trained on the train pictures of coco-ideas
+and coco-concepts together."""
+
+TRAINED_RUN = Path(__file__).with_name("lite0_glass")
+"""Its run directory. Made by: python -m tests.tools.build_glass"""
+
 CONTEXT_LENGTH = 64
 """Longest text in tokens; what is beyond it is cut off."""
 

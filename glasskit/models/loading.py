@@ -32,9 +32,10 @@ def load_model(name_or_path: str | Path, device: str | torch.device | None = Non
     """A model, ready to encode pictures and texts.
 
     Args:
-        name_or_path: ``lite0-minilm`` (built in, offline); the directory of a run; or an open_clip
-            ``ARCH/TAG`` such as ``ViT-B-32/openai``, where TAG is a pretrained tag, the path of a
-            checkpoint, or ``random`` for untrained weights, the same ones at every call.
+        name_or_path: ``lite0-minilm`` or, trained on ideas, ``lite0-glass`` (both built in,
+            offline); the directory of a run; or an open_clip ``ARCH/TAG`` such as
+            ``ViT-B-32/openai``, where TAG is a pretrained tag, the path of a checkpoint, or
+            ``random`` for untrained weights, the same ones at every call.
         device: by default the CPU for the built-in model, for others CUDA where there is any.
 
     Raises:
@@ -77,15 +78,19 @@ def save_model(
 
 
 def _load_base(name: str) -> GlassModel:
-    from glasskit.models.lite0 import NAME, load_lite0_minilm
+    from glasskit.models.lite0 import NAME, TRAINED, TRAINED_RUN, load_lite0_minilm
 
     if name == NAME:
         return load_lite0_minilm()
+    if name == TRAINED:
+        model = _load_run(TRAINED_RUN)
+        model.name = TRAINED
+        return model
     architecture, _, tag = name.partition("/")
     if architecture not in open_clip.list_models():
         raise InputError(
-            f"no model {name!r}: give {NAME}, the directory of a run, or ARCH/TAG of open_clip "
-            "such as ViT-B-32/openai"
+            f"no model {name!r}: give {NAME}, {TRAINED}, the directory of a run, or ARCH/TAG of "
+            "open_clip such as ViT-B-32/openai"
         )
     return _load_open_clip(name, architecture, tag)
 

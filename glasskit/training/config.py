@@ -63,7 +63,7 @@ class TrainConfig(Settings):
     images: str | None = None
     """folder with the pictures of the data set"""
     model: str = "lite0-minilm"
-    """lite0-minilm, a run directory, or ARCH/TAG of open_clip"""
+    """lite0-minilm, lite0-glass, a run directory, or ARCH/TAG of open_clip"""
     objective: str = "grouped"
     """name of the objective to train with"""
     out: str = "runs/latest"
