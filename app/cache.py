@@ -1,9 +1,10 @@
 """The maps of a data set: those that come with the app, those in the cache, or made now.
 
-The trained heads and the UMAP places of the built-in data sets lie in ``bundled/``, made by
-``python -m tests.tools.build_app_data``. They are used only while data, training settings and map
-settings are the very ones that they were made from; `settings_key` decides. Of other data sets the
-trained run is kept in the cache folder, beside features and places, which the kit keeps itself.
+Of the coco sets the trained model is `lite0-glass`. The UMAP places of the built-in data sets and
+the head of scenes lie in ``bundled/``, made by ``python -m tests.tools.build_app_data``. They are
+used only while data, training settings and map settings are the very ones that they were made from;
+`settings_key` decides. Of other data sets the trained run is kept in the cache folder, beside
+features and places, which the kit keeps itself.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from glasskit.io.places import cache_folder, keeping_in
 from glasskit.io.terminal import bar
 from glasskit.models import GlassModel
 from glasskit.models.embedding import Embedding, embed
-from glasskit.models.loading import trained_copy
+from glasskit.models.lite0 import TRAINED_RUN
+from glasskit.models.loading import read_config, trained_copy
 from glasskit.plots.map_data import SIDES, Projection, check_size
 from glasskit.training import TrainConfig, train
 from glasskit.training.config import RUNTIME
@@ -41,6 +43,9 @@ RECIPE: dict[str, object] = {"objective": "grouped", "seed": 0}
 """How the model on the right-hand side is trained; all else as TrainConfig has it."""
 
 BUNDLED = Path(__file__).parent / "bundled"
+GLASS = ("coco-ideas", "coco-concepts")
+"""Data sets whose train pictures made `lite0-glass`."""
+
 PLACES = "places.safetensors"
 """In a folder of ``bundled``: (n, 2) float32 before and after, and the settings key."""
 
@@ -62,8 +67,16 @@ def training_settings(dataset: GroupedDataset, recipe: dict[str, object]) -> dic
 def settings_key(dataset: GroupedDataset, recipe: dict[str, object]) -> str:
     """A hash of the records, the concepts, the resolved training settings and the map settings."""
     records = tuple(tuple(asdict(record).items()) for record in dataset.records)
-    settings = sorted(training_settings(dataset, recipe).items())
+    if trained_by_glass(dataset, recipe):
+        settings = sorted(read_config(TRAINED_RUN)["training"].items())
+    else:
+        settings = sorted(training_settings(dataset, recipe).items())
     return content_key(records, dataset.concepts, settings, MAP_SETTINGS)
+
+
+def trained_by_glass(dataset: GroupedDataset, recipe: dict[str, object]) -> bool:
+    """Whether `lite0-glass` is the trained model of a data set."""
+    return dataset.name in GLASS and dataset.features is not None and recipe == RECIPE
 
 
 def open_maps(
@@ -85,9 +98,10 @@ def open_maps(
     missing = isinstance(dataset.images, MissingImages)
     prints = () if missing else tuple(dataset.fingerprint(i) for i in range(len(dataset)))
     kept = cache_folder("app", re.sub(r"[^\w-]+", "-", dataset.name)[:60] or "data")
-    run = BUNDLED / dataset.name
-    places = bundled_places(run, key) if dataset.features is not None else None
-    if places is None:
+    shipped = BUNDLED / dataset.name
+    places = bundled_places(shipped, key) if dataset.features is not None else None
+    run = TRAINED_RUN if trained_by_glass(dataset, recipe) else shipped
+    if places is None and run == shipped:
         run = kept / content_key(VERSION, key, prints)[:16]
         if not run.is_dir():
             train_run(dataset, start, recipe, run)

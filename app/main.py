@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from glasskit.data.grouped import GroupedDataset
 
-BUILT_IN = ("scenes", "coco-concepts")
+BUILT_IN = ("coco-ideas", "scenes", "coco-concepts")
 
 SECONDS_TO_CLOSE = 1
 """So long after Ctrl-C or SIGTERM open streams are cut off."""

@@ -16,30 +16,40 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from glasskit import load_dataset, load_model
+from glasskit.data.grouped import GroupedDataset
 from glasskit.models import GlassModel
 from glasskit.models.embedding import embed
+from glasskit.models.lite0 import TRAINED_RUN
 from glasskit.models.loading import CONFIG, WEIGHTS, trained_copy
 from glasskit_app import cache
 from glasskit_app.state import MODEL
 
-DATASETS = ("scenes", "coco-concepts")
+DATASETS = ("coco-ideas", "scenes", "coco-concepts")
 
 
 def build(name: str, start: GlassModel, folder: Path) -> None:
     """Train on a data set, draw both maps, and write all into a folder, a run directory too."""
     dataset = load_dataset(name)
     folder.mkdir(parents=True, exist_ok=True)
+    glass = cache.trained_by_glass(dataset, cache.RECIPE)
+    if not glass:
+        train_head(dataset, start, folder)
+    run = TRAINED_RUN if glass else folder
+    seen = [embed(model, dataset) for model in (start, trained_copy(start, run))]
+    key = cache.settings_key(dataset, cache.RECIPE)
+    cache.write_bundled_places(folder, key, cache.fit_places(name, seen))
+
+
+def train_head(dataset: GroupedDataset, start: GlassModel, folder: Path) -> None:
+    """Train on a data set and keep the head."""
     with tempfile.TemporaryDirectory() as scratch:
         run = Path(scratch) / "run"
         cache.train_run(dataset, start, cache.RECIPE, run)
         heads = {key: tensor.half() for key, tensor in load_file(run / WEIGHTS).items()}
         save_file(heads, folder / WEIGHTS)
         config = json.loads((run / CONFIG).read_text())
-    config["training"]["out"] = f"bundled/{name}"
+    config["training"]["out"] = f"bundled/{dataset.name}"
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
-    seen = [embed(model, dataset) for model in (start, trained_copy(start, folder))]
-    key = cache.settings_key(dataset, cache.RECIPE)
-    cache.write_bundled_places(folder, key, cache.fit_places(name, seen))
 
 
 def main(target: Path) -> None:
