@@ -40,22 +40,35 @@ def evaluate(
 ) -> None:
     """Measure concept recognition and all that should stay intact, with 95% intervals."""
     from glasskit.data import load_dataset
+    from glasskit.data.coco import IDEAS, second_reading
     from glasskit.data.schema import SPLITS
     from glasskit.evaluation.evaluate import evaluate
     from glasskit.evaluation.intervals import interval_note
+    from glasskit.evaluation.multilabel import agreement
     from glasskit.models import load_model
 
     if split not in (*SPLITS, "all"):
         raise InputError(f"split {split!r}: choose one of {', '.join(SPLITS)}, all")
     data = load_dataset(dataset, images=images)
     part = data if split == "all" else data.split(split)
+    train = data.where(lambda record: record.split == "train")
     with bar("embedding pictures") as progress:
-        result = evaluate(load_model(model), part, k=k, seed=seed, progress=progress)
+        result = evaluate(
+            load_model(model), part, k=k, seed=seed, train=train or None, progress=progress
+        )
     title = f"{model} on {data.name}, {split}, {counted(result['n'], 'picture')}"
-    show_table(title, ("measure", "share", "95% interval", "chance"), _evaluation_rows(result))
-    say(interval_note(result["clusters"]["n"], result["clusters"]["by"]))
+    columns = ("measure", "share", "95% interval", "chance", "without pictures")
+    show_table(title, columns, _evaluation_rows(result))
+    note = interval_note(result["clusters"]["n"], result["clusters"]["by"])
+    say(note + ("; of mean AP over labels" if "multilabel" in result else ""))
     if same := result["retrieval"]["duplicate_captions"]:
         say(f"{same} captions have the text of another picture's: image to text, either is right")
+    if dataset == IDEAS:
+        found = result["second_reading"] = agreement(data, second_reading())
+        say(
+            f"level1 acceptable top-1 of a second reading of {found['n']} of its pictures: "
+            f"{_number(found['first'])} ({_interval(found['first_ci95'])})"
+        )
     write_json(json_file, result)
 
 
@@ -162,17 +175,45 @@ def _interval(ends: Iterable[float] | None) -> str:
     return " to ".join(map(_number, ends or ())) or "-"
 
 
-def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """The main numbers for people; the whole result is in --json."""
-    rows: list[tuple[str, str, str, str]] = []
+    rows: list[tuple[str, ...]] = []
 
-    def add(name: str, share: float | None, ci: Any = None, chance: float | None = None) -> None:
-        rows.append((name, _number(share), _interval(ci), _number(chance)))
+    def add(
+        name: str,
+        share: float | None,
+        ci: Any = None,
+        chance: float | None = None,
+        blind: float | None = None,
+    ) -> None:
+        rows.append((name, _number(share), _interval(ci), _number(chance), _number(blind)))
 
     for level, scores in result["concepts"].items():
-        add(f"{level} top-1", scores["top1"], scores["ci95"], scores["chance"])
-        add(f"{level} acceptable top-1", scores["acceptable_top1"], scores.get("acceptable_ci95"))
+        several = result.get("multilabel", {}).get(level, {})
+        add(
+            f"{level} top-1",
+            scores["top1"],
+            scores["ci95"],
+            scores["chance"],
+            scores.get("best_constant"),
+        )
+        add(
+            f"{level} acceptable top-1",
+            scores["acceptable_top1"],
+            scores.get("acceptable_ci95"),
+            scores.get("acceptable_chance"),
+            several.get("blind_acceptable_top1", scores.get("acceptable_best_constant")),
+        )
         add(f"{level} top-5", scores["top5"], scores.get("top5_ci95"))
+        for key, measure in (("map", "mean AP"), ("precision_at_5", "precision at 5")):
+            if several:
+                add(
+                    f"{level} {measure}",
+                    several[key],
+                    several[f"{key}_ci95"],
+                    several[f"chance_{key}"],
+                    several.get(f"blind_{key}"),
+                )
     for way in ("image_to_text", "text_to_image"):
         for r in (1, 5, 10):
             add(
@@ -181,7 +222,13 @@ def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
                 result["retrieval"][f"{way}_r{r}_ci95"],
             )
     negation = result["negation"]
-    add("caption over negation", negation["caption_over_negation"], negation.get("ci95"))
+    add(
+        "caption over negation",
+        negation["caption_over_negation"],
+        negation["ci95"],
+        negation["chance"],
+        negation["blind"],
+    )
     hard = result["hard_negative"]
     asked = hard["level1"]
     for way in ("image_to_text", "text_to_image"):
@@ -193,4 +240,7 @@ def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
             asked.get(f"{way}_ci95"),
             asked.get(f"{way}_chance"),
         )
+    if near := hard.get("not_labels"):
+        parts = (near[f"image_to_text{part}"] for part in ("", "_ci95", "_chance", "_blind"))
+        add("strongest label over near misses", *parts)
     return rows

@@ -116,7 +116,7 @@ def test_evaluate_prints_what_was_asked_and_what_was_not_read(
     # One other concept; three pictures of it.
     for asked, chance in (("1 of 2, image to text", "0.500"), ("1 of 4, text to image", "0.250")):
         row = next(line for line in out.splitlines() if asked in line)
-        assert row.split()[-2] == chance
+        assert row.split()[-4] == chance
     assert "3 captions have the text of another picture's" in " ".join(out.split())
     assert err.splitlines() == [
         f"glasskit: {tmp_path / 'two.json'}: left out are keys that the layout does not have: "

@@ -27,7 +27,8 @@ class Measure:
     Args:
         key: its name in the JSON. title: its heading. about: what it says, in one line.
         values: (n,) numbers from 0 to 1 of an evaluation, NaN for pictures that were not asked; or
-            None where none was.
+            (1, c) for a measure of labels, NaN for those of too few pictures; or None where there
+            is no number at all.
     """
 
     key: str
@@ -46,6 +47,12 @@ def _recall(one: Evaluation, way: str) -> np.ndarray | None:
     ranks = one.retrieval
     pool = ranks.text_to_image if way == IMAGE_TO_TEXT else ranks.image_to_text
     return ranks.hits(way, 10) if len(pool) > 10 else None
+
+
+def _precision(one: Evaluation) -> np.ndarray | None:
+    ranking = one.multilabel.get("level1")
+    known = ranking is not None and not np.isnan(ranking.average_precision).all()
+    return ranking.average_precision[None] if ranking is not None and known else None
 
 
 def _of_all(n: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray | None:
@@ -75,6 +82,12 @@ MEASURES = (
         "Concept top-5",
         "the own concept is among the first five",
         lambda one: one.concepts["level1"].within(5),
+    ),
+    Measure(
+        "map",
+        "Mean average precision",
+        "pictures ranked by each label: its own come first; interval and test are over labels",
+        _precision,
     ),
     Measure(
         "hard_image_to_text",
@@ -117,10 +130,12 @@ MEASURES = (
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a model, or the mean of several, did with each picture.
+    """What a model, or the mean of several, did with each picture and label.
 
     Args:
-        values: measure to (n,) numbers from 0 to 1, NaN for pictures that were not asked.
+        values: measure to (n,) numbers from 0 to 1, NaN for pictures that were not asked; or to
+            (parts, c), a row for each part of the pictures that was ranked by the c labels, NaN for
+            labels of too few pictures there. Then a label with all of its parts is a cluster.
         clusters: (n,) label of each picture's cluster.
         cluster_by: what a cluster is, see ``GroupedDataset.cluster_by``.
     """
@@ -142,20 +157,33 @@ class Outcome:
         return len(np.unique(self.clusters))
 
     def share(self, measure: str) -> float:
-        """The mean over the pictures that were asked."""
+        """The mean over the pictures that were asked, or over parts and labels."""
         return float(np.nanmean(self.values[measure]))
 
     def interval(self, measure: str) -> list[float] | None:
         """95% interval of the mean, over clusters; None where there is only one."""
-        values = self.values[measure]
-        known = ~np.isnan(values)
-        return interval(values[known], clusters=self.clusters[known])
+        known, of = self._known(measure)
+        return interval(self.values[measure][known], clusters=of)
 
     def gain(self, other: Outcome, measure: str) -> Difference:
         """Paired difference to another outcome on the same pictures."""
         mine, theirs = self.values[measure], other.values[measure]
-        known, of = ~np.isnan(mine), self.clusters
-        return paired_difference(mine[known], theirs[known], clusters=of[known])
+        known, of = self._known(measure)
+        return paired_difference(mine[known], theirs[known], clusters=of)
+
+    def over(self, measure: str) -> tuple[int, str]:
+        """How many clusters an interval or test of this measure is over, and of what."""
+        if self.values[measure].ndim == 1:
+            return self.cluster_count, self.cluster_by
+        return len(np.unique(self._known(measure)[1])), "label"
+
+    def _known(self, measure: str) -> tuple[np.ndarray, np.ndarray]:
+        """Which values are there, and the cluster of each of them."""
+        values = self.values[measure]
+        known = ~np.isnan(values)
+        if values.ndim == 1:
+            return known, self.clusters[known]
+        return known, np.nonzero(known)[1]
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,16 @@ from glasskit.evaluation import hard_negatives
 from glasskit.evaluation.concepts import LevelRecognition, recognise_labels
 from glasskit.evaluation.embeddings import EvaluationVectors, embed_all
 from glasskit.evaluation.hard_negatives import IMAGE_TO_TEXT, TEXT_TO_IMAGE, WAYS, Answers, K, ask
+from glasskit.evaluation.multilabel import LabelRanking, rank_labels
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
 from glasskit.evaluation.retrieval import Retrieval, retrieve, same_texts
+from glasskit.models.vectors import products
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
     from glasskit.models.glass_model import Progress
 
-CAPTIONS = "captions"
+CAPTIONS, NEAR_MISSES = "captions", "not_labels"
 UNMEASURED = {"n": 0, **dict.fromkeys(("top1", "ci95", "acceptable_top1", "top5", "chance"))}
 UNASKED = dict.fromkeys(WAYS)
 
@@ -39,11 +41,14 @@ class Evaluation:
     Args:
         n: records.
         concepts: recognition by "level1" to "level4"; levels without labels are not in it.
+        multilabel: the same for pictures with several labels; empty where all have one.
         retrieval: with the literal caption of every picture.
         variants: retrieval with more captions, "literal_captions" and "theme_captions".
         duplicate_captions: literal captions whose text stands under several pictures.
         negation_rows, negation, negation_blind: records with a negation, who won, who won blind.
-        hard: hard-negative choice, about the same records, by "level1" to "level4" and "captions".
+        hard: hard-negative choice, about the same records, by "level1" to "level4" and "captions";
+            "not_labels" about the records that have some.
+        near_misses_blind: who would win "not_labels" by how often labels are carried.
         k: wrong answers a question.
         clusters: (n,) number of each record's cluster, see ``GroupedDataset.clusters``.
         cluster_by: what a cluster is: "picture", "concept" or "cluster".
@@ -52,6 +57,7 @@ class Evaluation:
 
     n: int
     concepts: dict[str, LevelRecognition]
+    multilabel: dict[str, LabelRanking]
     retrieval: Retrieval
     variants: dict[str, Retrieval]
     duplicate_captions: int
@@ -59,6 +65,7 @@ class Evaluation:
     negation: np.ndarray
     negation_blind: np.ndarray
     hard: dict[str, Answers]
+    near_misses_blind: np.ndarray
     clusters: np.ndarray
     cluster_by: str
     k: int
@@ -84,10 +91,14 @@ class Evaluation:
             retrieval[name] = None if variant is None else variant.summary(self.clusters)
         hard = {name: answers.summary(self.clusters) for name, answers in self.hard.items()}
         main = hard.get("level1", {})
+        if NEAR_MISSES in hard:
+            hard[NEAR_MISSES][f"{IMAGE_TO_TEXT}_blind"] = float(self.near_misses_blind.mean())
+        several = {level: one.summary(self.clusters) for level, one in self.multilabel.items()}
         return {
             "n": self.n,
             "clusters": {"n": self.cluster_count, "by": self.cluster_by},
             "concepts": concepts,
+            **({"multilabel": several} if several else {}),
             "retrieval": retrieval,
             "negation": summarise_wins(
                 self.negation, self.negation_blind, self.clusters[self.negation_rows]
@@ -96,7 +107,8 @@ class Evaluation:
                 "k": self.k,
                 IMAGE_TO_TEXT: main.get(IMAGE_TO_TEXT),
                 TEXT_TO_IMAGE: main.get(TEXT_TO_IMAGE),
-                **{name: hard.get(name, UNASKED) for name in (*LEVELS, CAPTIONS)},
+                **dict.fromkeys((*LEVELS, CAPTIONS), UNASKED),
+                **hard,
             },
             "settings": {"seed": self.seed, "hard_negative_k": self.k},
         }
@@ -108,6 +120,7 @@ def evaluate(
     *,
     k: int = K,
     seed: int = 0,
+    train: GroupedDataset | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Measure a model on the records of a data set, usually ``dataset.split("test")``.
@@ -117,19 +130,23 @@ def evaluate(
         dataset: pictures may be missing where image features of this model's tower ship with it.
         k: wrong answers in a hard-negative question.
         seed: of the hard-negative questions.
+        train: records that say how often each label is carried, for what is reached blind; None:
+            those that are measured.
         progress: called with (done, total) pictures while they are embedded.
 
     Returns:
         {"n", "clusters": {"n", "by"}, "concepts": {"level1": {"top1", "acceptable_top1", "top5",
         "chance", "ci95", ...}}, "retrieval": {"image_to_text_r1", ...}, "negation":
-        {"caption_over_negation", ...},
+        {"caption_over_negation", ...}, "multilabel": {"level1": {"map", "chance_map", ...}} where
+        pictures have several labels,
         "hard_negative": {"k", "image_to_text", "text_to_image", "level1": {...}, ...}}. Intervals
         are over clusters of pictures (``GroupedDataset.clusters``); None where there is only one.
 
     Raises:
         InputError: no records, a missing or broken picture, a vector that is not finite.
     """
-    return measure(model, dataset, k=k, seed=seed, progress=progress).as_dict()
+    vectors = embed_all(model, dataset, progress)
+    return measure_embeddings(vectors, dataset, k=k, seed=seed, train=train).as_dict()
 
 
 def measure(
@@ -138,18 +155,26 @@ def measure(
     *,
     k: int = K,
     seed: int = 0,
+    train: GroupedDataset | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """As ``evaluate``, with the result of every record, as paired comparisons need it."""
-    return measure_embeddings(embed_all(model, dataset, progress), dataset, k=k, seed=seed)
+    vectors = embed_all(model, dataset, progress)
+    return measure_embeddings(vectors, dataset, k=k, seed=seed, train=train)
 
 
 def measure_embeddings(
-    vectors: EvaluationVectors, dataset: GroupedDataset, *, k: int = K, seed: int = 0
+    vectors: EvaluationVectors,
+    dataset: GroupedDataset,
+    *,
+    k: int = K,
+    seed: int = 0,
+    train: GroupedDataset | None = None,
 ) -> Evaluation:
     """Every measure from vectors that are there already."""
+    train = dataset if train is None else train
     images, captions, everyone = vectors.picture, vectors.caption, np.arange(len(dataset))
-    concepts, hard = {}, {}
+    concepts, multilabel, hard = {}, {}, {}
     for level, name in enumerate(LEVELS, start=1):
         target = dataset.targets(level)
         rows = np.flatnonzero(target >= 0)
@@ -161,6 +186,23 @@ def measure_embeddings(
         )
         questions = hard_negatives.level_questions(dataset, level, k, seed)
         hard[name] = ask(questions, rows, images[rows], labels, target)
+        if dataset.several:
+            often = train.carried(level).sum(axis=0)
+            scores = products(images, labels)
+            multilabel[name] = rank_labels(scores, dataset.carried(level), often)
+    near_misses_blind = np.zeros(0, dtype=bool)
+    if len(rows := np.flatnonzero([bool(record.not_labels) for record in dataset.records])):
+        labels, target = vectors.labels[1], dataset.targets(1)[rows]
+        wrong = hard_negatives.near_miss_questions(dataset, rows)
+        correct = wrong.answered(images[rows], labels, target)
+        hard[NEAR_MISSES] = Answers(rows, {IMAGE_TO_TEXT: wrong}, {IMAGE_TO_TEXT: correct})
+        known = {record.key for record in train.records}
+        near_misses_blind = hard_negatives.more_frequent(
+            wrong,
+            target,
+            train.carried(1).sum(axis=0),
+            np.array([dataset.records[row].key in known for row in rows]),
+        )
     questions = hard_negatives.caption_questions(dataset, k, seed)
     hard[CAPTIONS] = ask(questions, everyone, images, captions, everyone)
     negated = np.flatnonzero([record.negation is not None for record in dataset.records])
@@ -173,6 +215,7 @@ def measure_embeddings(
     return Evaluation(
         n=len(dataset),
         concepts=concepts,
+        multilabel=multilabel,
         retrieval=retrieve(images, captions, everyone, same_texts(literal)),
         variants=_variants(vectors, dataset.records),
         duplicate_captions=sum(times for times in Counter(literal).values() if times > 1),
@@ -180,6 +223,7 @@ def measure_embeddings(
         negation=wins,
         negation_blind=blind,
         hard=hard,
+        near_misses_blind=near_misses_blind,
         clusters=dataset.clusters,
         cluster_by=dataset.cluster_by,
         k=k,

@@ -166,6 +166,29 @@ def level_questions(dataset: GroupedDataset, level: int, k: int, seed: int) -> d
     }
 
 
+def near_miss_questions(dataset: GroupedDataset, rows: np.ndarray) -> Questions:
+    """The strongest label of some records against the labels that do not apply (``not_labels``)."""
+    place = {name: i for i, name in enumerate(dataset.labels(1))}
+    wrong = [[place[name] for name in dataset.records[row].not_labels] for row in rows]
+    k = max(map(len, wrong))
+    candidates = np.array([labels + [_NONE] * (k - len(labels)) for labels in wrong])
+    return Questions(candidates, (candidates != _NONE).sum(axis=1))
+
+
+def more_frequent(
+    questions: Questions, right: np.ndarray, often: np.ndarray, counted: np.ndarray
+) -> np.ndarray:
+    """(r,) bool: who wins blind: the right label is carried by more other pictures than the wrong.
+
+    Args:
+        right: (r,) labels. often: (c,) how many pictures carry each label.
+        counted: (r,) bool: whether the picture itself is among those.
+    """
+    wrong = questions.candidates
+    rivals = np.where(wrong == _NONE, -1, often[wrong])
+    return often[right] - counted > rivals.max(axis=1)
+
+
 def caption_questions(dataset: GroupedDataset, k: int, seed: int) -> dict[str, Questions]:
     """The questions on literal captions by direction; candidates are records."""
     target, acceptable = dataset.targets(1), dataset.acceptable(1)

@@ -197,7 +197,11 @@ def units(count: int, by: str) -> str:
     ('36 clusters (concepts)', '132 pictures', '1 cluster')
     """
     s = "s" * (count != 1)
-    return f"{count} {by}{s}" if by in ("picture", "cluster") else f"{count} cluster{s} ({by}{s})"
+    return (
+        f"{count} {by}{s}"
+        if by in ("picture", "label", "cluster")
+        else f"{count} cluster{s} ({by}{s})"
+    )
 
 
 def interval_note(count: int, by: str) -> str:

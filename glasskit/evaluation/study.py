@@ -32,6 +32,7 @@ MEASURES = {
     "top-1": "top1",
     "acceptable top-1": "acceptable_top1",
     "top-5": "top5",
+    "mean AP": "map",
     "caption R@10": "image_to_text_r10",
     "caption > negation": "caption_over_negation",
 }
@@ -183,7 +184,9 @@ def cross_validation(dataset: GroupedDataset, k: int, seed: int = 0) -> Iterator
 def markdown(outcomes: Mapping[str, Outcome]) -> str:
     """Two tables: shares with 95% intervals, and paired differences with their tests."""
     first = next(iter(outcomes.values()))
-    lines = [interval_note(first.cluster_count, first.cluster_by) + ".", ""]
+    labels = [name for name in first.values if first.over(name)[1] == "label"]
+    but = "".join(f", of {name} over {units(*first.over(name))}" for name in labels)
+    lines = [f"{interval_note(first.cluster_count, first.cluster_by)}{but}.", ""]
     rows: dict[str, list[str]] = {
         TITLES.get(name, name): [
             _share(one.share(m)) + _spread(_share, one.interval(m)) for m in first.values
@@ -194,7 +197,7 @@ def markdown(outcomes: Mapping[str, Outcome]) -> str:
     found = comparisons(outcomes)
     if not found:
         return "\n".join(lines)
-    over = units(first.cluster_count, first.cluster_by)
+    over = units(first.cluster_count, first.cluster_by) + but
     lines += [
         "",
         f"Paired differences, their 95% intervals, and p of the sign-flip test over {over}, after "
@@ -221,7 +224,7 @@ def as_dict(outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
             measure_name: {
                 "share": outcome.share(measure_name),
                 "ci95": outcome.interval(measure_name),
-                "clusters": {"n": outcome.cluster_count, "by": outcome.cluster_by},
+                "clusters": dict(zip(("n", "by"), outcome.over(measure_name), strict=True)),
                 "gain": outcome.gain(base, measure_name).as_dict(),
                 "against": {},
             }

@@ -114,9 +114,10 @@ def _filled(template: str, report: Report) -> str:
         "spec": _spec,
     }
     table = report.table
+    but = ", of mean average precision over labels" * any(m.key == "map" for m in table.measures)
     tested = (
-        f"paired sign-flip test over {units(table.clusters, table.cluster_by)}, p after Holm's "
-        "correction over the whole table"
+        f"paired sign-flip test over {units(table.clusters, table.cluster_by)}{but}, p after "
+        "Holm's correction over the whole table"
     )
     marks = f" ▲ better, ▼ worse than the first row at 5%: {tested}." if report.changed else ""
     return environment.get_template(template).render(
@@ -125,7 +126,7 @@ def _filled(template: str, report: Report) -> str:
         baseline=table.names[0],
         others=table.names[1:],
         worse=[(n, m, table.cell(n, m)) for n in table.names for m in table.worse(n)],
-        note=f"Shares in percent; {interval_note(table.clusters, table.cluster_by)}.{marks} "
+        note=f"Shares in percent; {interval_note(table.clusters, table.cluster_by)}{but}.{marks} "
         "Ties are never correct.",
         tested=tested,
         nothing_worse=f"Nothing that the test tells from chance at 5% ({tested}).",

@@ -26,8 +26,6 @@ from glasskit.data.pictures import read_pictures
 from glasskit.io.json_files import read_json
 
 CONCEPTS, IDEAS = "coco-concepts", "coco-ideas"
-SECOND_READING = Path(__file__).with_name("second_reading.json")
-"""[{"image", "labels"}]: coco-ideas labels of 114 photographs by a second, independent reading."""
 CARD = Path(__file__).with_name("DATA-CARD.md")
 
 CREDITS = (
@@ -72,6 +70,12 @@ def load_coco(name: str, images: str | Path | None = None) -> GroupedDataset:
     if images is None:
         source = _downloaded(dataset)
     return replace(dataset, name=name, images=source, credits=CREDITS, features=FEATURES)
+
+
+def second_reading() -> dict[str, list[str]]:
+    """Labels of 114 photographs of coco-ideas by a second, independent reading, by their key."""
+    rows = read_json(Path(__file__).with_name("second_reading.json"))
+    return {str(row["image"]): row["labels"] for row in rows}
 
 
 def _downloaded(dataset: GroupedDataset) -> ImageSource:
