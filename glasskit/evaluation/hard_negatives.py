@@ -39,6 +39,7 @@ WAYS = IMAGE_TO_TEXT, TEXT_TO_IMAGE = "image_to_text", "text_to_image"
 _NONE = -1
 _TRIES = 4  # random picks per wanted answer before a row looks at its whole pool
 _BLOCK = 4096
+_ASKED = 256  # questions whose answers stay in the processor's cache
 
 Wrong = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """wrong(items (r,), candidates (r, w)) -> (r, w) bool: is the candidate a wrong answer?"""
@@ -68,8 +69,8 @@ class Questions:
             queries: (n, L) and answers: (m, L), unit rows. right: (n,) rows of answers.
         """
         correct = np.empty(len(queries), dtype=bool)
-        for low in range(0, len(queries), _BLOCK):
-            part = slice(low, low + _BLOCK)
+        for low in range(0, len(queries), _ASKED):
+            part = slice(low, low + _ASKED)
             wrong = self.candidates[part]
             rivals = np.einsum("rl,rkl->rk", queries[part], answers[wrong], optimize=True)
             rivals = np.where(wrong == _NONE, -np.inf, rivals)
@@ -246,27 +247,25 @@ def draw_records(
     """
     _check_k(k)
     rng = np.random.default_rng(seed)
-    everyone, names = np.arange(len(concept)), identity.tolist()
+    everyone = np.arange(len(concept))
     hard = np.zeros(len(concept), dtype=np.int64)
-    chosen: list[list[int]] = [[] for _ in everyone]
+    chosen = np.full((len(concept), k), _NONE)
     for a, hard_pool in enumerate(pools):
         items = np.flatnonzero(concept == a)
         for low in range(0, len(items), _BLOCK):
             rows = items[low : low + _BLOCK]
-            _fill(chosen, rows, hard_pool, names, wrong, k, rng)
-            hard[rows] = [len(chosen[row]) for row in rows]
-            _fill(chosen, rows, everyone, names, wrong, k, rng)
-    candidates = [(row + [_NONE] * k)[:k] for row in chosen]
-    return Questions(np.array(candidates, dtype=np.int64).reshape(-1, k), hard)
+            _fill(chosen, rows, hard_pool, identity, wrong, rng)
+            hard[rows] = (chosen[rows] != _NONE).sum(axis=1)
+            _fill(chosen, rows, everyone, identity, wrong, rng)
+    return Questions(chosen, hard)
 
 
 def _fill(
-    chosen: list[list[int]],
+    chosen: np.ndarray,
     rows: np.ndarray,
     pool: np.ndarray,
-    identity: list[int],
+    identity: np.ndarray,
     wrong: Wrong,
-    k: int,
     rng: np.random.Generator,
 ) -> None:
     """Add wrong answers from a pool to rows that have fewer than K, as far as the pool goes.
@@ -275,30 +274,26 @@ def _fill(
     that gets its K from a few random picks never looks at the whole pool; the others do.
     """
 
-    def extended(row: int, picks: np.ndarray) -> list[int]:
-        """The answers of a row and the first distinct ones of its picks, at most K."""
-        answers = list(chosen[row])
-        seen = {identity[answer] for answer in answers}
-        for pick in picks.tolist():
-            if len(answers) == k:
-                break
-            if identity[pick] not in seen:
-                seen.add(identity[pick])
-                answers.append(pick)
+    def extended(short: np.ndarray, picks: np.ndarray) -> np.ndarray:
+        """(r, K) the answers of rows and the first distinct wrong ones of their (r, w) picks."""
+        answers, names, place = chosen[short], identity[picks], np.arange(len(short))
+        good = wrong(short, picks)
+        for answer in answers.T:
+            first = good.argmax(axis=1)
+            new = (answer == _NONE) & good[place, first]
+            answer[new] = picks[new, first[new]]
+            good = good & (names != identity[answer][:, None])  # no answer: none was good
         return answers
 
-    short = [row for row in rows if len(chosen[row]) < k]
-    if short and len(pool) > _TRIES * k:
-        picks = pool[rng.integers(len(pool), size=(len(short), _TRIES * k))]
-        good = wrong(np.array(short), picks)
-        for row, some in zip(short, map(np.compress, good, picks), strict=True):
-            answers = extended(row, some)
-            if len(answers) == k:
-                chosen[row] = answers
-        short = [row for row in short if len(chosen[row]) < k]
-    for row in short if len(pool) else ():
-        picks = rng.permutation(pool)
-        chosen[row] = extended(row, picks[wrong(np.array([row]), picks[None])[0]])
+    tries = _TRIES * chosen.shape[1]
+    short = rows[chosen[rows, -1] == _NONE]
+    if len(short) and len(pool) > tries:
+        answers = extended(short, pool[rng.integers(len(pool), size=(len(short), tries))])
+        full = answers[:, -1] != _NONE
+        chosen[short[full]] = answers[full]
+        short = short[~full]
+    for row in short[:, None] if len(pool) else ():
+        chosen[row] = extended(row, rng.permutation(pool)[None])
 
 
 def _unacceptable(
