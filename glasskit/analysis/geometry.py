@@ -14,7 +14,7 @@ import torch
 from glasskit.errors import InputError
 from glasskit.losses import inner_loss, outer_loss
 from glasskit.models.embedding import Embedding
-from glasskit.models.vectors import nearest, unit
+from glasskit.models.vectors import cohesion, nearest, unit
 
 MAX_GROUP = 64
 """Largest group that is measured, for its similarity matrix is sent and drawn."""
@@ -27,18 +27,6 @@ def pairwise(vectors: np.ndarray) -> np.ndarray:
     """(n, n) cosine similarity of every two."""
     vectors = unit(vectors)
     return vectors @ vectors.T
-
-
-def cohesion(vectors: np.ndarray) -> float:
-    """Mean cosine similarity of two different members; 1 for a group of one.
-
-    (|sum v|^2 - n) / (n (n - 1)) for unit vectors v: no n x n matrix is needed.
-    """
-    n = len(vectors)
-    if n < 2:
-        return 1.0
-    total = unit(vectors).astype(np.float64).sum(axis=0)
-    return float((total @ total - n) / (n * (n - 1)))
 
 
 def centroid(vectors: np.ndarray) -> np.ndarray:

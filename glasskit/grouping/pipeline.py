@@ -28,7 +28,7 @@ from glasskit.grouping.clusters import (
     photo_vectors,
 )
 from glasskit.grouping.endpoint import Endpoint
-from glasskit.grouping.quality import agreement, cohesion, loose, tightness
+from glasskit.grouping.quality import agreement, cohesions, loose, tightness
 from glasskit.grouping.records import make_records, split_records
 from glasskit.grouping.report import BuildReport, Group, Leaks, to_json, to_markdown
 from glasskit.grouping.settings import FILES, BuildSettings
@@ -119,7 +119,7 @@ def build_dataset(
     labels = cluster(vectors, wanted, settings.min_photos, settings.seed)
     groups = Grouped(photos, vectors, labels)
     left_out: dict[str, int] = {}
-    firm = cohesion(vectors, labels) >= settings.min_cohesion
+    firm = cohesions(vectors, labels) >= settings.min_cohesion
     if settings.min_cohesion > 0 and not firm.all():
         left_out["loose groups"] = int((~firm[labels]).sum())
         groups = groups.only(firm)
@@ -250,7 +250,7 @@ def _described(
     """One line of the report a group; its examples are the photographs nearest to its mean."""
     by_key = {record.key: record for record in records}
     keys = [photo.key for photo in groups.photos]
-    cosines = cohesion(groups.vectors, groups.labels)
+    cosines = cohesions(groups.vectors, groups.labels)
     described = []
     for number, is_loose in enumerate(loose(cosines)):
         rows = np.flatnonzero(groups.labels == number)

@@ -11,7 +11,6 @@ import torch
 from glasskit.analysis.geometry import (
     alignment_uniformity,
     centroid,
-    cohesion,
     direction,
     group_geometry,
     group_report,
@@ -27,6 +26,7 @@ from glasskit.analysis.gradients import gradient_descent, loss_of, negative_grad
 from glasskit.errors import InputError
 from glasskit.losses import inner_loss, outer_loss
 from glasskit.models.embedding import Embedding
+from glasskit.models.vectors import cohesion
 
 HALF = np.sqrt(0.5)
 AXES = np.eye(3, dtype=np.float32)
