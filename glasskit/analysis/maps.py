@@ -16,7 +16,6 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -24,6 +23,7 @@ import numpy as np
 
 from glasskit.analysis.store import cached_arrays, content_key
 from glasskit.errors import need
+from glasskit.models.glass_model import Progress
 from glasskit.models.vectors import nearest, unit
 
 NEIGHBOURS = 15
@@ -38,9 +38,6 @@ SAME = 0.99999
 
 VERSION = 4
 """Part of every cache key: raise it when the way in which maps are computed changes."""
-
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
 
 _loading = threading.Lock()
 _fitting = threading.Lock()

@@ -25,7 +25,6 @@ from glasskit.grouping.clusters import (
     group_means,
     joined,
     name_scores,
-    photo_vectors,
 )
 from glasskit.grouping.endpoint import Endpoint
 from glasskit.grouping.quality import agreement, cohesions, loose, tightness
@@ -42,7 +41,7 @@ from glasskit.io.text_files import split_names
 from glasskit.models.features import embed_texts
 from glasskit.models.glass_model import GlassModel, Progress
 from glasskit.models.prompts import concept_vectors
-from glasskit.models.vectors import nearest
+from glasskit.models.vectors import nearest, unit
 
 
 class Built(NamedTuple):
@@ -109,12 +108,12 @@ def build_dataset(
     words = [concept.name for concept in vocabulary]
 
     texts = [caption for photo in photos for caption in photo.captions]
-    owners = [row for row, photo in enumerate(photos) for _ in photo.captions]
+    owners = np.repeat(np.arange(len(photos)), [len(photo.captions) for photo in photos])
     unread = (
         _unread(model, texts, "captions"),
         _unread(model, words, "names of the vocabulary"),
     )
-    vectors = photo_vectors(embed_texts(model, texts, progress).numpy(), owners, len(photos))
+    vectors = unit(group_means(embed_texts(model, texts, progress).numpy(), owners))
     wanted = settings.concepts or default_groups(len(photos), len(vocabulary))
     labels = cluster(vectors, wanted, settings.min_photos, settings.seed)
     groups = Grouped(photos, vectors, labels)

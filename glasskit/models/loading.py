@@ -162,12 +162,12 @@ def load_checkpoint(clip: nn.Module, architecture: str, file: Path) -> None:
 def _why_not(file: Path, expected: Mapping[str, Tensor]) -> str:
     """Why a file does not fill a model with these tensors, in words."""
     try:
-        return _difference(load_state_dict(str(file)), expected)
+        return difference(load_state_dict(str(file)), expected)
     except Exception:  # noqa: BLE001  # of whatever kind: it is told, not hidden
         return "it is empty, cut off, or holds more than tensors by name (code in it is never run)"
 
 
-def _difference(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+def difference(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
     """The first tensor that is not as a model has it, in words; empty where all are."""
     for key, tensor in expected.items():
         if key not in found:
@@ -213,9 +213,8 @@ def _fill(model: GlassModel, folder: Path, config: dict[str, Any]) -> None:
     expected = dict(model.head_state())
     if config["towers"]:
         expected |= {f"clip.{key}": value for key, value in model.tower_state().items()}
-    difference = _difference(tensors, expected)
-    if difference:
-        raise InputError(f"{folder / WEIGHTS}: {difference}; it is of another architecture")
+    if said := difference(tensors, expected):
+        raise InputError(f"{folder / WEIGHTS}: {said}; it is of another architecture")
     check_finite(folder / WEIGHTS, tensors)
     with torch.no_grad():
         for key, tensor in tensors.items():
