@@ -80,8 +80,9 @@ def tightness(vectors: Vectors, groups: Labels, seed: int) -> Tightness:
 
 
 def cohesions(vectors: Vectors, groups: Labels) -> NDArray[np.float64]:
-    """(K,) mean cosine of two photographs of each group, numbered from 0; 1 for a group of one."""
-    return np.array([cohesion(vectors[groups == k]) for k in range(groups.max() + 1)])
+    """(K,) mean cosine of two photographs of each group, numbered from 0; 0 for a group of one."""
+    each = [cohesion(vectors[groups == k]) for k in range(groups.max() + 1)]
+    return np.where(np.bincount(groups) > 1, each, 0.0)
 
 
 def loose(cosines: NDArray[np.float64]) -> NDArray[np.bool_]:
