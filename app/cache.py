@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from safetensors import safe_open
-from safetensors.numpy import save_file
 
 from glasskit.analysis import maps
 from glasskit.analysis.probe import Comparison, Probe
@@ -145,12 +144,6 @@ def bundled_places(folder: Path, key: str) -> list[np.ndarray] | None:
         if kept.metadata()["key"] != key:
             return None
         return [kept.get_tensor(side) for side in SIDES]
-
-
-def write_bundled_places(folder: Path, key: str, places: list[np.ndarray]) -> None:
-    """What `bundled_places` reads."""
-    arrays = {side: one.astype(np.float32) for side, one in zip(SIDES, places, strict=True)}
-    save_file(arrays, folder / PLACES, metadata={"key": key})
 
 
 def train_run(

@@ -53,10 +53,6 @@ class Summary(BaseModel):
     split: str
     key_hash: str = ""
 
-    def belongs_to(self, owner: str) -> bool:
-        """Whether this is the key of the browser that started the run."""
-        return compare_digest(hash_of(owner), self.key_hash)
-
 
 def hash_of(owner: str) -> str:
     """Hexadecimal SHA-256 of an owner's key."""
@@ -260,7 +256,7 @@ class TrainingQueue:
 
 def _owned(path: Path, owner: str) -> Summary:
     run = read_summary(path)
-    if not run.belongs_to(owner):
+    if not compare_digest(hash_of(owner), run.key_hash):
         raise InputError(
             f"run {path.name!r}: only the browser that started it may remove it or go on"
         )

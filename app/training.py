@@ -69,7 +69,7 @@ class Trainer:
             job.frame = {
                 "epoch": epoch,
                 "words": np.round(words, 4).ravel().tolist(),
-                "right": np.flatnonzero(seen.ranks(targets) == 1).tolist(),
+                "right": np.flatnonzero(seen.recognised(targets).correct).tolist(),
             }
 
         def on_step(line: dict[str, Any]) -> None:
@@ -96,7 +96,7 @@ class Trainer:
         job.epoch = result.epoch
         split, chosen = measured(maps.dataset)
         best = embed(trained_copy(start, out), maps.dataset)
-        right = int((best.ranks(targets)[chosen] == 1).sum())
+        right = int(best.recognised(targets).correct[chosen].sum())
         summary = Summary(
             name=job.name,
             settings={name: getattr(config.resolved(), name) for name in SETTINGS},

@@ -151,10 +151,7 @@ print("the distances on the maps of two seeds are not the same")
 # NBVAL_CHECK_OUTPUT
 target = test.targets(1)
 models = {"before": before, "after": after}
-geometry = {
-    name: group_geometry(seen.picture, groups, dict(zip(test.labels(1), seen.concept, strict=True)))
-    for name, seen in models.items()
-}
+geometry = {name: group_geometry(seen.picture, groups) for name, seen in models.items()}
 for name, seen in models.items():
     tight = np.mean([one.cohesion for one in geometry[name]])
     apart = np.mean([one.margin > 0 for one in geometry[name]])

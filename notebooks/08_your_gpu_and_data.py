@@ -72,7 +72,7 @@ text = {"context_length": 77, "vocab_size": 49408, "width": 128, "heads": 4, "la
 architecture.write_text(json.dumps({"embed_dim": 128, "vision_cfg": vision, "text_cfg": text}))
 open_clip.add_model_config(architecture)
 start = Path(RUNS.name) / "start"  # random weights, kept so that every run begins with the same
-save_model(load_model("tiny-vit/random", device="cpu"), start, towers=True)
+save_model(load_model("tiny-vit/random", device="cpu"), start)
 
 # %%
 # NBVAL_CHECK_OUTPUT

@@ -25,10 +25,9 @@ class Reason(NamedTuple):
 def class_words(
     model: GlassModel,
     image: Image.Image,
-    k: int = 5,
     features: torch.Tensor | None = None,
 ) -> list[Reason]:
-    """The ImageNet classes that the frozen image tower sees, most probable first.
+    """The five ImageNet classes that the frozen image tower finds most probable.
 
     The untrained image vector of the built-in model is the mean of these words' text vectors,
     weighted by these probabilities (ConSE): where they are wrong, everything after them starts
@@ -37,7 +36,6 @@ def class_words(
     Args:
         model: one whose image head reads class words.
         image: a PIL picture.
-        k: how many.
         features: the picture's (1, F) features where they are at hand.
 
     Raises:
@@ -52,7 +50,7 @@ def class_words(
         features = model.image_tower([image])
     with torch.inference_mode():
         share = read_words(features.to(model.device))[0].cpu()
-    best = share.topk(k)
+    best = share.topk(5)
     return [
         Reason(IMAGENET_CLASSNAMES[i], float(p))
         for i, p in zip(best.indices, best.values, strict=True)

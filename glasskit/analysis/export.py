@@ -44,7 +44,7 @@ from glasskit.io.pictures import BrokenPicturesError, printable
 from glasskit.io.places import check_folder, made_folder, write_text, writing
 from glasskit.models.embedding import embed
 from glasskit.models.features import embed_dataset_images
-from glasskit.models.glass_model import checked_finite
+from glasskit.models.glass_model import Progress, checked_finite
 from glasskit.models.reading import Reading, tell_unread
 from glasskit.models.stream import read_ahead
 
@@ -54,8 +54,6 @@ if TYPE_CHECKING:
 PARTS, LINES = ".parts", "lines"
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[int, int], None]
 
 
 class Written(NamedTuple):

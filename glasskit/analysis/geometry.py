@@ -14,7 +14,7 @@ import torch
 from glasskit.errors import InputError
 from glasskit.losses import inner_loss, outer_loss
 from glasskit.models.embedding import Embedding
-from glasskit.models.vectors import nearest, unit
+from glasskit.models.vectors import cohesion, nearest, unit
 
 MAX_GROUP = 64
 """Largest group that is measured, for its similarity matrix is sent and drawn."""
@@ -27,18 +27,6 @@ def pairwise(vectors: np.ndarray) -> np.ndarray:
     """(n, n) cosine similarity of every two."""
     vectors = unit(vectors)
     return vectors @ vectors.T
-
-
-def cohesion(vectors: np.ndarray) -> float:
-    """Mean cosine similarity of two different members; 1 for a group of one.
-
-    (|sum v|^2 - n) / (n (n - 1)) for unit vectors v: no n x n matrix is needed.
-    """
-    n = len(vectors)
-    if n < 2:
-        return 1.0
-    total = unit(vectors).astype(np.float64).sum(axis=0)
-    return float((total @ total - n) / (n * (n - 1)))
 
 
 def centroid(vectors: np.ndarray) -> np.ndarray:
@@ -86,50 +74,28 @@ class GroupGeometry(NamedTuple):
 
     Attributes:
         concept: the concept that the group shares.
-        size: how many pictures.
         cohesion: mean similarity of two different pictures of the group (1: all the same).
-        nearest: the concept of the group whose centre is nearest.
-        nearest_similarity: similarity of the two centres.
-        word: similarity of the group's centre to the vector of its own concept's name.
         margin: mean over the group's pictures of (similarity to the own centre without the picture
             itself) - (largest similarity to another centre); above 0 the pictures are on average
-            nearer to their own centre than to any other.
+            nearer to their own centre than to any other. NaN for a group alone.
     """
 
     concept: str
-    size: int
     cohesion: float
-    nearest: str
-    nearest_similarity: float
-    word: float
     margin: float
 
 
-def group_geometry(
-    pictures: np.ndarray, groups: Groups, words: Mapping[str, np.ndarray]
-) -> list[GroupGeometry]:
-    """Measure every group; what needs another group is "" or NaN where there is one alone.
-
-    Args:
-        pictures: (n, L).
-        groups: indices of the pictures of each concept.
-        words: (L,) vector of each concept's name.
-    """
+def group_geometry(pictures: np.ndarray, groups: Groups) -> list[GroupGeometry]:
+    """Measure every group of (n, L) pictures."""
     pictures = unit(pictures)
     middles = centroids(pictures, groups)  # (g, L)
     report = []
     for g, (name, rows) in enumerate(groups.items()):
-        members = pictures[rows]
-        own = (members * leave_one_out_centroids(members)).sum(axis=1)
-        others = {other: groups[other] for other in groups if other != name}
-        rival, between, margin = "", float("nan"), float("nan")
-        if others:
-            ((rival, between),) = nearest_groups(middles[g], pictures, others, 1)
+        members, margin = pictures[rows], float("nan")
+        if len(middles) > 1:
+            own = (members * leave_one_out_centroids(members)).sum(axis=1)
             margin = float((own - (members @ np.delete(middles, g, axis=0).T).max(axis=1)).mean())
-        word = float(middles[g] @ unit(words[name]))
-        report.append(
-            GroupGeometry(name, len(rows), cohesion(members), rival, between, word, margin)
-        )
+        report.append(GroupGeometry(name, cohesion(members), margin))
     return report
 
 

@@ -107,10 +107,6 @@ class VectorIndex:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         again = f"glasskit embed MODEL FOLDER --out {shlex.quote(str(folder))}"
-        if (self.folder / "vectors.safetensors").is_file():
-            raise InputError(
-                f"{folder}: vectors of an older version of the kit; run again: {again}"
-            )
         if not (self.folder / META).is_file():
             raise InputError(f"{folder}: no {VECTORS} with {META} here; make them: {again}")
         self.meta: dict[str, Any] = read_json(self.folder / META)

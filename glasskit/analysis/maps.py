@@ -16,7 +16,6 @@ import re
 import sys
 import threading
 import warnings
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -24,10 +23,12 @@ import numpy as np
 
 from glasskit.analysis.store import cached_arrays, content_key
 from glasskit.errors import need
+from glasskit.models.glass_model import Progress
 from glasskit.models.vectors import nearest, unit
 
 NEIGHBOURS = 15
 MIN_DIST = 0.35
+"""How close UMAP may put two pictures."""
 
 REPULSION = 0.4
 """Below 1, so that a group unlike all others is not pushed so far away that the rest shrinks."""
@@ -37,9 +38,6 @@ SAME = 0.99999
 
 VERSION = 4
 """Part of every cache key: raise it when the way in which maps are computed changes."""
-
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
 
 _loading = threading.Lock()
 _fitting = threading.Lock()
@@ -56,7 +54,6 @@ def project(
     *,
     start: np.ndarray | None = None,
     neighbours: int = NEIGHBOURS,
-    min_dist: float = MIN_DIST,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> np.ndarray:
@@ -69,16 +66,15 @@ def project(
         start: (n, 2) places to start from. The result is then also turned, scaled and shifted to
             lie as near to it as it can, so that two maps of the same pictures can be compared.
         neighbours: how many nearest pictures UMAP looks at for each one.
-        min_dist: how close it may put two pictures.
         seed: the same seed gives the same map on the same machine.
-        progress: called with (done, total) while it is fitted.
+        progress: called with (done, total) while it is fitted. What it raises is raised after that.
 
     Returns:
         (n, 2) float32 places around 0, most of them within 1; those beyond are drawn in.
     """
     vectors = np.asarray(vectors, dtype=np.float32)
     basis = np.zeros((0, 2), np.float32) if start is None else np.asarray(start, np.float32)
-    key = content_key("umap", VERSION, vectors, basis, neighbours, min_dist, seed)
+    key = content_key("umap", VERSION, vectors, basis, neighbours, MIN_DIST, seed)
 
     def compute() -> dict[str, np.ndarray]:
         if len(vectors) < 4:
@@ -86,7 +82,7 @@ def project(
             row = np.linspace(-1, 1, len(vectors)) if len(vectors) > 1 else np.zeros(len(vectors))
             return {"place": np.stack([row, np.zeros_like(row)], axis=1).astype(np.float32)}
         first = None if start is None else 10 * basis  # on UMAP's own scale
-        places = fit_to_unit(fit_umap(vectors, first, neighbours, min_dist, seed, progress))
+        places = fit_to_unit(fit_umap(vectors, first, neighbours, seed, progress))
         if start is not None:
             places = fit_to_unit(align(places, start))
         return {"place": draw_in(places)}
@@ -179,11 +175,10 @@ def draw_in(places: np.ndarray) -> np.ndarray:
 
 def fit_umap(
     vectors: np.ndarray,
-    start: np.ndarray | None = None,
-    neighbours: int = NEIGHBOURS,
-    min_dist: float = MIN_DIST,
-    seed: int = 0,
-    progress: Progress | None = None,
+    start: np.ndarray | None,
+    neighbours: int,
+    seed: int,
+    progress: Progress | None,
 ) -> np.ndarray:
     """(n, 2) places of at least 4 vectors as UMAP gives them; arguments as of ``project``.
 
@@ -198,10 +193,11 @@ def fit_umap(
         np.hstack([own, near.index]).astype(np.int32),
         np.hstack([0 * own, np.maximum(1 - near.score, 0)]).astype(np.float32),
     )
-    bar: dict[str, Any] = {"disable": progress is None, "file": _Epochs(progress)}
+    epochs = _Epochs(progress)
+    bar: dict[str, Any] = {"disable": progress is None, "file": epochs}
     fitting = load_umap()(
         n_neighbors=k,
-        min_dist=min_dist,
+        min_dist=MIN_DIST,
         repulsion_strength=REPULSION,
         metric="cosine",
         init="spectral" if start is None else start,
@@ -215,7 +211,10 @@ def fit_umap(
     # Filters are the process's: one fit at a time, so that each puts back what it found.
     with _fitting, warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="umap")
-        return fitting.fit_transform(directions)
+        places = fitting.fit_transform(directions)
+    if epochs.error is not None:
+        raise epochs.error
+    return places
 
 
 @cache
@@ -234,15 +233,23 @@ def load_umap() -> Any:
 
 
 class _Epochs:
-    """The file that umap-learn's bar is written to: "12/200" becomes a call of ``progress``."""
+    """The file that umap-learn's bar is written to: "12/200" becomes a call of ``progress``.
+
+    tqdm writes under a lock that all bars share, and keeps it for good where a write raises. So
+    what ``progress`` raises waits as ``error`` until the fit is done.
+    """
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress
+        self.error: Exception | None = None
 
     def write(self, text: str) -> None:
         found = re.search(r"(\d+)/(\d+)", text)
-        if found and self._progress is not None:
-            self._progress(int(found[1]), int(found[2]))
+        if found and self._progress is not None and self.error is None:
+            try:
+                self._progress(int(found[1]), int(found[2]))
+            except Exception as error:  # noqa: BLE001  # raised by fit_umap
+                self.error = error
 
     def flush(self) -> None:
         """Nothing waits here; a bar asks for it."""

@@ -16,12 +16,10 @@ class Shared(NamedTuple):
         name: the concept.
         lift: how much nearer the selected pictures are to it than all pictures are, in standard
             deviations of the similarity to this concept over all pictures.
-        share: share of the selected pictures among whose three nearest concepts it is, 0 to 1.
     """
 
     name: str
     lift: float
-    share: float
 
 
 def inside(points: np.ndarray, outline: np.ndarray) -> np.ndarray:
@@ -49,7 +47,6 @@ def shared_concepts(
     concepts: np.ndarray,
     names: tuple[str, ...],
     selected: np.ndarray,
-    k: int = 5,
 ) -> list[Shared]:
     """The concepts that selected pictures have in common and others have not.
 
@@ -60,20 +57,13 @@ def shared_concepts(
         concepts: (c, L) their possible concepts.
         names: c names.
         selected: indices of the selected pictures.
-        k: how many.
 
     Returns:
-        The k of largest lift, best first; none for an empty selection.
+        The five of largest lift, best first; none for an empty selection.
     """
     if not len(selected):
         return []
     similarity = unit(pictures) @ unit(concepts).T  # (n, c)
-    chosen = similarity[selected]  # (s, c)
-    lift = (chosen.mean(axis=0) - similarity.mean(axis=0)) / np.maximum(
-        similarity.std(axis=0), 1e-6
-    )
-    most = min(3, len(names))
-    top3 = np.argpartition(-chosen, most - 1, axis=1)[:, :most]
-    share = np.array([(top3 == c).any(axis=1).mean() for c in range(len(names))])
-    order = np.argsort(-lift, kind="stable")[:k]
-    return [Shared(names[c], float(lift[c]), float(share[c])) for c in order]
+    gain = similarity[selected].mean(axis=0) - similarity.mean(axis=0)  # (c,)
+    lift = gain / np.maximum(similarity.std(axis=0), 1e-6)
+    return [Shared(names[c], float(lift[c])) for c in np.argsort(-lift, kind="stable")[:5]]

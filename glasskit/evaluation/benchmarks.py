@@ -19,15 +19,15 @@ folder       Zero-shot recognition: DATA is a folder with a folder of pictures a
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
+from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages
+from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.evaluation import caption_benchmarks, class_benchmarks
 from glasskit.evaluation.class_benchmarks import TASKS
@@ -68,35 +68,13 @@ def run_benchmark(
     def see(keys: list[str]) -> Seen:
         distinct = sorted(set(keys))
         place = {key: i for i, key in enumerate(distinct)}
-        vectors = embed_dataset_images(model, _Pictures(folder, distinct, features), progress)
+        records = tuple(Record(key, labels=("",), literal=()) for key in distinct)
+        pictures = GroupedDataset(name, (), records, folder, features=features)
+        vectors = embed_dataset_images(model, pictures, progress)
         picture = np.array([place[key] for key in keys])
         return Seen(vectors.numpy()[picture], picture)
 
     return BENCHMARKS[name](model, Path(data), root, see)
-
-
-@dataclass(frozen=True)
-class _Pictures:
-    """Pictures of a folder by name, as the feature cache asks for them."""
-
-    images: FolderImages
-    keys: list[str]
-    features: Path | None
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def key(self, index: int) -> str:
-        return self.keys[index]
-
-    def image(self, index: int, side: int = 0) -> Image.Image:
-        return self.images.open(self.keys[index], side)
-
-    def check(self, index: int) -> None:
-        self.images.check(self.keys[index])
-
-    def fingerprint(self, index: int) -> str:
-        return self.images.fingerprint(self.keys[index])
 
 
 Benchmark = Callable[["GlassModel", Path, Path, See], dict[str, Score]]

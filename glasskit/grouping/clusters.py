@@ -10,8 +10,6 @@ n photographs, L width, K groups, V names of the vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
@@ -32,19 +30,6 @@ PHOTOS_A_GROUP = 15
 FARTHEST = 0.1
 """Share of a group's photographs that lie outside its reach, see `joined`. On the captions of
 coco-concepts a photograph is then in 1.7 of 50 groups; a half gives 1.1, none 3.2."""
-
-
-def photo_vectors(captions: Vectors, owners: Sequence[int], photos: int) -> Vectors:
-    """(photos, L) normalised mean of each photograph's caption vectors.
-
-    Args:
-        captions: (captions, L) unit vectors.
-        owners: (captions,) the photograph of each.
-        photos: n.
-    """
-    total = np.zeros((photos, captions.shape[1]), dtype=np.float32)
-    np.add.at(total, np.asarray(owners), captions)
-    return unit(total)
 
 
 def default_groups(photos: int, most: int) -> int:

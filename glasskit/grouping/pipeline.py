@@ -25,10 +25,9 @@ from glasskit.grouping.clusters import (
     group_means,
     joined,
     name_scores,
-    photo_vectors,
 )
 from glasskit.grouping.endpoint import Endpoint
-from glasskit.grouping.quality import agreement, cohesion, loose, tightness
+from glasskit.grouping.quality import agreement, cohesions, loose, tightness
 from glasskit.grouping.records import make_records, split_records
 from glasskit.grouping.report import BuildReport, Group, Leaks, to_json, to_markdown
 from glasskit.grouping.settings import FILES, BuildSettings
@@ -42,7 +41,7 @@ from glasskit.io.text_files import split_names
 from glasskit.models.features import embed_texts
 from glasskit.models.glass_model import GlassModel, Progress
 from glasskit.models.prompts import concept_vectors
-from glasskit.models.vectors import nearest
+from glasskit.models.vectors import nearest, unit
 
 
 class Built(NamedTuple):
@@ -109,17 +108,17 @@ def build_dataset(
     words = [concept.name for concept in vocabulary]
 
     texts = [caption for photo in photos for caption in photo.captions]
-    owners = [row for row, photo in enumerate(photos) for _ in photo.captions]
+    owners = np.repeat(np.arange(len(photos)), [len(photo.captions) for photo in photos])
     unread = (
         _unread(model, texts, "captions"),
         _unread(model, words, "names of the vocabulary"),
     )
-    vectors = photo_vectors(embed_texts(model, texts, progress).numpy(), owners, len(photos))
+    vectors = unit(group_means(embed_texts(model, texts, progress).numpy(), owners))
     wanted = settings.concepts or default_groups(len(photos), len(vocabulary))
     labels = cluster(vectors, wanted, settings.min_photos, settings.seed)
     groups = Grouped(photos, vectors, labels)
     left_out: dict[str, int] = {}
-    firm = cohesion(vectors, labels) >= settings.min_cohesion
+    firm = cohesions(vectors, labels) >= settings.min_cohesion
     if settings.min_cohesion > 0 and not firm.all():
         left_out["loose groups"] = int((~firm[labels]).sum())
         groups = groups.only(firm)
@@ -250,7 +249,7 @@ def _described(
     """One line of the report a group; its examples are the photographs nearest to its mean."""
     by_key = {record.key: record for record in records}
     keys = [photo.key for photo in groups.photos]
-    cosines = cohesion(groups.vectors, groups.labels)
+    cosines = cohesions(groups.vectors, groups.labels)
     described = []
     for number, is_loose in enumerate(loose(cosines)):
         rows = np.flatnonzero(groups.labels == number)

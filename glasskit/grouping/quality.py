@@ -18,6 +18,7 @@ from sklearn.metrics import (
 from sklearn.metrics.cluster import contingency_matrix
 
 from glasskit.grouping.clusters import Labels, Vectors
+from glasskit.models.vectors import cohesion
 
 SAMPLE = 2_000
 """Photographs that the silhouette is computed on, drawn by seed; it needs every pair of them."""
@@ -60,40 +61,37 @@ class Agreement:
 
 
 def tightness(vectors: Vectors, groups: Labels, seed: int) -> Tightness:
-    """Silhouette and mean cosines, without a matrix of all pairs.
+    """Silhouette and mean cosines, without a matrix of all pairs; 0 where there is no pair.
 
     Args:
         vectors: (n, L) unit vectors.
         groups: (n,) the group of each.
         seed: of the sample for the silhouette.
     """
-    inner, pairs_in = _cosine_sums(vectors, groups)
-    every, pairs = _cosine_sums(vectors, np.zeros(len(vectors), dtype=np.int64))
+    n, sizes = len(vectors), np.bincount(groups).astype(np.float64)
+    pairs = sizes * (sizes - 1)  # (K,) ordered pairs of two different ones
+    inner = cohesions(vectors, groups) @ pairs
+    every = cohesion(vectors) * n * (n - 1)
     return Tightness(
         silhouette=_silhouette(vectors, groups, seed),
-        within=float(inner.sum() / max(pairs_in.sum(), 1)),
-        between=float((every.sum() - inner.sum()) / max(pairs.sum() - pairs_in.sum(), 1)),
+        within=float(inner / max(pairs.sum(), 1)),
+        between=float((every - inner) / max(n * (n - 1) - pairs.sum(), 1)),
     )
 
 
-def cohesion(vectors: Vectors, groups: Labels) -> NDArray[np.float64]:
-    """(K,) mean cosine of two photographs of each group; 0 for a group of one.
-
-    Args:
-        vectors: (n, L) unit vectors.
-        groups: (n,) the group of each, numbered from 0.
-    """
-    cosines, pairs = _cosine_sums(vectors, groups)
-    return cosines / np.maximum(pairs, 1)
+def cohesions(vectors: Vectors, groups: Labels) -> NDArray[np.float64]:
+    """(K,) mean cosine of two photographs of each group, numbered from 0; 0 for a group of one."""
+    each = [cohesion(vectors[groups == k]) for k in range(groups.max() + 1)]
+    return np.where(np.bincount(groups) > 1, each, 0.0)
 
 
-def loose(cohesions: NDArray[np.float64]) -> NDArray[np.bool_]:
+def loose(cosines: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(K,) which groups hold together less than half as well as the median group does.
 
     Clustering puts every photograph somewhere: what fits nowhere ends in a group of leftovers,
     whose name says nothing about it, however well it scores.
     """
-    return cohesions < np.median(cohesions) / 2
+    return cosines < np.median(cosines) / 2
 
 
 def agreement(groups: Sequence[str], labels: Sequence[str | None]) -> Agreement | None:
@@ -116,19 +114,6 @@ def agreement(groups: Sequence[str], labels: Sequence[str | None]) -> Agreement 
         ari=float(adjusted_rand_score(of_label, of_group)),
         named=float(np.mean([g == y for g, y in both])),
     )
-
-
-def _cosine_sums(
-    vectors: Vectors, groups: Labels
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(K,) sum of the cosines of all ordered pairs of each group, and how many pairs there are.
-
-    With the sum s of a group's n unit vectors: |s|^2 - n, over n (n - 1) pairs.
-    """
-    size = np.bincount(groups).astype(np.float64)
-    sums = np.zeros((len(size), vectors.shape[1]))
-    np.add.at(sums, groups, vectors)
-    return (sums**2).sum(1) - size, size * (size - 1)
 
 
 def _silhouette(vectors: Vectors, groups: Labels, seed: int) -> float:

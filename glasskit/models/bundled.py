@@ -12,10 +12,7 @@ from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
-
-from glasskit.io.places import atomic_write
 
 TEXTS = Path(__file__).with_name("lite0_texts.safetensors")
 """Of captions, negations and prompts of the built-in data sets."""
@@ -25,7 +22,8 @@ def bundled_rows(file: Path | None, tower_hash: str, keys: Sequence[str]) -> dic
     """Float32 rows by key of those keys that the file has; none where it is of other towers.
 
     Args:
-        file: as ``write_bundled`` writes it; None where a data set has none.
+        file: "features" (n, F), in its header ``tower_hash`` and the keys, a line each; None where
+            a data set has none.
         tower_hash: of the model that asks.
         keys: what the features are of: texts, or keys of pictures.
     """
@@ -35,13 +33,6 @@ def bundled_rows(file: Path | None, tower_hash: str, keys: Sequence[str]) -> dic
     return dict(zip(names, rows, strict=True))
 
 
-def write_bundled(file: Path, tower_hash: str, keys: Sequence[str], features: Tensor) -> None:
-    """Write (n, F) features under their keys, which hold no line end, for towers of this hash."""
-    metadata = {"tower_hash": tower_hash, "keys": "\n".join(keys)}
-    with atomic_write(file) as scratch:
-        save_file({"features": features.half().contiguous()}, scratch, metadata=metadata)
-
-
 @lru_cache(maxsize=4)
 def _read(file: Path, tower_hash: str) -> tuple[dict[str, int], Tensor]:
     """The row of each key and the features; nothing where the file is of other towers."""
@@ -49,6 +40,5 @@ def _read(file: Path, tower_hash: str) -> tuple[dict[str, int], Tensor]:
         told = kept.metadata()
         if told["tower_hash"] != tower_hash:
             return {}, torch.empty(0)
-        return {key: i for i, key in enumerate(told["keys"].split("\n"))}, kept.get_tensor(
-            "features"
-        )
+        rows = {key: row for row, key in enumerate(told["keys"].split("\n"))}
+        return rows, kept.get_tensor("features")

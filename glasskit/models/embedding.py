@@ -38,14 +38,6 @@ class Embedding:
         """
         return recognise(self.picture, self.concept, targets)
 
-    def ranks(self, targets: np.ndarray) -> np.ndarray:
-        """(n,) place of each record's own concept among all, 1 the nearest; ties count against it.
-
-        Args:
-            targets: (n,) index of the own concept.
-        """
-        return self.recognised(targets).rank
-
 
 def embed(
     model: GlassModel, dataset: GroupedDataset, progress: Progress | None = None

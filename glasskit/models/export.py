@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections import OrderedDict
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ it, and do not use it to judge people.
 VISION, TEXT, POOLER = "glasskit_lite0_conse", "glasskit-minilm", "glasskit_centred_pooler"
 """What `open_clip_plugin` adds to open_clip, by name: timm model, text tower, pooler. It is not
 imported here: only who loads an export is to have open_clip changed."""
+
+IMAGE_ENDS = ("proj", "attnpool.c_proj", "head.proj", "head.mlp.fc2", "trunk.head.fc", "trunk.head")
+TEXT_ENDS = ("text_projection", "proj", "proj.2")
+"""Where towers of open_clip have their last linear piece: vision transformers, CLIP's ResNets, timm
+towers with a head of open_clip or of their own; text towers, those of Hugging Face last."""
 
 PLUGIN = "import glasskit.models.open_clip_plugin  # its head is no layer of open_clip's own\n"
 
@@ -132,35 +138,22 @@ def merge_heads(model: GlassModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
             end.weight.copy_(image)
             clip.visual.head = nn.Sequential(OrderedDict(proj=end))
         else:
-            _merge(_image_projection(clip.visual), image, f"{model.name}: the image tower")
+            _merge(_end(clip.visual, IMAGE_ENDS), image, f"{model.name}: the image tower")
         if config["text_cfg"].get("proj_type") == "none":
             config["text_cfg"] |= {"proj_type": "linear", "proj_bias": False}
             text_side.text_projection = nn.Parameter(text.T.clone())
         else:
-            _merge(_text_projection(text_side), text, f"{model.name}: the text tower")
+            _merge(_end(text_side, TEXT_ENDS), text, f"{model.name}: the text tower")
     return clip.state_dict(), config
 
 
-def _image_projection(visual: Any) -> Any:
-    """The last linear piece of an image tower: a (width, L) parameter, a Linear, or None."""
-    if isinstance(getattr(visual, "proj", None), nn.Parameter):
-        return visual.proj  # vision transformers
-    if hasattr(visual, "attnpool"):
-        return visual.attnpool.c_proj  # CLIP's ResNets
-    head = getattr(visual, "head", None)  # timm towers
-    end = getattr(head, "proj", None) or getattr(getattr(head, "mlp", None), "fc2", None)
-    own = getattr(getattr(visual, "trunk", None), "head", None)  # those that end in timm's own
-    own = getattr(own, "fc", own)
-    return own if end is None and isinstance(own, nn.Linear) else end
-
-
-def _text_projection(text: Any) -> Any:
-    """The last linear piece of a text tower: a (width, L) parameter, a Linear, or None."""
-    projection = getattr(text, "text_projection", None)
-    if projection is not None:
-        return projection
-    projection = getattr(text, "proj", None)  # Hugging Face towers
-    return projection[-1] if isinstance(projection, nn.Sequential) else projection
+def _end(tower: Any, places: tuple[str, ...]) -> Any:
+    """The last linear piece of a tower, a (width, L) parameter or a Linear; None without one."""
+    for place in places:
+        found = reduce(lambda part, name: getattr(part, name, None), place.split("."), tower)
+        if isinstance(found, nn.Linear | nn.Parameter):
+            return found
+    return None
 
 
 def _merge(projection: Any, weight: Tensor, where: str) -> None:

@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import warnings
+from importlib import import_module
 from queue import Queue
 from threading import Lock
 from types import ModuleType
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms import Normalize
 
+from glasskit.errors import InputError, need
 from glasskit.models.stream import Preparation
 
 logger = logging.getLogger(__name__)
@@ -62,8 +64,8 @@ class FastImageTower:
                 with _SETTING_UP:
                     for request in _started(trunk, prepare.normalise):
                         self.requests.put(request)
-        except (ImportError, RuntimeError) as error:
-            logger.warning("pictures are embedded by PyTorch, more slowly: OpenVINO says %s", error)
+        except (InputError, ImportError, RuntimeError) as error:
+            logger.warning("pictures are embedded by PyTorch, more slowly: %s", error)
         self.fast = not self.requests.empty()
         self.jobs = max(1, self.requests.qsize())
 
@@ -90,9 +92,9 @@ def _import_openvino() -> ModuleType:
     if missing:
         sys.modules[STATISTICS] = None  # type: ignore[assignment]  # Python's word for "missing"
     try:
-        import openvino
-        import openvino.frontend.pytorch.ts_decoder
-        import openvino.preprocess
+        openvino = need("openvino", "cpu")
+        import_module("openvino.frontend.pytorch.ts_decoder")
+        import_module("openvino.preprocess")
     finally:
         if missing:
             del sys.modules[STATISTICS]

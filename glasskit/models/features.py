@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
-from typing import Protocol
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from glasskit.data.grouped import GroupedDataset
 from glasskit.io.pictures import BrokenPicturesError, PictureError, ask_each
 from glasskit.io.places import cache_folder
 from glasskit.models.bundled import TEXTS, bundled_rows
@@ -27,20 +26,8 @@ BLOCK = 128
 """Texts that are computed at once."""
 
 
-class Pictures(Protocol):
-    """What is needed of a data set: pictures by index, with a fingerprint and a key each."""
-
-    @property
-    def features(self) -> Path | None: ...
-    def __len__(self) -> int: ...
-    def image(self, index: int, side: int = 0) -> Image.Image: ...
-    def check(self, index: int) -> None: ...
-    def fingerprint(self, index: int) -> str: ...
-    def key(self, index: int) -> str: ...
-
-
 def image_features(
-    model: GlassModel, dataset: Pictures, progress: Progress | None = None
+    model: GlassModel, dataset: GroupedDataset, progress: Progress | None = None
 ) -> Tensor:
     """(n, F) float32 image-tower features of a data set's pictures, in its order.
 
@@ -94,7 +81,7 @@ def text_features(
 
 @torch.inference_mode()
 def embed_dataset_images(
-    model: GlassModel, dataset: Pictures, progress: Progress | None = None
+    model: GlassModel, dataset: GroupedDataset, progress: Progress | None = None
 ) -> Tensor:
     """(n, L) L2-normalised float32 image vectors of a data set, through the feature cache."""
     features = image_features(model, dataset, progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ from glasskit.io.pictures import as_rgb, open_image
 from glasskit.models.fast_tower import FastImageTower
 from glasskit.models.heads import CentredTextMap, ConseHead, ResidualMap
 from glasskit.models.reading import Reading, read_with
-from glasskit.models.stream import Preparation, tower_batches
+from glasskit.models.stream import BATCH, Preparation, ahead
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) while long work runs."""
@@ -133,8 +134,27 @@ class GlassModel(nn.Module):
     def image_batches(
         self, items: Iterable[T], load: Callable[[T], Image.Image]
     ) -> Iterator[tuple[tuple[T, ...], Tensor]]:
-        """(items, their (b, F) features) batch by batch, in order; see `stream.tower_batches`."""
-        return tower_batches(self, items, load)
+        """(items of a batch, their (b, F) float32 features on the CPU), batch by batch, in order.
+
+        No more batches are computed than the tower does at once; only decoding runs further ahead.
+
+        Args:
+            items: what stands for the pictures; read as far as is decoded ahead, so it may be
+                endless.
+            load: an item to an RGB picture; called in threads. What it raises is raised here.
+        """
+        size, prepare = BATCH.get(self.device.type, BATCH["cpu"]), self.preparation
+
+        def one(item: T) -> tuple[T, Tensor]:
+            return item, prepare.one(load(item))
+
+        def compute(batch: list[tuple[T, Tensor]]) -> tuple[tuple[T, ...], Tensor]:
+            names, pictures = zip(*batch, strict=True)
+            return names, self.tower(torch.stack(pictures)).float().cpu()
+
+        decoded = ahead(items, one, size * 2)
+        batches = iter(lambda: list(islice(decoded, size)), [])
+        return ahead(batches, compute, self.tower_jobs, self.tower_jobs)
 
     @torch.inference_mode()
     def text_tower(self, texts: Sequence[str]) -> Tensor:

@@ -50,28 +50,26 @@ def load_model(name_or_path: str | Path, device: str | torch.device | None = Non
     return model.to(device).eval()
 
 
-def save_model(
-    model: GlassModel, directory: str | Path, *, towers: bool | None = None, **notes: Any
-) -> None:
+def save_model(model: GlassModel, directory: str | Path, **notes: Any) -> None:
     """Write ``model.safetensors`` and a readable ``config.json``, each whole or not at all.
+
+    The towers' weights are saved with the heads where the model's name would not bring them back
+    (``GlassModel.own_towers``).
 
     Args:
         model: what to save.
         directory: made where it is missing.
-        towers: also save the towers' weights; by default where the model's name would not bring
-            them back (``GlassModel.own_towers``).
         notes: JSON values to keep in config.json, such as the training settings.
 
     Raises:
         InputError: the directory can't be written, such as on a full disk; an old model stays.
     """
     folder = check_folder(directory)
-    towers = model.own_towers if towers is None else towers
     tensors = dict(model.head_state())
-    if towers:
+    if model.own_towers:
         tensors |= {f"clip.{key}": tensor for key, tensor in model.tower_state().items()}
     tensors = {key: tensor.detach().cpu().contiguous().clone() for key, tensor in tensors.items()}
-    config = {"format": FORMAT, "base": model.base, "towers": towers, **notes}
+    config = {"format": FORMAT, "base": model.base, "towers": model.own_towers, **notes}
     with atomic_write(folder / WEIGHTS) as scratch:
         save_file(tensors, scratch, metadata={"format": FORMAT, "base": model.base})
     write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
@@ -164,12 +162,12 @@ def load_checkpoint(clip: nn.Module, architecture: str, file: Path) -> None:
 def _why_not(file: Path, expected: Mapping[str, Tensor]) -> str:
     """Why a file does not fill a model with these tensors, in words."""
     try:
-        return _difference(load_state_dict(str(file)), expected)
+        return difference(load_state_dict(str(file)), expected)
     except Exception:  # noqa: BLE001  # of whatever kind: it is told, not hidden
         return "it is empty, cut off, or holds more than tensors by name (code in it is never run)"
 
 
-def _difference(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+def difference(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
     """The first tensor that is not as a model has it, in words; empty where all are."""
     for key, tensor in expected.items():
         if key not in found:
@@ -215,9 +213,8 @@ def _fill(model: GlassModel, folder: Path, config: dict[str, Any]) -> None:
     expected = dict(model.head_state())
     if config["towers"]:
         expected |= {f"clip.{key}": value for key, value in model.tower_state().items()}
-    difference = _difference(tensors, expected)
-    if difference:
-        raise InputError(f"{folder / WEIGHTS}: {difference}; it is of another architecture")
+    if said := difference(tensors, expected):
+        raise InputError(f"{folder / WEIGHTS}: {said}; it is of another architecture")
     check_finite(folder / WEIGHTS, tensors)
     with torch.no_grad():
         for key, tensor in tensors.items():

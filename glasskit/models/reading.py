@@ -6,12 +6,9 @@ import logging
 import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from glasskit.errors import InputError
-
-if TYPE_CHECKING:
-    from glasskit.models.glass_model import GlassModel
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +78,13 @@ class Reading(NamedTuple):
         return "; ".join(notes)
 
 
-def tell_unread(model: GlassModel, texts: Sequence[str], what: str) -> None:
+class Reader(Protocol):
+    """A model, as far as it is asked here."""
+
+    def reading(self, texts: Sequence[str]) -> Reading: ...
+
+
+def tell_unread(model: Reader, texts: Sequence[str], what: str) -> None:
     """Warn, in one line, of what a model does not read of texts; ``what`` names them in the plural,
     such as "captions"."""
     note = model.reading(texts).note(what)
@@ -89,7 +92,7 @@ def tell_unread(model: GlassModel, texts: Sequence[str], what: str) -> None:
         log.warning("%s", note)
 
 
-def check_query(model: GlassModel, text: str, *, warn: bool = True) -> None:
+def check_query(model: Reader, text: str, *, warn: bool = True) -> None:
     """Warn where a model reads only a part of a phrase or name.
 
     Args:

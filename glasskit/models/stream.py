@@ -12,17 +12,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice, repeat
-from typing import TYPE_CHECKING, TypeVar
+from itertools import repeat
+from typing import TypeVar
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms import Normalize, ToTensor
-
-if TYPE_CHECKING:
-    from glasskit.models.glass_model import GlassModel
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -74,37 +71,6 @@ class Preparation:
             # (B, H, W, 3) seen as (B, 3, H, W): the layout that convolutions are fastest on.
             pictures = self.normalise(pictures.permute(0, 3, 1, 2).float().div_(255))
         return pictures.to(device, memory_format=torch.channels_last)
-
-
-def tower_batches(
-    model: GlassModel,
-    items: Iterable[T],
-    load: Callable[[T], Image.Image],
-) -> Iterator[tuple[tuple[T, ...], Tensor]]:
-    """(items of a batch, their (B, F) float32 features on the CPU), batch by batch, in order.
-
-    No more batches are computed than the tower does at once (`GlassModel.tower_jobs`); only
-    decoding runs further ahead.
-
-    Args:
-        model: whose image tower and preprocessing are used.
-        items: what stands for the pictures; read as far as is decoded ahead, so it may be endless.
-        load: an item to an RGB picture; called in threads. What it raises is raised here.
-    """
-    size = BATCH.get(model.device.type, BATCH["cpu"])
-    prepare = model.preparation
-
-    def one(item: T) -> tuple[T, Tensor]:
-        return item, prepare.one(load(item))
-
-    def compute(batch: list[tuple[T, Tensor]]) -> tuple[tuple[T, ...], Tensor]:
-        names, pictures = zip(*batch, strict=True)
-        with torch.inference_mode():
-            return names, model.tower(torch.stack(pictures)).float().cpu()
-
-    decoded = ahead(items, one, size * 2)
-    batches = iter(lambda: list(islice(decoded, size)), [])
-    return ahead(batches, compute, model.tower_jobs, model.tower_jobs)
 
 
 def ahead(

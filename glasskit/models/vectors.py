@@ -75,6 +75,18 @@ def mean_direction(vectors: np.ndarray) -> np.ndarray:
     return (mean / norm if norm > 1e-12 else np.zeros_like(mean)).astype(np.float32)
 
 
+def cohesion(vectors: np.ndarray) -> float:
+    """Mean cosine similarity of two different rows; 1 for one row.
+
+    (|sum v|^2 - n) / (n (n - 1)) for unit vectors v: no n x n matrix is needed.
+    """
+    n = len(vectors)
+    if n < 2:
+        return 1.0
+    total = unit(vectors).astype(np.float64).sum(axis=0)
+    return float((total @ total - n) / (n * (n - 1)))
+
+
 class Neighbours(NamedTuple):
     """The k nearest of each query, best first.
 

@@ -18,21 +18,13 @@ from glasskit.evaluation.intervals import interval_note, units
 from glasskit.evaluation.report import Changed, Report, build_report
 from glasskit.io.places import check_file, write_text
 from glasskit.models.glass_model import Progress
-from glasskit.plots.style import (
-    FAMILY_COLOURS,
-    GREY,
-    ORANGE,
-    SYMBOLS,
-    calm,
-    whiskers,
-    whole_ticks,
-)
+from glasskit.plots.scores import trade_figure
+from glasskit.plots.style import GREY, ORANGE, SYMBOLS, calm, whiskers, whole_ticks
 
 BLUE = "#3b8fd0"
 LOOK = {BETTER: (BLUE, "triangle-up"), WORSE: (ORANGE, "triangle-down"), "": (GREY, "circle")}
 """Colour and shape of a mark; readable on white and on black, as those of the models are."""
 
-COLOURS = (GREY, *FAMILY_COLOURS)
 LETTERS = dict(zip(SYMBOLS, "●◆■▲✚★✖▼", strict=True))
 """Plotly's symbols, and the letters that look like them."""
 
@@ -134,7 +126,7 @@ def _filled(template: str, report: Report) -> str:
         letters=LETTERS,
         plotly_js=get_plotlyjs,
         measure_figure=measure_figure,
-        trade_figure=trade_figure,
+        gains_figure=gains_figure,
         concept_figure=concept_figure,
     )
 
@@ -196,30 +188,23 @@ def measure_figure(table: Table, measure: Measure) -> go.Figure:
     return _tight(figure, 96 + 34 * len(cells))
 
 
-def trade_figure(table: Table) -> go.Figure | None:
+def gains_figure(table: Table) -> go.Figure | None:
     """What a model gains on concepts against what it keeps on captions; None without both."""
     by_key = {measure.key: measure for measure in table.measures}
     if not {"acceptable_top1", "image_to_text_r10"} <= by_key.keys():
         return None
-
-    figure = go.Figure()
-    for number, name in enumerate(table.names):
-        x = table.cell(name, by_key["image_to_text_r10"])
-        y = table.cell(name, by_key["acceptable_top1"])
-        colour = COLOURS[number % len(COLOURS)]
-        figure.add_scatter(
-            x=[100 * x.value],
-            y=[100 * y.value],
-            name=name,
-            mode="markers",
-            marker={"size": 14, "color": colour, "symbol": SYMBOLS[number % len(SYMBOLS)]},
-            error_x=whiskers([x]) | {"color": colour},
-            error_y=whiskers([y]) | {"color": colour},
-            hovertemplate="%{x:.1f}% captions, %{y:.1f}% concepts",
-        )
-    figure.update_xaxes(title={"text": "Caption R@10"}, ticksuffix="%", zeroline=False)
-    figure.update_yaxes(title={"text": "Acceptable top-1"}, ticksuffix="%", zeroline=False)
-    return _tight(figure, 420)  # names stand below as text, which wraps on a phone
+    captions, concepts = by_key["image_to_text_r10"], by_key["acceptable_top1"]
+    cells = {n: (table.cell(n, captions), table.cell(n, concepts)) for n in table.names}
+    figure = trade_figure(
+        {name: (x.value, y.value) for name, (x, y) in cells.items()},
+        x="Caption R@10",
+        y="Acceptable top-1",
+        start=table.names[0],
+    )
+    for trace, (x, y) in zip(figure.data, cells.values(), strict=True):
+        trace.update(error_x=whiskers([x]), error_y=whiskers([y]))
+    figure.update_layout(annotations=[])  # names stand below as text, which wraps on a phone
+    return _tight(figure, 420)
 
 
 def concept_figure(changed: Changed) -> go.Figure:

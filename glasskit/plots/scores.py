@@ -364,7 +364,7 @@ def trade_figure(
             mode="markers",
             name=name,
             marker={"size": 14, "color": colour, "symbol": SYMBOLS[number % len(SYMBOLS)]},
-            hovertemplate="%{x:.0f}%, %{y:.0f}%",
+            hovertemplate="%{x:.1f}%, %{y:.1f}%",
         )
         figure.add_annotation(
             x=across,

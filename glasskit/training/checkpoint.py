@@ -20,6 +20,7 @@ from torch import Tensor
 
 from glasskit.errors import InputError
 from glasskit.io.places import atomic_write
+from glasskit.models.loading import difference
 
 FORMAT = "glasskit-checkpoint/2"
 PATTERN = "step-*.safetensors"
@@ -91,22 +92,9 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def check_fits(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Refuse tensors that are not those of this model and objective.
-
-    Raises:
-        InputError: names the first tensor that is missing, unknown or of another shape.
-    """
-    for name in sorted(expected.keys() ^ found.keys()):
-        what = "lacks" if name in expected else "has the unknown"
-        raise InputError(
-            f"{path}: {what} tensor {name!r}; it is from another architecture, mode or objective"
-        )
-    for name, tensor in found.items():
-        if tensor.shape != expected[name].shape:
-            raise InputError(
-                f"{path}: tensor {name!r} has shape {tuple(tensor.shape)}, here it is "
-                f"{tuple(expected[name].shape)}; it is from another architecture"
-            )
+    """Raise InputError where the tensors are not those of this model, mode and objective."""
+    if said := difference(found, expected):
+        raise InputError(f"{path}: {said}; it is of another architecture, mode or objective")
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -156,7 +156,7 @@ def build_encoder(
             model.logit_scale.fill_(1 / filled(config.temperature)).log_()
         model.logit_scale.requires_grad_(True)
     if config.gradient_checkpointing:
-        set_checkpointing(model, True)
+        model.clip.set_grad_checkpointing(True)  # activations are computed again in backward
     if config.mode == "head":
         return HeadEncoder(model, filled(config.feature_dropout))
     return TowerEncoder(model, "patches" in needs)
@@ -177,13 +177,7 @@ def left_as_found(model: GlassModel, config: TrainConfig) -> Iterator[None]:
             parameter.grad = None
         model.train(training)
         if config.gradient_checkpointing:
-            set_checkpointing(model, False)
-
-
-def set_checkpointing(model: GlassModel, on: bool) -> None:
-    """Recompute the towers' activations in backward instead of keeping them, or no longer."""
-    clip: Any = model.clip
-    clip.set_grad_checkpointing(on)
+            model.clip.set_grad_checkpointing(False)
 
 
 def add_lora(model: GlassModel, rank: int) -> None:

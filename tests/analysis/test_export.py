@@ -248,6 +248,3 @@ def test_what_is_no_index_says_what_to_do(embedded: Path, tmp_path: Path) -> Non
         (embedded / "vectors.npy").write_bytes(whole[:left])
         with pytest.raises(InputError, match="run again: glasskit embed"):
             VectorIndex(embedded)
-    (embedded / "vectors.safetensors").write_bytes(b"")
-    with pytest.raises(InputError, match="of an older version of the kit; run again: glasskit"):
-        VectorIndex(embedded)

@@ -11,7 +11,6 @@ import torch
 from glasskit.analysis.geometry import (
     alignment_uniformity,
     centroid,
-    cohesion,
     direction,
     group_geometry,
     group_report,
@@ -27,6 +26,7 @@ from glasskit.analysis.gradients import gradient_descent, loss_of, negative_grad
 from glasskit.errors import InputError
 from glasskit.losses import inner_loss, outer_loss
 from glasskit.models.embedding import Embedding
+from glasskit.models.vectors import cohesion
 
 HALF = np.sqrt(0.5)
 AXES = np.eye(3, dtype=np.float32)
@@ -54,18 +54,14 @@ def test_centroids() -> None:
 def test_two_groups() -> None:
     pictures = np.array([[1, 0], [1, 0], [0, 1], [1, 1]])
     groups = {"east": np.array([0, 1]), "north": np.array([2, 3])}
-    words = {"east": np.array([0, 3.0]), "north": np.array([0, 1.0])}
-    east, north = group_geometry(pictures, groups, words)
-    assert (east.concept, east.size, east.nearest) == ("east", 2, "north")
+    east, north = group_geometry(pictures, groups)
+    assert east.concept == "east"
     middle = centroid(pictures[2:])  # at 67.5 degrees
     assert east.cohesion == pytest.approx(1)
-    assert east.word == pytest.approx(0)
-    assert east.nearest_similarity == pytest.approx(middle[0])
     assert east.margin == pytest.approx(1 - middle[0])
     # (0, 1) is HALF from its only companion and 0 from east; (1, 1) is HALF from both.
     assert north.margin == pytest.approx(((HALF - 0) + (HALF - HALF)) / 2)
-    (only,) = group_geometry(np.eye(2), {"all": np.array([0, 1])}, {"all": np.ones(2)})
-    assert only.nearest == ""
+    (only,) = group_geometry(np.eye(2), {"all": np.array([0, 1])})
     assert np.isnan(only.margin)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tqdm.auto import tqdm
 
 from glasskit.analysis import maps
 from glasskit.analysis.maps import align, draw_in, fit_to_unit, place_new, place_words, project
@@ -46,6 +49,19 @@ def test_umap_keeps_groups_together_is_deterministic_and_cached(
     assert (project(vectors) == places).all()
     with pytest.raises(AssertionError):
         project(vectors, seed=1)
+
+
+@pytest.mark.slow
+def test_a_map_that_is_cancelled_stops_no_later_bar() -> None:
+    def cancel(done: int, total: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        project(clusters(), progress=cancel)
+    later = threading.Thread(target=lambda: list(tqdm(range(2), file=io.StringIO())), daemon=True)
+    later.start()
+    later.join(30)
+    assert not later.is_alive()
 
 
 @pytest.mark.slow

@@ -110,4 +110,4 @@ def test_embedding_of_a_data_set() -> None:
     seen = embed(ColourModel(), dataset)
     assert seen.picture.shape == seen.caption.shape == (12, 3)
     assert seen.concept.shape == (3, 3)
-    assert (seen.ranks(dataset.targets(1)) == 1).all()
+    assert seen.recognised(dataset.targets(1)).correct.all()

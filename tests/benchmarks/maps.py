@@ -27,13 +27,14 @@ WIDTH = 384
 
 def visits() -> Iterator[list[BenchRow]]:
     """All rows of this section, a visit at a time."""
-    maps.fit_umap(photographs(64))  # compiles, or loads what was compiled
+    # The first one compiles, or loads what was compiled.
+    maps.fit_umap(photographs(64), None, maps.NEIGHBOURS, 0, None)
     for visit in range(VISITS):
         rows = []
         for count in COUNTS:
             vectors = photographs(count)
             start = time.perf_counter()
-            places = maps.fit_umap(vectors)
+            places = maps.fit_umap(vectors, None, maps.NEIGHBOURS, 0, None)
             taken = time.perf_counter() - start
             note = "" if visit else f"trustworthiness {trustworthiness(vectors, places):.4f}"
             rows.append(BenchRow("maps", f"{count:,} vectors", (taken,), note=note))

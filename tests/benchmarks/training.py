@@ -33,7 +33,6 @@ from glasskit.data.images import FolderImages
 from glasskit.data.schema import Concept, Record
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
 from glasskit.models import GlassModel, load_model
-from glasskit.models.bundled import write_bundled
 from glasskit.training import TrainConfig
 from glasskit.training.batches import grouped
 from glasskit.training.distributed import start_accelerator
@@ -42,6 +41,7 @@ from glasskit.training.run import build_trainer
 from glasskit.training.run_log import RunLogger
 from glasskit.training.trainer import Trainer
 from tests.benchmarks.table import VISITS, BenchRow, rows_in_turns
+from tests.tools.shipped_features import write_bundled
 
 SHAPES = ((8, 5), (16, 10), (32, 16))
 ROUNDS, TOWER_ROUNDS = 15, 5

@@ -27,9 +27,9 @@ from glasskit.plots.report import (
     FORMS,
     check_report,
     concept_figure,
+    gains_figure,
     report_html,
     report_markdown,
-    trade_figure,
 )
 
 DATASET = made_up(each=12)
@@ -172,8 +172,8 @@ def test_markdown_and_json_say_the_same(both: Pair) -> None:
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows[:4]} == {11}
 
 
-def test_many_models_look_different_in_the_trade_figure(both: Pair) -> None:
-    figure = trade_figure(compare([(f"model {i}", both[0]) for i in range(12)]))
+def test_many_models_look_different_in_the_figure_of_gains(both: Pair) -> None:
+    figure = gains_figure(compare([(f"model {i}", both[0]) for i in range(12)]))
     assert len({(trace.marker.color, trace.marker.symbol) for trace in figure.data}) == 12
 
 

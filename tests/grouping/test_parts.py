@@ -16,13 +16,13 @@ from glasskit.grouping.clusters import (
     assign_names,
     cluster,
     default_groups,
+    group_means,
     joined,
     name_scores,
-    photo_vectors,
 )
 from glasskit.grouping.leaks import leaked_words
 from glasskit.grouping.pipeline import with_hard_negatives
-from glasskit.grouping.quality import agreement, cohesion, loose, tightness
+from glasskit.grouping.quality import agreement, cohesions, loose, tightness
 from glasskit.grouping.records import make_records, split_records
 from glasskit.grouping.settings import BuildSettings
 from glasskit.grouping.sources import Photo
@@ -44,7 +44,7 @@ def _blobs(sizes: list[int], width: int = 16, noise: float = 0.05) -> tuple[np.n
 
 def test_a_photograph_is_the_mean_of_its_captions() -> None:
     captions = np.array([[1, 0], [0, 1], [0, 1]], dtype=np.float32)
-    vectors = photo_vectors(captions, [0, 0, 1], 2)
+    vectors = unit(group_means(captions, np.array([0, 0, 1])))
     np.testing.assert_allclose(vectors, [[0.5**0.5, 0.5**0.5], [0, 1]], rtol=1e-6)
 
 
@@ -270,7 +270,7 @@ def test_cohesion_and_loose_groups_by_hand() -> None:
     east, north, west = (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)
     vectors = np.array([east, east, east, north, north, east, west, north], dtype=np.float32)
     groups = np.array([0, 0, 0, 1, 1, 2, 2, 3])
-    assert cohesion(vectors, groups).tolist() == [1.0, 1.0, -1.0, 0.0]
+    assert cohesions(vectors, groups).tolist() == [1.0, 1.0, -1.0, 0.0]
     assert loose(np.array([0.4, 0.5, 0.24, 0.5])).tolist() == [False, False, False, False]
     assert loose(np.array([0.4, 0.5, 0.22, 0.5])).tolist() == [False, False, True, False]
 

@@ -14,9 +14,9 @@ import glasskit
 from glasskit.errors import InputError
 from glasskit.io.pictures import BrokenPicturesError, PictureError
 from glasskit.models import GlassModel, features, stream
-from glasskit.models.bundled import TEXTS, bundled_rows, write_bundled
+from glasskit.models.bundled import TEXTS, bundled_rows
 from glasskit.models.prompts import TEMPLATES, concept_vectors, pool_prompts, prompts
-from tests.tools.shipped_features import texts
+from tests.tools.shipped_features import texts, write_bundled
 
 
 class Pictures:

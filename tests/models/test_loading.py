@@ -66,7 +66,7 @@ def test_open_clip_model_begins_as_itself_and_round_trips(tiny_name: str, tmp_pa
     with torch.inference_mode():
         own = model.clip.encode_text(tokens, normalize=True)
     torch.testing.assert_close(model.encode_texts(TEXTS), own)
-    glasskit.save_model(model, tmp_path / "run", towers=True)
+    glasskit.save_model(model, tmp_path / "run")
     again = glasskit.load_model(tmp_path / "run", device="cpu")
     assert torch.equal(again.encode_texts(TEXTS), model.encode_texts(TEXTS))
     assert again.tower_hash == model.tower_hash
@@ -110,7 +110,7 @@ def test_a_copy_of_another_model_is_refused(run: Path, tiny_name: str) -> None:
 def test_export_loads_in_plain_open_clip_with_equal_embeddings(tiny_name, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = trained(tiny_name)
-    glasskit.save_model(model, tmp_path / "run", towers=True)
+    glasskit.save_model(model, tmp_path / "run")
     export_open_clip(tmp_path / "run", tmp_path / "hub")
     loaded = elsewhere(tmp_path / "hub", tmp_path)
     assert loaded.returncode == 0, loaded.stderr
@@ -209,7 +209,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("name", DAMAGE)
 def test_a_damaged_run_is_refused_in_one_line(name: str, tiny_name: str, tmp_path: Path) -> None:
-    glasskit.save_model(trained(tiny_name), tmp_path, towers=False)
+    glasskit.save_model(trained(tiny_name), tmp_path)
     damage, says = DAMAGE[name]
     damage(tmp_path)
     with pytest.raises(InputError, match=says) as caught:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
 from glasskit import load_dataset, load_model
@@ -21,6 +22,7 @@ from glasskit.models import GlassModel
 from glasskit.models.embedding import embed
 from glasskit.models.lite0 import TRAINED_RUN
 from glasskit.models.loading import CONFIG, WEIGHTS, trained_copy
+from glasskit.plots.map_data import SIDES
 from glasskit_app import cache
 from glasskit_app.state import MODEL
 
@@ -37,7 +39,8 @@ def build(name: str, start: GlassModel, folder: Path) -> None:
     run = TRAINED_RUN if glass else folder
     seen = [embed(model, dataset) for model in (start, trained_copy(start, run))]
     key = cache.settings_key(dataset, cache.RECIPE)
-    cache.write_bundled_places(folder, key, cache.fit_places(name, seen))
+    places = dict(zip(SIDES, cache.fit_places(name, seen), strict=True))
+    save_arrays(places, folder / cache.PLACES, metadata={"key": key})
 
 
 def train_head(dataset: GroupedDataset, start: GlassModel, folder: Path) -> None:

@@ -9,6 +9,7 @@ it is.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from glasskit import load_dataset, load_model
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.scenes.build import FEATURES as SCENES
 from glasskit.io.places import atomic_write
-from glasskit.models.bundled import TEXTS, write_bundled
+from glasskit.models.bundled import TEXTS
 from glasskit.models.glass_model import GlassModel
 from glasskit.models.lite0 import CLASS_TEXTS, CLASSES
 from glasskit.models.prompts import prompts
@@ -44,6 +45,13 @@ def class_features(model: GlassModel) -> Tensor:
     captions = [line for line in CAPTIONS.read_text(encoding="utf-8").splitlines() if line]
     assert len(IMAGENET_CLASSNAMES) == CLASSES
     return functional.normalize(model.text_tower([*captions, *IMAGENET_CLASSNAMES]), dim=-1)
+
+
+def write_bundled(file: Path, tower_hash: str, keys: Sequence[str], features: Tensor) -> None:
+    """Write (n, F) features under their keys, which hold no line end, for towers of this hash."""
+    metadata = {"tower_hash": tower_hash, "keys": "\n".join(keys)}
+    with atomic_write(file) as scratch:
+        save_file({"features": features.half().contiguous()}, scratch, metadata=metadata)
 
 
 def scenes(model: GlassModel, data: GroupedDataset) -> None:

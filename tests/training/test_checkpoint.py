@@ -19,9 +19,9 @@ from safetensors.torch import save_file
 from glasskit.data import GroupedDataset, write_magic
 from glasskit.data.images import MissingImages
 from glasskit.errors import InputError
-from glasskit.models.bundled import write_bundled
 from glasskit.training import train
 from glasskit.training.checkpoint import checkpoints, read_checkpoint, save_checkpoint
+from tests.tools.shipped_features import write_bundled
 from tests.training.toys import save_pictures, toy_config, toy_dataset, toy_model, toy_run
 
 WEIGHT = "weight.model.image_head.map.weight"
@@ -128,7 +128,7 @@ def with_weight(weight: torch.Tensor | None) -> Callable[[Path], None]:
         (lambda file: torch.save({"a": torch.ones(2)}, file), "pickles are never loaded"),
         (lambda file: save_file({"a": torch.ones(2)}, file), "not a checkpoint of Glass Kit"),
         (with_weight(torch.ones(3, 4)), f"{WEIGHT!r} has shape (3, 4), here it is (12, 12)"),
-        (with_weight(None), f"lacks tensor {WEIGHT!r}"),
+        (with_weight(None), f"lacks the tensor {WEIGHT!r}"),
     ],
 )
 def test_what_is_no_checkpoint_of_this_run_is_refused(copied, spoil, line):
