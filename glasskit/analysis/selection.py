@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glasskit.models.standard import Standard, label_scores
 from glasskit.models.vectors import unit
 
 
@@ -53,7 +54,8 @@ def shared_concepts(
 ) -> list[Shared]:
     """The concepts that selected pictures have in common and others have not.
 
-    lift(c) = (mean similarity of the selection to c - mean of all) / standard deviation of all.
+    lift(c) = (mean similarity of the selection to c - mean of all) / standard deviation of all: the
+    mean standard score of the selection, with all pictures as the reference.
 
     Args:
         pictures: (n, L) all pictures.
@@ -67,13 +69,11 @@ def shared_concepts(
     """
     if not len(selected):
         return []
-    similarity = unit(pictures) @ unit(concepts).T  # (n, c)
-    chosen = similarity[selected]  # (s, c)
-    lift = (chosen.mean(axis=0) - similarity.mean(axis=0)) / np.maximum(
-        similarity.std(axis=0), 1e-6
-    )
+    pictures, concepts = unit(pictures), unit(concepts)
+    chosen = pictures[selected]  # (s, L)
+    lift = label_scores(chosen, concepts, Standard.over(pictures, concepts)).mean(axis=0)
     most = min(3, len(names))
-    top3 = np.argpartition(-chosen, most - 1, axis=1)[:, :most]
+    top3 = np.argpartition(-label_scores(chosen, concepts), most - 1, axis=1)[:, :most]
     share = np.array([(top3 == c).any(axis=1).mean() for c in range(len(names))])
     order = np.argsort(-lift, kind="stable")[:k]
     return [Shared(names[c], float(lift[c]), float(share[c])) for c in order]

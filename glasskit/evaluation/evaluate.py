@@ -48,6 +48,7 @@ class Evaluation:
         clusters: (n,) number of each record's cluster, see ``GroupedDataset.clusters``.
         cluster_by: what a cluster is: "picture", "concept" or "cluster".
         seed: of the questions.
+        reference: pictures that standard scores of labels are held against; 0: they are cosines.
     """
 
     n: int
@@ -63,6 +64,7 @@ class Evaluation:
     cluster_by: str
     k: int
     seed: int = 0
+    reference: int = 0
 
     @property
     def cluster_count(self) -> int:
@@ -98,7 +100,12 @@ class Evaluation:
                 TEXT_TO_IMAGE: main.get(TEXT_TO_IMAGE),
                 **{name: hard.get(name, UNASKED) for name in (*LEVELS, CAPTIONS)},
             },
-            "settings": {"seed": self.seed, "hard_negative_k": self.k},
+            "settings": {
+                "seed": self.seed,
+                "hard_negative_k": self.k,
+                "scores": "standard" if self.reference else "cosine",
+                "reference": self.reference,
+            },
         }
 
 
@@ -109,6 +116,7 @@ def evaluate(
     k: int = K,
     seed: int = 0,
     progress: Progress | None = None,
+    reference: GroupedDataset | None = None,
 ) -> dict[str, Any]:
     """Measure a model on the records of a data set, usually ``dataset.split("test")``.
 
@@ -118,6 +126,9 @@ def evaluate(
         k: wrong answers in a hard-negative question.
         seed: of the hard-negative questions.
         progress: called with (done, total) pictures while they are embedded.
+        reference: recognition goes by standard scores over its pictures, usually those of
+            ``dataset.split("train")`` and never those that are measured; None: by cosine. All else
+            goes by cosine.
 
     Returns:
         {"n", "clusters": {"n", "by"}, "concepts": {"level1": {"top1", "acceptable_top1", "top5",
@@ -129,7 +140,8 @@ def evaluate(
     Raises:
         InputError: no records, a missing or broken picture, a vector that is not finite.
     """
-    return measure(model, dataset, k=k, seed=seed, progress=progress).as_dict()
+    found = measure(model, dataset, k=k, seed=seed, progress=progress, reference=reference)
+    return found.as_dict()
 
 
 def measure(
@@ -139,9 +151,11 @@ def measure(
     k: int = K,
     seed: int = 0,
     progress: Progress | None = None,
+    reference: GroupedDataset | None = None,
 ) -> Evaluation:
     """As ``evaluate``, with the result of every record, as paired comparisons need it."""
-    return measure_embeddings(embed_all(model, dataset, progress), dataset, k=k, seed=seed)
+    vectors = embed_all(model, dataset, progress, reference)
+    return measure_embeddings(vectors, dataset, k=k, seed=seed)
 
 
 def measure_embeddings(
@@ -157,7 +171,12 @@ def measure_embeddings(
             continue
         labels, target = vectors.labels[level], target[rows]
         concepts[name] = recognise_labels(
-            images[rows], labels, dataset.labels(level), target, dataset.acceptable(level)[rows]
+            images[rows],
+            labels,
+            dataset.labels(level),
+            target,
+            dataset.acceptable(level)[rows],
+            vectors.standard(level),
         )
         questions = hard_negatives.level_questions(dataset, level, k, seed)
         hard[name] = ask(questions, rows, images[rows], labels, target)
@@ -184,6 +203,7 @@ def measure_embeddings(
         cluster_by=dataset.cluster_by,
         k=k,
         seed=seed,
+        reference=0 if vectors.reference is None else len(vectors.reference),
     )
 
 
