@@ -69,7 +69,9 @@ def probe(
     from glasskit.data import load_dataset
     from glasskit.io.pictures import printable
     from glasskit.models import load_model
+    from glasskit.models.standard import check_scores
 
+    check_scores(scores)
     names = distinct(split_names(concepts or ""))
     if concepts is not None and not names:
         raise InputError("--concepts names no concept; give names with commas between, or none")
