@@ -21,7 +21,9 @@ def build(state: AppState) -> None:
     """Add the endpoints to the current Blocks."""
     first = next(iter(state.names))
 
-    def probe(picture: Image.Image | None, dataset: object, concepts: object, k: object) -> dict:
+    def probe(
+        picture: Image.Image | None, dataset: object, concepts: object, k: object, scores: object
+    ) -> dict:
         """Concepts nearest to a picture, before and after training on groups.
 
         Args:
@@ -29,16 +31,18 @@ def build(state: AppState) -> None:
             dataset: name of a data set of the app, such as scenes.
             concepts: names with commas between them; empty for those of the data set.
             k: how many concepts.
+            scores: cosine, or standard: standard deviations from the mean of the training pictures.
 
         Returns:
-            {"before": [{"name", "score"}], "after": [...]}, best first; scores are cosines.
+            {"before": [{"name", "score"}], "after": [...]}, best first.
             "note" is there too where the concepts are read only in part.
         """
         with refusals_told():
             if picture is None:
                 raise InputError("probe: send a picture")
             names = chosen_names(None if concepts is None else _text("concepts", concepts))
-            both = state.maps(dataset).comparison.concepts(picture, names, k=_count(k))
+            comparison, asked = state.maps(dataset).comparison, _text("scores", scores)
+            both = comparison.concepts(picture, names, _count(k), asked)
             return _told(both, state.unread(names, "concepts") if names else "")
 
     def search(phrase: object, dataset: object, k: object) -> dict:
@@ -76,8 +80,9 @@ def build(state: AppState) -> None:
         concepts = _as_sent(gr.Textbox("", label="concepts"))
         phrase = _as_sent(gr.Textbox("", label="phrase"))
         k = _as_sent(gr.Number(5, label="k", precision=0))
+        scores = _as_sent(gr.Textbox("cosine", label="scores"))
         result = gr.JSON(label="answer")
-        gr.Button().click(probe, [picture, dataset, concepts, k], result, api_name="probe")
+        gr.Button().click(probe, [picture, dataset, concepts, k, scores], result, api_name="probe")
         gr.Button().click(search, [phrase, dataset, k], result, api_name="search")
         gr.Button().click(map_of, dataset, result, api_name="map")
 

@@ -12,6 +12,7 @@ from glasskit.analysis.maps import place_new
 from glasskit.analysis.probe import MAX_CANDIDATES, MAX_TEXT
 from glasskit.errors import InputError
 from glasskit.io.text_files import split_names
+from glasskit.models.standard import SCORES
 from glasskit.plots.map_data import SIDES, Projection
 from glasskit_app.answers import answer
 from glasskit_app.examples import KINDS, teaching
@@ -30,6 +31,14 @@ DOTS = 1500
 
 EDGE = 1.5
 """Of the small map, which goes from -EDGE to EDGE."""
+
+UNITS = {"cosine": "%.2f", "standard": "%+.1f sd"}
+"""How a score is written; sd: standard deviations."""
+
+MEANT = (
+    "Cosine: what the picture is most about. Standard: for what it is unusual, in standard "
+    "deviations (sd)."
+)
 
 SIGNS = {"picture and phrase": 1, "picture without phrase": -1}
 
@@ -73,6 +82,9 @@ def build(state: AppState) -> None:
                 max_length=2000,
                 elem_id="probe-candidates",
             )
+            scores = gr.Radio(
+                list(SCORES), value="cosine", label="Scores", info=MEANT, elem_id="probe-scores"
+            )
             ask = gr.Button("Ask", variant="primary", elem_id="probe-ask")
         with gr.Column(scale=4, min_width=320):
             result = gr.HTML(
@@ -84,17 +96,22 @@ def build(state: AppState) -> None:
     gr.HTML(answer("how"))
 
     def respond(
-        picture: Image.Image | None, name: str, phrase: str, sign: str, candidates: str
+        picture: Image.Image | None,
+        name: str,
+        phrase: str,
+        sign: str,
+        candidates: str,
+        scores: str,
     ) -> tuple[str, dict, str]:
         with refusals_told():
-            page = answer_page(state, picture, name, phrase, sign, candidates)
+            page = answer_page(state, picture, name, phrase, sign, candidates, scores)
             return page, gr.update(open=False, visible=picture is not None), ""
 
-    def explain(picture: Image.Image | None, name: str, candidates: str) -> str:
+    def explain(picture: Image.Image | None, name: str, candidates: str, scores: str) -> str:
         with refusals_told():
             if picture is None:
                 return ""
-            return reasons(state.maps(name), picture, chosen_names(candidates))
+            return reasons(state.maps(name), picture, chosen_names(candidates), scores)
 
     def picked(name: str, event: gr.EventData) -> tuple[Image.Image, str]:
         with refusals_told():
@@ -110,11 +127,11 @@ def build(state: AppState) -> None:
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
     # One event for all: what was asked last is what is answered last.
-    events = [ask.click, phrase.submit, candidates.submit, picture.change]
-    inputs, answered = [picture, name, phrase, sign, candidates], [result, fold, why]
+    events = [ask.click, phrase.submit, candidates.submit, picture.change, scores.input]
+    inputs, answered = [picture, name, phrase, sign, candidates, scores], [result, fold, why]
     gr.on(events, respond, inputs, answered, trigger_mode="always_last", **quiet)
     # The grid of patches takes a pass of its own, which only those wait for who want to see it.
-    fold.expand(explain, [picture, name, candidates], why, **quiet)
+    fold.expand(explain, [picture, name, candidates, scores], why, **quiet)
     examples.pick(picked, name, [picture, phrase], **quiet)
     result.pick(picked, name, [picture, phrase], **quiet)
     name.change(changed, name, [examples, *answered], **quiet)
@@ -127,6 +144,7 @@ def answer_page(
     phrase: str,
     sign: str,
     candidates: str,
+    scores: str = "cosine",
 ) -> str:
     """The answer of both models to a picture, a phrase or both, as HTML.
 
@@ -147,7 +165,7 @@ def answer_page(
             searched = comparison.mix(vectors, phrase, SIGNS.get(sign, 1))
             title = f"Nearest pictures: {sign}"
     own = None if known is None else maps.dataset.records[known]
-    both = comparison.concepts(vectors, names, k=MAX_CANDIDATES)
+    both = comparison.concepts(vectors, names, k=MAX_CANDIDATES, scores=scores)
     found = comparison.images(searched, k=FOUND + 1)
     columns = []
     for side, vector in zip(SIDES, vectors, strict=True):
@@ -159,20 +177,26 @@ def answer_page(
             "concepts": concepts[:BARS],
             "own_rank": ranked.index(own.concept) + 1 if own and own.concept in ranked else 0,
             "of": len(concepts),
-            "levels": getattr(comparison, side).levels(vector) if names is None else [],
+            "levels": getattr(comparison, side).levels(vector, scores) if names is None else [],
             "pictures": near[:FOUND],
             "place": None,
         }
         if picture is not None:
             column |= _place(maps.projection(side), vector)
         columns.append(column)
+    if scores == "standard" and names is None:
+        ranks = [column["own_rank"] for column in columns]
+    else:
+        ranks = [maps.projection(side).recognised.rank[known] for side in SIDES if own]
     unread = [state.unread([phrase])] if phrase else []
     unread += [state.unread(names, "your concepts")] if names else []
     return answer(
         "probed",
         maps=maps,
         known=own,
-        ranks=[maps.projection(side).recognised.rank[known] for side in SIDES if own],
+        ranks=ranks,
+        scores=scores,
+        form=UNITS[scores],
         unread=filter(None, unread),
         title=title,
         columns=columns,

@@ -18,18 +18,24 @@ from glasskit_app.state import DatasetMaps
 WHY = "Why? Words, groups, and where the model looks"
 
 
-def reasons(maps: DatasetMaps, picture: Image.Image, names: list[str] | None = None) -> str:
+def reasons(
+    maps: DatasetMaps,
+    picture: Image.Image,
+    names: list[str] | None = None,
+    scores: str = "cosine",
+) -> str:
     """What stands in the fold under an answer, as HTML.
 
     Args:
         maps: the data set that was asked about.
         picture: RGB.
         names: of the visitor's own concepts; those of the data set if None.
+        scores: that the concept which is lit is the best by.
     """
     comparison, columns = maps.comparison, []
     features = comparison.image_features(picture)
     vectors = comparison.image_vectors(picture, features)
-    both = comparison.concepts(vectors, names, k=1)
+    both = comparison.concepts(vectors, names, 1, scores)
     groups, grid = _trained_groups(maps), _grid(comparison.before.model, picture)
     for side, vector in zip(SIDES, vectors, strict=True):
         probe, concept = getattr(comparison, side), getattr(both, side)[0].name

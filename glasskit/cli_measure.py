@@ -15,6 +15,7 @@ from glasskit.cli_options import (
     Images,
     Json,
     ModelName,
+    Scores,
     tried_folder,
     write_json,
 )
@@ -34,11 +35,16 @@ def evaluate(
     dataset: DatasetName,
     images: Images = None,
     split: Annotated[str, typer.Option(help="train, val, test, or all")] = "test",
+    scores: Scores = "cosine",
     k: Annotated[int, typer.Option(help="wrong answers in a hard-negative question", min=1)] = 10,
     seed: Annotated[int, typer.Option(help="of the hard-negative questions")] = 0,
     json_file: Json = None,
 ) -> None:
-    """Measure concept recognition and all that should stay intact, with 95% intervals."""
+    """Measure concept recognition and all that should stay intact, with 95% intervals.
+
+    With --scores standard recognition goes by standard scores over the pictures of the train split;
+    caption retrieval, negation and hard negatives go by cosine all the same.
+    """
     from glasskit.data import load_dataset
     from glasskit.data.coco import IDEAS, second_reading
     from glasskit.data.schema import SPLITS
@@ -46,17 +52,28 @@ def evaluate(
     from glasskit.evaluation.intervals import interval_note
     from glasskit.evaluation.multilabel import agreement
     from glasskit.models import load_model
+    from glasskit.models.standard import check_scores
 
+    check_scores(scores)
     if split not in (*SPLITS, "all"):
         raise InputError(f"split {split!r}: choose one of {', '.join(SPLITS)}, all")
     data = load_dataset(dataset, images=images)
     part = data if split == "all" else data.split(split)
     train = data.where(lambda record: record.split == "train")
+    reference = data.split("train") if scores == "standard" else None
     with bar("embedding pictures") as progress:
         result = evaluate(
-            load_model(model), part, k=k, seed=seed, train=train or None, progress=progress
+            load_model(model),
+            part,
+            k=k,
+            seed=seed,
+            train=train or None,
+            progress=progress,
+            reference=reference,
         )
     title = f"{model} on {data.name}, {split}, {counted(result['n'], 'picture')}"
+    if reference is not None:
+        title += f"; levels by standard score over {counted(len(reference), 'train picture')}"
     columns = ("measure", "share", "95% interval", "chance", "without pictures")
     show_table(title, columns, _evaluation_rows(result))
     note = interval_note(result["clusters"]["n"], result["clusters"]["by"])

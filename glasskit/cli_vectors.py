@@ -14,6 +14,7 @@ from glasskit.cli_options import (
     Many,
     ModelName,
     Out,
+    Scores,
     write_json,
 )
 from glasskit.errors import InputError
@@ -40,39 +41,69 @@ def probe(
             "was trained on, and coco-concepts for other models"
         ),
     ] = None,
+    folder: Annotated[
+        str | None,
+        typer.Option(
+            "--images", help="folder with the data set's pictures, which standard scores need"
+        ),
+    ] = None,
+    scores: Scores = "cosine",
+    blend: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="add the standard scores of this model, usually the untrained one: what was not "
+            "trained is then known better",
+        ),
+    ] = None,
     k: Many = 5,
     json_file: Json = None,
 ) -> None:
-    """Name the concepts that each picture is nearest to."""
+    """Name the concepts that each picture is nearest to, or for which it is unusual.
+
+    A standard score is (cosine - mean) / standard deviation, both over the data set's train
+    pictures (all of them where none is of that split) and for each name on its own.
+    """
     from glasskit.analysis import Probe
+    from glasskit.analysis.probe import Comparison
     from glasskit.data import load_dataset
     from glasskit.io.pictures import printable
     from glasskit.models import load_model
+    from glasskit.models.standard import check_scores
 
+    check_scores(scores)
     names = distinct(split_names(concepts or ""))
     if concepts is not None and not names:
         raise InputError("--concepts names no concept; give names with commas between, or none")
-    if dataset is None and not names:
-        data = _trained_on(model)
+    standard = scores == "standard" or blend is not None
+    if dataset is None and (standard or not names):
+        data = _trained_on(model, folder)
     else:
-        data = load_dataset(dataset or "coco-concepts")
+        data = load_dataset(dataset or "coco-concepts", folder)
     ask = Probe(load_model(model), data)
-    found = {printable(path): ask.concepts(path, names or None, k) for path in images}
+    if blend is None:
+        found = {printable(path): ask.concepts(path, names or None, k, scores) for path in images}
+    else:
+        pair = Comparison(Probe(load_model(blend), data), ask)
+        found = {printable(path): pair.blend(path, names or None, k) for path in images}
+    heading = "Highest standard scores" if standard else "Nearest concepts"
+    by = model if blend is None else f"{blend} and {model}"
     choice = f"{len(names)} given" if names else f"{len(data.concepts)} of {data.name}"
+    number = "{:+.2f} sd" if standard else "{:.3f}"
     show_table(
-        f"Nearest concepts by {model}, among {choice}",
-        ("picture", "concept", "cosine"),
+        f"{heading} by {by}, among {choice}",
+        ("picture", "concept", "standard score" if standard else "cosine"),
         [
-            (path if place == 0 else "", score.name, f"{score.score:.3f}")
-            for path, scores in found.items()
-            for place, score in enumerate(scores)
+            (path if place == 0 else "", score.name, number.format(score.score))
+            for path, answer in found.items()
+            for place, score in enumerate(answer)
         ],
     )
     write_json(
         json_file,
         {
-            path: [{"concept": s.name, "score": s.score} for s in scores]
-            for path, scores in found.items()
+            path: [{"concept": s.name, "score": s.score} for s in answer]
+            for path, answer in found.items()
         },
     )
 
@@ -160,16 +191,18 @@ def search(
     write_json(json_file, {"query": str(asked), "found": [hit._asdict() for hit in found]})
 
 
-def _trained_on(model: str) -> GroupedDataset:
+def _trained_on(model: str, images: str | None) -> GroupedDataset:
     """The data set whose groups made a run; coco-concepts for a model that is no run."""
     from glasskit.data import load_dataset
     from glasskit.models.loading import CONFIG, read_config
 
     if not Path(model, CONFIG).is_file():
-        return load_dataset("coco-concepts")
+        return load_dataset("coco-concepts", images)
     settings = read_config(Path(model)).get("training", {})
     try:
-        return load_dataset(settings.get("dataset", "coco-concepts"), settings.get("images"))
+        return load_dataset(
+            settings.get("dataset", "coco-concepts"), images or settings.get("images")
+        )
     except InputError as error:
         raise InputError(
             f"{model}: the data set it was trained on is not here ({error}); name one with "

@@ -294,6 +294,30 @@ def test_probe_names_the_concepts_that_a_run_was_trained_on(
     assert "among 50 of coco-concepts" in out
 
 
+def test_standard_scores_are_over_the_train_pictures_of_the_run(
+    glass, trained: Path, small: Path, tmp_path: Path
+) -> None:
+    picture, file = next(small.glob("*.jpg")), tmp_path / "probe.json"
+    asked = ("probe", trained, picture, "--concepts", "joy, a dog", "--json", file)
+    for more, by in (
+        (("--scores", "standard"), f"{trained}"),
+        (("--blend", "lite0-minilm"), f"lite0-minilm and {trained}"),
+    ):
+        code, out, err = glass(*asked, *more)
+        assert (code, err) == (0, "")
+        assert f"Highest standard scores by {by}, among 2 given" in " ".join(out.split())
+        scores = [row["score"] for row in json.loads(file.read_text())[str(picture)]]
+        assert [out.count(f" {score:+.2f} sd ") for score in scores] == [1, 1]
+    data = ("evaluate", "lite0-minilm", small / "mine.json", "--images", small, "--json", file)
+    code, out, _ = glass(*data, "--scores", "standard")
+    assert code == 0
+    assert "levels by standard score over 30 train pictures" in " ".join(out.split())
+    assert json.loads(file.read_text())["settings"]["reference"] == 30
+    for wrong in (data, asked):
+        code, _, err = glass(*wrong, "--scores", "z")
+        assert (code, err) == (2, "glasskit: scores 'z': choose cosine or standard\n")
+
+
 def test_probe_of_a_run_whose_data_set_is_gone(glass, trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained, tmp_path / "run")
     config = json.loads((tmp_path / "run/config.json").read_text())

@@ -19,7 +19,15 @@ from glasskit.models.features import embed_dataset_images
 from glasskit.models.glass_model import checked_finite
 from glasskit.models.prompts import concept_vectors
 from glasskit.models.reading import check_query, tell_unread
-from glasskit.models.vectors import nearest, unit
+from glasskit.models.standard import (
+    BLEND,
+    Standard,
+    blend,
+    check_scores,
+    label_scores,
+    reference_rows,
+)
+from glasskit.models.vectors import nearest, top_k, unit
 
 if TYPE_CHECKING:
     from glasskit.data.grouped import GroupedDataset
@@ -39,7 +47,7 @@ SAME = 0.9999
 
 
 class ConceptScore(NamedTuple):
-    """A concept and the cosine similarity of the picture to it."""
+    """A concept and the picture's score of it: cosine similarity, or standard score."""
 
     name: str
     score: float
@@ -82,44 +90,58 @@ class Probe:
         self._pictures = pictures
         self._check = lru_cache(KEPT_LISTS)(self._check_names)
         self._embed = lru_cache(KEPT_LISTS)(self._embed_names)
+        self._standard = lru_cache(KEPT_LISTS)(self._standard_of)
 
     def concepts(
         self,
         image: Image.Image | str | Path | np.ndarray,
         candidates: Sequence[str] | None = None,
         k: int = 5,
+        scores: str = "cosine",
     ) -> list[ConceptScore]:
-        """The k concepts nearest to a picture, best first.
+        """The k concepts of highest score for a picture, best first.
 
         Args:
             image: a PIL picture, the path of one, or its (L,) vector.
             candidates: any names; those of the data set where none are given.
             k: how many; all candidates where there are fewer.
+            scores: "cosine": which concept is this picture most about? "standard": for which is it
+                unusual, in standard deviations from the mean of the data set's train pictures (of
+                all its pictures where it has no train split; see ``models.standard``)?
 
         Raises:
             InputError: the picture can't be read, or a candidate is empty, too long, or has no word
                 that the model knows.
         """
+        names, found = self.all_scores(image, candidates, scores)
+        return ranked(names, found, k)
+
+    def all_scores(
+        self,
+        image: Image.Image | str | Path | np.ndarray,
+        candidates: Sequence[str] | None = None,
+        scores: str = "cosine",
+    ) -> tuple[tuple[str, ...], np.ndarray]:
+        """The candidates and the (c,) score of each, in their order; see ``concepts``."""
+        check_scores(scores)
         vector = self.image_vector(image)
         if candidates is None:
-            names, bank = list(self.dataset.labels(1)), self.concept_vectors
+            names = self.dataset.labels(1)
         else:
-            names = checked_names(candidates)
-            self._check(tuple(names))
-            bank = self.named_vectors(names)
-        found = nearest(vector, bank, _positive(k))
-        return [
-            ConceptScore(names[i], float(score))
-            for i, score in zip(found.index[0], found.score[0], strict=True)
-        ]
+            names = tuple(checked_names(candidates))
+            self._check(names)
+        standard = self._standard(names) if scores == "standard" else None
+        return names, label_scores(vector[None], unit(self._bank(names)), standard)[0]
 
-    def levels(self, image: Image.Image | str | Path | np.ndarray) -> list[ConceptScore]:
-        """The nearest name of level 2, of level 3 and of level 4, where the data set has them."""
+    def levels(
+        self, image: Image.Image | str | Path | np.ndarray, scores: str = "cosine"
+    ) -> list[ConceptScore]:
+        """The best name of level 2, of level 3 and of level 4, where the data set has them."""
         vector, found = self.image_vector(image), []
         for level in range(2, len(LEVELS) + 1):
             names = self.dataset.labels(level)
             if names:
-                found += self.concepts(vector, names, 1)
+                found += self.concepts(vector, names, 1, scores)
         return found
 
     def images(
@@ -198,6 +220,15 @@ class Probe:
     def _embed_names(self, names: tuple[str, ...]) -> np.ndarray:
         return np.asarray(concept_vectors(self.model, list(names)).detach())
 
+    def _bank(self, names: tuple[str, ...]) -> np.ndarray:
+        """(c, L) vectors of names, which may be the data set's concepts."""
+        own = names == self.dataset.labels(1)
+        return self.concept_vectors if own else self.named_vectors(names)
+
+    def _standard_of(self, names: tuple[str, ...]) -> Standard:
+        reference = self.picture_vectors[reference_rows(self.dataset)]
+        return Standard.over(reference, self._bank(names))
+
     def _check_names(self, names: tuple[str, ...]) -> None:
         """Raise InputError for a name that the model does not know; warn once of one half known."""
         for name in names:
@@ -238,12 +269,31 @@ class Comparison:
         image: Image.Image | Path | Pair,
         candidates: Sequence[str] | None = None,
         k: int = 5,
+        scores: str = "cosine",
     ) -> Both:
-        """The concepts nearest to a picture, by each model: two lists of ``ConceptScore``."""
+        """``Probe.concepts`` by each model: two lists of ``ConceptScore``."""
         first, second = self._query(image)
         return Both(
-            self.before.concepts(first, candidates, k), self.after.concepts(second, candidates, k)
+            self.before.concepts(first, candidates, k, scores),
+            self.after.concepts(second, candidates, k, scores),
         )
+
+    def blend(
+        self,
+        image: Image.Image | Path | Pair,
+        candidates: Sequence[str] | None = None,
+        k: int = 5,
+        weights: tuple[float, float] = BLEND,
+    ) -> list[ConceptScore]:
+        """The k concepts of highest weighted sum of both models' standard scores, best first.
+
+        The trained model knows trained concepts better, the untrained one all others; the sum keeps
+        most of both.
+        """
+        first, second = self._query(image)
+        names, before = self.before.all_scores(first, candidates, "standard")
+        _, after = self.after.all_scores(second, candidates, "standard")
+        return ranked(names, blend((before, after), weights), k)
 
     def images(self, query: str | Image.Image | Path | Pair, k: int = 12) -> Both:
         """Pictures nearest to a phrase or picture, by each model: two lists of ``ImageScore``."""
@@ -308,6 +358,11 @@ class Comparison:
         if isinstance(query, str):
             return self.text_vectors(query)
         return self.image_vectors(query)
+
+
+def ranked(names: Sequence[str], scores: np.ndarray, k: int) -> list[ConceptScore]:
+    """The k names of largest (c,) score, best first, of equal scores the earlier name first."""
+    return [ConceptScore(names[i], float(scores[i])) for i in top_k(scores, _positive(k))]
 
 
 def checked_names(names: Sequence[str]) -> list[str]:

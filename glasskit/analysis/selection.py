@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from glasskit.models.standard import Standard, label_scores
 from glasskit.models.vectors import unit
 
 
@@ -50,7 +51,8 @@ def shared_concepts(
 ) -> list[Shared]:
     """The concepts that selected pictures have in common and others have not.
 
-    lift(c) = (mean similarity of the selection to c - mean of all) / standard deviation of all.
+    lift(c) = (mean similarity of the selection to c - mean of all) / standard deviation of all: the
+    mean standard score of the selection, with all pictures as the reference.
 
     Args:
         pictures: (n, L) all pictures.
@@ -63,7 +65,8 @@ def shared_concepts(
     """
     if not len(selected):
         return []
-    similarity = unit(pictures) @ unit(concepts).T  # (n, c)
-    gain = similarity[selected].mean(axis=0) - similarity.mean(axis=0)  # (c,)
-    lift = gain / np.maximum(similarity.std(axis=0), 1e-6)
+    pictures, concepts = unit(pictures), unit(concepts)
+    lift = label_scores(pictures[selected], concepts, Standard.over(pictures, concepts)).mean(
+        axis=0
+    )
     return [Shared(names[c], float(lift[c])) for c in np.argsort(-lift, kind="stable")[:5]]

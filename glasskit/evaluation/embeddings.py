@@ -12,6 +12,7 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import LEVELS
 from glasskit.errors import InputError
 from glasskit.models.embedding import Embedding, embed, unit_array
+from glasskit.models.standard import Standard
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -26,26 +27,43 @@ class EvaluationVectors(Embedding):
         labels: level (1 to 4) to (c, L), in the order of ``dataset.labels(level)``.
         texts: (t, L), one a distinct sentence.
         place: sentence to its row in ``texts``.
+        reference: (m, L) pictures that standard scores are held against; None: scores are cosines.
     """
 
     labels: dict[int, np.ndarray]
     texts: np.ndarray
     place: dict[str, int]
+    reference: np.ndarray | None = None
 
     def of(self, sentences: Sequence[str]) -> np.ndarray:
         """(len, L) vectors of sentences of the data set."""
         return self.texts[[self.place[sentence] for sentence in sentences]]
 
+    def standard(self, level: int) -> Standard | None:
+        """What makes standard scores of the cosines to a level's labels; None for cosines."""
+        if self.reference is None:
+            return None
+        return Standard.over(self.reference, self.labels[level])
+
 
 def embed_all(
-    model: GlassModel, dataset: GroupedDataset, progress: Progress | None = None
+    model: GlassModel,
+    dataset: GroupedDataset,
+    progress: Progress | None = None,
+    reference: GroupedDataset | None = None,
 ) -> EvaluationVectors:
     """Embed pictures (through the feature cache), labels (prompt ensemble) and sentences.
+
+    Args:
+        model: a GlassModel.
+        dataset: what is measured.
+        progress: called with (done, total) pictures.
+        reference: whose pictures standard scores are held against.
 
     Raises:
         InputError: the data set is empty, a picture is missing or broken, a vector is not finite.
     """
-    from glasskit.models.features import embed_texts
+    from glasskit.models.features import embed_dataset_images, embed_texts
     from glasskit.models.prompts import concept_vectors
     from glasskit.models.reading import tell_unread
 
@@ -61,7 +79,8 @@ def embed_all(
     tell_unread(model, list(place), "captions")
     tell_unread(model, dataset.labels(1), "concept names")
     texts = unit_array(embed_texts(model, list(place)))
-    return EvaluationVectors(**vars(first), labels=labels, texts=texts, place=place)
+    seen = None if reference is None else unit_array(embed_dataset_images(model, reference))
+    return EvaluationVectors(**vars(first), labels=labels, texts=texts, place=place, reference=seen)
 
 
 def sentences_of(dataset: GroupedDataset) -> dict[str, int]:

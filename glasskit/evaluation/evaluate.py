@@ -23,7 +23,8 @@ from glasskit.evaluation.hard_negatives import IMAGE_TO_TEXT, TEXT_TO_IMAGE, WAY
 from glasskit.evaluation.multilabel import LabelRanking, rank_labels
 from glasskit.evaluation.negation import blind_wins, caption_wins, summarise_wins
 from glasskit.evaluation.retrieval import Retrieval, retrieve, same_texts
-from glasskit.models.vectors import products
+from glasskit.models.standard import label_scores
+from glasskit.models.vectors import TIE
 
 if TYPE_CHECKING:
     from glasskit.models import GlassModel
@@ -53,6 +54,7 @@ class Evaluation:
         clusters: (n,) number of each record's cluster, see ``GroupedDataset.clusters``.
         cluster_by: what a cluster is: "picture", "concept" or "cluster".
         seed: of the questions.
+        reference: pictures that standard scores of labels are held against; 0: they are cosines.
     """
 
     n: int
@@ -70,6 +72,7 @@ class Evaluation:
     cluster_by: str
     k: int
     seed: int = 0
+    reference: int = 0
 
     @property
     def cluster_count(self) -> int:
@@ -110,7 +113,12 @@ class Evaluation:
                 **dict.fromkeys((*LEVELS, CAPTIONS), UNASKED),
                 **hard,
             },
-            "settings": {"seed": self.seed, "hard_negative_k": self.k},
+            "settings": {
+                "seed": self.seed,
+                "hard_negative_k": self.k,
+                "scores": "standard" if self.reference else "cosine",
+                "reference": self.reference,
+            },
         }
 
 
@@ -122,6 +130,7 @@ def evaluate(
     seed: int = 0,
     train: GroupedDataset | None = None,
     progress: Progress | None = None,
+    reference: GroupedDataset | None = None,
 ) -> dict[str, Any]:
     """Measure a model on the records of a data set, usually ``dataset.split("test")``.
 
@@ -133,6 +142,9 @@ def evaluate(
         train: records that say how often each label is carried, for what is reached blind; None:
             those that are measured.
         progress: called with (done, total) pictures while they are embedded.
+        reference: recognition goes by standard scores over its pictures, usually those of
+            ``dataset.split("train")`` and never those that are measured; None: by cosine. All else
+            goes by cosine.
 
     Returns:
         {"n", "clusters": {"n", "by"}, "concepts": {"level1": {"top1", "acceptable_top1", "top5",
@@ -145,8 +157,10 @@ def evaluate(
     Raises:
         InputError: no records, a missing or broken picture, a vector that is not finite.
     """
-    vectors = embed_all(model, dataset, progress)
-    return measure_embeddings(vectors, dataset, k=k, seed=seed, train=train).as_dict()
+    found = measure(
+        model, dataset, k=k, seed=seed, train=train, progress=progress, reference=reference
+    )
+    return found.as_dict()
 
 
 def measure(
@@ -157,9 +171,10 @@ def measure(
     seed: int = 0,
     train: GroupedDataset | None = None,
     progress: Progress | None = None,
+    reference: GroupedDataset | None = None,
 ) -> Evaluation:
     """As ``evaluate``, with the result of every record, as paired comparisons need it."""
-    vectors = embed_all(model, dataset, progress)
+    vectors = embed_all(model, dataset, progress, reference)
     return measure_embeddings(vectors, dataset, k=k, seed=seed, train=train)
 
 
@@ -182,14 +197,21 @@ def measure_embeddings(
             continue
         labels, target = vectors.labels[level], target[rows]
         concepts[name] = recognise_labels(
-            images[rows], labels, dataset.labels(level), target, dataset.acceptable(level)[rows]
+            images[rows],
+            labels,
+            dataset.labels(level),
+            target,
+            dataset.acceptable(level)[rows],
+            vectors.standard(level),
         )
         questions = hard_negatives.level_questions(dataset, level, k, seed)
         hard[name] = ask(questions, rows, images[rows], labels, target)
         if dataset.several:
             often = train.carried(level).sum(axis=0)
-            scores = products(images, labels)
-            multilabel[name] = rank_labels(scores, dataset.carried(level), often)
+            standard = vectors.standard(level)
+            scores = label_scores(images, labels, standard)
+            tie = TIE if standard is None else standard.tie
+            multilabel[name] = rank_labels(scores, dataset.carried(level), often, tie)
     near_misses_blind = np.zeros(0, dtype=bool)
     if len(rows := np.flatnonzero([bool(record.not_labels) for record in dataset.records])):
         labels, target = vectors.labels[1], dataset.targets(1)[rows]
@@ -228,6 +250,7 @@ def measure_embeddings(
         cluster_by=dataset.cluster_by,
         k=k,
         seed=seed,
+        reference=0 if vectors.reference is None else len(vectors.reference),
     )
 
 

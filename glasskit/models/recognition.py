@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glasskit.models.vectors import TIE, products
+from glasskit.models.standard import Standard, label_scores
+from glasskit.models.vectors import TIE
 
 BLOCK = 8192
 """Pictures at a time, which bounds memory to BLOCK x c scores."""
@@ -42,31 +43,53 @@ def recognise(
     concepts: np.ndarray,
     target: np.ndarray,
     acceptable: np.ndarray | None = None,
+    standard: Standard | None = None,
 ) -> Recognition:
-    """Rank every concept for every picture by cosine s_ij.
-
-    rank_i = #{j: s_ij >= s_i,target - TIE}, so the own concept is first only where it is alone.
+    """Rank every concept for every picture, by cosine or by standard score.
 
     Args:
         images: (n, L) and concepts: (c, L), unit rows of float32.
         target: (n,) index of the own concept.
         acceptable: (n, c) bool; the own concept is added. None: only the own concept.
+        standard: of these concepts, for standard scores.
     """
-    n = len(images)
-    rank, top = np.empty((2, n), dtype=np.int64)
-    tied, accepted = np.empty((2, n), dtype=bool)
-    for low in range(0, n, BLOCK):
+    tie = TIE if standard is None else standard.tie
+    parts = []
+    for low in range(0, len(images), BLOCK):
         part = slice(low, low + BLOCK)
-        scores = products(images[part], concepts)  # (BLOCK, c)
-        rows = np.arange(len(scores))
-        own = scores[rows, target[part]]
-        rank[part] = np.count_nonzero(scores >= own[:, None] - TIE, axis=1)
-        top[part] = scores.argmax(axis=1)
-        best = scores[rows, top[part]]
-        tied[part] = np.count_nonzero(scores >= best[:, None] - TIE, axis=1) > 1
-        right = np.zeros(scores.shape, bool) if acceptable is None else acceptable[part].copy()
-        right[rows, target[part]] = True
-        best_right = np.where(right, scores, -np.inf).max(axis=1)
-        best_wrong = np.where(right, -np.inf, scores).max(axis=1)
-        accepted[part] = best_right > best_wrong + TIE
-    return Recognition(rank, top, tied, accepted)
+        scores = label_scores(images[part], concepts, standard)  # (BLOCK, c)
+        right = None if acceptable is None else acceptable[part]
+        parts.append(vars(recognise_scores(scores, target[part], right, tie)))
+    return Recognition(**{name: np.concatenate([one[name] for one in parts]) for name in parts[0]})
+
+
+def recognise_scores(
+    scores: np.ndarray,
+    target: np.ndarray,
+    acceptable: np.ndarray | None = None,
+    tie: float | np.ndarray = TIE,
+) -> Recognition:
+    """Rank every concept for every picture by scores s_ij.
+
+    rank_i = #{j: s_ij >= s_i,target - tie_j}, so the own concept is first only where it is alone.
+
+    Args:
+        scores: (n, c).
+        target: (n,) index of the own concept.
+        acceptable: (n, c) bool; the own concept is added. None: only the own concept.
+        tie: scores closer than this count as equal; one number, or (c,) where the scale differs.
+    """
+    rows = np.arange(len(scores))
+    own = scores[rows, target]
+    top = scores.argmax(axis=1)
+    best = scores[rows, top]
+    right = np.zeros(scores.shape, bool) if acceptable is None else acceptable.copy()
+    right[rows, target] = True
+    best_right = np.where(right, scores, -np.inf).max(axis=1)
+    best_wrong = np.where(right, -np.inf, scores + tie).max(axis=1)
+    return Recognition(
+        rank=np.count_nonzero(scores >= own[:, None] - tie, axis=1),
+        top=top,
+        tied=np.count_nonzero(scores >= best[:, None] - tie, axis=1) > 1,
+        accepted=best_right > best_wrong,
+    )

@@ -36,6 +36,32 @@ def test_own_candidates_and_a_path(probe: Probe, tmp_path: Path) -> None:
     assert [item.name for item in found] == ["blue sky", "green grass"]
 
 
+def test_standard_scores_are_held_against_train_pictures(probe: Probe) -> None:
+    names = ["blue sky", "green grass", "red"]  # any text, not only concepts of the data set
+    vectors = embed(probe.model, probe.dataset).picture
+    seen = [row for row, record in enumerate(probe.dataset.records) if record.split == "train"]
+    cosines = vectors[seen] @ probe.named_vectors(names).T  # (9, 3)
+    own = probe.image_vector(BLUE) @ probe.named_vectors(names).T
+    want = (own - cosines.mean(axis=0)) / cosines.std(axis=0)
+    found = {item.name: item.score for item in probe.concepts(BLUE, names, scores="standard")}
+    assert [found[name] for name in names] == pytest.approx(want.tolist(), rel=1e-4)
+    assert next(iter(found)) == "blue sky"
+    assert probe.levels(BLUE, "standard")[0].score != probe.levels(BLUE)[0].score
+
+
+def test_a_blend_adds_the_standard_scores_of_both_models(probe: Probe) -> None:
+    pictures = np.roll(probe.picture_vectors, 1, axis=1)
+    other = Probe(ColourModel(), probe.dataset, pictures=pictures)
+    parts = [one.concepts(BLUE, scores="standard") for one in (probe, other)]
+    want = {item.name: item.score / 4 for item in parts[0]}
+    for item in parts[1]:
+        want[item.name] += item.score * 3 / 4
+    found = Comparison(probe, other).blend(BLUE, weights=(0.25, 0.75))
+    best = sorted(want, key=want.__getitem__, reverse=True)
+    assert [item.name for item in found] == best
+    assert [item.score for item in found] == pytest.approx([want[name] for name in best], rel=1e-5)
+
+
 def test_levels_name_the_more_general(probe: Probe) -> None:
     # Level 2 is primary and other, level 3 colour, level 4 has no names.
     found = probe.levels(BLUE)
@@ -79,6 +105,7 @@ def test_picture_plus_and_minus_phrase(probe: Probe) -> None:
         ),
         (lambda p: p.concepts(BLUE, [3]), "a concept must be text, not int"),
         (lambda p: p.concepts(BLUE, k=0), "ask for at least 1"),
+        (lambda p: p.concepts(BLUE, scores="z"), "scores 'z': choose cosine or standard"),
         (lambda p: p.concepts(Path("no/such.png")), "there is no such picture"),
         (lambda p: p.concepts(7), "a probe takes a picture"),
     ],

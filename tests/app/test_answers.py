@@ -74,6 +74,19 @@ def test_a_picture_of_the_data_set_is_known(state: AppState) -> None:
     assert f'data-index="{index}"' not in page, "it is not its own neighbour"
 
 
+def test_standard_scores_have_their_unit_and_ranks_of_their_own(state: AppState) -> None:
+    maps = state.maps("scenes")
+    index, _ = teaching(maps)[0]
+    picture, own = maps.dataset.image(index), maps.dataset.records[index].concept
+    page = answer_page(state, picture, "scenes", "", SIGN, "", "standard")
+    both = maps.comparison.concepts(picture, k=99, scores="standard")
+    assert page.count("Concepts of highest standard score") == 2
+    assert f"<em>{both.after[0].score:+.1f} sd</em>" in page
+    before, after = ([item.name for item in side].index(own) + 1 for side in both)
+    assert f"its own is number {before} before and {after} after" in page
+    assert f"“{both.after[0].name}”" in reasons(maps, picture, None, "standard")
+
+
 def test_what_is_read_in_part_is_told_on_the_page_alone(
     state: AppState, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -46,6 +46,8 @@ def test_probe(client: Client, picture: dict) -> None:
     answer = client.predict(picture, NAME, "a cat, a 猫", 5, api_name="/probe")
     assert {row["name"] for row in answer["before"]} == {"a cat", "a 猫"}
     assert "1 of 4 words of concepts is unknown" in answer["note"]
+    answer = client.predict(picture, NAME, "", 8, "standard", api_name="/probe")
+    assert answer["after"][0]["score"] > 1, "more than a cosine can be"
 
 
 def test_eight_visitors_at_once(app: str, picture: dict) -> None:
@@ -87,6 +89,8 @@ BAD = [
     ("probe", (Image.radial_gradient("L"), NAME, ",", 3), "no name is there"),
     ("probe", (Image.radial_gradient("L"), NAME, ["a", "b"], 3), "send a text, not list"),
     ("probe", (Image.radial_gradient("L"), NAME, ",".join(map(str, range(61))), 3), "61 concepts"),
+    ("probe", (Image.radial_gradient("L"), NAME, "", 3, "z"), "choose cosine or standard"),
+    ("probe", (Image.radial_gradient("L"), NAME, "", 3, None), "scores: send a text"),
     ("probe", (Image.new("1", (14_000, 14_000)), NAME, "", 3), "14000 x 14000 pixels is more than"),
     ("probe", (b"not a picture", NAME, "", 3), "not a readable picture"),
 ]
@@ -136,6 +140,6 @@ def test_no_file_of_the_server_is_opened(app: str, tmp_path: Path, meta: bool) -
     secret = tmp_path / "secret.png"
     Image.new("RGB", (40, 40), "red").save(secret)
     sent: dict = {"path": str(secret)} | ({"meta": {"_type": "gradio.FileData"}} if meta else {})
-    answer = raw(app, "probe", json.dumps([sent, NAME, "", 1]))
+    answer = raw(app, "probe", json.dumps([sent, NAME, "", 1, "cosine"]))
     assert answer.startswith("event: error")
     assert meta or "paths of this machine are not opened" in answer

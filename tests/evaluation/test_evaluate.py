@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from evaluation_cases import made_up, random_embeddings
+from evaluation_cases import made_up, random_embeddings, unit
 
 from glasskit.data.schema import Concept
 from glasskit.evaluation import measure_embeddings
@@ -61,6 +61,19 @@ def test_every_interval_is_over_the_clusters_of_the_data_set() -> None:
         return 1
 
     assert check(alone, out, lone) > 30
+
+
+def test_standard_scores_are_of_recognition_alone() -> None:
+    vectors = random_embeddings(DATASET)
+    pull = 3 * vectors.labels[1][0]  # of training towards one name
+    pulled = replace(vectors, picture=unit(vectors.labels[1][DATASET.targets(1)] + pull))
+    cosine = measure_embeddings(pulled, DATASET).as_dict()
+    standard = measure_embeddings(replace(pulled, reference=pulled.picture), DATASET).as_dict()
+    assert cosine["concepts"]["level1"]["top1"] < 0.5 < standard["concepts"]["level1"]["top1"]
+    assert standard["settings"]["scores"] == "standard"
+    assert standard["settings"]["reference"] == len(DATASET)
+    for part in ("retrieval", "negation", "hard_negative"):
+        assert standard[part] == cosine[part]
 
 
 def test_what_the_data_lack_is_none() -> None:

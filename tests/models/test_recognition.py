@@ -10,6 +10,7 @@ from sklearn.metrics import top_k_accuracy_score
 
 from glasskit.models import recognition
 from glasskit.models.recognition import recognise
+from glasskit.models.standard import Standard
 from glasskit.models.vectors import unit
 
 AXES = np.eye(3, dtype=np.float32)
@@ -36,6 +37,18 @@ def test_ties_are_never_correct() -> None:
     assert found.tied.all()
     # Acceptable concepts may share the first place; a wrong one may not share it with them.
     assert found.accepted.tolist() == [True, False, False]
+
+
+def test_standard_scores_change_the_order_and_keep_the_rule_for_ties() -> None:
+    images = unit(np.array([[3, 2, 1.0]]))  # cosines .80 .53 .27
+    standard = Standard(np.array([0.7, 0.2, 0.2], np.float32), np.array([2, 4, 0], np.float32))
+    # z: (.802 - .7) 2 = .20, (.535 - .2) 4 = 1.34, and 0 for a name that tells nothing
+    found = recognise(images, AXES, np.array([0]), standard=standard)
+    assert (found.top.tolist(), found.rank.tolist()) == ([1], [2])
+    # Twice one name: rounding of the cosine, times the scale, is no win.
+    twice = Standard(np.full(3, 0.5, np.float32), np.full(3, 1000, np.float32))
+    names = np.stack([AXES[0], unit(AXES[0] + [0, 3e-8, 0]), AXES[2]])
+    assert recognise(images, names, np.array([0]), standard=twice).rank.tolist() == [2]
 
 
 @settings(max_examples=40, deadline=None)
