@@ -115,25 +115,6 @@ def test_a_full_cache_says_where_to_keep_it(tmp_path: Path, monkeypatch) -> None
         store.write(["a"], torch.zeros(1, 100))
 
 
-def test_a_device_that_is_full_is_written_as_it_is() -> None:
-    with pytest.raises(InputError, match=r"/dev/full: can't be written \(No space left on device"):
-        write_text(check_file("/dev/full"), "x")
-    assert Path("/dev/full").is_char_device()
-
-
-def test_files_have_the_mode_of_any_new_file(tmp_path: Path) -> None:
-    for mask, mode in ((0o022, 0o644), (0o027, 0o640)):
-        before = os.umask(mask)
-        try:
-            save_model(tiny_open_clip(), tmp_path / "run")
-            export_open_clip(tmp_path / "run", tmp_path / "hub")
-            pack(colour_dataset(), tmp_path / f"shards{mask}")
-        finally:
-            os.umask(before)
-        files = [p for part in ("run", "hub", f"shards{mask}") for p in (tmp_path / part).iterdir()]
-        assert {path.stat().st_mode & 0o777 for path in files} == {mode}
-
-
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").write_text("old")
     (tmp_path / "link").symlink_to(tmp_path / "real")
