@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -66,14 +65,6 @@ def test_a_data_set(tmp_path: Path) -> None:
     embed_source(ColourModel(), tmp_path / "images", out)
     assert not (out / "captions.npy").exists()
     assert len(VectorIndex(out)) == 12
-
-
-def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no pictures in this folder$"):
-        embed_source(ColourModel(), tmp_path, tmp_path / "out")
-    (tmp_path / "a.heic").write_text("x")
-    with pytest.raises(InputError, match=r"no pictures .*; 1 file left out \(\.heic 1\)"):
-        embed_source(ColourModel(), tmp_path, tmp_path / "out")
 
 
 @pytest.fixture
@@ -143,21 +134,10 @@ def test_what_cannot_be_embedded_is_refused_before_any_work(tmp_path: Path) -> N
     (tmp_path / "in" / "backup.tar").write_bytes(bytes(10240))
     with pytest.raises(InputError, match=r"1 pictures and \.tar shards; .*backup\.tar"):
         embed_source(ColourModel(), tmp_path / "in", tmp_path / "out")
-    with pytest.raises(InputError, match="'int8': choose float32 or float16"):
-        embed_source(ColourModel(), tmp_path, tmp_path / "out", dtype="int8")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"no pictures in this folder$"):
+        embed_source(ColourModel(), tmp_path / "empty", tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def test_a_name_that_is_no_utf8_is_written_with_its_bytes(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    path = os.path.join(os.fsencode(tmp_path / "in"), b"caf\xe9.png")  # noqa: PTH118
-    try:
-        with open(path, "wb") as file:  # noqa: PTH123
-            Image.new("RGB", (9, 9), "red").save(file, "PNG")
-    except OSError:
-        pytest.skip("this file system takes names in UTF-8 only")
-    assert embed_source(ColourModel(), tmp_path / "in", tmp_path / "out").pictures == 1
-    assert items(tmp_path / "out") == [{"id": "caf%E9.png", "file": "caf%E9.png"}]
 
 
 # --- search
@@ -248,6 +228,3 @@ def test_what_is_no_index_says_what_to_do(embedded: Path, tmp_path: Path) -> Non
         (embedded / "vectors.npy").write_bytes(whole[:left])
         with pytest.raises(InputError, match="run again: glasskit embed"):
             VectorIndex(embedded)
-    (embedded / "vectors.safetensors").write_bytes(b"")
-    with pytest.raises(InputError, match="of an older version of the kit; run again: glasskit"):
-        VectorIndex(embedded)
