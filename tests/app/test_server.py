@@ -3,7 +3,6 @@ listens."""
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,7 +18,7 @@ from glasskit_app.server import create_app
 from glasskit_app.thumbnails import SMALL, Thumbnails
 from tests.app.toys import made_up, painted, state_of
 
-NAMES = ("my set", "a#b", "50% off", "why?", 'it\'s "quoted"', "née — 猫", "a/b", "<b>", "x.json")
+NAMES = ("50% off, a#b?", 'it\'s "quoted" <b>', "née — 猫/b.json")
 
 
 @pytest.fixture(scope="module")
@@ -32,23 +31,13 @@ def client() -> TestClient:
     [
         "/kit/map/scenes.json",
         "/kit/map/..%2f..%2fetc.json",
-        "/kit/pictures/many/0.webp",
-        "/kit/pictures/..%2f..%2f/0.webp",
         "/kit/pictures/many/..%2f0.webp",
         "/kit/report/..%2f..%2fetc.html",
-        "/kit/report/0123.html",
-        "/kit/assets/kit.css",
         "/kit/../app/server.py",
     ],
 )
 def test_nothing_is_handed_out_by_path(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 404
-
-
-def test_scripts_are_one_file(client: TestClient) -> None:
-    text = client.get("/kit/scripts.js").text
-    assert text.startswith("window.GlassMap")
-    assert "GlassKit.mapPage" in text
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -145,8 +134,3 @@ def test_why_an_address_cannot_be_had(host: str, reason: str) -> None:
     with pytest.raises(InputError, match=f"cannot listen on {reason}") as told:
         bind(host, 7860)
     assert "taken" not in str(told.value)
-
-
-def test_a_socket_waits_for_its_server() -> None:
-    with bind("127.0.0.1", 0) as bound, socket.socket() as other:
-        assert other.connect_ex(bound.getsockname()) != 0
