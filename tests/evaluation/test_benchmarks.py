@@ -213,18 +213,6 @@ def test_bad_names(tmp_path: Path) -> None:
         run_benchmark("hl", None, tmp_path)  # type: ignore[arg-type]
 
 
-def test_the_shared_files_are_read(shared: Path) -> None:
-    items = read_sugarcrepe(shared / "data/sugarcrepe")
-    assert len(items) == 1544
-    assert len({kind for kind, *_ in items}) == 7
-    chains = read_hierarcaps(shared / "data/hierarcaps/hierarcaps_test.csv")
-    assert len(chains) == 1000
-    assert all(
-        (shared / f"data/coco-concepts/images/{int(image):012d}.jpg").is_file()
-        for image, *_ in chains
-    )
-
-
 def ray(angle: float, radius_order: float) -> list[float]:
     """A vector whose distance to the root (0, 0, 1) grows with radius_order, in direction angle."""
     out = np.sin(radius_order)

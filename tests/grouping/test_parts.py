@@ -213,8 +213,6 @@ def test_three_forms_of_a_vocabulary(
         ("v.txt", "joy\n", "needs two concepts or more"),
         ("v.txt", "x" * 61 + "\ny", "1 to 60 characters"),
         ("v.toml", "[", "not readable TOML"),
-        ("v.toml", 'joy = "x"', "[joy]: must be a table"),
-        ("v.toml", '[a.b]\nc = "joy"', "[a.b] c: a name must be a text"),
         ("v.toml", "[a.b]\nc = [3]", "[a.b] c: a name must be a text"),
         ("v.json", '[{"level1": "joy", "levle2": "x"}]', "key 'levle2', did you mean 'level2'?"),
         ("v.json", "{}", "must be a list of concepts"),
