@@ -115,21 +115,6 @@ def test_breeds(model: WordModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (found["n"], found["value"]) == (4, 3 / 4)
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "message"),
-    [
-        ("class_hierarchy.txt", f"{ROOT} a\na b\nb a\n", "a cycle at"),
-        ("class_hierarchy.txt", "a\n", "line 1 needs two fields"),
-        ("dataset_class_info.json", "[1, 2]", r"a list of \[number, id, name\]"),
-    ],
-)
-def test_breeds_bad_files(tmp_path: Path, file: str, text: str, message: str) -> None:
-    breeds(tmp_path)
-    (tmp_path / file).write_text(text)
-    with pytest.raises(InputError, match=message):
-        read_superclasses(tmp_path, Task(2, ROOT, 2))
-
-
 def test_hl_by_axis(model: WordModel, tmp_path: Path) -> None:
     colours = ["red", "blue", "green"]
     for number, colour in enumerate(colours):

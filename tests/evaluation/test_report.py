@@ -87,16 +87,6 @@ def test_marks_and_words_follow_the_test_over_clusters() -> None:
     assert report.as_dict()["clusters"] == {"n": 12, "by": "concept"}
 
 
-def test_one_cluster_has_no_intervals_and_the_report_says_why() -> None:
-    one = replace(DATASET, records=tuple(replace(r, cluster="all") for r in DATASET.records))
-    pair = [measure_embeddings(random_embeddings(DATASET, seed=seed), one) for seed in (0, 1)]
-    report = report_evaluations(list(zip("ab", pair, strict=True)), one)
-    assert report.as_dict()["models"]["b"]["top1"]["ci95"] is None
-    for text in (report_markdown(report), report_html(report)):
-        assert "no 95% interval: all pictures are of one cluster" in text
-        assert "nan" not in re.sub(r"<script.*?</script>", "", text, flags=re.S).lower()
-
-
 def test_answers_that_also_accepts_are_marked_and_are_no_confusions() -> None:
     vectors = random_embeddings(DATASET)
     other = DATASET.acceptable(1)

@@ -159,13 +159,3 @@ def test_a_table_is_read_as_spreadsheets_write_it(
             Photo("a.jpg", ("a dog, wet",)),
             Photo("b.jpg", ('a "big" café',)),
         ]
-
-
-@pytest.mark.parametrize(
-    "header", ["IMAGE, caption ", '"image", "caption"', ",image,caption,,", "\n\nimage,Caption"]
-)
-def test_a_header_is_known_whatever_its_case_and_blanks(tmp_path: Path, header: str) -> None:
-    file = tmp_path / "a.csv"
-    first = "0," if header.startswith(",") else ""
-    file.write_text(f'{header}\n{first}a.jpg, "a dog, wet" {",," if first else ""}\n')
-    assert read_captions(file)[0] == [Photo("a.jpg", ("a dog, wet",))]

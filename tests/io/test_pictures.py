@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -113,15 +112,6 @@ def test_numbers_without_a_known_range_are_refused(tmp_path: Path, values: np.nd
 def test_a_cmyk_jpeg() -> None:
     seen = pixels(encoded(SMOOTH.convert("CMYK"), "JPEG", quality=95))
     assert abs(seen - np.asarray(SMOOTH)).mean() < 3
-
-
-def test_pictures_in_memory_and_in_files_are_seen_alike() -> None:
-    clear = SMOOTH.convert("RGBA")
-    clear.putalpha(100)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    for data in (encoded(clear), encoded(Image.fromarray(RAMP)), encoded(SMOOTH, exif=exif)):
-        np.testing.assert_array_equal(as_rgb(Image.open(io.BytesIO(data))), pixels(data))
 
 
 # --- formats
@@ -366,13 +356,6 @@ def test_the_rows_that_are_there_are_told() -> None:
         decode_image(claims(8, 8))
 
 
-def test_black_and_clear_ends_are_no_missing_ends() -> None:
-    black = NOISE.copy()
-    black.paste((0, 0, 0), (0, 60, 180, 120))
-    for picture in (black, black.convert("RGBA"), black.convert("P")):
-        np.testing.assert_array_equal(pixels(encoded(picture)), np.asarray(picture.convert("RGB")))
-
-
 # --- size
 
 
@@ -388,11 +371,3 @@ def test_a_jpeg_above_the_limit_is_decoded_at_a_half() -> None:
     data = data.replace(struct.pack(">HH", 12_240, 16_320), struct.pack(">HH", 40_000, 60_000))
     with pytest.raises(InputError, match="60000 x 40000 pixels is more than the limit"):
         decode_image(data, side=224)
-
-
-def test_threads_decode_side_by_side() -> None:
-    files = [encoded(SMOOTH, "JPEG", icc_profile=P3), cut_file("JPEG")[:-2], encoded(NOISE)]
-    expected = [pixels(data) for data in files]
-    with ThreadPoolExecutor(4) as threads:
-        for seen, right in zip(threads.map(pixels, files * 25), expected * 25, strict=True):
-            np.testing.assert_array_equal(seen, right)

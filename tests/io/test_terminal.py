@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-import re
 import subprocess
 import sys
 import warnings
@@ -38,25 +36,6 @@ def test_control_characters_are_shown_not_obeyed(capsys: pytest.CaptureFixture) 
     assert out.count("a%1B[31m%0Ab%07%9B%u2028%u202Egpj%E9") == 2
     assert err.count("\n") == 1
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(out + err)
-
-
-def test_a_narrow_screen_folds_and_cuts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Screen(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    screen = Screen()
-    monkeypatch.setattr(sys, "stdout", screen)
-    monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setenv("TERM", "xterm")
-    paths = [f"{'folder/' * 20}{name}.jpg" for name in ("one", "two")]
-    terminal.show_table("t", ("picture", "cosine"), [(path, "0.123") for path in paths])
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).splitlines()
-    assert max(map(len, lines)) <= 40
-    together = "".join(line[2:].split("│")[0].strip() for line in lines)
-    assert "one.jpg" in together
-    assert "two.jpg" in together
-    assert screen.getvalue().count("0.123") == 2
 
 
 PRINTS = """

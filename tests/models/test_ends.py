@@ -115,20 +115,6 @@ def test_a_file_that_is_no_checkpoint(name: str, tiny_name, tmp_path: Path) -> N
     assert str(file) in str(caught.value)
 
 
-def test_a_checkpoint_is_found_from_another_folder(
-    tiny_name, tmp_path: Path, monkeypatch, caplog
-) -> None:
-    torch.save(open_clip.create_model("tiny-test-vit").state_dict(), tmp_path / "a.pt")
-    monkeypatch.chdir(tmp_path)
-    caplog.clear()
-    model = glasskit.load_model("tiny-test-vit/a.pt")
-    assert caplog.text == ""  # nothing of random weights
-    glasskit.save_model(model, tmp_path / "run")
-    (tmp_path / "deep").mkdir()
-    monkeypatch.chdir(tmp_path / "deep")
-    assert glasskit.load_model("../run").tower_hash == model.tower_hash
-
-
 @pytest.mark.parametrize("side", ["image_head", "text_head"])
 def test_a_vector_that_is_no_number_is_refused_by_its_models_name(side: str, tiny_name) -> None:
     model = glasskit.load_model(tiny_name)
