@@ -33,7 +33,7 @@ def test_candidates_take_turns_after_a_call_that_is_not_counted() -> None:
 
 def test_a_section_is_measured_kept_and_shown(tmp_path: Path, monkeypatch) -> None:
     row = BenchRow("s", "ours", (0.4, 0.6, 0.5), (1.6, 1.4, 1.5), "products", 2**20, "on paper")
-    monkeypatch.setitem(bench.SECTIONS, "losses", lambda: iter([[row], [BenchRow("s", "peer")]]))
+    monkeypatch.setitem(bench.SECTIONS, "losses", lambda: [row, BenchRow("s", "peer")])
     monkeypatch.setitem(bench.SECTIONS, "recognition", lambda: "| a |")
     file = tmp_path / "results" / "report.json"
     for section in ("losses", "recognition", "losses"):

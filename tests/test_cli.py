@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
+import contextlib
 import json
 import shutil
 import subprocess
 import sys
-import tarfile
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 import glasskit
@@ -65,6 +62,17 @@ def trained(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.exit_code == 0, done.output
     return out
+
+
+@pytest.fixture(scope="session")
+def vectors(trained: Path, small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a run that was named by a short path has embedded."""
+    folder = tmp_path_factory.mktemp("vectors")
+    shutil.copytree(trained, folder / "project/run")
+    with contextlib.chdir(folder / "project"):
+        done = CliRunner().invoke(app, f"embed run {small} --out {folder / 'vectors'}")
+    assert done.exit_code == 0, done.output
+    return folder / "vectors"
 
 
 def test_train_writes_a_run_that_loads_and_is_exported(glass, trained: Path) -> None:
@@ -159,73 +167,18 @@ def test_a_report_may_end_in_capitals(glass, trained: Path, small: Path, tmp_pat
     assert names_in(tmp_path) == {"x.HTML", "x.md", "x.json"}
 
 
-def test_one_picture_a_concept_is_enough_to_validate_on(glass, small: Path, tmp_path: Path) -> None:
-    data = json.loads((small / "mine.json").read_text())
-    for concept in filter(lambda one: one["train_images"], data):
-        concept["val_images"] = [concept["train_images"].pop()]
-    (tmp_path / "val.json").write_text(json.dumps(data))
-    code, _, err = glass(
-        *("train", tmp_path / "val.json", "--images", small, "--out", tmp_path / "run"),
-        *("--epochs", 1, "--tracker", "none"),
-    )
-    assert code == 0, err
-    assert "N = 1" not in err
-    assert "Warning" not in err
-
-
-def test_embed_writes_vectors_and_their_index(glass, trained: Path, small: Path) -> None:
-    out = trained.parent / "vectors"
-    assert glass("embed", trained, small, "--out", out)[0] == 0
-    vectors = np.load(out / "vectors.npy")
-    assert vectors.dtype == np.float32
-    items = (out / "items.jsonl").read_text().splitlines()
-    assert len(vectors) == len(items) == 45
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-
-
-@pytest.mark.parametrize("damage", ["compressed", "no UTF-8", "cut off"])
-def test_a_damaged_first_shard_leaves_no_folder(glass, trained, small, tmp_path, damage) -> None:
-    picture = next(small.glob("*.jpg")).read_bytes()
-    text = "caf\u00e9".encode("latin-1" if damage == "no UTF-8" else "utf-8")
-    members = [("1.jpg", picture), ("1.txt", text), ("2.jpg", picture), ("2.txt", text)]
-    tar = tmp_path / "a.tar"
-    with tarfile.open(tar, "w:gz" if damage == "compressed" else "w") as file:
-        for name, data in members:
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            file.addfile(member, io.BytesIO(data))
-    if damage == "cut off":
-        tar.write_bytes(tar.read_bytes()[:1000])
-    code, _, err = glass("embed", trained, tar, "--captions", "--out", tmp_path / "new" / "out")
-    assert (code, err.count("\n")) == (2, 1)
-    assert not (tmp_path / "new").exists()
-    (tmp_path / "old").mkdir()
-    assert glass("embed", trained, tar, "--captions", "--out", tmp_path / "old")[0] == 2
-    assert not list((tmp_path / "old").iterdir())
-
-
 def test_search_finds_an_embedded_picture_by_itself_and_by_a_phrase(
-    glass, trained: Path, small: Path, tmp_path: Path
+    glass, vectors: Path, small: Path, tmp_path: Path
 ) -> None:
-    assert glass("embed", trained, small, "--out", tmp_path / "vectors")[0] == 0
     picture, file = sorted(small.glob("*.jpg"))[7], tmp_path / "found.json"
-    code, out, _ = glass("search", tmp_path / "vectors", picture, "--k", 3, "--json", file)
+    code, out, _ = glass("search", vectors, picture, "--k", 3, "--json", file)
     assert code == 0
     found = json.loads(file.read_text())["found"]
     assert len(found) == 3
     assert found[0]["name"] == picture.name
     assert found[0]["score"] > 0.999 > found[1]["score"]
     assert picture.name in out
-    assert glass("search", tmp_path / "vectors", "a quiet evening")[0] == 0
-
-
-@pytest.fixture
-def vectors(glass, trained: Path, small: Path, tmp_path: Path, monkeypatch) -> Path:
-    """What a run that was named by a short path has embedded; the run may be moved."""
-    shutil.copytree(trained, tmp_path / "project/run")
-    monkeypatch.chdir(tmp_path / "project")
-    assert glass("embed", "run", small, "--out", tmp_path / "vectors")[0] == 0
-    return tmp_path / "vectors"
+    assert glass("search", vectors, "a quiet evening")[0] == 0
 
 
 def test_a_phrase_stays_a_phrase(glass, vectors: Path, small: Path, tmp_path, monkeypatch) -> None:
@@ -233,16 +186,13 @@ def test_a_phrase_stays_a_phrase(glass, vectors: Path, small: Path, tmp_path, mo
     monkeypatch.chdir(tmp_path / "here")
     picture, file = sorted(small.glob("*.jpg"))[7], Path("found.json")
     shutil.copy(picture, "dog")  # a file of that name is here
-    shutil.copy(picture, "my dog.jpg")
 
     def scores(*asked: object) -> list[float]:
         assert glass("search", vectors, *asked, "--k", 3, "--json", file)[0] == 0
         return [hit["score"] for hit in json.loads(file.read_text())["found"]]
 
     assert scores("--image", "dog")[0] > 0.999
-    assert scores("my dog.jpg")[0] > 0.999
     assert scores("dog")[0] < 0.999
-    assert scores("word " * 80 + ".jpg")[0] < 0.999
     assert scores("a sign that says [/x] and dog.jpg")[0] < 0.999
 
 
@@ -274,6 +224,7 @@ def test_vectors_find_their_model_from_anywhere(glass, vectors: Path, monkeypatc
     assert str(run) in err
     assert "--model" in err
     assert glass("search", vectors, "a dog", "--model", moved)[0] == 0
+    moved.rename(run)
 
 
 def test_probe_names_the_concepts_that_a_run_was_trained_on(
@@ -318,17 +269,6 @@ def test_standard_scores_are_over_the_train_pictures_of_the_run(
         assert (code, err) == (2, "glasskit: scores 'z': choose cosine or standard\n")
 
 
-def test_probe_of_a_run_whose_data_set_is_gone(glass, trained: Path, tmp_path: Path) -> None:
-    shutil.copytree(trained, tmp_path / "run")
-    config = json.loads((tmp_path / "run/config.json").read_text())
-    config["training"]["dataset"] = "gone.json"
-    (tmp_path / "run/config.json").write_text(json.dumps(config))
-    code, _, err = glass("probe", tmp_path / "run", "a.jpg")
-    assert (code, err.count("\n")) == (2, 1)
-    assert "gone.json" in err
-    assert "--dataset" in err
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -351,6 +291,8 @@ def test_probe_of_a_run_whose_data_set_is_gone(glass, trained: Path, tmp_path: P
             "concepts: 0 is not allowed; give 2 or more",
         ),
         (("search", "no-such-folder", "a dog"), "no vectors.npy with meta.json"),
+        (("probe", "--k", "0", "a", "b"), "--help"),
+        (("nosuch",), "--help"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
@@ -362,19 +304,6 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert err.startswith("glasskit: ")
     assert err.count("\n") == 1
     assert says in err
-
-
-def test_a_missing_picture_is_named_and_nothing_is_written(glass, small, tmp_path: Path) -> None:
-    (tmp_path / "pictures").mkdir()
-    Image.new("RGB", (8, 8)).save(tmp_path / "pictures" / "other.jpg")
-    file = tmp_path / "result.json"
-    code, _, err = glass(
-        "evaluate", "lite0-minilm", small / "mine.json", "--images", tmp_path / "pictures",
-        "--json", file,
-    )  # fmt: skip
-    assert code == 2
-    assert "no picture for record" in err
-    assert not file.exists()
 
 
 def test_every_setting_has_help_with_its_default() -> None:

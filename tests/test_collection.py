@@ -21,12 +21,6 @@ def test_no_folder_of_tests_has_a_name_that_pytest_skips(pytestconfig: pytest.Co
             assert not any(fnmatch(part, pattern) for pattern in skipped), file
 
 
-def program(folder: Path, name: str, body: str) -> None:
-    file = folder / name
-    file.write_text(f"#!/bin/sh\n{body}\n")
-    file.chmod(0o755)
-
-
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A PATH with nothing but what the test puts there, and an empty home."""
     folder = tmp_path / "bin"
@@ -37,22 +31,6 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("BROWSER_PATH", "PLAYWRIGHT_BROWSERS_PATH", browser.NEEDED):
         monkeypatch.delenv(name, raising=False)
     return folder
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="stand-ins are shell scripts")
-def test_order_of_browsers_and_those_that_do_not_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = bare(tmp_path, monkeypatch)
-    assert browser.find_browser() is None
-    downloaded = tmp_path / ".cache/ms-playwright/chromium_headless_shell-1/chrome-linux"
-    downloaded.mkdir(parents=True)
-    program(downloaded, "headless_shell", "echo '<html></html>'")
-    assert browser.find_browser() == str(downloaded / "headless_shell")
-    program(folder, "chromium", "echo 'error while loading shared libraries' >&2; exit 127")
-    assert browser.find_browser() == str(downloaded / "headless_shell")
-    program(folder, "google-chrome", "echo '<html></html>'")
-    assert browser.find_browser() == str(folder / "google-chrome")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="stand-ins are shell scripts")
@@ -71,15 +49,3 @@ def test_without_a_browser_the_rest_runs_unless_it_is_demanded(
     assert browser.main([]) == code
     assert "playwright install --only-shell chromium" in asked[0]
     assert "will not be run" in capsys.readouterr().err
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a browser is found off the PATH")
-def test_the_end_of_a_run_without_a_browser_names_what_was_not_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bare(tmp_path, monkeypatch)
-    monkeypatch.setattr(browser, "_tests", lambda: ["tests/app/test_browser.py::test_a"])
-    assert browser.main(["--summary"]) == 0
-    out = capsys.readouterr().out
-    assert "NOT RUN: 1 tests" in out
-    assert "tests/app/test_browser.py::test_a" in out

@@ -97,13 +97,7 @@ def test_a_group_by_hand_and_by_the_losses() -> None:
 
 @pytest.mark.parametrize(
     ("members", "message"),
-    [
-        ([0], "choose 2 to 64"),
-        (list(range(65)), "choose 2 to 64"),
-        ([0, 0], "different"),
-        ([0, 9], "of this data set"),
-        ([-1, 0], "of this data set"),
-    ],
+    [([0], "choose 2 to 64"), ([0, 0], "different"), ([-1, 0], "of this data set")],
 )
 def test_bad_groups(members: list[int], message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -91,18 +91,11 @@ def test_picture_plus_and_minus_phrase(probe: Probe) -> None:
     ("question", "message"),
     [
         (lambda p: p.images("   "), "the phrase is empty"),
-        (
-            lambda p: p.images("x" * 501),
-            "the phrase has 501 characters, more than the limit of 500",
-        ),
+        (lambda p: p.images("x" * 501), "501 characters, more than the limit of 500"),
         (lambda p: p.concepts(BLUE, []), "name at least one concept"),
         (lambda p: p.concepts(BLUE, ["red", ""]), "a concept is empty"),
         (lambda p: p.concepts(BLUE, "red"), "a list of names, not one text"),
         (lambda p: p.concepts(BLUE, [str(i) for i in range(1001)]), "limit of 1000"),
-        (
-            lambda p: p.concepts(BLUE, ["x" * 1500]),
-            "a concept has 1500 characters, more than the limit of 500",
-        ),
         (lambda p: p.concepts(BLUE, [3]), "a concept must be text, not int"),
         (lambda p: p.concepts(BLUE, k=0), "ask for at least 1"),
         (lambda p: p.concepts(BLUE, scores="z"), "scores 'z': choose cosine or standard"),

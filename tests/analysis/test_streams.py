@@ -15,8 +15,7 @@ import torch
 from glasskit.analysis.export import embed_source
 from glasskit.errors import InputError
 from glasskit.models import stream
-from glasskit.models.reading import Reading
-from tests.data.shard_toys import magic_folder, rewritten, shards_of, tar_of
+from tests.data.shard_toys import magic_folder, rewritten, shards_of
 from tests.training.toys import toy_model
 from tests.training.workers import finish, start_world
 
@@ -129,31 +128,6 @@ def test_what_breaks_is_named_and_what_was_done_is_kept(shards: Path, tmp_path: 
         embed_source(model, whole, tmp_path / "nan")
     assert not (tmp_path / "nan").exists()
     assert embed_source(toy_model(), whole, out).pictures == 66
-
-
-def test_a_tar_without_pictures_is_refused(tmp_path: Path) -> None:
-    tar_of(tmp_path / "empty.tar", {})
-    with pytest.raises(InputError, match=r"empty\.tar: there is no picture in it"):
-        embed_source(toy_model(), tmp_path / "empty.tar", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-def test_names_that_come_twice_and_captions_read_in_part_are_told(
-    shards: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    model = toy_model()
-    model.reading = lambda texts: Reading("toy", len(texts), 4, 1)
-    own = tmp_path / "own"
-    own.mkdir()
-    for name in ("a.tar", "b.tar"):
-        shutil.copy(shards / "00000.tar", own / name)
-    embed_source(model, own, tmp_path / "out", captions=True)
-    lines = (tmp_path / "out" / "items.jsonl").read_text().splitlines()
-    first = json.loads(lines[0])["id"]
-    assert [record.getMessage() for record in caplog.records] == [
-        f"20 pictures have the name of another one, such as {first!r}",
-        "40 of 40 captions are longer than the 4 word pieces that toy reads; the rest is not read",
-    ]
 
 
 @pytest.mark.slow

@@ -77,15 +77,12 @@ BAD = [
     ("search", ("music", "no-such", 4), "is not shown"),
     *(
         ("search", ("music", NAME, k), "choose 1 to 100, a whole number")
-        for k in ("five", None, 2.5, 0, 1000, 10**400, True, [5], {"k": 5})
+        for k in ("five", None, 2.5, 0, 10**400, True, [5])
     ),
     ("map", ("../../etc",), "is not shown"),
     ("map", (["a", 1],), "is not shown"),
     ("probe", (None, NAME, "", 4), "send a picture"),
-    ("probe", ("x", NAME, "", 4), "the picture: upload a file"),
     ("probe", ({"path": 5}, NAME, "", 4), "the picture: upload a file"),
-    ("probe", (Image.radial_gradient("L"), NAME, "", "five"), "k = 'five': choose 1 to 100"),
-    ("probe", (Image.radial_gradient("L"), NAME, "x" * 1500, 3), "more than the limit of 500"),
     ("probe", (Image.radial_gradient("L"), NAME, ",", 3), "no name is there"),
     ("probe", (Image.radial_gradient("L"), NAME, ["a", "b"], 3), "send a text, not list"),
     ("probe", (Image.radial_gradient("L"), NAME, ",".join(map(str, range(61))), 3), "61 concepts"),

@@ -47,18 +47,6 @@ def test_made_once(shown: DatasetMaps, trainings: list[Path]) -> None:
     assert (again.after.recognised.rank == shown.after.recognised.rank).all()
 
 
-def test_other_settings_are_another_run(
-    shown: DatasetMaps, trainings: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cache.open_maps(shown.dataset, 0)
-    cache.open_maps(shown.dataset, 0, {"seed": 1})
-    # A default that changes with a new version of the kit.
-    load = TrainConfig.load
-    monkeypatch.setattr(TrainConfig, "load", lambda **given: load(**{"epochs": 7} | given))
-    cache.open_maps(shown.dataset, 0)
-    assert len(set(trainings)) == 3
-
-
 def test_a_training_that_is_cut_off_is_begun_anew(
     shown: DatasetMaps, trainings: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

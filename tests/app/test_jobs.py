@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,6 @@ from glasskit_app.jobs import (
     TrainingQueue,
     hash_of,
 )
-from glasskit_app.report_tab import Reports
-from tests.app.toys import made_up, state_of
 
 SETTINGS = {"epochs": 3}
 
@@ -189,7 +186,7 @@ def test_a_failed_run_says_why_and_the_next_one_runs(
     assert not capfd.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["", "../x", "a/b", "A", "-a", "a" * 41, "a.b", "a\n"])
+@pytest.mark.parametrize("name", ["", "../x", "A", "-a", "a" * 41, "a.b", "a\n"])
 def test_names_are_plain_words(runs: TrainingQueue, name: str) -> None:
     with refused("small letters, digits and hyphens"):
         start(runs, name)
@@ -216,31 +213,3 @@ def test_a_broken_summary_is_one_line(runs: TrainingQueue, tmp_path: Path, text:
     for ask in (runs.go_on, runs.remove):
         with refused(r"'mine': its finished.json can't be read"):
             ask("scenes", "mine", "secret")
-
-
-def test_a_report_of_a_run_that_is_removed_is_one_line(
-    runs: TrainingQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
-    own = tmp_path / "own"
-    for run in (own, tmp_path / "scenes" / "mine", tmp_path / "scenes" / "untrained"):
-        keep(run, "secret")
-        (run / "model.safetensors").touch()
-    maps = replace(made_up(60), run=own)
-    reports = Reports(state_of(maps), runs)
-    (tmp_path / "scenes").rename(tmp_path / maps.name)
-
-    def write(*given: object, **settings: object) -> None:
-        runs.remove(maps.name, "mine", "secret")
-        raise FileNotFoundError(2, "No such file or directory")
-
-    monkeypatch.setattr("glasskit_app.report_tab.write_report", write)
-    for names, message in (
-        (["mine", "mine"], "has a model named 'mine' already"),
-        (["untrained"], "has a model named 'untrained' already"),
-        (["mine"], "run 'mine' was removed meanwhile"),
-        (["mine"], "no run named 'mine' is kept"),
-        ([f"run-{i}" for i in range(9)], "9 runs are too many"),
-    ):
-        with refused(message):
-            reports.make(maps.name, names)

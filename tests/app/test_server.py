@@ -3,7 +3,6 @@ listens."""
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,7 +18,7 @@ from glasskit_app.server import create_app
 from glasskit_app.thumbnails import SMALL, Thumbnails
 from tests.app.toys import made_up, painted, state_of
 
-NAMES = ("my set", "a#b", "50% off", "why?", 'it\'s "quoted"', "née — 猫", "a/b", "<b>", "x.json")
+NAMES = ("50% off, a#b?", 'it\'s "quoted" <b>', "née — 猫/b.json")
 
 
 @pytest.fixture(scope="module")
@@ -32,23 +31,13 @@ def client() -> TestClient:
     [
         "/kit/map/scenes.json",
         "/kit/map/..%2f..%2fetc.json",
-        "/kit/pictures/many/0.webp",
-        "/kit/pictures/..%2f..%2f/0.webp",
         "/kit/pictures/many/..%2f0.webp",
         "/kit/report/..%2f..%2fetc.html",
-        "/kit/report/0123.html",
-        "/kit/assets/kit.css",
         "/kit/../app/server.py",
     ],
 )
 def test_nothing_is_handed_out_by_path(client: TestClient, path: str) -> None:
     assert client.get(path).status_code == 404
-
-
-def test_scripts_are_one_file(client: TestClient) -> None:
-    text = client.get("/kit/scripts.js").text
-    assert text.startswith("window.GlassMap")
-    assert "GlassKit.mapPage" in text
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -117,12 +106,6 @@ def test_root_paths(given: str, kept: str) -> None:
     assert checked_root_path(given) == kept
 
 
-@pytest.mark.parametrize("given", ["/a?b", "/a b", "ftp://x/y", "/a#b"])
-def test_what_is_no_root_path_is_refused(given: str) -> None:
-    with pytest.raises(InputError, match="root path"):
-        checked_root_path(given)
-
-
 @pytest.mark.parametrize(("host", "address"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
 def test_a_taken_port_is_named(host: str, address: str) -> None:
     try:
@@ -135,18 +118,3 @@ def test_a_taken_port_is_named(host: str, address: str) -> None:
         with pytest.raises(InputError, match=f"port {port} on {host} is taken"):
             bind(host, port)
     assert written(host) == address
-
-
-@pytest.mark.parametrize(
-    ("host", "reason"),
-    [("192.0.2.1", "192.0.2.1:7860: Cannot assign"), ("no-such.invalid", "no-such.invalid:7860: ")],
-)
-def test_why_an_address_cannot_be_had(host: str, reason: str) -> None:
-    with pytest.raises(InputError, match=f"cannot listen on {reason}") as told:
-        bind(host, 7860)
-    assert "taken" not in str(told.value)
-
-
-def test_a_socket_waits_for_its_server() -> None:
-    with bind("127.0.0.1", 0) as bound, socket.socket() as other:
-        assert other.connect_ex(bound.getsockname()) != 0

@@ -14,12 +14,13 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
+from glasskit.cli import main
 from tests.app.conftest import free_port
 
 pytestmark = pytest.mark.slow
 
-AT_ONCE = 5
-"""Seconds within which the app must be gone."""
+AT_ONCE = 15
+"""Seconds within which the app must be gone, on a machine that does much else."""
 
 COMMAND = str(Path(sys.executable).with_name("glasskit"))
 
@@ -74,18 +75,13 @@ class Started:
         assert "Traceback" not in self.log.read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda n: n.name)
-@pytest.mark.parametrize("moment", [4.0, 9.0, None])
-def test_ends_at_once(number: signal.Signals, moment: float | None, tmp_path: Path) -> None:
-    """While it gets ready, and while a page is open that holds a stream."""
+@pytest.mark.parametrize(("number", "moment"), [(signal.SIGTERM, 4.0), (signal.SIGINT, 8.0)])
+def test_ends_at_once_while_it_gets_ready(
+    number: signal.Signals, moment: float, tmp_path: Path
+) -> None:
     app = Started(tmp_path)
-    if moment:
-        time.sleep(moment)
-        app.end(number)
-    else:
-        app.wait()
-        with urlopen(f"{app.address}/gradio_api/heartbeat/test", timeout=AT_ONCE):
-            app.end(number)
+    time.sleep(moment)
+    app.end(number)
 
 
 def test_ctrl_c_while_an_own_data_set_is_built(pictograms: Path, tmp_path: Path) -> None:
@@ -100,12 +96,14 @@ def test_ctrl_c_while_an_own_data_set_is_built(pictograms: Path, tmp_path: Path)
 
 
 def test_a_first_start_builds_nothing_and_the_next_one_works_too(tmp_path: Path) -> None:
-    for _ in range(2):
+    """Each ends at once while a page is open that holds a stream."""
+    for number in (signal.SIGTERM, signal.SIGINT):
         app = Started(tmp_path)
         app.wait()
         with urlopen(f"{app.address}/kit/map/scenes.json", timeout=AT_ONCE) as answer:
             assert answer.status == 200
-        app.end(signal.SIGTERM)
+        with urlopen(f"{app.address}/gradio_api/heartbeat/test", timeout=AT_ONCE):
+            app.end(number)
         built = {p.parent.name for p in (tmp_path / "cache").rglob("*") if p.is_file()}
         assert built <= {"towers"}, "only the image tower's own form is kept"
 
@@ -120,22 +118,24 @@ def test_a_first_start_builds_nothing_and_the_next_one_works_too(tmp_path: Path)
         ([], "can't be written"),
     ],
 )
-def test_what_cannot_be_is_told_at_once(arguments: list[str], message: str, tmp_path: Path) -> None:
+def test_what_cannot_be_is_told_before_anything_is_loaded(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     cache = tmp_path / "cache"
     if not arguments:
         cache.write_text("in the way")
     if "--host" not in arguments:
         arguments = [*arguments, "--port", str(free_port())]
-    done = subprocess.run(
-        [COMMAND, "app", *arguments],
-        cwd=tmp_path,
-        env=os.environ | {"GLASSKIT_CACHE": str(cache)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith("glasskit: ")
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+    monkeypatch.setenv("GLASSKIT_CACHE", str(cache))
+    monkeypatch.setattr(sys, "argv", ["glasskit", "app", *arguments])
+    with pytest.raises(SystemExit) as done:
+        main()
+    told = capsys.readouterr().err
+    assert done.value.code == 2
+    assert told.startswith("glasskit: ")
+    assert message in told
+    assert told.count("\n") == 1, "nothing of models that are loaded"

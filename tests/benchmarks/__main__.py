@@ -13,7 +13,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,15 @@ from tests.benchmarks.table import BenchRow, markdown
 
 REPORT = Path(__file__).parent / "results" / "report.json"
 
-SECTIONS: dict[str, Callable[[], Iterable[list[BenchRow]] | list[BenchRow] | str]] = {
+SECTIONS: dict[str, Callable[[], list[BenchRow] | str]] = {
     "recognition": recognition.report,
-    "losses": losses.visits,
-    "training": training.visits,
-    "evaluation": evaluation.run,
-    "embedding": embedding.visits,
-    "search": search.visits,
-    "maps": maps.visits,
-    "app": app.visits,
+    "losses": losses.rows,
+    "training": training.rows,
+    "evaluation": evaluation.rows,
+    "embedding": embedding.rows,
+    "search": search.rows,
+    "maps": maps.rows,
+    "app": app.rows,
 }
 
 
@@ -53,9 +53,7 @@ def main() -> None:
         print(as_markdown(name, section), flush=True)
 
 
-def measured(
-    measure: Callable[[], Iterable[list[BenchRow]] | list[BenchRow] | str],
-) -> dict[str, Any]:
+def measured(measure: Callable[[], list[BenchRow] | str]) -> dict[str, Any]:
     """What a section measured, with where and how long: rows, or a text of its own."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     where = (
@@ -65,14 +63,10 @@ def measured(
     )
     start = time.perf_counter()
     found = measure()
-    rows: list[BenchRow] = []
-    if not isinstance(found, str):
-        for part in found:
-            rows += [part] if isinstance(part, BenchRow) else part
     return {
         "environment": where,
         "minutes": (time.perf_counter() - start) / 60,
-        "rows": [asdict(row) for row in rows],
+        "rows": [] if isinstance(found, str) else [asdict(row) for row in found],
         "text": found if isinstance(found, str) else "",
     }
 

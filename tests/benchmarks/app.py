@@ -23,7 +23,7 @@ from urllib.request import urlopen
 from PIL import Image
 
 from tests.benchmarks.own_process import ROOT, standing
-from tests.benchmarks.table import VISITS, BenchRow, compared, wall_seconds
+from tests.benchmarks.table import BenchRow, compared, wall_seconds
 
 DATASET = "scenes"
 CLIENTS = 8
@@ -33,21 +33,21 @@ TOO_LONG = 300
 """Seconds after which a start has failed."""
 
 
-def visits() -> Iterator[list[BenchRow]]:
-    """All rows of this section, a visit at a time; the first start is measured once."""
+def rows() -> list[BenchRow]:
+    """All rows of this section."""
+    times = []
     with tempfile.TemporaryDirectory() as cache:
-        for visit in range(VISITS):
-            rows = []
-            if not visit:
-                with served(cache) as (_, seconds):
-                    rows += [BenchRow("app, first start into an empty cache", "page", (seconds,))]
-            times = []
-            for start in range(STARTS):
-                with served(cache) as (address, seconds):
-                    times.append(seconds)
-                    if start == STARTS - 1:
-                        rows += _probes(address, cache)
-            yield [*rows, BenchRow("app, start from the cache", "page", tuple(times))]
+        for start in range(1 + STARTS):
+            with served(cache) as (address, seconds):
+                times.append(seconds)
+                if start == STARTS:
+                    probes = _probes(address, cache)
+    first, *later = times
+    return [
+        BenchRow("app, first start into an empty cache", "page", (first,)),
+        *probes,
+        BenchRow("app, start from the cache", "page", tuple(later)),
+    ]
 
 
 @contextmanager

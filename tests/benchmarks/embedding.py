@@ -19,7 +19,7 @@ Run: python -m tests.benchmarks embedding
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -35,7 +35,7 @@ from glasskit.io.pictures import open_image
 from glasskit.models import GlassModel, load_model
 from glasskit.models.stream import ahead, threads
 from tests.benchmarks.own_process import standing
-from tests.benchmarks.table import VISITS, BenchRow, rows_in_turns
+from tests.benchmarks.table import BenchRow, rows_in_turns
 
 PHOTOGRAPHS = Path(__file__).resolve().parents[3] / "shared/data/coco-concepts/images"
 FILES, SLOW = 96, 16
@@ -78,12 +78,10 @@ def write_jpegs(folder: Path, count: int = FILES) -> list[Path]:
 
 def rows_of(
     section: str, works: Mapping[str, Work], subject: str, unit: str, rounds: int = ROUNDS
-) -> Callable[[bool], list[BenchRow]]:
-    """What measures one row a candidate, the time of one picture or caption; takes ``warm``."""
+) -> list[BenchRow]:
+    """One row a candidate, the time of one picture or caption."""
     items = {name: work.items for name, work in works.items()}
-    return lambda warm: rows_in_turns(
-        section, works, rounds, subject, items=items, unit=unit, warm=warm
-    )
+    return rows_in_turns(section, works, rounds, subject, items=items, unit=unit)
 
 
 def eager(size: int, count: int) -> Callable[[], None]:
@@ -113,9 +111,7 @@ def bare_limit(tower: nn.Module, picture: torch.Tensor) -> Work:
     return Work(call, PRODUCTS * 2 * SIDE**3 / counted.get_total_flops())
 
 
-def on_cpu(
-    model: GlassModel, files: Sequence[Path], opened: ExitStack
-) -> Callable[[bool], list[BenchRow]]:
+def on_cpu(model: GlassModel, files: Sequence[Path]) -> list[BenchRow]:
     """Image tower: PyTorch eager, OpenVINO, from files, and the machine's limit."""
     prepare = model.preparation
 
@@ -123,11 +119,7 @@ def on_cpu(
         return prepare.one(model.load_picture(path))
 
     ready = torch.stack([read(path) for path in files])
-    peers = {}
-    for size, count in ((1, SLOW), (BATCH, 2 * SLOW), (LARGE_BATCH, LARGE_BATCH)):
-        asked = opened.enter_context(standing(__name__, "eager", size, count))
-        peers[f"PyTorch eager, batches of {size}"] = Work(asked, count)
-    works = peers | {
+    works = {
         SUBJECT: Work(
             lambda: list(
                 ahead(ready.split(BATCH), model.tower, model.tower_jobs, model.tower_jobs)
@@ -144,10 +136,15 @@ def on_cpu(
     }
     kilobytes = sum(path.stat().st_size for path in files) / len(files) / 1024
     section = f"image tower, CPU, {threads()} threads that decode, files of {kilobytes:.0f} kB"
-    return rows_of(section, works, SUBJECT, "pictures")
+    with ExitStack() as opened:
+        peers = {}
+        for size, count in ((1, SLOW), (BATCH, 2 * SLOW), (LARGE_BATCH, LARGE_BATCH)):
+            asked = opened.enter_context(standing(__name__, "eager", size, count))
+            peers[f"PyTorch eager, batches of {size}"] = Work(asked, count)
+        return rows_of(section, peers | works, SUBJECT, "pictures")
 
 
-def captions(model: GlassModel, count: int = 192) -> Callable[[bool], list[BenchRow]]:
+def captions(model: GlassModel, count: int = 192) -> list[BenchRow]:
     """Text tower on captions of scenes, in batches of like length, against one after the other."""
     texts = [record.captions[0] for record in load_dataset("scenes").records[:count]]
 
@@ -163,7 +160,7 @@ def captions(model: GlassModel, count: int = 192) -> Callable[[bool], list[Bench
     return rows_of("text tower, CPU", works, subject, "captions", TEXT_ROUNDS)
 
 
-def on_gpu(files: Sequence[Path]) -> Callable[[bool], list[BenchRow]]:
+def on_gpu(files: Sequence[Path]) -> list[BenchRow]:
     """ViT-B-32 from random weights: float32 and bf16 on tensors that are there, and from files."""
     model = load_model("ViT-B-32/random", device="cuda")
     pixels = torch.randn(1024, 3, 224, 224, device="cuda")
@@ -187,13 +184,10 @@ def on_gpu(files: Sequence[Path]) -> Callable[[bool], list[BenchRow]]:
     return rows_of(section, works, "bf16, ready tensors", "pictures")
 
 
-def visits() -> Iterator[list[BenchRow]]:
-    """All rows of this section, a visit at a time."""
+def rows() -> list[BenchRow]:
+    """All rows of this section."""
     model = load_model("lite0-minilm", device="cpu")
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
+    with tempfile.TemporaryDirectory() as folder:
         files = write_jpegs(Path(folder))
-        parts = [on_cpu(model, files, opened), captions(model)]
-        if torch.cuda.is_available():
-            parts.append(on_gpu(files))
-        for visit in range(VISITS):
-            yield [row for part in parts for row in part(visit == 0)]
+        found = on_cpu(model, files) + captions(model)
+        return found + (on_gpu(files) if torch.cuda.is_available() else [])

@@ -111,7 +111,7 @@ def model_rows() -> list[BenchRow]:
         out = Path(folder) / "run"
         train(TrainConfig(dataset="coco-concepts", out=str(out)), dataset=dataset)
         models = {"untrained": load_model("lite0-minilm"), "trained, grouped": load_model(out)}
-    rows = []
+    found = []
     files = {"hierarcaps": "hierarcaps/hierarcaps_test.csv", "sugarcrepe": "sugarcrepe"}
     for name, data in files.items():
         first: dict[str, Score] = {}
@@ -119,8 +119,8 @@ def model_rows() -> list[BenchRow]:
             scores = run_benchmark(name, model, DATA / data, pictures, features=dataset.features)
             first = first or scores
             notes = [_note(measure, one, first[measure]) for measure, one in scores.items()]
-            rows.append(BenchRow(section, f"{name}, {title}", note="; ".join(notes)))
-    return rows
+            found.append(BenchRow(section, f"{name}, {title}", note="; ".join(notes)))
+    return found
 
 
 def _note(measure: str, score: Score, first: Score) -> str:
@@ -136,7 +136,7 @@ def _note(measure: str, score: Score, first: Score) -> str:
     return note
 
 
-def run() -> list[BenchRow]:
+def rows() -> list[BenchRow]:
     """All rows."""
     return [scale_row(PICTURES), *model_rows()]
 

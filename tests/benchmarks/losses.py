@@ -17,7 +17,7 @@ Run: python -m tests.benchmarks losses
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -29,10 +29,10 @@ from torch.profiler import ProfilerActivity, profile
 
 from glasskit.losses import GroupedContrastiveLoss
 from tests.benchmarks.own_process import asked
-from tests.benchmarks.table import VISITS, BenchRow, rows_in_turns, wall_seconds
+from tests.benchmarks.table import BenchRow, rows_in_turns, wall_seconds
 
 SHAPES = {(2, 10, 512): 12, (16, 10, 512): 8, (64, 16, 512): 6, (256, 16, 512): 2}
-"""Rounds of a visit by M x N x L."""
+"""Rounds by M x N x L."""
 LITERAL_PAIRS = 160  # 1,024 take three seconds a call
 TAU = 0.1
 ALPHA = 0.7
@@ -140,10 +140,8 @@ def peak_memory(call: Callable[[], object], device: torch.device) -> int:
     return peak
 
 
-def measure(
-    shape: tuple[int, int, int], device: torch.device, rounds: int, *, memory: bool = True
-) -> list[BenchRow]:
-    """One row a candidate at one shape; ``memory`` too takes one more call of each."""
+def measure(shape: tuple[int, int, int], device: torch.device, rounds: int) -> list[BenchRow]:
+    """One row a candidate at one shape; the memory takes one more call of each."""
     image, text = inputs(shape, device)
     pairs = shape[0] * shape[1]
     section = f"losses, forward + backward, {' x '.join(map(str, shape))}, {device.type}"
@@ -159,15 +157,15 @@ def measure(
         skipped = [BenchRow(section, LOOPS, note=note)]
     clock = cuda_seconds if device.type == "cuda" else wall_seconds
     rows = rows_in_turns(section, calls, rounds, SUBJECT, clock=clock)
-    if memory:  # the profiler takes longer over the loops than all else here
-        rows = [
-            row if row.name == LOOPS else replace(row, memory=peak_memory(calls[row.name], device))
-            for row in rows
-        ]
+    # The profiler takes longer over the loops than all else here.
+    rows = [
+        row if row.name == LOOPS else replace(row, memory=peak_memory(calls[row.name], device))
+        for row in rows
+    ]
     return rows + skipped
 
 
-def all_shapes(memory: bool) -> list[dict[str, Any]]:
+def all_shapes() -> list[dict[str, Any]]:
     """Fields of all rows: every shape on the CPU, and on a GPU where there is one."""
     devices = [torch.device("cpu")]
     if torch.cuda.is_available():
@@ -176,15 +174,14 @@ def all_shapes(memory: bool) -> list[dict[str, Any]]:
         asdict(row)
         for device in devices
         for shape, rounds in SHAPES.items()
-        for row in measure(shape, device, rounds, memory=memory)
+        for row in measure(shape, device, rounds)
     ]
 
 
-def visits() -> Iterator[list[BenchRow]]:
-    """All rows, a visit at a time, each in a process of its own.
+def rows() -> list[BenchRow]:
+    """All rows, from a process of its own.
 
     In one that had trained models before, PyTorch's large tensors came twice as fast: that would
-    tell more of the visits before than of the losses.
+    tell more of the sections before than of the losses.
     """
-    for visit in range(VISITS):
-        yield [BenchRow.of(row) for row in asked(__name__, "all_shapes", visit == 0)]
+    return [BenchRow.of(row) for row in asked(__name__, "all_shapes")]

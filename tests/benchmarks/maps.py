@@ -9,7 +9,6 @@ photograph and one of its 20 nearest, with noise of length 0.4, all by the shipp
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,27 +17,27 @@ from safetensors.numpy import load_file
 import glasskit
 from glasskit.analysis import maps
 from glasskit.models.vectors import nearest, unit
-from tests.benchmarks.table import VISITS, BenchRow
+from tests.benchmarks.table import BenchRow
 
 COUNTS = (5_000, 20_000)
 NEIGHBOURS = 15
 WIDTH = 384
 
 
-def visits() -> Iterator[list[BenchRow]]:
-    """All rows of this section, a visit at a time."""
-    # The first one compiles, or loads what was compiled.
-    maps.fit_umap(photographs(64), None, maps.NEIGHBOURS, 0, None)
-    for visit in range(VISITS):
-        rows = []
-        for count in COUNTS:
-            vectors = photographs(count)
-            start = time.perf_counter()
-            places = maps.fit_umap(vectors, None, maps.NEIGHBOURS, 0, None)
-            taken = time.perf_counter() - start
-            note = "" if visit else f"trustworthiness {trustworthiness(vectors, places):.4f}"
-            rows.append(BenchRow("maps", f"{count:,} vectors", (taken,), note=note))
-        yield rows
+def rows() -> list[BenchRow]:
+    """All rows of this section."""
+    maps.fit_umap(
+        photographs(64), None, maps.NEIGHBOURS, 0, None
+    )  # compiles, or loads what was compiled
+    found = []
+    for count in COUNTS:
+        vectors = photographs(count)
+        start = time.perf_counter()
+        places = maps.fit_umap(vectors, None, maps.NEIGHBOURS, 0, None)
+        taken = time.perf_counter() - start
+        note = f"trustworthiness {trustworthiness(vectors, places):.4f}"
+        found.append(BenchRow("maps", f"{count:,} vectors", (taken,), note=note))
+    return found
 
 
 def photographs(count: int, seed: int = 0) -> np.ndarray:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +14,23 @@ import numpy as np
 from glasskit.analysis.index import DTYPES, VECTORS, Blocks, VectorIndex, write_index
 from glasskit.models.vectors import top_k, unit
 from tests.benchmarks.own_process import asked
-from tests.benchmarks.table import VISITS, BenchRow, compared, in_turns
+from tests.benchmarks.table import BenchRow, compared, in_turns
 
 COUNT, WIDTH, K = 1_000_000, 512, 12
 BLOCK = 50_000
 ROUNDS = 5
 
 
-def visits() -> Iterator[list[BenchRow]]:
-    """All rows of this section, a visit at a time."""
+def rows() -> list[BenchRow]:
+    """All rows of this section."""
     section = f"search, {COUNT:,} x {WIDTH}, exact, one query"
     with tempfile.TemporaryDirectory() as folder:
         for dtype in DTYPES:
             fill(Path(folder, dtype), dtype)
-        for _ in range(VISITS):
-            seen = asked(__name__, "turns", folder)
-            opening = {name: seen.pop(name) for name in list(seen) if name.startswith("open")}
-            rows = [BenchRow(section, name, tuple(times)) for name, times in opening.items()]
-            yield rows + compared(section, seen, "numpy in memory")
+        seen = asked(__name__, "turns", folder)
+    opening = {name: seen.pop(name) for name in list(seen) if name.startswith("open")}
+    opened = [BenchRow(section, name, tuple(times)) for name, times in opening.items()]
+    return opened + compared(section, seen, "numpy in memory")
 
 
 def fill(folder: Path, dtype: str) -> None:

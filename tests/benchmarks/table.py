@@ -13,9 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-VISITS = 1
-"""How often a section measures all its rows."""
-
 
 @dataclass(frozen=True, slots=True)
 class BenchRow:
@@ -61,7 +58,6 @@ def rows_in_turns(
     items: Mapping[str, float] | None = None,
     unit: str = "",
     clock: Callable[[Callable[[], object]], float] | None = None,
-    warm: bool = True,
 ) -> list[BenchRow]:
     """One row a candidate, measured in turns.
 
@@ -74,12 +70,11 @@ def rows_in_turns(
             that slow candidates may be measured on fewer.
         unit: what is counted.
         clock: seconds of one call; wall clock where None.
-        warm: call each once before, which is not counted.
     """
     counts = items or dict.fromkeys(calls, 1.0)
     times = {
         name: [seconds / counts[name] for seconds in taken]
-        for name, taken in in_turns(calls, rounds, clock, warm=warm).items()
+        for name, taken in in_turns(calls, rounds, clock).items()
     }
     return compared(section, times, subject, unit)
 
@@ -104,21 +99,19 @@ def in_turns(
     calls: Mapping[str, Callable[[], object]],
     rounds: int,
     clock: Callable[[Callable[[], object]], float] | None = None,
-    *,
-    warm: bool = True,
 ) -> dict[str, list[float]]:
     """Seconds of every candidate in every round; one round runs each of them once.
+
+    Each is called once before, which is not counted.
 
     Args:
         calls: candidate by name.
         rounds: how many rounds.
         clock: seconds of one call; wall clock where None.
-        warm: call each once before, which is not counted.
     """
     clock = clock or wall_seconds
-    if warm:
-        for call in calls.values():
-            call()
+    for call in calls.values():
+        call()
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():

@@ -40,7 +40,7 @@ from glasskit.training.loaders import Step
 from glasskit.training.run import build_trainer
 from glasskit.training.run_log import RunLogger
 from glasskit.training.trainer import Trainer
-from tests.benchmarks.table import VISITS, BenchRow, rows_in_turns
+from tests.benchmarks.table import BenchRow, rows_in_turns
 from tests.tools.shipped_features import write_bundled
 
 SHAPES = ((8, 5), (16, 10), (32, 16))
@@ -138,7 +138,7 @@ def loss_only(trainer: Trainer, step: Step) -> Callable[[], None]:
     return run
 
 
-def heads(model: GlassModel, rounds: int = ROUNDS) -> list[BenchRow]:
+def heads(model: GlassModel) -> list[BenchRow]:
     """Steps of mode head against their products."""
     rows = []
     for groups, members in SHAPES:
@@ -156,7 +156,7 @@ def heads(model: GlassModel, rounds: int = ROUNDS) -> list[BenchRow]:
             }
             section = f"head training, {groups} groups of {members}, cpu"
             unit = f"steps of {groups * members} pairs"
-            rows += rows_in_turns(section, calls, rounds, SUBJECT, unit=unit)
+            rows += rows_in_turns(section, calls, ROUNDS, SUBJECT, unit=unit)
     return rows
 
 
@@ -243,11 +243,9 @@ def _pictures(data: GroupedDataset, folder: Path) -> None:
         picture.save(folder / f"{record.key}.jpg")
 
 
-def visits() -> Iterator[list[BenchRow]]:
-    """All rows, a visit at a time; the towers only where there is a GPU."""
-    model = load_model("lite0-minilm", device="cpu")
-    for _ in range(VISITS):
-        rows = heads(model)
-        if torch.cuda.is_available():
-            rows += towers(TOWER_ROUNDS, Towers(workers=min(os.cpu_count() or 1, 16)))
-        yield rows
+def rows() -> list[BenchRow]:
+    """All rows; the towers only where there is a GPU."""
+    found = heads(load_model("lite0-minilm", device="cpu"))
+    if torch.cuda.is_available():
+        found += towers(TOWER_ROUNDS, Towers(workers=min(os.cpu_count() or 1, 16)))
+    return found

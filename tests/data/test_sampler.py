@@ -40,7 +40,7 @@ def sampler(dataset: GroupedDataset, groups: int, members: int, **more: float) -
     return GroupSampler(dataset, groups, members, CaptionTable(dataset, **more), share, seed)
 
 
-@pytest.mark.parametrize("sizes", [[8] * 6, [5, 9, 17, 33, 6, 7], [33, 5, 5, 5], [10, 10]])
+@pytest.mark.parametrize("sizes", [[8] * 6, [5, 9, 17, 33, 6, 7], [10, 10]])
 @pytest.mark.parametrize("groups", [1, 2])
 def test_every_group_holds_distinct_photographs_and_every_photograph_comes(sizes, groups):
     dataset = make(sizes)

@@ -55,18 +55,11 @@ def test_the_caption_check_bites(source: ConceptSource) -> None:
 @pytest.mark.parametrize(
     ("concept", "word"),
     [
-        ("growth", "grown"),
         ("growth", "flowers"),
         ("depth", "deeper"),
-        ("grief", "grieving"),
-        ("celebration", "celebrated"),
         ("creativity", "recreate"),
         ("craft", "aircraft"),
-        ("healing", "healthy"),
-        ("wildness", "wilderness"),
         ("learning", "students"),
-        ("heritage", "inherited"),
-        ("infinity", "infinite"),
     ],
 )
 def test_derived_words_are_forbidden_too(concept: str, word: str) -> None:

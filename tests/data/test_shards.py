@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -154,9 +154,8 @@ def test_a_tar_that_is_cut_off_or_damaged_is_named(shards: Path) -> None:
         refused(shards, r"00001\.tar: damaged, cut off or compressed")
 
 
-@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
-def test_a_compressed_tar_is_named(tmp_path: Path, mode: str) -> None:
-    refused(tar_of(tmp_path / "a.tar", {"0.jpg": b"x"}, mode), r"a\.tar: damaged.* or compressed")
+def test_a_compressed_tar_is_named(tmp_path: Path) -> None:
+    refused(tar_of(tmp_path / "a.tar", {"0.jpg": b"x"}, "w:gz"), r"a\.tar: damaged.* or compressed")
 
 
 BAD = json.dumps({"image": "a\ud83d", "concept": "x"}).encode()
@@ -281,21 +280,6 @@ def test_an_interrupted_pack_goes_on_and_gives_the_same_bytes(
         assert tar.read_bytes() == (tmp_path / tar.name).read_bytes()
     monkeypatch.setattr(module, "_write_shard", None)
     assert pack(data, tmp_path, 20) == (4, 66), "nothing is left to do"
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda data: data.select([]), "no picture to pack"),
-        (lambda data: "hf:/nowhere/at/all", "could not be opened"),
-    ],
-)
-def test_what_cannot_be_packed_leaves_no_folder(
-    data: GroupedDataset, tmp_path: Path, change: Callable, says: str
-) -> None:
-    with pytest.raises(InputError, match=says):
-        pack(change(data), tmp_path / "new")
-    assert not (tmp_path / "new").exists()
 
 
 def test_a_folder_of_other_shards_is_refused(data: GroupedDataset, shards: Path) -> None:

@@ -115,21 +115,6 @@ def test_breeds(model: WordModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (found["n"], found["value"]) == (4, 3 / 4)
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "message"),
-    [
-        ("class_hierarchy.txt", f"{ROOT} a\na b\nb a\n", "a cycle at"),
-        ("class_hierarchy.txt", "a\n", "line 1 needs two fields"),
-        ("dataset_class_info.json", "[1, 2]", r"a list of \[number, id, name\]"),
-    ],
-)
-def test_breeds_bad_files(tmp_path: Path, file: str, text: str, message: str) -> None:
-    breeds(tmp_path)
-    (tmp_path / file).write_text(text)
-    with pytest.raises(InputError, match=message):
-        read_superclasses(tmp_path, Task(2, ROOT, 2))
-
-
 def test_hl_by_axis(model: WordModel, tmp_path: Path) -> None:
     colours = ["red", "blue", "green"]
     for number, colour in enumerate(colours):
@@ -211,18 +196,6 @@ def test_bad_names(tmp_path: Path) -> None:
         run_benchmark("magic", None, tmp_path)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="hl: give the folder of its pictures with --images"):
         run_benchmark("hl", None, tmp_path)  # type: ignore[arg-type]
-
-
-def test_the_shared_files_are_read(shared: Path) -> None:
-    items = read_sugarcrepe(shared / "data/sugarcrepe")
-    assert len(items) == 1544
-    assert len({kind for kind, *_ in items}) == 7
-    chains = read_hierarcaps(shared / "data/hierarcaps/hierarcaps_test.csv")
-    assert len(chains) == 1000
-    assert all(
-        (shared / f"data/coco-concepts/images/{int(image):012d}.jpg").is_file()
-        for image, *_ in chains
-    )
 
 
 def ray(angle: float, radius_order: float) -> list[float]:

@@ -93,19 +93,6 @@ def test_what_the_data_lack_is_none() -> None:
     assert out["hard_negative"]["level1"]["image_to_text_hard_share"] == 0
 
 
-def test_pictures_that_share_a_caption_can_all_be_right() -> None:
-    records = [
-        replace(r, literal=("a skier",)) if i < 3 else r for i, r in enumerate(DATASET.records)
-    ]
-    data = replace(DATASET, records=tuple(records))
-    vectors = random_embeddings(data, width=64)
-    images = vectors.of([record.literal[0] for record in data.records])
-    out = measure_embeddings(replace(vectors, picture=images), data).as_dict()
-    assert out["retrieval"]["duplicate_captions"] == 3
-    assert out["retrieval"]["image_to_text_r1"] == 1
-    assert out["retrieval"]["literal_captions"]["image_to_text_r1"] == 1
-
-
 def test_a_perfect_model_wins_everything() -> None:
     vectors = random_embeddings(DATASET, width=64)
     images = vectors.of([record.literal[0] for record in DATASET.records])

@@ -93,16 +93,6 @@ def test_an_interval_over_clusters_by_hand() -> None:
     assert low == pytest.approx(beta.ppf(0.025, n / 2, n / 2 + 1), abs=1e-5)
 
 
-def test_order_and_names_of_clusters_do_not_matter() -> None:
-    rng = np.random.default_rng(0)
-    values = clustered(0.3, rng)
-    other = rng.permutation(len(values))
-    names = np.array([f"cluster {i}" for i in OF])
-    assert interval(values, clusters=OF) == pytest.approx(
-        interval(values[other], clusters=names[other])
-    )
-
-
 def test_one_cluster_has_no_interval_and_says_why() -> None:
     values, of = np.array([1.0, 0, 1]), np.zeros(3)
     assert interval(values, clusters=of) is None

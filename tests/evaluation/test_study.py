@@ -109,15 +109,6 @@ def test_tables_are_over_clusters_and_every_difference_has_its_test() -> None:
     assert share["ci95"] == found["grouped"].interval("top-1")
 
 
-def test_folds_keep_the_clusters_of_the_whole_data_set() -> None:
-    data = part_of_coco()
-    first, *others = data.records
-    shared = tuple(replace(r, cluster="burst") for r in (first, others[0]))
-    data = replace(data, records=(*shared, *others[1:]))
-    found = study(data, {}, folds=3)["untrained"]
-    assert found.cluster_count == len(data) - 1
-
-
 def test_recipes_are_names_of_recipes_or_objectives() -> None:
     assert choose(["supcon"]) == {"supcon": {"objective": "supcon"}}
     assert len(choose(["field"])) == 10

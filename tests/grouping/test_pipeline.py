@@ -125,16 +125,6 @@ def test_captions_that_name_the_concept_are_reported_or_dropped(settings: BuildS
     assert "They were dropped, and 1 photographs" in (settings.out / "report.md").read_text()
 
 
-def test_a_concept_that_loses_all_its_captions_is_left_out(settings: BuildSettings) -> None:
-    rows = [(i, f"a feast: {text}" if c == "feast" else text, c) for i, text, c in captions()]
-    write_csv(settings.source, rows)
-    built = build_dataset(settings.but(fix_leaks=True, hard_negatives=4), MODEL)
-    assert "feast" not in built.dataset.by_name
-    assert all("feast" not in concept.hard_negatives for concept in built.dataset.concepts)
-    (settings.out / "images").mkdir()
-    assert len(load_dataset(settings.out / "annotations.json")) == 48
-
-
 # --- pictures
 
 
@@ -156,26 +146,6 @@ def test_settings_that_make_no_sense_are_refused(
     with pytest.raises(InputError, match=re.escape(says)):
         build_dataset(settings.but(**change), MODEL)
     assert not settings.out.exists()
-
-
-def test_one_picture_under_two_names_is_refused(settings: BuildSettings) -> None:
-    rows = "".join(f"{name},a dog runs {name}\n" for name in ("785", "000000000785.jpg", "p.png"))
-    settings.source.write_text("image,caption\n" + rows)
-    with pytest.raises(InputError, match=r"image '000000000785\.jpg' stands there also as '785'"):
-        build_dataset(settings, MODEL)
-
-
-@pytest.mark.parametrize("what", ["captions", "names of the vocabulary"])
-def test_texts_without_a_word_that_the_model_knows_are_refused(
-    settings: BuildSettings, monkeypatch: pytest.MonkeyPatch, what: str
-) -> None:
-    def reading(_: SubjectModel, texts: Any) -> Reading:
-        unknown = len(texts) if (len(texts) == 120) == (what == "captions") else 0
-        return Reading("subjects", len(texts), 5, 0, len(texts), unknown)
-
-    monkeypatch.setattr(SubjectModel, "reading", reading)
-    with pytest.raises(InputError, match=f"words of {what} are unknown to subjects"):
-        build_dataset(settings, MODEL)
 
 
 def test_a_folder_is_its_own_folder_of_pictures(settings: BuildSettings, tmp_path: Path) -> None:
@@ -284,31 +254,6 @@ def test_the_command_prints_the_cost_and_asks_first(settings: BuildSettings, run
         again = run(*words, "--overwrite")
         assert again.exit_code == 0, "nothing is left to ask, so nothing has to be agreed"
         assert len(server.asked) == 60
-
-
-def test_an_endpoint_needs_a_model(settings: BuildSettings, run: Any) -> None:
-    done = run(*_words(settings), "--endpoint", "http://127.0.0.1:9")
-    assert isinstance(done.exception, InputError)
-    assert "belong together" in str(done.exception)
-
-
-def test_the_data_command_fetches_photographs_and_says_where_they_are(
-    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import glasskit.data.coco.download as fetching
-
-    output = run("data", "coco-concepts").output
-    for words in ("750 photographs under 50 concepts", "not here", "--download"):
-        assert words in output
-    assert f"photographs are in {tmp_path}" in run("data", "coco-concepts", "--to", tmp_path).output
-
-    Image.new("RGB", (32, 32)).save(tmp_path / "a.jpg")
-    monkeypatch.setattr(fetching, "photograph_ids", lambda: ["139", "785"])
-    with serve(lambda asked: Answer((tmp_path / "a.jpg").read_bytes())) as server:
-        words = ["data", "coco-concepts", "--download", "--from", server.address]
-        for counts in ("2 photographs came, 0 were there", "0 photographs came, 2 were there"):
-            assert counts in run(*words, "--to", tmp_path / "photos").output
-    assert len(list((tmp_path / "photos").iterdir())) == 2
 
 
 # --- on real words

@@ -89,22 +89,12 @@ BROKEN = {
         ("picture,caption\n1,x\n", "a.csv: the column 'image' is missing"),
         ("", "a.csv: the file is empty"),
         ("image:caption\n1:x\n", "the first line must name the columns, and has 'image:caption'"),
-        ("image,Caption, caption\n1,x,y\n", "a.csv: the column 'caption' comes twice"),
         ("image,caption\n ,x\n", "a.csv: line 2: 'image' must be a text"),
         ("image,caption\n1\n", "a.csv: line 2: 1 field where the header has 2"),
-        (
-            "image,caption\na.jpg,a dog, on a rainy day\n",
-            "a.csv: line 2: 3 fields where the header has 2, with ',' between them (put a text",
-        ),
         (
             'image,caption\n\na.jpg,a cup\nb.jpg,"a dog\nc.jpg,a cat\n',
             "a.csv: line 4: a double quote is opened there and never closed",
         ),
-        (
-            'sep=;\nimage;caption\na.jpg;"a dog\nb.jpg;"a cat"\n',
-            "a.csv: line 3: a text in double quotes goes on after its closing quote in line 4",
-        ),
-        ("image,caption\n1,x\n2,\0\n", "a.csv: not readable table (line 3 holds a NUL"),
         ("image,caption\n1,x\x1b[31m\n", "line 2: 'caption' holds a control character"),
         ("image,caption\n1,\n", "no caption in it (rows left out, which have no caption: 1"),
         ("image,caption,concept\n1,x,joy\n1,y,grief\n", "image '1' has two concepts, 'joy' and"),
@@ -114,16 +104,11 @@ BROKEN = {
         ('{"anotations": []}', "unknown key 'anotations', did you mean 'annotations'?"),
         ('{"annotations": []}', "a.json: there is no caption in it"),
         ('{"annotations": [3]}', "annotation 1: 'image_id' must be a whole number"),
-        ('{"annotations": [{"image_id": true}]}', "'image_id' must be a whole number"),
         ('{"annotations": [{"image_id": 1, "caption": 3}]}', "1: 'caption' must be a text"),
-        ('{"annotations": [{"image_id": 1, "captions": "x"}]}', "did you mean 'caption'?"),
-        ('{"annotations": [{"image_id": 1, "caption": "x\\ud83d"}]}', "holds half a character"),
         (
             '{"annotations": [], "images": [{"id": 1, "file_name": "a"}, {"id": 1}]}',
             "image 2: the id 1 comes twice",
         ),
-        ('{"images": 3, "annotations": []}', "'images' must be a list"),
-        ('{"images": [{"id": 1}], "annotations": []}', "image 1: 'file_name' must be"),
     ],
     "a.parquet": [("x", "a.parquet: give a COCO captions .json, a .csv")],
 }
@@ -174,13 +159,3 @@ def test_a_table_is_read_as_spreadsheets_write_it(
             Photo("a.jpg", ("a dog, wet",)),
             Photo("b.jpg", ('a "big" café',)),
         ]
-
-
-@pytest.mark.parametrize(
-    "header", ["IMAGE, caption ", '"image", "caption"', ",image,caption,,", "\n\nimage,Caption"]
-)
-def test_a_header_is_known_whatever_its_case_and_blanks(tmp_path: Path, header: str) -> None:
-    file = tmp_path / "a.csv"
-    first = "0," if header.startswith(",") else ""
-    file.write_text(f'{header}\n{first}a.jpg, "a dog, wet" {",," if first else ""}\n')
-    assert read_captions(file)[0] == [Photo("a.jpg", ("a dog, wet",))]

@@ -10,12 +10,6 @@ from glasskit.errors import InputError
 from glasskit.io.json_files import parse_json, read_json
 
 
-def test_a_file_is_read_as_it_is(tmp_path: Path) -> None:
-    file = tmp_path / "a.json"
-    file.write_text('{"idea": ["Zerfall, décadence"]}', encoding="utf-8")
-    assert read_json(file) == {"idea": ["Zerfall, décadence"]}
-
-
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
 def test_every_encoding_of_unicode_is_read(tmp_path: Path, encoding: str) -> None:
     file = tmp_path / "a.json"

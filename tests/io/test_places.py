@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from glasskit.analysis.export import embed_source
@@ -31,7 +30,6 @@ from glasskit.io.places import (
 )
 from glasskit.models import save_model
 from glasskit.models.export import export_open_clip
-from glasskit.models.store import FeatureStore
 from tests.analysis.test_export import FileModel
 from tests.analysis.toys import colour_dataset
 from tests.training.toys import tiny_open_clip
@@ -106,32 +104,6 @@ def test_vectors_on_a_full_disk_leave_those_of_before(tmp_path: Path, monkeypatc
     with small_disk(), pytest.raises(InputError, match="can't be written"):
         embed_source(FileModel(), folder, out, dtype="float16")
     assert contents(out) == before
-
-
-def test_a_full_cache_says_where_to_keep_it(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path))
-    store = FeatureStore(tmp_path / "features.sqlite", "images")
-    with small_disk(), pytest.raises(InputError, match="set GLASSKIT_CACHE to a folder"):
-        store.write(["a"], torch.zeros(1, 100))
-
-
-def test_a_device_that_is_full_is_written_as_it_is() -> None:
-    with pytest.raises(InputError, match=r"/dev/full: can't be written \(No space left on device"):
-        write_text(check_file("/dev/full"), "x")
-    assert Path("/dev/full").is_char_device()
-
-
-def test_files_have_the_mode_of_any_new_file(tmp_path: Path) -> None:
-    for mask, mode in ((0o022, 0o644), (0o027, 0o640)):
-        before = os.umask(mask)
-        try:
-            save_model(tiny_open_clip(), tmp_path / "run")
-            export_open_clip(tmp_path / "run", tmp_path / "hub")
-            pack(colour_dataset(), tmp_path / f"shards{mask}")
-        finally:
-            os.umask(before)
-        files = [p for part in ("run", "hub", f"shards{mask}") for p in (tmp_path / part).iterdir()]
-        assert {path.stat().st_mode & 0o777 for path in files} == {mode}
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

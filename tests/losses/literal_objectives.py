@@ -32,10 +32,6 @@ def mean(values: list[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def mean_vector(rows: list[Vector]) -> Vector:
-    return [mean(list(column)) for column in zip(*rows, strict=True)]
-
-
 def log_sum_exp(values: list[float]) -> float:
     top = max(values)
     return top + math.log(math.fsum(math.exp(v - top) for v in values))

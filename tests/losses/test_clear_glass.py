@@ -130,36 +130,6 @@ def test_pairs_that_share_a_label_are_no_negatives(form: str, chunks: None) -> N
     torch.testing.assert_close(torch.autograd.grad(got, inputs), torch.autograd.grad(want, inputs))
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_order_and_norms_do_not_matter(form: str) -> None:
-    loss = FORMS[form][0]
-    image, text = pair((4, 3, 8))
-    want = loss(image, text, 0.1)
-    groups, members = torch.tensor([2, 0, 3, 1]), torch.tensor([1, 2, 0])
-    torch.testing.assert_close(loss(image[groups], text[groups], 0.1), want)
-    # Within a group every image meets every text: the two orders need not even agree.
-    torch.testing.assert_close(loss(image[:, members], text, 0.1), want)
-    norms = torch.rand(2, 4, 3, 1, dtype=torch.float64) * 10 + 0.1
-    torch.testing.assert_close(loss(image * norms[0], text * norms[1], 0.1), want)
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_rotations_that_do_not_matter(form: str) -> None:
-    loss = FORMS[form][0]
-    image, text = pair((3, 3, 8))
-    want = loss(image, text, 0.1)
-    one, two = torch.linalg.qr(torch.randn(2, 8, 8, dtype=torch.float64)).Q
-    if form.startswith("outer"):  # a common one
-        torch.testing.assert_close(loss(image @ one, text @ one, 0.1), want)
-    elif "centroid" in form:  # one of each modality
-        torch.testing.assert_close(loss(image @ one, text @ two, 0.1), want)
-    else:  # products fix the axes: their order and signs are free
-        order = torch.randperm(8)
-        sign = torch.tensor([1, -1, 1, 1, -1, 1, -1, 1], dtype=torch.float64)
-        turned = loss(image[..., order] * sign, text[..., order] * sign, 0.1)
-        torch.testing.assert_close(turned, want)
-
-
 def test_a_learned_temperature_is_a_parameter() -> None:
     temperature = torch.nn.Parameter(torch.tensor(0.1))
     loss = GroupedContrastiveLoss(temperature=temperature, inner_temperature=temperature)
@@ -185,7 +155,6 @@ def test_noise_scores_well_in_inclusive_centroids_only(members: int, inclusive: 
     ("call", "error", "text"),
     [
         (lambda x: outer_loss(x, x, 0.0), ValueError, "temperature must be positive"),
-        (lambda x: inner_loss(x, x, -1), ValueError, "temperature must be positive"),
         (lambda x: outer_loss(x, x, "0.1"), TypeError, "temperature must be a number"),
         (lambda x: outer_loss(x, x, torch.ones(2)), ValueError, "must hold one number"),
         (lambda x: outer_loss(x, x, variant="cosine"), ValueError, "pairwise, centroid; got"),
@@ -204,10 +173,8 @@ def test_noise_scores_well_in_inclusive_centroids_only(members: int, inclusive: 
             ValueError,
             "inner_temperature must be positive",
         ),
-        (lambda x: GroupedContrastiveLoss(-0.1), ValueError, "alpha must be between 0 and 1, got"),
         (lambda x: GroupedContrastiveLoss(1.2233), ValueError, "alpha must be between 0 and 1"),
         (lambda x: GroupedContrastiveLoss(math.nan), ValueError, "alpha must be between 0 and 1"),
-        (lambda x: GroupedContrastiveLoss()(x, x[0]), ValueError, r"shape \(M, N, L\)"),
         (lambda x: outer_loss(x, x, shared=x[0] > 0), ValueError, r"shape \(M N, M N\) = \(4, 4\)"),
         (lambda x: inner_loss(x, x, shared=torch.ones(4, 4)), ValueError, "shared must be a bool"),
     ],
@@ -244,63 +211,13 @@ def test_a_batch_that_teaches_nothing_warns(
 # ---- extremes and precision
 
 
-def vectors(kind: str) -> tuple[Tensor, Tensor]:
-    image, text = (x.detach() for x in pair((4, 4, 16), dtype=torch.float32))
-    if kind == "duplicate":  # every vector of a modality is the same one
-        return image[:1, :1].repeat(4, 4, 1), text[:1, :1].repeat(4, 4, 1)
-    if kind == "aligned":
-        return image, image.clone()
-    if kind == "opposed":
-        return image, -image
-    if kind == "opposed members":  # centroids cancel exactly
-        sign = torch.tensor([1.0, -1.0, 1.0, -1.0])[None, :, None]
-        return image[:, :1] * sign, text[:, :1] * sign
-    if kind == "wrong groups":  # each text belongs to the next group
-        return image, image.roll(1, dims=0)
-    if kind == "disjoint axes":  # every product vanishes
-        mask = (torch.arange(16) % 2).float()
-        return image * mask, text * (1 - mask)
-    return torch.zeros_like(image), text
-
-
-@pytest.mark.parametrize("temperature", [0.01, 0.03, 0.1, 1.0])
-@pytest.mark.parametrize(
-    "kind",
-    ["duplicate", "aligned", "opposed", "opposed members", "wrong groups", "disjoint axes", "zero"],
-)
-def test_gradients_are_finite_at_the_extremes(kind: str, temperature: float) -> None:
-    for name, (loss, _) in FORMS.items():
-        image, text = (x.requires_grad_() for x in vectors(kind))
-        tau = torch.tensor(temperature, requires_grad=True)
-        value = loss(image, text, tau)
-        assert value.isfinite(), name
-        for grad in torch.autograd.grad(value, (image, text, tau), allow_unused=True):
-            assert grad is None or grad.isfinite().all(), name
-            assert grad is None or grad.abs().max() < 2.1 / temperature**2, name
-
-
 def test_the_gradient_is_strongest_where_the_loss_is_worst() -> None:
     # A floor inside the logarithm caps the loss at 18.4 and takes its gradient away here.
-    image, text = (x.requires_grad_() for x in vectors("wrong groups"))
-    loss = outer_loss(image, text, 0.03)
+    image = pair((4, 4, 16), dtype=torch.float32)[0]
+    loss = outer_loss(image, image.detach().roll(1, dims=0), 0.03)  # texts of the next group
     (grad,) = torch.autograd.grad(loss, image)
     assert loss > 18.5
     assert grad.norm() > 0.1
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("form", FORMS)
-def test_half_precision_features_are_computed_in_float32(form: str, dtype: torch.dtype) -> None:
-    loss = FORMS[form][0]
-    image, text = pair((4, 3, 16), dtype=dtype)
-    value, exact = loss(image, text, 0.02), loss(image.double(), text.double(), 0.02)
-    assert value.dtype == torch.float32
-    torch.testing.assert_close(value.double(), exact, rtol=2e-5, atol=2e-5)
-    grads = torch.autograd.grad(value, (image, text))
-    assert [grad.dtype for grad in grads] == [dtype, dtype]
-    want = torch.autograd.grad(exact, (image, text))
-    rtol = 1e-2 if dtype != torch.float32 else 1e-3
-    torch.testing.assert_close(grads, want, rtol=rtol, atol=1e-4)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -376,23 +293,3 @@ def test_a_large_batch_is_computed_again_and_not_kept(monkeypatch: pytest.Monkey
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
             GroupedContrastiveLoss()(*pair((64, 4, 16), dtype=torch.float32))
     assert kept[1] < kept[1 << 30] / 4
-
-
-@pytest.mark.parametrize(
-    ("variant", "centroid", "backend"),
-    [("pairwise", "inclusive", "aot_eager"), *((*option, "eager") for option in OPTIONS[1:])],
-)
-def test_compiles_without_a_graph_break(
-    variant: str, centroid: str, backend: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    temperature = torch.tensor(0.1, requires_grad=True)
-    loss = GroupedContrastiveLoss(0.7, temperature, temperature, variant, centroid)
-    inputs = (*pair((3, 2, 4), dtype=torch.float32), temperature)
-    want = loss(*inputs[:2]).total
-    for limit in (1 << 20, 1):
-        torch._dynamo.reset()
-        monkeypatch.setitem(functional.KEPT, "cpu", limit)
-        got = torch.compile(loss, fullgraph=True, backend=backend)(*inputs[:2]).total
-        torch.testing.assert_close(got, want)
-        grads = torch.autograd.grad(got, inputs)
-        torch.testing.assert_close(grads, torch.autograd.grad(want, inputs, retain_graph=True))

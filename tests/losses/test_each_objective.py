@@ -62,9 +62,8 @@ def test_supcon_is_that_of_pytorch_metric_learning(
 # ---- UniCL and SigLIP beside CLIP and the outer loss
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_unicl_is_at_least_the_outer_loss_and_log_n(seed: int) -> None:
-    batch = full_batch(seed=seed)
+def test_unicl_is_at_least_the_outer_loss_and_log_n() -> None:
+    batch = full_batch()
     outer = outer_loss(batch.image, batch.text, temperature=0.1)
     assert build_objective("unicl")(batch).total >= outer + math.log(batch.members)
     alike = torch.eye(4, dtype=torch.float64).unsqueeze(1).expand(4, 3, 4)
@@ -117,12 +116,6 @@ def test_pairs_as_samples_do_not_know_groups(name: str) -> None:
     for seen in (batch, replace(batch, paraphrase=None)):
         expected = VIEWS[name](literal.pair_samples(seen), 10.0)
         assert objective(seen).total.item() == pytest.approx(expected, rel=1e-6)
-
-
-def test_dhel_parts_add_up() -> None:
-    total, parts = build_objective("mv-dhel")(full_batch())
-    torch.testing.assert_close(total, parts["alignment"] + parts["uniformity"])
-    assert build_objective("mv-dhel", views="pair")(full_batch(1, 3)).total.isfinite()
 
 
 @pytest.mark.parametrize("loss", [mv_infonce_loss, mv_dhel_loss])

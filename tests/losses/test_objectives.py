@@ -39,9 +39,14 @@ def quiet(name: str, batch: GroupedBatch, **settings: object) -> torch.Tensor:
 
 def extreme_batches() -> dict[str, GroupedBatch]:
     plain = full_batch(dtype=torch.float32)
-    one = torch.ones_like(plain.image)
+    one, zero = torch.ones_like(plain.image), torch.zeros_like(plain.image)
     duplicate = plain.image[:, :1].expand_as(plain.image).contiguous()
+    sign = torch.tensor([1.0, -1.0, 1.0, -1.0])[None, :, None]
+    odd = torch.arange(plain.width) % 2
     return {
+        "zero": replace(plain, image=zero),
+        "centroids that cancel": replace(plain, image=duplicate * sign, text=duplicate * sign),
+        "products that vanish": replace(plain, image=one * odd, text=one * (1 - odd)),
         "aligned": replace(plain, image=one, text=one, paraphrase=one, negation=one),
         "opposed": replace(plain, image=one, text=-one, paraphrase=-one, negative_image=-one),
         "duplicate": replace(plain, image=duplicate, text=duplicate, paraphrase=duplicate),
@@ -101,19 +106,6 @@ def test_order_of_groups_and_members_does_not_matter(name: str) -> None:
     objective = build_objective(name)
     moved = reordered(batch, torch.tensor([2, 0, 1]), torch.tensor([3, 1, 0, 2]))
     torch.testing.assert_close(objective(moved).total, objective(batch).total)
-
-
-# semclip projects on fixed directions; the element-wise products of the pairwise inner loss live
-# in the very axes of the embedding.
-@pytest.mark.parametrize(
-    "name", sorted({*NAMES} - {"semclip", "grouped", "grouped-cosine", "joint"})
-)
-def test_rotation_does_not_matter(name: str) -> None:
-    batch = full_batch()
-    turn = torch.linalg.qr(full_batch(6, 6, 36).image[0, :, :6]).Q
-    turned = {name: value @ turn for name, value in vectors_of(batch).items()}
-    objective = build_objective(name)
-    torch.testing.assert_close(objective(replace(batch, **turned)).total, objective(batch).total)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -210,13 +202,7 @@ def test_asks_for_what_the_registry_says(name: str) -> None:
     [
         ("grouped", {"alpha": 1.2}, "alpha must be between 0 and 1, got 1.2"),
         ("clip", {"temperature": 0.0}, "temperature must be positive and finite, got 0.0"),
-        (
-            "grouped",
-            {"inner_temperature": -1.0},
-            "inner_temperature must be positive and finite, got -1.0",
-        ),
         ("joint", {"instance_weight": -0.1}, "instance_weight must be between 0 and 1, got -0.1"),
-        ("joint", {"alpha": 1.2}, "alpha must be between 0 and 1, got 1.2"),
         ("c2lip", {"xac_weight": -1.0}, "xac_weight must be 0 or more and finite, got -1.0"),
         ("mv-dhel", {"views": "image"}, "views must be one of group, pair; got 'image'"),
         (

@@ -29,14 +29,13 @@ def timm(name: str, **vision: Any) -> dict[str, Any]:
 ENDS = {
     "end-eva": timm("test_vit", timm_pool="token", timm_proj=None),
     "end-mobileclip": timm("test_convnext", timm_pool="avg", timm_proj=None),
-    "end-linear": timm("test_convnext", timm_pool="avg", timm_proj="linear"),
     "end-mlp": timm("test_convnext", timm_pool="avg", timm_proj="mlp"),
     "end-none": timm("test_vit", timm_pool="token", timm_proj="none")
     | {"text_cfg": TEXT | {"proj_bias": True}},
     "end-nowhere": timm("test_vit", timm_pool="token", timm_proj="none")
     | {"text_cfg": TEXT | {"proj_type": "none"}},
 }
-"""By where the last linear layer is: in timm's own head, behind it, in an MLP, nowhere."""
+"""By where the last linear layer is: in timm's own head, in an MLP behind it, nowhere."""
 
 
 def exported_equals(name: str, folder: Path) -> None:
@@ -62,9 +61,8 @@ def test_an_export_of_every_end_has_equal_embeddings(name: str, tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["MobileCLIP2-S0", "PE-Core-T-16-384"])
-def test_an_export_of_open_clips_own(name: str, tmp_path: Path) -> None:
-    exported_equals(f"{name}/random", tmp_path)
+def test_an_export_of_open_clips_own(tmp_path: Path) -> None:
+    exported_equals("PE-Core-T-16-384/random", tmp_path)
 
 
 class Runs:
@@ -96,7 +94,6 @@ def not_a_number(file: Path) -> None:
 
 BAD = {
     "empty": (lambda file: file.touch(), "empty, cut off"),
-    "a picture": (lambda file: pictures(1)[0].save(file, "png"), "empty, cut off"),
     "cut": (cut, "empty, cut off"),
     "code": (lambda file: file.write_bytes(pickle.dumps(Runs())), "never run"),
     "a list": (lambda file: torch.save([1, 2], file), "tensors by name"),
@@ -108,31 +105,14 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-@pytest.mark.parametrize("ending", ["pt", "safetensors", "npz"])
-def test_a_file_that_is_no_checkpoint(name: str, ending: str, tiny_name, tmp_path: Path) -> None:
+def test_a_file_that_is_no_checkpoint(name: str, tiny_name, tmp_path: Path) -> None:
     write, says = BAD[name]
-    file = tmp_path / f"file.{ending}"
+    file = tmp_path / "file.pt"
     write(file)
-    if ending != "pt":
-        says = "file"
     with pytest.raises(InputError, match=says) as caught:
         glasskit.load_model(f"tiny-test-vit/{file}")
     assert "\n" not in str(caught.value)
     assert str(file) in str(caught.value)
-
-
-def test_a_checkpoint_is_found_from_another_folder(
-    tiny_name, tmp_path: Path, monkeypatch, caplog
-) -> None:
-    torch.save(open_clip.create_model("tiny-test-vit").state_dict(), tmp_path / "a.pt")
-    monkeypatch.chdir(tmp_path)
-    caplog.clear()
-    model = glasskit.load_model("tiny-test-vit/a.pt")
-    assert caplog.text == ""  # nothing of random weights
-    glasskit.save_model(model, tmp_path / "run")
-    (tmp_path / "deep").mkdir()
-    monkeypatch.chdir(tmp_path / "deep")
-    assert glasskit.load_model("../run").tower_hash == model.tower_hash
 
 
 @pytest.mark.parametrize("side", ["image_head", "text_head"])

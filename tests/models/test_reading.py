@@ -26,17 +26,10 @@ def test_the_length_is_where_the_vectors_stop_to_change(lite0: GlassModel) -> No
     )
 
 
-ALONE = ["猫", "고양이", "แมว", "🎉", "中", "ねこ", "قطة", "γάτα", "बिल्ली", "xqz"]
-"""Words that the text tower has no token for."""
-
-
 @pytest.mark.parametrize(
     ("text", "words", "unknown"),
     [
-        *(
-            (word, 1, 1)
-            for word in ["猫", "고양이", "แมว", "🎉", "中", "ねこ", "قطة", "γάτα", "बिल्ली", "xqz"]
-        ),
+        *((word, 1, 1) for word in ["猫", "고양이", "แมว", "🎉", "قطة", "γάτα", "बिल्ली", "xqz"]),
         ("кошка на диване", 3, 3),
         ("a party 🎉", 3, 1),
         ("A dog — running… “hi”!", 4, 0),
@@ -57,11 +50,6 @@ def test_words_that_have_no_token_or_only_letters_are_unknown(
             check_query(lite0, text)
     else:
         check_query(lite0, text)
-
-
-def test_two_phrases_of_unknown_words_are_one_vector(lite0: GlassModel) -> None:
-    first, second = lite0.encode_texts(["猫", "🎉"])
-    assert torch.equal(first, second), "which is why they are refused"
 
 
 def test_byte_pairs_know_every_word_and_have_a_length() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sqlite3
 import time
@@ -15,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 
-from glasskit.errors import InputError
 from glasskit.models.store import FeatureStore
 
 WIDTH = 7
@@ -61,12 +59,6 @@ def test_rows_come_back_bit_for_bit_in_another_store(store: FeatureStore) -> Non
     assert FeatureStore(store.file, "texts").read(names(3)) == {}
 
 
-def test_a_key_may_be_a_file_name_of_any_bytes(store: FeatureStore) -> None:
-    odd = os.fsdecode(b"caf\xe9.jpg")
-    store.write([odd, "a", "a"], torch.tensor([[1.0], [2.0], [2.0]]))
-    assert {key: row.item() for key, row in store.read([odd, "a"]).items()} == {odd: 1, "a": 2}
-
-
 def test_a_damaged_row_is_missing_and_written_again(store: FeatureStore) -> None:
     fill(store, names(3))
     database = sqlite3.connect(store.file)
@@ -102,19 +94,6 @@ def test_a_damaged_file_is_made_anew_with_a_word(
     assert said in caplog.text
     fill(store, names(50))
     assert misses(store, names(50)) == []
-
-
-def test_a_folder_that_cannot_be_written_says_so_and_is_read(
-    store: FeatureStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (store.file.parent.parent / "file").write_text("")
-    with pytest.raises(InputError, match="can't be written"):
-        FeatureStore(store.file.parent.parent / "file/rows.sqlite", "images").read(names(1))
-    fill(store, names(2))
-    monkeypatch.setattr(os, "access", lambda *_: False)  # permissions do not bind root
-    assert misses(store, names(3)) == names(1, 2)
-    with pytest.raises(InputError, match="can't be written"):
-        fill(store, names(3))
 
 
 def write_all(file: Path, first: int, count: int, width: int, begun: object) -> None:

@@ -119,13 +119,6 @@ def test_a_batch_is_what_the_preprocess_makes_of_each(lite0: GlassModel) -> None
     assert torch.equal(prepare.batch(ones, torch.device("cpu")), expected)
 
 
-def test_a_preprocess_of_another_kind_is_used_as_it_is() -> None:
-    prepare = Preparation(lambda picture: torch.full((3, 2, 2), float(picture.width)))
-    assert prepare.normalise is None
-    ones = torch.stack([prepare.one(Image.new("RGB", (n, 1))) for n in (3, 4)])
-    assert prepare.batch(ones, torch.device("cpu"))[:, 0, 0, 0].tolist() == [3, 4]
-
-
 # --- smaller decoding of large JPEGs
 
 
@@ -161,10 +154,3 @@ def test_a_smaller_decoding_gives_nearly_the_same_vector(lite0: GlassModel) -> N
     full = lite0.image_tower([decode_image(d) for d in data])
     cosine = torch.nn.functional.cosine_similarity(small, full)
     assert 0.99 < float(cosine.min()) < 1, "white noise, the worst case"
-
-
-def test_half_precision_is_kept_apart(lite0: GlassModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert lite0.precision == "fp32"
-    monkeypatch.setenv("GLASSKIT_PRECISION", "fp8")
-    with pytest.raises(InputError, match="choose bf16 or fp32"):
-        lite0.precision  # noqa: B018

@@ -10,7 +10,7 @@ from glasskit.data.captions import CaptionTable
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.sampler import GroupSampler
 from glasskit.data.scenes import load_scenes
-from glasskit.plots.losses import LONGEST, LiveCurves, gradient_figure, matrix_figure
+from glasskit.plots.losses import LONGEST, gradient_figure, matrix_figure
 from glasskit.plots.maps import map_figure, plan_figure, taxonomy_figure
 from glasskit.plots.scores import (
     Change,
@@ -21,8 +21,6 @@ from glasskit.plots.scores import (
     curves_figure,
     over_seeds,
     shares_figure,
-    spread_figure,
-    trade_figure,
     within_figure,
 )
 from glasskit.plots.sheets import sheet_figure
@@ -110,13 +108,6 @@ def test_curves_have_bands_only_for_repeats() -> None:
     assert [trace.fill for trace in figure.data] == ["toself", None, None]
 
 
-def test_spread_and_trade_keep_every_model() -> None:
-    figure = spread_figure({"a": np.arange(10.0), "b": np.arange(5.0)}, axis="x")
-    assert [len(trace.x) for trace in figure.data] == [10, 5]
-    points = {"start": (0.1, 0.2), "end": (0.3, 0.1)}
-    assert [t.name for t in trade_figure(points, x="x", y="y", start="start").data] == list(points)
-
-
 def test_data_figures_count_pictures_and_groups(scenes: GroupedDataset) -> None:
     rings = taxonomy_figure(scenes).data[0]
     whole = sum(v for v, parent in zip(rings.values, rings.parents, strict=True) if not parent)
@@ -134,16 +125,3 @@ def test_sheet_escapes_wraps_and_shortens_notes(scenes: GroupedDataset) -> None:
     assert first.endswith(" word ...")
     assert sheet_figure(scenes, range(6), ["x"] * 6, columns=6).layout.width <= 960
     assert second == "plain"
-
-
-def test_live_curves_keep_runs_apart() -> None:
-    live = LiveCurves()
-    for run in ("a", "b"):
-        live.begin(run)
-        live.on_step({"step": 1, "loss": 0.5})
-        live.scores[run].append((0, 0.25))
-    figure = live.figure()
-    assert [trace.name for trace in figure.data] == ["a", "b", "a", "b"]
-    assert list(figure.data[2].y) == [25]
-    assert figure.layout.xaxis2.dtick == 1
-    assert "concept top-1" in figure.layout.annotations[1].text

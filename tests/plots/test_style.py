@@ -99,11 +99,6 @@ def test_a_level_without_names_has_no_colours() -> None:
     assert family_level(data) == 1
 
 
-def test_shade_by_hand() -> None:
-    assert shade("#204060", 0.5) == "#90a0b0"
-    assert shade("#204060", -0.5) == "#102030"
-
-
 def test_names_of_a_crowd_cover_neither_each_other_nor_a_mark() -> None:
     crowd = np.random.default_rng(0).uniform(0.4, 0.6, size=(10, 2))
     points = np.concatenate([crowd, [[0, 0], [1, 1]]])

@@ -17,11 +17,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from glasskit.data import GroupedDataset, write_magic
-from glasskit.data.images import MissingImages
 from glasskit.errors import InputError
 from glasskit.training import train
 from glasskit.training.checkpoint import checkpoints, read_checkpoint, save_checkpoint
-from tests.tools.shipped_features import write_bundled
 from tests.training.toys import save_pictures, toy_config, toy_dataset, toy_model, toy_run
 
 WEIGHT = "weight.model.image_head.map.weight"
@@ -203,22 +201,6 @@ def test_a_moved_project_goes_on_and_one_with_another_picture_does_not(project, 
         go(project, mode)
     shutil.rmtree(project)
     assert go(moved, mode) == "finished"
-
-
-def test_other_bundled_features_are_refused_and_pictures_are_not_looked_at(tmp_path):
-    data, model = toy_dataset(), toy_model()
-    data = replace(data, images=MissingImages("they are not needed"))
-    keys = [record.key for record in data.records]
-    bundles = []
-    for number, rows in enumerate((torch.ones(len(keys), 12), torch.zeros(len(keys), 12))):
-        file = tmp_path / f"{number}.safetensors"
-        write_bundled(file, model.tower_hash, keys, rows)
-        bundles.append(replace(data, features=file))
-    toy_run(tmp_path / "run", epochs=2, dataset=bundles[0], stop=lambda: True)
-    line = refused(tmp_path / "run", dataset=bundles[1])
-    assert "changed since: bundled features of pictures;" in line
-    again = toy_run(tmp_path / "run", epochs=2, resume=True, dataset=bundles[0])
-    assert again.status == "finished"
 
 
 def test_a_directory_is_one_runs_alone(tmp_path):

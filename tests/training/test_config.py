@@ -39,15 +39,6 @@ def test_bad_values_name_the_field(field, value, message):
     assert "\n" not in str(caught.value)
 
 
-def test_yaml_is_read_flags_win_and_the_file_written_reads_back(tmp_path):
-    path = tmp_path / "run.yaml"
-    path.write_text("lr: 1e-4\ngroup_size: 3\nimages: null\n", encoding="utf-8")
-    config = TrainConfig.load(path, group_size=7)
-    assert (config.lr, config.group_size, config.images) == (1e-4, 7, None)
-    path.write_text(config.to_yaml(), encoding="utf-8")
-    assert TrainConfig.load(path) == config
-
-
 @pytest.mark.parametrize("text", ["[1, 2]", "lr: [", "just words", "lr: 1\nlr: 2"])
 def test_a_file_that_is_no_mapping_is_refused_in_one_line(tmp_path, text):
     path = tmp_path / "run.yaml"
@@ -56,8 +47,3 @@ def test_a_file_that_is_no_mapping_is_refused_in_one_line(tmp_path, text):
         TrainConfig.load(path)
     assert "\n" not in str(caught.value)
     assert str(path) in str(caught.value)
-
-
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match="there is no such settings file"):
-        TrainConfig.load(tmp_path / "none.yaml")

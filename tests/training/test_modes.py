@@ -123,6 +123,10 @@ def test_towers_resume_bit_for_bit(tmp_path, make, settings):
         ({"precision": "fp16"}, "precision fp16: needs a GPU"),
         ({"objective": "nonsense"}, "objective 'nonsense': unknown objective"),
         ({"group_size": 9}, "group_size 9: the largest concept of 'toy' has 8"),
+        (
+            {"objective": "clip", "literal_weight": 0.0},
+            "theme_weight: all three caption weights are 0",
+        ),
         ({"mode": "full", "feature_dropout": 0.1}, "feature_dropout: only mode head"),
     ],
 )

@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 
 from glasskit.data.images import FolderImages
 from glasskit.errors import InputError
-from glasskit.models.reading import Reading
 from glasskit.training import DivergedError, read_log
 from glasskit.training.checkpoint import checkpoints, read_checkpoint
 from tests.training.toys import save_pictures, toy_dataset, toy_model, toy_run
@@ -37,27 +36,6 @@ def test_log_lines_are_those_that_hooks_get_and_readers_expect(tmp_path):
 def test_one_concept_is_refused_with_the_reason(tmp_path):
     with pytest.raises(InputError, match="'toy' has pictures to train on in one concept only"):
         toy_run(tmp_path, dataset=toy_dataset(concepts=1))
-
-
-def test_captions_that_are_not_read_whole_are_counted(tmp_path, caplog):
-    model = toy_model()
-    model.reading = lambda texts: Reading("toy", len(texts), 4, 9 * (len(texts) > 9))
-    toy_run(tmp_path, model=model, epochs=1)
-    said = [record.getMessage() for record in caplog.records if "read" in record.getMessage()]
-    assert said == [
-        "9 of 144 captions to train on are longer than the 4 word pieces that toy reads; the rest "
-        "is not read"
-    ]
-
-
-def test_a_sparse_log_has_the_same_numbers(tmp_path):
-    toy_run(tmp_path / "all")
-    toy_run(tmp_path / "some", log_every=4)
-    lines = [line for line in read_log(tmp_path / "all/log.jsonl") if "loss" in line]
-    every = {line["step"]: line["loss"] for line in lines}
-    some = [line for line in read_log(tmp_path / "some/log.jsonl") if "loss" in line]
-    assert [line["step"] for line in some] == [4, 8, 12]
-    assert all(line["loss"] == every[line["step"]] for line in some)
 
 
 def test_a_run_in_a_thread_stops_when_asked(tmp_path):
@@ -114,13 +92,6 @@ def test_curves_go_to_tensorboard(tmp_path):
     events.Reload()
     assert {"train/loss", "train/outer", "val/top1"} <= set(events.Tags()["scalars"])
     assert len(events.Scalars("train/loss")) == len(read_log(tmp_path / "log.jsonl")) - 2
-
-
-def test_the_bar_shows_the_numbers(tmp_path, capsys):
-    toy_run(tmp_path, epochs=1, bar=True)
-    shown = capsys.readouterr().out
-    assert "loss" in shown
-    assert "pairs/s" in shown
 
 
 def test_the_temperature_is_learned_and_never_below_one_hundredth(tmp_path):
