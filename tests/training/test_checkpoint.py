@@ -125,7 +125,7 @@ def with_weight(weight: torch.Tensor | None) -> Callable[[Path], None]:
         *((cut_at(share), "not a whole checkpoint") for share in (0.0, 0.001, 0.5, 0.999)),
         (lambda file: torch.save({"a": torch.ones(2)}, file), "pickles are never loaded"),
         (lambda file: save_file({"a": torch.ones(2)}, file), "not a checkpoint of Glass Kit"),
-        (with_weight(torch.ones(3, 4)), f"{WEIGHT!r} has shape (3, 4), here it is (12, 12)"),
+        (with_weight(torch.ones(3, 4)), f"{WEIGHT!r} has shape (3, 4), not (12, 12)"),
         (with_weight(None), f"lacks the tensor {WEIGHT!r}"),
     ],
 )
