@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,38 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the measurement data in ../shared is not here")
     return SHARED
+
+
+@pytest.fixture
+def glass(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in this process; gives its exit code, stdout and stderr."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        from glasskit.cli import main
+
+        monkeypatch.setattr(sys, "argv", ["glasskit", *map(str, words)])
+        with pytest.raises(SystemExit) as done:
+            main()
+        said = capsys.readouterr()
+        return int(done.value.code or 0), said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def refused(glass: Callable[..., tuple[int, str, str]]) -> Callable[..., str]:
+    """Runs a command that ends with exit code 2; gives the one line that it says."""
+
+    def line(*words: object) -> str:
+        code, _, said = glass(*words)
+        assert code == 2, said
+        assert said.startswith("glasskit: ")
+        assert said.count("\n") == 1, said
+        return said
+
+    return line
 
 
 @pytest.fixture(scope="session")

@@ -13,26 +13,12 @@ import pytest
 from typer.testing import CliRunner
 
 import glasskit
-from glasskit.cli import app, main
+from glasskit.cli import app
 from glasskit.data import write_magic
-
-
-def run(*arguments: object, capsys: pytest.CaptureFixture, monkeypatch) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of a command, in this process."""
-    monkeypatch.setattr(sys, "argv", ["glasskit", *map(str, arguments)])
-    with pytest.raises(SystemExit) as done:
-        main()
-    out = capsys.readouterr()
-    return int(done.value.code or 0), out.out, out.err
 
 
 def names_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
-
-
-@pytest.fixture
-def glass(capsys, monkeypatch):
-    return lambda *arguments: run(*arguments, capsys=capsys, monkeypatch=monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -134,31 +120,22 @@ def test_evaluate_prints_what_was_asked_and_what_was_not_read(
     ]
 
 
-def test_probe_answers_no_phrase_of_unknown_words(glass, small: Path, tmp_path: Path) -> None:
+def test_probe_answers_no_phrase_of_unknown_words(
+    glass, refused, small: Path, tmp_path: Path
+) -> None:
     picture, file = next(small.glob("*.jpg")), tmp_path / "probe.json"
-    code, out, err = glass("probe", "lite0-minilm", picture, "--concepts", "joy, \U0001f389")
-    assert (code, out) == (2, "")
-    assert err == (
+    line = refused("probe", "lite0-minilm", picture, "--concepts", "joy, \U0001f389")
+    assert line == (
         "glasskit: lite0-minilm reads English; 1 of 1 word of '\U0001f389' is unknown to it\n"
     )
-    code, out, err = glass("probe", "lite0-minilm", picture, "--concepts", "Joy, joy ,, \u732b cat")
+    asked = ("--concepts", '"dogs, cats", Joy, joy ,, \u732b cat', "--json", file)
+    code, out, err = glass("probe", "lite0-minilm", picture, *asked)
     assert code == 0
     assert err.count("1 of 2 words of '\u732b cat' is unknown to it") == 1
-    assert out.count("oy ") == 1, "of names that look the same one is asked for"
-    asked = ("--concepts", '"dogs, cats", birds', "--json", file)
-    code, out, err = glass("probe", "lite0-minilm", picture, *asked)
-    assert (code, err) == (0, "")
-    assert "among 2 given" in out
+    assert "among 3 given" in out, "of names that look the same one is asked for"
     (scores,) = json.loads(file.read_text()).values()
-    assert {score["concept"] for score in scores} == {"dogs, cats", "birds"}
-    assert scores[0]["score"] >= scores[1]["score"]
-    for text, says in (
-        ("w" * 501, "a concept has 501 characters"),
-        ("a\ud83d", "a concept holds half"),
-        (" , ", "--concepts names no concept"),
-    ):
-        code, _, err = glass("probe", "lite0-minilm", picture, "--concepts", text)
-        assert (code, says in err) == (2, True)
+    assert {score["concept"] for score in scores} == {"dogs, cats", "Joy", "\u732b cat"}
+    assert scores[0]["score"] >= scores[1]["score"] >= scores[2]["score"]
 
 
 def test_a_report_may_end_in_capitals(glass, trained: Path, small: Path, tmp_path: Path) -> None:
@@ -208,21 +185,18 @@ def test_a_phrase_stays_a_phrase(glass, vectors: Path, small: Path, tmp_path, mo
         (("a dog", "--model", "lite0-minilm"), "with --model, or embed again"),
     ],
 )
-def test_what_cannot_be_searched_for_is_one_line(glass, vectors: Path, asked, says: str) -> None:
-    code, _, err = glass("search", vectors, *asked)
-    assert (code, err.count("\n")) == (2, 1)
-    assert says in err
+def test_what_cannot_be_searched_for_is_one_line(refused, vectors: Path, asked, says: str) -> None:
+    assert says in refused("search", vectors, *asked)
 
 
-def test_vectors_find_their_model_from_anywhere(glass, vectors: Path, monkeypatch) -> None:
+def test_vectors_find_their_model_from_anywhere(glass, refused, vectors: Path, monkeypatch) -> None:
     monkeypatch.chdir("/")
     assert glass("search", vectors, "a dog")[0] == 0
     run = vectors.parent / "project/run"
     moved = run.rename(vectors.parent / "moved")
-    code, _, err = glass("search", vectors, "a dog")
-    assert (code, err.count("\n")) == (2, 1)
-    assert str(run) in err
-    assert "--model" in err
+    line = refused("search", vectors, "a dog")
+    assert str(run) in line
+    assert "--model" in line
     assert glass("search", vectors, "a dog", "--model", moved)[0] == 0
     moved.rename(run)
 
@@ -292,18 +266,15 @@ def test_standard_scores_are_over_the_train_pictures_of_the_run(
         ),
         (("search", "no-such-folder", "a dog"), "no vectors.npy with meta.json"),
         (("probe", "--k", "0", "a", "b"), "--help"),
+        (("probe", "lite0-minilm", "a.jpg", "--concepts", " , "), "--concepts names no concept"),
         (("nosuch",), "--help"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
-    glass, tmp_path: Path, monkeypatch, arguments, says: str
+    refused, tmp_path: Path, monkeypatch, arguments, says: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, _, err = glass(*arguments)
-    assert code == 2
-    assert err.startswith("glasskit: ")
-    assert err.count("\n") == 1
-    assert says in err
+    assert says in refused(*arguments)
 
 
 def test_every_setting_has_help_with_its_default() -> None:
@@ -321,16 +292,14 @@ def test_a_missing_extra_is_named_with_how_to_get_it(glass, monkeypatch) -> None
 
 COMES_IN = """
 import sys
-import {first}
 before = set(sys.modules)
-import {then}
-new = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+import glasskit
+new = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(*sorted(new - sys.stdlib_module_names))
 """
 
 
-@pytest.mark.parametrize(("first", "then"), [("os", "glasskit"), ("torch", "glasskit.losses")])
-def test_the_kit_and_its_losses_bring_in_nothing_else(first: str, then: str) -> None:
-    code = COMES_IN.format(first=first, then=then)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+def test_the_kit_brings_in_nothing_else() -> None:
+    command = [sys.executable, "-c", COMES_IN]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["glasskit"]

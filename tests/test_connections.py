@@ -9,12 +9,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -24,7 +22,7 @@ import typer.main
 import glasskit
 from glasskit.cli import app
 from glasskit.offline import SWITCHES
-from tests.app.conftest import free_port
+from tests.serving import answers, free_port, serving
 
 ROOT = Path(__file__).resolve().parents[1]
 CACHE = ".cache/glasskit/"
@@ -70,27 +68,10 @@ class Watched:
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
         return done.stdout
 
-    @contextmanager
-    def serving(self, *words: object, ready: str) -> Iterator[None]:
+    def serving(self, *words: object, ready: str) -> AbstractContextManager:
         """While a command of Python's serves; ``ready`` is an address that answers then."""
-        output = self.home.parent / "output.txt"
-        with output.open("w") as file:
-            process = subprocess.Popen(
-                [sys.executable, *map(str, words)], env=self.env, cwd=ROOT, stdout=file, stderr=file
-            )
-            try:
-                end = time.monotonic() + 500
-                while not _answers(ready):
-                    assert process.poll() is None, output.read_text()[-4000:]
-                    assert time.monotonic() < end, output.read_text()[-4000:]
-                    time.sleep(0.5)
-                yield
-            finally:
-                process.send_signal(signal.SIGTERM)
-                try:
-                    process.wait(60)
-                finally:
-                    process.kill()
+        log = self.home.parent / "output.txt"
+        return serving((sys.executable, *words), ready, log, env=self.env, cwd=ROOT)
 
     def attempts(self) -> list[str]:
         """What the guard noted."""
@@ -101,14 +82,6 @@ class Watched:
         files = (path for path in self.home.rglob("*") if path.is_file())
         names = (path.relative_to(self.home).as_posix() for path in files)
         return [name for name in names if not name.startswith(allowed)]
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urlopen(address, timeout=30) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
 
 
 @pytest.fixture
@@ -253,7 +226,7 @@ def test_jupyterlab_asks_for_no_news_updates_or_extensions(watched: Watched) -> 
     words = f"-m jupyterlab --no-browser --allow-root --port {port} --IdentityProvider.token="
     with watched.serving(*words.split(), "notebooks", ready=lab):
         for page in ("update", "news", "extensions", "extensions?refresh=1&query=git"):
-            assert _answers(f"{lab}/api/{page}"), page
+            assert answers(f"{lab}/api/{page}"), page
     assert watched.attempts() == []
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 
 from glasskit.data import load_dataset, write_magic
 from glasskit.data.grouped import GroupedDataset
+from tests.serving import free_port, serving
+from tests.training.toys import save_pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = ROOT / "tests" / "artefacts"
@@ -41,19 +39,10 @@ def pictograms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A MAGIC-layout file with its pictures beside it."""
     folder = tmp_path_factory.mktemp("data")
     data = small_scenes()
-    (folder / "images").mkdir()
-    for i, record in enumerate(data.records):
-        data.image(i).save(folder / "images" / f"{record.key}.png")
+    save_pictures(data, folder / "images")
     file = folder / f"{NAME}.json"
     write_magic(data, file)
     return file
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
@@ -71,35 +60,9 @@ def app(pictograms: Path, app_log: Path, tmp_path_factory: pytest.TempPathFactor
         "from glasskit_app import launch; "
         f"launch({port}, datasets=({str(pictograms)!r},), recipe={{'epochs': 4, 'seed': 0}})"
     )
-    with app_log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            env=os.environ | {"GLASSKIT_CACHE": cache},
-            stdout=output,
-            stderr=output,
-        )
-        address = f"http://127.0.0.1:{port}"
-        try:
-            wait_until_ready(address, process, app_log)
-            yield address
-        finally:
-            process.terminate()
-            process.wait(30)
-
-
-def wait_until_ready(address: str, process: subprocess.Popen, log: Path) -> None:
-    """Wait until the page is there; a build on two busy cores takes minutes."""
-    end = time.monotonic() + 540
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            pytest.fail(f"the app stopped with {process.returncode}: {log.read_text()[-2000:]}")
-        try:
-            with urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail(f"the app was not ready in nine minutes; it said {log.read_text()[-2000:]}")
+    address, env = f"http://127.0.0.1:{port}", os.environ | {"GLASSKIT_CACHE": cache}
+    with serving((sys.executable, "-c", code), address, app_log, cwd=ROOT, env=env):
+        yield address
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from glasskit.cli import main
-from tests.app.conftest import free_port
+from tests import serving
+from tests.serving import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -38,26 +38,8 @@ class Started:
         command = [COMMAND, "app", "--port", str(port)]
         if code:
             command = [sys.executable, "-P", "-c", code.replace("PORT", str(port))]
-        with self.log.open("a") as output:
-            self.process = subprocess.Popen(
-                command,
-                cwd=folder / "own",
-                env=os.environ | {"GLASSKIT_CACHE": str(folder / "cache")},
-                stdout=output,
-                stderr=output,
-            )
-
-    def wait(self) -> None:
-        """Until the page is there."""
-        end = time.monotonic() + 300
-        while time.monotonic() < end:
-            assert self.process.poll() is None, self.log.read_text()
-            try:
-                with urlopen(self.address, timeout=AT_ONCE):
-                    return
-            except OSError:
-                time.sleep(0.1)
-        pytest.fail(self.log.read_text())
+        env = os.environ | {"GLASSKIT_CACHE": str(folder / "cache")}
+        self.process = serving.start(command, self.log, cwd=folder / "own", env=env)
 
     def end(self, number: signal.Signals) -> None:
         """Send a signal: it and its children must be gone soon, without a traceback."""
@@ -99,9 +81,8 @@ def test_a_first_start_builds_nothing_and_the_next_one_works_too(tmp_path: Path)
     """Each ends at once while a page is open that holds a stream."""
     for number in (signal.SIGTERM, signal.SIGINT):
         app = Started(tmp_path)
-        app.wait()
-        with urlopen(f"{app.address}/kit/map/scenes.json", timeout=AT_ONCE) as answer:
-            assert answer.status == 200
+        serving.wait(app.process, app.address, app.log)
+        assert serving.answers(f"{app.address}/kit/map/scenes.json")
         with urlopen(f"{app.address}/gradio_api/heartbeat/test", timeout=AT_ONCE):
             app.end(number)
         built = {p.parent.name for p in (tmp_path / "cache").rglob("*") if p.is_file()}
@@ -119,11 +100,7 @@ def test_a_first_start_builds_nothing_and_the_next_one_works_too(tmp_path: Path)
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_loaded(
-    arguments: list[str],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused
 ) -> None:
     cache = tmp_path / "cache"
     if not arguments:
@@ -131,11 +108,4 @@ def test_what_cannot_be_is_told_before_anything_is_loaded(
     if "--host" not in arguments:
         arguments = [*arguments, "--port", str(free_port())]
     monkeypatch.setenv("GLASSKIT_CACHE", str(cache))
-    monkeypatch.setattr(sys, "argv", ["glasskit", "app", *arguments])
-    with pytest.raises(SystemExit) as done:
-        main()
-    told = capsys.readouterr().err
-    assert done.value.code == 2
-    assert told.startswith("glasskit: ")
-    assert message in told
-    assert told.count("\n") == 1, "nothing of models that are loaded"
+    assert message in refused("app", *arguments)  # no line of models that are loaded

@@ -8,9 +8,7 @@ alone, in turns.
 from __future__ import annotations
 
 import os
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,19 +16,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import urlopen
 
 from PIL import Image
 
 from tests.benchmarks.own_process import ROOT, standing
 from tests.benchmarks.table import BenchRow, compared, wall_seconds
+from tests.serving import free_port, serving
 
 DATASET = "scenes"
 CLIENTS = 8
 TURNS = 12
 STARTS = 2
-TOO_LONG = 300
-"""Seconds after which a start has failed."""
 
 
 def rows() -> list[BenchRow]:
@@ -53,34 +49,11 @@ def rows() -> list[BenchRow]:
 @contextmanager
 def served(cache: str) -> Iterator[tuple[str, float]]:
     """A running app: its address, and the seconds from the command to its first page."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port, env = free_port(), os.environ | {"GLASSKIT_CACHE": cache}
     address, began = f"http://127.0.0.1:{port}", time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "glasskit.cli", "app", "--port", str(port)],
-        cwd=ROOT,
-        env=os.environ | {"GLASSKIT_CACHE": cache},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        while not _answers(address):
-            if process.poll() is not None or time.perf_counter() - began > TOO_LONG:
-                raise RuntimeError(f"the app did not answer; it ended with {process.poll()}")
-            time.sleep(0.05)
+    words = (sys.executable, "-m", "glasskit.cli", "app", "--port", port)
+    with serving(words, address, Path(cache) / "app.txt", cwd=ROOT, env=env):
         yield address, time.perf_counter() - began
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urlopen(address, timeout=5) as answer:
-            return b"gradio" in answer.read()
-    except OSError:
-        return False
 
 
 def _probes(address: str, cache: str) -> list[BenchRow]:

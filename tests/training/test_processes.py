@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from glasskit.analysis.export import embed_source
-from glasskit.cli import app, main
+from glasskit.cli import app
 from glasskit.errors import InputError
 from glasskit.training.batches import Batches
 from glasskit.training.distributed import start_accelerator
@@ -107,21 +107,10 @@ def test_a_launcher_that_accelerate_does_not_see_is_refused(tmp_path: Path, monk
 COMMANDS = [command.name or command.callback.__name__ for command in app.registered_commands]
 
 
-def refusal(capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line of a command that is refused."""
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert end.value.code == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    return said
-
-
 @pytest.mark.parametrize("command", sorted({*COMMANDS, "data"} - {"train", "embed"}))
-def test_a_command_for_one_process_refuses_several(command, monkeypatch, capsys):
+def test_a_command_for_one_process_refuses_several(command, monkeypatch, refused):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setattr(sys, "argv", ["glasskit", command, "a", "b"])
-    assert refusal(capsys).startswith(
+    assert refused(command, "a", "b").startswith(
         f"glasskit: {command}: runs in one process, and 2 were launched"
     )
 
@@ -151,13 +140,10 @@ def test_groups_are_rounded_to_the_processes_and_that_is_said_once(tmp_path: Pat
         ({"WORLD_SIZE": "2", "RANK": "0"}, "WORLD_SIZE is 2, but LOCAL_RANK, MASTER_PORT not set"),
     ],
 )
-def test_half_a_launcher_is_one_line(tmp_path: Path, monkeypatch, capsys, environment, line):
+def test_half_a_launcher_is_one_line(tmp_path: Path, monkeypatch, refused, environment, line):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(
-        sys, "argv", ["glasskit", "train", "scenes", "--out", str(tmp_path / "run")]
-    )
-    assert line in refusal(capsys)
+    assert line in refused("train", "scenes", "--out", tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
