@@ -293,6 +293,9 @@ def test_standard_scores_are_over_the_train_pictures_of_the_run(
         (("search", "no-such-folder", "a dog"), "no vectors.npy with meta.json"),
         (("probe", "--k", "0", "a", "b"), "--help"),
         (("nosuch",), "--help"),
+        (("study", "scenes", "--transfer", "scenes"), "transfer: give it with --unseen"),
+        (("study", "scenes", "--unseen", "--transfer", "scenes"), "under a label of its own"),
+        (("study", "scenes", "--unseen", "--folds", "1"), "folds: 1 is not allowed"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
