@@ -154,7 +154,21 @@ def study(
     images: Images = None,
     model: Annotated[str, typer.Option(help=MODEL)] = "lite0-minilm",
     recipes: Annotated[str, typer.Option(help=RECIPE_NAMES)] = "",
-    folds: Annotated[int, typer.Option(help="cross-validate in parts; 0: train to test")] = 0,
+    folds: Annotated[
+        int, typer.Option(help="cross-validate in parts; 0: train to test, with --unseen 5 parts")
+    ] = 0,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="also leave labels out: never grouped, never shown")
+    ] = False,
+    shown_folds: Annotated[
+        int, typer.Option(help="with --unseen, folds of labels that are never shown", min=0)
+    ] = 18,
+    transfer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATASET", help="with --unseen, also ask for its labels of the same pictures"
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(help="runs of each recipe", min=1)] = 1,
     keep: Annotated[
         str | None,
@@ -162,24 +176,49 @@ def study(
     ] = None,
     json_file: Json = None,
 ) -> None:
-    """Train recipes side by side and compare them on pictures that none of them trained on."""
-    from glasskit.data import load_dataset
-    from glasskit.evaluation.study import RECIPES, as_dict, choose, markdown, study
+    """Train recipes side by side and compare them on pictures that none of them trained on.
 
-    chosen = choose(distinct(split_names(recipes)) or list(RECIPES))
+    With --unseen labels are left out of training too, in two readings: never grouped (it forms no
+    group, its theme sentences are not read) and never shown (nor is a picture that carries it).
+    """
+    from glasskit.data import load_dataset
+    from glasskit.evaluation.study import BASES, RECIPES, as_dict, choose, markdown, study
+    from glasskit.evaluation.unseen_study import PARTS, unseen_study
+
+    if transfer is not None and not unseen:
+        raise InputError("transfer: give it with --unseen")
+    always = [name for name in BASES if name in RECIPES] if unseen else []
+    chosen = choose(distinct([*always, *split_names(recipes)]) or list(RECIPES))
     data = load_dataset(dataset, images=images)
+    kept = None if keep is None else Path(keep)
     with bar("training recipes") as progress:
-        result = study(
-            data,
-            chosen,
-            model=model,
-            folds=folds,
-            seeds=range(seeds),
-            keep=None if keep is None else Path(keep),
-            progress=progress,
-        )
-    print(markdown(result))
-    write_json(json_file, as_dict(result))
+        if unseen:
+            sections = unseen_study(
+                data,
+                chosen,
+                model=model,
+                parts=folds or PARTS,
+                shown_folds=shown_folds,
+                seeds=range(seeds),
+                transfer=None if transfer is None else load_dataset(transfer, images=images),
+                keep=kept,
+                progress=progress,
+            )
+            text = "\n\n".join(one.markdown() for one in sections.values())
+            content = {reading: one.as_dict() for reading, one in sections.items()}
+        else:
+            outcomes = study(
+                data,
+                chosen,
+                model=model,
+                folds=folds,
+                seeds=range(seeds),
+                keep=kept,
+                progress=progress,
+            )
+            text, content = markdown(outcomes), as_dict(outcomes)
+    print(text)
+    write_json(json_file, content)
 
 
 def _number(value: float | None) -> str:

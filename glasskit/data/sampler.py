@@ -59,6 +59,18 @@ class EpochPlan:
         return len(self.records)
 
 
+def group_pools(dataset: GroupedDataset, members: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """(P,) the labels that form groups of N members, as indices into ``labels(1)``; and of each its
+    pairs of record and label (`GroupedDataset.memberships`)."""
+    owner, label = dataset.memberships
+    used = np.unique(label)
+    pools = [np.flatnonzero(label == one) for one in used]
+    if not dataset.several:
+        return used, pools
+    kept = np.flatnonzero(drawable(pools, owner, members))
+    return used[kept], [pools[i] for i in kept]
+
+
 class GroupSampler:
     """Draws the groups of each epoch from a data set.
 
@@ -83,12 +95,7 @@ class GroupSampler:
         hard_negative_share: float = 0.0,
         seed: int = 0,
     ) -> None:
-        owner, label = dataset.memberships
-        used = np.unique(label)
-        pools = [np.flatnonzero(label == one) for one in used]  # of pairs of record and label
-        if dataset.several:
-            kept = drawable(pools, owner, members)
-            used, pools = used[kept], [pools[i] for i in np.flatnonzero(kept)]
+        used, pools = group_pools(dataset, members)
         self.dataset, self.labels, self.pools, self.captions = dataset, used, pools, captions
         self.groups, self.members, self.seed = groups, members, seed
         self._last: tuple[int, EpochPlan] | None = None

@@ -3,25 +3,22 @@
 The rule for ties and the recognition of concepts are in ``glasskit/models``: `vectors.TIE` and
 `recognition.recognise`.
 
-``evaluate`` measures a model on a data set, ``build_report`` compares several, and
-``leave_concepts_out`` asks about concepts that were never trained on. The other modules hold one
-measure each.
+``evaluate`` measures a model on a data set, ``build_report`` compares several. `study` trains
+recipes side by side, `unseen_study` also asks about labels that were left out of training. The
+other modules hold one measure each.
 """
 
 from __future__ import annotations
 
 from glasskit.evaluation.evaluate import Evaluation, evaluate, measure, measure_embeddings
 from glasskit.evaluation.report import Report, build_report, report_evaluations
-from glasskit.evaluation.unseen import leave_concepts_out, unseen_folds
 
 __all__ = [
     "Evaluation",
     "Report",
     "build_report",
     "evaluate",
-    "leave_concepts_out",
     "measure",
     "measure_embeddings",
     "report_evaluations",
-    "unseen_folds",
 ]

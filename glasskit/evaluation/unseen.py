@@ -1,148 +1,113 @@
-"""Unseen concepts: does a model place pictures of concepts that it was never trained on?
+"""Folds over pictures and labels at once, in two readings of "unseen" that are never mixed up.
 
-The concepts are dealt into k folds. For each fold a model is trained without the fold's concepts
-and then has to recognise every picture of them, among all concepts of the taxonomy. "Without" is
-strict: no picture of a held-out concept is trained on, and none for which one is acceptable
-(``also``).
+- never grouped: the label forms no group and its theme sentences are not read, but pictures that
+  carry it are trained on in the groups of their other labels (`GroupedDataset.without`);
+- never shown: no training picture carries it either (`GroupedDataset.never_shown`). Where pictures
+  have one label, a label without its group is a label without its pictures: both are the same.
+
+Pictures are dealt into parts and labels into folds. A model that is tested on a part has seen
+neither the part's pictures nor the fold's labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from glasskit.data.grouped import GroupedDataset
-from glasskit.data.schema import Record
 from glasskit.errors import InputError
-from glasskit.evaluation.concepts import LevelRecognition, recognise_labels
-from glasskit.evaluation.intervals import paired_difference
-from glasskit.models.embedding import embed
+from glasskit.evaluation.leaks import check_no_leak
+from glasskit.evaluation.study import cross_validation
 
-if TYPE_CHECKING:
-    from glasskit.models import GlassModel
-
-Train = Callable[[GroupedDataset, int], "GlassModel"]
-"""train(data set of a fold, its number) -> trained model; it may use the train and val split."""
+GROUPED, SHOWN, TRANSFER = "never grouped", "never shown", "transfer"
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """One fold.
+    """What one model of each recipe is trained on and tested on.
 
     Args:
-        number: 0 to k - 1.
-        held_out: level-1 names of its concepts.
-        train: records that may be trained on, with their splits; none of a held-out concept.
-        test: every record of a held-out concept, whatever its split.
+        reading: GROUPED or SHOWN, or TRANSFER where another data set's labels are asked.
+        number: of the fold of labels.
+        left: its labels; with TRANSFER all labels of that data set.
+        part: number of the part of the pictures that is tested.
+        train: the pictures of the other parts, without the fold's labels.
+        test: the pictures of the part, with all of their labels.
     """
 
+    reading: str
     number: int
-    held_out: tuple[str, ...]
+    left: tuple[str, ...]
+    part: int
     train: GroupedDataset
     test: GroupedDataset
 
 
-def unseen_folds(dataset: GroupedDataset, k: int = 5, seed: int = 0) -> Iterator[Fold]:
-    """Deal the concepts that have records into k folds at random and yield each fold.
+def crossed_folds(
+    dataset: GroupedDataset, reading: str, parts: int, folds: int = 0
+) -> Iterator[Fold]:
+    """As many folds of labels as parts, each with every part; or ``folds``, each with one part.
 
     Raises:
-        InputError: k is not 2 to the number of concepts, or a fold leaves nothing to train on.
+        InputError: too few or too many of them, fewer than two labels to train on, or a leak.
     """
-    names = list(dataset.groups())
-    if not 2 <= k <= len(names):
-        raise InputError(f"unseen concepts: k must be 2 to {len(names)} (the concepts), not {k}")
-    order = np.random.default_rng(seed).permutation(len(names))
-    for number, members in enumerate(np.array_split(order, k)):
-        held = {names[i] for i in members}
-
-        def clean(record: Record, held: set[str] = held) -> bool:
-            return held.isdisjoint((record.concept, *record.also))
-
-        def unseen(record: Record, held: set[str] = held) -> bool:
-            return record.concept in held
-
-        train = dataset.where(clean)
-        if not any(record.split == "train" for record in train.records):
-            raise InputError(
-                f"unseen concepts: fold {number} leaves no train record; use a larger k"
-            )
-        yield Fold(number, tuple(n for n in names if n in held), train, dataset.where(unseen))
+    if parts < 2:
+        raise InputError(f"folds: {parts} is not allowed with unseen labels; give 2 or more")
+    held = [*cross_validation(dataset, parts)]
+    for number, left in enumerate(deal_labels(dataset, folds or parts)):
+        for part in [number % parts] if folds else range(parts):
+            rest, test = held[part].split("train"), held[part].split("test")
+            train = rest.without(left) if reading == GROUPED else rest.never_shown(left)
+            if len(train.groups()) < 2:
+                raise InputError(
+                    f"{reading}: without {', '.join(left)} fewer than two labels are left to "
+                    "train on; deal the labels into more folds"
+                )
+            check_no_leak(dataset, train, test, left)
+            yield Fold(reading, number, left, part, train, test)
 
 
-def leave_concepts_out(
-    dataset: GroupedDataset,
-    train: Train,
-    *,
-    baseline: GlassModel | None = None,
-    k: int = 5,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Train k models, each without a fold of concepts, and recognise the concepts it never saw.
-
-    Args:
-        dataset: all splits; the pictures of all folds together are its records, each tested once.
-        train: called once a fold.
-        baseline: the model before training, measured on the same pictures.
-
-    What is left out is a concept, so that intervals and tests are over concepts.
-
-    Returns:
-        {"folds", "held_out": [[names], ...], "clusters": {"n", "by": "concept"}, "unseen":
-        recognition at level 1 among all concepts (``LevelRecognition.summary``), "baseline": the
-        same, "gain": {"top1": {"difference", "low", "high", "p"}, "acceptable_top1": ...}}; the
-        last two are None without a baseline.
+def deal_labels(dataset: GroupedDataset, folds: int, seed: int = 0) -> list[tuple[str, ...]]:
+    """The labels that have pictures, dealt into folds at random, frequent ones spread evenly.
 
     Raises:
-        InputError: see ``unseen_folds``.
+        InputError: folds is not 2 to the number of labels.
     """
-    parts: list[LevelRecognition] = []
-    before: list[LevelRecognition] = []
-    held: list[list[str]] = []
-    for fold in unseen_folds(dataset, k, seed):
-        model = train(fold.train, fold.number)
-        parts.append(recognise_level1(model, fold.test))
-        if baseline is not None:
-            before.append(recognise_level1(baseline, fold.test))
-        held.append(list(fold.held_out))
-    after = pool(parts)
-    concept = after.target
-    out: dict[str, Any] = {
-        "folds": k,
-        "held_out": held,
-        "clusters": {"n": len(np.unique(concept)), "by": "concept"},
-        "unseen": after.summary(concept),
-        "baseline": None,
-        "gain": None,
-    }
-    if before:
-        first = pool(before)
-        out["baseline"] = first.summary(concept)
-        out["gain"] = {
-            name: paired_difference(mine, theirs, clusters=concept).as_dict()
-            for name, mine, theirs in (
-                ("top1", after.correct, first.correct),
-                ("acceptable_top1", after.accepted, first.accepted),
-            )
-        }
-    return out
+    sizes = {name: len(rows) for name, rows in dataset.groups().items()}
+    if not 2 <= folds <= len(sizes):
+        raise InputError(
+            f"folds of labels: {folds}, but there are {len(sizes)} labels; give 2 or "
+            "more, at most one a label"
+        )
+    rng = np.random.default_rng(seed)
+    names = sorted(sizes, key=lambda name: -sizes[name])
+    hands: list[list[str]] = [[] for _ in range(folds)]
+    for low in range(0, len(names), folds):
+        for name, hand in zip(names[low : low + folds], rng.permutation(folds), strict=False):
+            hands[hand].append(name)
+    return [tuple(hand) for hand in hands]
 
 
-def recognise_level1(model: GlassModel, dataset: GroupedDataset) -> LevelRecognition:
-    """Recognition at level 1 among all concepts of the taxonomy, and nothing else."""
-    seen = embed(model, dataset)
-    return recognise_labels(
-        seen.picture, seen.concept, dataset.labels(1), dataset.targets(1), dataset.acceptable(1)
-    )
+def other_labels(other: GroupedDataset, dataset: GroupedDataset) -> GroupedDataset:
+    """The pictures of a data set, by key, as another one labels them, less labels that both have.
+
+    Raises:
+        InputError: it has none of the pictures under a label of its own.
+    """
+    shared = set(other.labels(1)) & set(dataset.labels(1))
+    keys = {record.key for record in dataset.records}
+    part = other.without(shared).where(lambda record: record.key in keys)
+    if not part.records:
+        raise InputError(
+            f"transfer: {other.name!r} has no picture of {dataset.name!r} under a label of its own"
+        )
+    return replace(part, concepts=tuple(c for c in part.concepts if c.name not in shared))
 
 
-def pool(parts: list[LevelRecognition]) -> LevelRecognition:
-    """Recognitions over the same labels, put together."""
-    arrays = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in vars(parts[0])
-        if name != "labels"
-    }
-    return LevelRecognition(labels=parts[0].labels, **arrays)
+def transferred(fold: Fold, other: GroupedDataset) -> Fold:
+    """The fold with its tested pictures as another data set labels them."""
+    keys = {record.key for record in fold.test.records}
+    test = other.where(lambda record: record.key in keys)
+    return replace(fold, reading=TRANSFER, left=other.labels(1), test=test)

@@ -12,6 +12,7 @@ from accelerate.utils import broadcast_object_list
 from torch import Tensor
 
 from glasskit.data.grouped import GroupedDataset
+from glasskit.data.sampler import group_pools
 from glasskit.errors import InputError
 from glasskit.io.pictures import ask_each
 from glasskit.losses.base import Objective
@@ -134,17 +135,17 @@ def build_trainer(
                 "groups needs two"
             )
         part, held = split_for_training(dataset, config)
-        sizes = [len(members) for members in part.groups().values()]
-        config = config.fitted(len(sizes), max(sizes), world)
-        groups, members = filled(config.groups_per_batch), filled(config.group_size)
+        largest = max(len(members) for members in part.groups().values())
+        members = filled(config.fitted(2, largest).group_size)
+        config = config.fitted(len(group_pools(part, members)[0]), largest, world)
+        groups = filled(config.groups_per_batch)
         batches = Batches(
             part, config, needs, groups=groups, members=members, rank=rank, world=world
         )
         held_batches = None
         if held is not None:  # as in training, as far as the held-out records reach
-            by_concept = held.groups()
-            groups = max(min(groups, len(by_concept)) // world, 1) * world
-            members = min(members, max(map(len, by_concept.values())))
+            members = min(members, max(map(len, held.groups().values())))
+            groups = max(min(groups, len(group_pools(held, members)[0])) // world, 1) * world
             held_batches = Batches(
                 held, config, needs, groups=groups, members=members, rank=rank, world=world
             )
@@ -223,7 +224,8 @@ def _not_used(
     dataset: GroupedDataset,
 ) -> Iterator[str]:
     """Lines on the settings that were given and decide nothing, or not what was expected."""
-    groups = given.groups_per_batch or given.fitted(len(part.groups()), 1).groups_per_batch
+    forming = len(group_pools(part, filled(config.group_size))[0])
+    groups = given.groups_per_batch or given.fitted(forming, 1).groups_per_batch
     if config.groups_per_batch != groups:
         yield (
             f"groups_per_batch: {config.groups_per_batch} and not {groups}, so that each process "

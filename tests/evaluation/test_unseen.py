@@ -1,88 +1,137 @@
-"""Leave-concepts-out: nothing of a held-out concept is trained on, every picture is tested once."""
+"""Labels left out of training: folds leak nothing, each picture and label is asked once."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from evaluation_cases import made_up, random_embeddings, unit
+from evaluation_cases import made_up
 
-from glasskit.data.grouped import GroupedDataset
+import glasskit
+from glasskit.data import GroupedDataset
 from glasskit.errors import InputError
-from glasskit.evaluation import leave_concepts_out, unseen, unseen_folds
-from glasskit.models.embedding import Embedding
-from tests.tools import unseen_concepts
-
-DATASET = made_up()
+from glasskit.evaluation.leaks import check_no_leak
+from glasskit.evaluation.unseen import GROUPED, SHOWN, Fold, crossed_folds, deal_labels
+from glasskit.evaluation.unseen_study import unseen_study
 
 
-def test_folds_are_clean_and_complete() -> None:
-    tested: list[str] = []
-    held: list[str] = []
-    for fold in unseen_folds(DATASET, k=4, seed=1):
+def several(each: int = 8) -> GroupedDataset:
+    """Each picture under its concept and the next two, with a theme sentence for the first two."""
+    data = made_up(each=each)
+    names = data.labels(1)
+    place = {name: i for i, name in enumerate(names)}
+
+    def more(record: glasskit.data.Record) -> glasskit.data.Record:
+        labels = tuple(names[(place[record.concept] + step) % len(names)] for step in range(3))
+        themes = {name: (f"{record.key} is about {name}",) for name in labels[:2]}
+        return replace(record, labels=labels, label_themes=themes, also=())
+
+    return replace(data, records=tuple(map(more, data.records)))
+
+
+@pytest.mark.parametrize(
+    ("data", "reading"), [(several(), GROUPED), (several(), SHOWN), (made_up(), SHOWN)]
+)
+def test_every_label_is_left_out_on_every_picture(data: GroupedDataset, reading: str) -> None:
+    folds = list(crossed_folds(data, reading, 3))
+    asked = [(record.key, name) for f in folds for record in f.test.records for name in f.left]
+    assert len(asked) == len(set(asked)) == len(data) * len(data.labels(1))
+    for fold in folds:
+        left = set(fold.left)
+        assert not {r.key for r in fold.train.records} & {r.key for r in fold.test.records}
+        whole = {record.key: record for record in data.records}
         for record in fold.train.records:
-            assert record.concept not in fold.held_out
-            assert not set(record.also) & set(fold.held_out)
-        assert {record.concept for record in fold.test.records} == set(fold.held_out)
-        assert fold.train.concepts == fold.test.concepts == DATASET.concepts
-        tested += [record.key for record in fold.test.records]
-        held += fold.held_out
-    assert sorted(tested) == sorted(record.key for record in DATASET.records)
-    assert sorted(held) == sorted(DATASET.labels(1))
+            assert not left & {*record.labels, *record.also, *record.label_themes}
+            if reading == SHOWN:
+                assert not left & {*whole[record.key].labels, *whole[record.key].also}
+    assert any(set(f.left) & set(r.labels) for f in folds for r in f.test.records)
 
 
-def test_folds_are_seeded_and_checked() -> None:
-    one, two, other = ([f.held_out for f in unseen_folds(DATASET, 3, s)] for s in (0, 0, 1))
-    assert one == two != other
-    with pytest.raises(InputError, match="k must be 2 to 12"):
-        list(unseen_folds(DATASET, 13))
+def test_never_grouped_keeps_the_pictures_and_never_shown_does_not() -> None:
+    data = several()
+    grouped, shown = (next(crossed_folds(data, reading, 3, 6)) for reading in (GROUPED, SHOWN))
+    assert grouped.left == shown.left
+    assert len(grouped.train) == len(data) - len(grouped.test) > len(shown.train)
 
 
-def test_the_protocol_trains_each_fold_and_measures_the_gain(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    vectors = random_embeddings(DATASET, width=32)
-    place = {record.key: i for i, record in enumerate(DATASET.records)}
-    own = vectors.concept[DATASET.targets(1)]
-
-    def seen_by(model: str, dataset: GroupedDataset) -> Embedding:
-        rows = [place[record.key] for record in dataset.records]
-        images = own if model == "trained" else vectors.picture
-        return Embedding(images[rows], vectors.caption[rows], vectors.concept)
-
-    monkeypatch.setattr(unseen, "embed", seen_by)
-    asked: list[int] = []
-
-    def train(dataset: GroupedDataset, fold: int) -> str:
-        asked.append(fold)
-        return "trained"
-
-    out = leave_concepts_out(DATASET, train, baseline="before", k=3)  # type: ignore[arg-type]
-    assert asked == [0, 1, 2]
-    assert out["unseen"]["top1"] == 1
-    assert out["unseen"]["n"] == len(DATASET)
-    gain = out["gain"]["top1"]
-    assert gain["difference"] == pytest.approx(1 - out["baseline"]["top1"])
-    assert leave_concepts_out(DATASET, train, k=3)["gain"] is None
-    assert unseen.recognise_level1("trained", DATASET).correct.all()  # type: ignore[arg-type]
+def test_labels_are_dealt_once_and_frequent_ones_evenly() -> None:
+    data = glasskit.load_dataset("coco-ideas")
+    hands = deal_labels(data, 18)
+    assert sorted(name for hand in hands for name in hand) == sorted(data.groups())
+    sizes = [sum(len(data.groups()[name]) for name in hand) for hand in hands]
+    assert max(sizes) < 1.5 * min(sizes)
+    with pytest.raises(InputError, match="folds of labels: 133, but there are 132 labels"):
+        deal_labels(data, 133)
+    with pytest.raises(InputError, match="fewer than two labels are left"):
+        next(crossed_folds(made_up(concepts=2), SHOWN, 2))
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-def test_a_pull_to_trained_concepts_is_told_from_a_loss(
-    monkeypatch: pytest.MonkeyPatch, sign: int
-) -> None:
-    """Each picture is 1 of a trained concept, 0.5 of its own, 0.5 of an axis of its caption."""
-    fold = next(unseen_folds(DATASET, k=4))
-    test, labels = fold.test, DATASET.labels(1)
-    eye = np.eye(len(labels) + len(test), dtype=np.float32)
-    images = np.zeros((len(test), len(eye)), dtype=np.float32)
-    for i, record in enumerate(test.records):
-        taken = {record.concept, *record.also, *fold.held_out}
-        pulled = next(name for name in labels if name not in taken)
-        images[i] = eye[labels.index(pulled)] + eye[labels.index(record.concept)] / 2
-        images[i] += eye[len(labels) + i] / 2
-    vectors = Embedding(unit(images), sign * eye[len(labels) :], eye[: len(labels)])
-    monkeypatch.setattr(unseen_concepts, "embed", lambda model, dataset: vectors)
-    found = unseen_concepts.measured(None, fold)
-    assert not found[unseen_concepts.ALL].any()
-    assert found[unseen_concepts.OWN].all()
-    assert np.all(found[unseen_concepts.CAPTION] == (sign == 1))  # of 18, the own first or last
+def first_fold() -> tuple[GroupedDataset, Fold]:
+    data = several()
+    return data, next(crossed_folds(data, GROUPED, 3))
+
+
+def changed(fold: Fold, **changes: object) -> GroupedDataset:
+    """The training records, the first of them changed."""
+    first, *rest = fold.train.records
+    return replace(fold.train, records=(replace(first, **changes), *rest))  # type: ignore[arg-type]
+
+
+def test_a_left_out_theme_sentence_in_a_training_text_is_refused() -> None:
+    data, fold = first_fold()
+    check_no_leak(data, fold.train, fold.test, fold.left)
+    owner = next(record for record in data.records if record.concept in fold.left)
+    sentence = owner.label_themes[owner.concept][0]
+    for text in (sentence, f"Here, {sentence.upper()}!"):
+        leaky = changed(fold, literal=("some words", text))
+        with pytest.raises(
+            InputError, match=f"'{sentence}' is a theme sentence of a left-out label"
+        ):
+            check_no_leak(data, leaky, fold.test, fold.left)
+    check_no_leak(data, changed(fold, literal=(f"x{sentence}",)), fold.test, fold.left)
+
+
+def test_a_tested_picture_among_the_training_ones_is_refused(tmp_path) -> None:
+    data, fold = first_fold()
+    key = fold.test.key(0)
+    with pytest.raises(InputError, match=f"picture '{key}' is both trained on and tested"):
+        check_no_leak(data, changed(fold, key=key), fold.test, fold.left)
+    folder = glasskit.data.images.FolderImages(tmp_path)
+    for name in (key, fold.train.key(0)):
+        (tmp_path / f"{name}.jpg").write_bytes(b"the same")
+    with pytest.raises(InputError, match="their files are the same byte by byte"):
+        check_no_leak(replace(data, images=folder), fold.train, fold.test, fold.left)
+
+
+def test_a_study_of_both_readings_and_a_transfer() -> None:
+    ideas = glasskit.load_dataset("coco-ideas")
+    often = sorted(ideas.groups(), key=lambda name: -len(ideas.groups()[name]))
+    ideas = ideas.without(often[12:]).select(range(120))
+    seen: list[tuple[int, int]] = []
+    found = unseen_study(
+        ideas,
+        {"grouped": {"objective": "grouped", "epochs": 1}},
+        parts=2,
+        shown_folds=6,
+        transfer=glasskit.load_dataset("coco-concepts"),
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert list(found) == ["never grouped", "transfer", "never shown"]
+    assert seen[-1] == (10, 10)
+    for reading in ("never grouped", "never shown"):
+        section = found[reading]
+        assert f"| | AP, grouped | AP, {reading} | acceptable top-1 |" in section.markdown()
+        before, after = (section.outcomes[name].values for name in ("untrained", "grouped"))
+        assert before.keys() == after.keys()
+        for name, values in before.items():
+            np.testing.assert_array_equal(np.isnan(values), np.isnan(after[name]))
+            assert not np.array_equal(values, after[name], equal_nan=True), name
+    moved = found["transfer"]
+    names = set(glasskit.load_dataset("coco-concepts").labels(1)) - set(ideas.labels(1))
+    assert f"{len(names)} labels of coco-concepts" in moved.note  # not those that may be grouped
+    assert list(moved.outcomes["grouped"].values) == [
+        "AP, never grouped",
+        "acceptable top-1",
+        "caption R@10",
+    ]

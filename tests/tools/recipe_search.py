@@ -64,7 +64,7 @@ TOGETHER: dict[str, dict[str, Any]] = {
     "grouped, weight_decay 5": {"objective": "grouped", "weight_decay": 5.0},
     "joint, weight_decay 5": {"objective": "joint", "weight_decay": 5.0},
 }
-"""What helped concepts that are left out whole (`tests.tools.unseen_concepts`)."""
+"""What helped concepts that are left out whole (`glasskit study --unseen`)."""
 
 
 def recipes(draws: int) -> dict[str, dict[str, Any]]:
