@@ -25,52 +25,33 @@ class SeenUnseen:
 
     Args:
         own_seen, other_seen, own_unseen, other_unseen: (n,) -inf where there is no such label.
-        asked_seen, asked_unseen: (n,) bool: whether a picture carries a label of that kind.
     """
 
     own_seen: np.ndarray
     other_seen: np.ndarray
     own_unseen: np.ndarray
     other_unseen: np.ndarray
-    asked_seen: np.ndarray
-    asked_unseen: np.ndarray
 
     @classmethod
     def of(
-        cls, scores: np.ndarray, carried: np.ndarray, own: np.ndarray, unseen: np.ndarray
+        cls, scores: np.ndarray, carried: np.ndarray, right: np.ndarray, unseen: np.ndarray
     ) -> SeenUnseen:
         """From all scores.
 
         Args:
             scores: (n, c).
             carried: (n, c) bool: labels that a picture is asked for.
-            own: (n, c) bool: those and others that are right for it too.
+            right: (n, c) bool: those and others that apply to it, which are no rivals.
             unseen: (c,) bool: labels that were left out of training.
         """
-
-        def best(kind: np.ndarray) -> np.ndarray:
-            return np.where(kind, scores, -np.inf).max(axis=1)
-
-        return cls(
-            own_seen=best(own & ~unseen),
-            other_seen=best(~own & ~unseen),
-            own_unseen=best(own & unseen),
-            other_unseen=best(~own & unseen),
-            asked_seen=(carried & ~unseen).any(axis=1),
-            asked_unseen=(carried & unseen).any(axis=1),
-        )
-
-    @property
-    def first(self) -> np.ndarray:
-        """(n,) 1 where a label of its own, seen or not, is ahead of all that are not; else 0."""
-        own = np.maximum(self.own_seen, self.own_unseen)
-        return (own > np.maximum(self.other_seen, self.other_unseen) + TIE).astype(float)
+        kinds = (carried & ~unseen, ~right & ~unseen, carried & unseen, ~right & unseen)
+        return cls(*(np.where(kind, scores, -np.inf).max(axis=1) for kind in kinds))
 
     @property
     def among_unseen(self) -> np.ndarray:
-        """(n,) the same among the unseen labels alone; NaN where it carries none of them."""
+        """(n,) 1 where an unseen label of its own is ahead of those that are not; NaN: none is."""
         ahead = self.own_unseen > self.other_unseen + TIE
-        return np.where(self.asked_unseen, ahead, np.nan)
+        return np.where(np.isfinite(self.own_unseen), ahead, np.nan)
 
     @property
     def below(self) -> np.ndarray:
@@ -80,7 +61,7 @@ class SeenUnseen:
         """
         ahead = self.own_seen > self.other_seen + TIE
         limit = np.where(ahead, self.own_seen, -np.inf) - np.where(ahead, self.other_unseen, 0)
-        return np.where(self.asked_seen, limit - TIE, np.nan)
+        return np.where(np.isfinite(self.own_seen), limit - TIE, np.nan)
 
     @property
     def above(self) -> np.ndarray:
@@ -90,7 +71,7 @@ class SeenUnseen:
         """
         ahead = self.own_unseen > self.other_unseen + TIE
         limit = np.where(ahead, self.other_seen, np.inf) - np.where(ahead, self.own_unseen, 0)
-        return np.where(self.asked_unseen, limit + TIE, np.nan)
+        return np.where(np.isfinite(self.own_unseen), limit + TIE, np.nan)
 
 
 def right_at(

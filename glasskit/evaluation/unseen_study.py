@@ -28,6 +28,7 @@ from glasskit.evaluation.unseen import (
 from glasskit.models import GlassModel, load_model
 from glasskit.models.embedding import embed
 from glasskit.models.glass_model import Progress
+from glasskit.models.recognition import recognise_scores
 from glasskit.models.standard import label_scores
 
 PARTS, SHOWN_FOLDS = 5, 18
@@ -133,7 +134,8 @@ def measured(model: GlassModel, fold: Fold) -> Values:
     vectors, carried = embed(model, test), test.carried(1)
     scores = label_scores(vectors.picture, vectors.concept)
     left = np.isin(test.labels(1), fold.left)
-    best = SeenUnseen.of(scores, carried, test.acceptable(1), left)
+    right = test.acceptable(1)
+    best = SeenUnseen.of(scores, carried, right, left)
     seen, unseen = right_at(best.below, best.above)
     precision = rank_labels(scores, carried, carried.sum(axis=0)).average_precision[None]
     same = same_texts([record.captions[0] for record in test.records])
@@ -141,7 +143,7 @@ def measured(model: GlassModel, fold: Fold) -> Values:
     return {
         KEPT: np.where(left, np.nan, precision),
         LEFT: np.where(left, precision, np.nan),
-        FIRST: best.first,
+        FIRST: recognise_scores(scores, test.targets(1), right).accepted.astype(float),
         AMONG: best.among_unseen,
         SEEN: seen,
         UNSEEN: unseen,
