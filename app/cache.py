@@ -59,7 +59,7 @@ def training_settings(dataset: GroupedDataset, recipe: dict[str, object]) -> dic
     config = TrainConfig.load(model=MODEL, **recipe)
     part, _ = split_for_training(dataset, config)
     sizes = [len(members) for members in part.groups().values()]
-    resolved = config.fitted(len(sizes), max(sizes)).as_dict()
+    resolved = config.fitted(len(sizes), max(sizes), several=dataset.several).as_dict()
     return {k: v for k, v in resolved.items() if k not in (*RUNTIME, "dataset")}
 
 

@@ -1,10 +1,12 @@
-"""The captions of a data set as one table, drawn by kind: literal, paraphrase or theme.
+"""The captions of a data set as one table, drawn by kind: literal, paraphrase, theme or word.
 
 n records, E pairs of a record and one of its labels (`GroupedDataset.memberships`), C the most
 captions that a record has.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,15 +19,18 @@ class CaptionTable:
     """Every caption once, by index, with the weights by which they are drawn.
 
     A record's first literal caption is of the kind literal, its other literal captions are
-    paraphrases, and theme captions are themes. A draw takes a kind by its weight among the kinds
-    that the record has, then a caption of that kind, all alike. Drawn for one of several labels,
-    the themes are those of that label, or where it has none those for whatever label.
+    paraphrases, theme captions are themes, and words come from outside. A draw takes a kind by its
+    weight among the kinds that the record has, then a caption of that kind, all alike. Drawn for
+    one of several labels, the themes are those of that label, or where it has none those for
+    whatever label.
 
     Args:
         dataset: the records.
         literal: weight of the literal caption.
         paraphrase: weight of all paraphrases together.
         theme: weight of all themes together.
+        word: weight of all words together.
+        words: of each record, such as `glasskit.training.words` finds them.
 
     Attributes:
         texts: every caption, record by record.
@@ -43,21 +48,27 @@ class CaptionTable:
         literal: float = 1.0,
         paraphrase: float = 1.0,
         theme: float = 1.0,
+        word: float = 0.0,
+        words: Sequence[Sequence[str]] | None = None,
     ) -> None:
         records = dataset.records
-        self.texts = [text for record in records for text in record.captions]
-        counts = [len(record.captions) for record in records]
+        words = [()] * len(records) if words is None else words
+        of_each = [(*record.captions, *own) for record, own in zip(records, words, strict=True)]
+        self.texts = [text for own in of_each for text in own]
+        counts = [len(own) for own in of_each]
         self.owner = dataset.memberships[0]
         self.literal = np.array([len(record.literal) for record in records], np.int64)
         self.start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         share = np.zeros((len(self.owner), max(counts, default=0)))
-        pairs = [(record, label) for record in records for label in record.labels]
-        for row, (record, label) in zip(share, pairs, strict=True):
+        pairs = [(i, label) for i, record in enumerate(records) for label in record.labels]
+        for row, (place, label) in zip(share, pairs, strict=True):
+            record = records[place]
             cut = len(record.literal)
             themes = cut + _themes(record, label)
             row[:1] = literal if cut else 0.0
             row[1:cut] = paraphrase / max(cut - 1, 1)
             row[themes] = theme / max(len(themes), 1)
+            row[len(record.captions) : counts[place]] = word / max(len(words[place]), 1)
             if not row.sum() > 0:
                 raise InputError(
                     f"record {record.key!r} has no caption of a kind that the caption weights let "

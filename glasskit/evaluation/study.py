@@ -42,6 +42,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "clip": {"objective": "clip"},
     "clip on all captions": {"objective": "clip", "paraphrase_weight": 1.0, "theme_weight": 1.0},
     "grouped": {"objective": "grouped"},
+    "grouped without words": {"objective": "grouped", "word_weight": 0.0},
     "joint": {"objective": "joint"},
 }
 """What a study trains where nothing else is named; "untrained" is always measured too."""

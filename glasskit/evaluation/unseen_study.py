@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,9 @@ def unseen_study(
         if elsewhere is not None and fold.reading == first:
             moved = transferred(fold, elsewhere)
             asked += [moved] if len(moved.test) else []
+            # So that no vocabulary word that is read is a name that will be asked for.
+            known = replace(fold.train, concepts=fold.train.concepts + elsewhere.concepts)
+            fold = replace(fold, train=known)
         for name, changes in {"untrained": None, **recipes}.items():
             runs = []
             for trained in _models(start, fold, name, changes, seeds, keep):

@@ -15,6 +15,7 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages, ImageSource, MissingImages
 from glasskit.data.magic import write_magic
 from glasskit.data.schema import SPLITS, Concept, Record
+from glasskit.data.vocabulary import read_vocabulary
 from glasskit.errors import InputError
 from glasskit.grouping.clusters import (
     Labels,
@@ -33,7 +34,6 @@ from glasskit.grouping.report import BuildReport, Group, Leaks, to_json, to_mark
 from glasskit.grouping.settings import FILES, BuildSettings
 from glasskit.grouping.sources import Photo, read_captions
 from glasskit.grouping.themes import Estimate, estimate, write_levels, write_themes
-from glasskit.grouping.vocabulary import read_vocabulary
 from glasskit.grouping.wordnet import WordNet, find_wordnet
 from glasskit.io.pictures import ask_each
 from glasskit.io.places import atomic_folder, check_folder, write_text

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from glasskit.data.leaks import leaked_words
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
-from glasskit.grouping.leaks import leaked_words
 from glasskit.grouping.report import Leak
 from glasskit.grouping.sources import Photo
 

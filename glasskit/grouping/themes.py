@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from glasskit.data.leaks import leaked_words
 from glasskit.data.schema import Concept, Record
 from glasskit.grouping.endpoint import Endpoint
-from glasskit.grouping.leaks import leaked_words
 
 WORKERS = 4
 """Questions under way at a time."""

@@ -12,7 +12,7 @@ paraphrases, the negations and the K phrases, as far as they are needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ from glasskit.data.sampler import EpochPlan, GroupSampler
 from glasskit.errors import InputError
 from glasskit.losses.batch import GroupedBatch
 from glasskit.losses.objectives import OBJECTIVES
-from glasskit.training.config import TrainConfig
+from glasskit.training.config import TrainConfig, filled
 
 TEXT_EXTRAS = ("paraphrase", "negation")
 
@@ -86,6 +86,7 @@ class Batches:
         members: N.
         rank: this process.
         world: how many processes there are.
+        words: of each record, where the config gives them a weight (`training.words`).
 
     Raises:
         InputError: M does not split over the processes, a size does not fit the data, or the data
@@ -102,6 +103,7 @@ class Batches:
         members: int,
         rank: int = 0,
         world: int = 1,
+        words: Sequence[Sequence[str]] | None = None,
     ) -> None:
         if groups % world:
             raise InputError(
@@ -110,8 +112,14 @@ class Batches:
             )
         self.dataset, self.needs = dataset, needs
         self.rank, self.share = rank, groups // world
-        names = ("literal_weight", "paraphrase_weight", "theme_weight")
-        self.captions = CaptionTable(dataset, *(getattr(config, name) for name in names))
+        self.captions = CaptionTable(
+            dataset,
+            config.literal_weight,
+            filled(config.paraphrase_weight),
+            filled(config.theme_weight),
+            config.word_weight or 0.0,
+            words,
+        )
         self.sampler = GroupSampler(
             dataset, groups, members, self.captions, config.hard_negative_share, config.seed
         )

@@ -85,6 +85,9 @@ class TrainConfig(Settings):
     """weight of paraphrases; default 1, or 0 for objectives of single pairs"""
     theme_weight: float | None = Field(None, ge=0)
     """weight of theme captions; default as of paraphrases"""
+    word_weight: float | None = Field(None, ge=0)
+    """weight of vocabulary words that a picture's captions are near to, none of a label's name;
+    default as of theme captions in mode head where pictures have several labels, else 0"""
 
     alpha: float | None = Field(None, ge=0, le=1)
     """weight of the outer loss, the inner has 1 - alpha; default 0.7"""
@@ -133,6 +136,9 @@ class TrainConfig(Settings):
     """largest gradient norm; 0 for no clipping"""
     ema: float = Field(0.0, ge=0, lt=1)
     """decay of an average of the weights that is kept instead; 0 for none"""
+    trained_share: float | None = Field(None, gt=0, le=1)
+    """where the kept model stands on the way from the weights at the start to the trained ones;
+    default 0.7 in mode head where pictures have several labels, else 1"""
     lora_rank: int | None = Field(None, ge=1)
     """rank of the added matrices in mode lora; default 8"""
 
@@ -251,18 +257,26 @@ class TrainConfig(Settings):
             values["decay_to"] = "start" if head else "zero"
         return type(self)(**values)
 
-    def fitted(self, concepts: int, largest: int, processes: int = 1) -> TrainConfig:
-        """The resolved settings, with M and N filled in where they are left to the data.
+    def fitted(
+        self, concepts: int, largest: int, processes: int = 1, *, several: bool = False
+    ) -> TrainConfig:
+        """The resolved settings, with M, N and the weight of words as the data want them.
 
         Args:
             concepts: concepts that have a record to train on.
             largest: records of the largest of them.
             processes: each takes the same number of groups of a batch.
+            several: whether pictures have several labels.
         """
+        resolved = self.resolved()
+        gentle = several and self.mode == "head"  # see tests/benchmarks/results/recipe.md
+        words, share = (filled(resolved.theme_weight), 0.7) if gentle else (0.0, 1.0)
         groups = min(DEFAULT_GROUPS, concepts) // processes * processes
-        return self.resolved().but(
+        return resolved.but(
             groups_per_batch=self.groups_per_batch or max(groups, 2),
             group_size=self.group_size or min(DEFAULT_MEMBERS, largest),
+            word_weight=words if self.word_weight is None else self.word_weight,
+            trained_share=self.trained_share or share,
         )
 
     def kept(self) -> dict[str, Any]:

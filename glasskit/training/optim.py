@@ -83,14 +83,15 @@ class L2SP:
 
     Args:
         optimizer: groups with an ``l2sp`` above 0 are held to their weights of now.
+        share: where the kept model stands, see `between`; below 1 all weights of now are held.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
-        self.optimizer = optimizer
+    def __init__(self, optimizer: torch.optim.Optimizer, share: float = 1.0) -> None:
+        self.optimizer, self.share = optimizer, share
         self.weights: dict[str, Tensor] = {
             name: parameter.detach().clone()
             for group in optimizer.param_groups
-            if group["l2sp"]
+            if group["l2sp"] or share < 1
             for name, parameter in zip(group["names"], group["params"], strict=True)
         }
 
@@ -101,6 +102,26 @@ class L2SP:
             if group["l2sp"]:
                 starts = [self.weights[name] for name in group["names"]]
                 torch._foreach_lerp_(group["params"], starts, group["lr"] * group["l2sp"])
+
+    @contextmanager
+    def between(self) -> Iterator[None]:
+        """While open, the weights are w0 + share (w - w0), as in WiSE-FT (Wortsman et al. 2022,
+        arXiv 2109.01903): much of what was learned with more of what was known."""
+        if self.share == 1:
+            yield
+            return
+        groups = self.optimizer.param_groups
+        named = [(n, p) for g in groups for n, p in zip(g["names"], g["params"], strict=True)]
+        own = [parameter.detach().clone() for _, parameter in named]
+        with torch.no_grad():
+            for name, parameter in named:
+                parameter.lerp_(self.weights[name], 1 - self.share)
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for (_, parameter), weights in zip(named, own, strict=True):
+                    parameter.copy_(weights)
 
 
 class EMA:

@@ -39,6 +39,7 @@ from glasskit.training.run_log import Hook, RunLogger
 from glasskit.training.stopping import stop_request
 from glasskit.training.trainer import Trainer, TrainResult
 from glasskit.training.validation import Validation, split_for_training
+from glasskit.training.words import caption_words
 
 logger = logging.getLogger(__name__)
 
@@ -137,10 +138,12 @@ def build_trainer(
         part, held = split_for_training(dataset, config)
         largest = max(len(members) for members in part.groups().values())
         members = filled(config.fitted(2, largest).group_size)
-        config = config.fitted(len(group_pools(part, members)[0]), largest, world)
+        forming = len(group_pools(part, members)[0])
+        config = config.fitted(forming, largest, world, several=dataset.several)
+        words = caption_words(model, part) if config.word_weight else None
         groups = filled(config.groups_per_batch)
         batches = Batches(
-            part, config, needs, groups=groups, members=members, rank=rank, world=world
+            part, config, needs, groups=groups, members=members, rank=rank, world=world, words=words
         )
         held_batches = None
         if held is not None:  # as in training, as far as the held-out records reach

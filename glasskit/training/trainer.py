@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ class Trainer:
         self.parameters = {name: p for name, p in named if p.requires_grad}
         self.scale = self.parameters.get("model.clip.logit_scale")
         self.optimizer = build_optimizer(self.parameters, config, accelerator.device)
-        self.l2sp = L2SP(self.optimizer)
+        self.l2sp = L2SP(self.optimizer, filled(config.trained_share))
         self.ema = EMA(self.parameters, config.ema) if config.ema else None
         if config.compile:
             encoder.compile()
@@ -172,7 +173,7 @@ class Trainer:
     def validate(self, epoch: int) -> None:
         """Score the model as it would be saved, and save it where it is the best so far."""
         self.log.check(self.done, self.parameters.values())
-        with self.averaged():
+        with self.as_kept():
             best = None
             if self.validation is not None:
                 scores = self.validation.scores(self.plain, self.objective)
@@ -194,14 +195,17 @@ class Trainer:
     def result(self, status: str, stop: StopRequest) -> TrainResult:
         """What the caller gets."""
         if not (self.out / "model.safetensors").exists():
-            with self.averaged():
+            with self.as_kept():
                 self.write_model()
         epochs = self.done // self.steps
         return TrainResult(self.out, status, self.done, epochs, self.best, stop.signal)
 
-    def averaged(self) -> AbstractContextManager[None]:
-        """While open, the model has the average of its weights, where one is kept."""
-        return nullcontext() if self.ema is None else self.ema.applied()
+    @contextmanager
+    def as_kept(self) -> Iterator[None]:
+        """While open, the model has the weights that it is kept with: their average where there is
+        one, and its share of the way from the start."""
+        with nullcontext() if self.ema is None else self.ema.applied(), self.l2sp.between():
+            yield
 
     def temperature(self) -> Tensor | float:
         """The temperature of the similarities, on the device where it is learned."""

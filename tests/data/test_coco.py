@@ -12,9 +12,9 @@ from safetensors import safe_open
 
 from glasskit.data import load_dataset
 from glasskit.data.coco import DERIVED
+from glasskit.data.leaks import leaked_words
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
-from glasskit.grouping.leaks import leaked_words
 
 DATA = load_dataset("coco-concepts")
 IDEAS = load_dataset("coco-ideas")

@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glasskit.data.leaks import leaked_words
 from glasskit.data.schema import Concept, Record
+from glasskit.data.vocabulary import read_vocabulary
 from glasskit.errors import InputError
 from glasskit.grouping import clusters
 from glasskit.grouping.clusters import (
@@ -19,12 +21,10 @@ from glasskit.grouping.clusters import (
     joined,
     name_scores,
 )
-from glasskit.grouping.leaks import leaked_words
 from glasskit.grouping.pipeline import with_hard_negatives
 from glasskit.grouping.quality import agreement, cohesions, loose, tightness
 from glasskit.grouping.records import make_records, split_records
 from glasskit.grouping.sources import Photo
-from glasskit.grouping.vocabulary import read_vocabulary
 from glasskit.models.vectors import unit
 
 

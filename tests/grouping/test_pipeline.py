@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 import glasskit.models
 from glasskit.cli import app
 from glasskit.data import load_dataset
+from glasskit.data.leaks import leaked_words
 from glasskit.errors import InputError
 from glasskit.grouping.endpoint import Endpoint
-from glasskit.grouping.leaks import leaked_words
 from glasskit.grouping.pipeline import build_dataset
 from glasskit.grouping.settings import FILES, BuildSettings
 from glasskit.grouping.themes import Estimate

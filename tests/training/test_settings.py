@@ -40,6 +40,7 @@ VALUES: dict[str, tuple[Any, dict[str, Any]]] = {
     "literal_weight": (2.0, {}),
     "paraphrase_weight": (0.5, {}),
     "theme_weight": (0.0, {}),
+    "word_weight": (0.5, {}),
     "alpha": (0.4, {}),
     "temperature": (0.07, {}),
     "inner_temperature": (0.2, {}),
@@ -62,6 +63,7 @@ VALUES: dict[str, tuple[Any, dict[str, Any]]] = {
     "final_lr": (0.1, {}),
     "grad_clip": (0.5, {}),
     "ema": (0.9, {}),
+    "trained_share": (0.5, {}),
     "lora_rank": (4, {"mode": "lora"}),
     "precision": ("bf16", {}),
     "accumulate": (2, {}),
@@ -166,7 +168,9 @@ def test_what_is_resolved_says_the_same_when_it_is_given(
         assert config.but(**{name: value}).fitted(30, 9) == resolved, name
     file.write_text(resolved.to_yaml(), encoding="utf-8")
     assert TrainConfig.load(file) == resolved
-    assert config.but(groups_per_batch=16, group_size=4).differences(resolved.as_dict()) == []
+    by_data = ("groups_per_batch", "group_size", "word_weight", "trained_share")
+    asked = {name: getattr(resolved, name) for name in by_data}
+    assert config.but(**asked).differences(resolved.as_dict()) == []
 
 
 @pytest.mark.parametrize("name", objective_settings())
@@ -243,7 +247,8 @@ def test_a_run_writes_what_it_used_and_goes_on_with_the_same_call(tmp_path) -> N
     assert kept.unused() == {}
     assert (kept.theme_weight, kept.lr, kept.alpha, kept.group_size) == (0.0, 4e-3, None, 4)
     asked = TrainConfig.load(tmp_path / "config.yaml")  # as it was asked for, to be given again
-    assert asked.resolved() == kept
+    by_data = {"word_weight": 0.0, "trained_share": 1.0}  # pictures of the data have one label
+    assert asked.resolved().but(**by_data) == kept
     assert call(resume=True, decay_to="start", lr=4e-3) == "finished"
     assert call(resume=True, workers=3) == "finished"
     with pytest.raises(InputError, match=r"another theme_weight: it was 0\.0, now 1\.0"):
