@@ -57,10 +57,10 @@ def test_one_pass_an_answer_and_the_grid_on_demand(state: AppState, passes: Coun
     for text in ("Nearest pictures: picture and phrase", "More general:", "Its place on the map"):
         assert page.count(text) == 2
     why = reasons(state.maps("scenes"), PICTURE)
-    assert passes["patch_features"] == 1
+    answer_page(state, PICTURE, "scenes", "", SIGN, "", "standard")
+    assert passes == {"image_tower": 1, "text_tower": 1, "patch_features": 1}
     for text in ("in ImageNet words", "Nearest training groups before", "lit where it is nearest"):
         assert text in why
-    assert "Nothing asked yet" in answer_page(state, None, "scenes", " ", SIGN, "")
 
 
 def test_a_picture_of_the_data_set_is_known(state: AppState) -> None:

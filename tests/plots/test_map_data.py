@@ -27,7 +27,7 @@ def shown() -> DatasetMaps:
 def test_places_ranks_and_nearest_concepts(shown: DatasetMaps) -> None:
     data, own = shown.map, shown.dataset.targets(1)
     assert json.loads(json.dumps(data)) == data
-    assert data["concept"] == own.tolist()
+    assert data["labels"] == own[:, None].tolist()
     for side in ("before", "after"):
         view, projection = data["views"][side], shown.projection(side)
         seen = projection.embedding
@@ -58,7 +58,7 @@ def test_every_colouring_says_what_each_picture_is(shown: DatasetMaps) -> None:
     }
     assert list(found) == ["level4", "level3", "level2", "level1", "correct", "split"]
     assert found["level1"] == [record.concept for record in shown.dataset.records]
-    assert found["level4"] == [f"world {i // 12}" for i in shown.map["concept"]]
+    assert found["level4"] == [f"world {i // 12}" for i in shown.dataset.targets(1)]
     ranks = (shown.map["views"][side]["rank"] for side in map_data.SIDES)
     for was, now, label in zip(*ranks, found["correct"], strict=True):
         assert label == map_data.RECOGNISED[was == 1, now == 1][0]
@@ -104,3 +104,28 @@ def test_the_page_draws_without_a_server(chromium, tmp_path: Path) -> None:
     tab.wait_for_function("document.querySelector('.gk-map').glassMap.t === 1")
     tab.close()
     assert not errors, errors
+
+
+def test_several_labels_are_all_told_and_the_nearest_of_them_counts(shown: DatasetMaps) -> None:
+    own = shown.dataset.targets(1)
+    names = shown.dataset.labels(1)
+    more = [(names[(c + 30) % 60], names[c]) for c in own]  # the true one is never the strongest
+    records = zip(shown.dataset.records, more, strict=True)
+    data = replace(shown.dataset, records=tuple(replace(r, labels=two) for r, two in records))
+    sides = [
+        map_data.Projection.of(data, shown.projection(side).embedding, shown.after.picture)
+        for side in map_data.SIDES
+    ]
+    found = map_data.map_data(data, *sides)
+    assert found["labels"] == [[(c + 30) % 60, c] for c in own]
+    world = found["colourings"]["level4"]
+    assert [world["labels"][i] for i in world["home"]] == [f"world {i // 12}" for i in range(60)]
+    for side, seen in zip(map_data.SIDES, sides, strict=True):
+        scores = seen.embedding.picture @ seen.embedding.concept.T
+        right = [row.argmax() in both for row, both in zip(scores, found["labels"], strict=True)]
+        assert ((seen.recognised.rank == 1) == right).all()
+        assert [rank == 1 for rank in found["views"][side]["rank"]] == right
+    unseen = [i for i, record in enumerate(data.records) if record.split == "test"]
+    was, now = (sum(found["views"][s]["rank"][i] == 1 for i in unseen) for s in map_data.SIDES)
+    assert found["story"].startswith("Each picture carries 2 of 60 ideas. ")
+    assert f"own for {was} before training and for {now} after" in found["story"]
