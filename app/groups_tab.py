@@ -61,7 +61,8 @@ cosine between the group's middle and the concept's name. The outer loss (pairwi
 0.1) asks whether pictures and captions of this group find each other among four rival groups: those
 whose middles are nearest before training, each with as many pictures as this group has. The inner
 loss of the same batch asks whether the product of each picture and its caption lies nearer to the
-middle of its own group than to that of a rival. Lower is better for both; both rise with the number
+middle of its own group than to that of a rival. Where pictures carry several ideas, a rival stands
+without those that carry this group's too. Lower is better for both; both rise with the number
 of pictures, so compare groups of one size. Numbers in brackets: change against the whole group.
 """
 

@@ -40,6 +40,14 @@ MEANT = (
     "deviations (sd)."
 )
 
+EXAMPLE = "Nothing asked yet. An example, chosen because training helped"
+
+TO_ANSWER = """(picture, phrase) => {
+  if ((picture || phrase) && innerWidth < 720)
+    document.querySelector('#probe-answer').scrollIntoView({ behavior: 'smooth' });
+}"""
+"""On a phone the answer stands below all that can be asked."""
+
 SIGNS = {"picture and phrase": 1, "picture without phrase": -1}
 
 PICK = """
@@ -134,7 +142,9 @@ def build(state: AppState) -> None:
     events = [ask.click, phrase.submit, candidates.submit, picture.change, scores.input]
     events += [shown.change, name.change]
     inputs, answered = [picture, name, phrase, sign, candidates, scores, shown], [result, fold, why]
-    gr.on(events, respond, inputs, answered, trigger_mode="always_last", **quiet)
+    gr.on(events, respond, inputs, answered, trigger_mode="always_last", **quiet).then(
+        None, [picture, phrase], js=TO_ANSWER, **quiet
+    )
     # The grid of patches takes a pass of its own, which only those wait for who want to see it.
     fold.expand(explain, [picture, name, candidates, scores], why, **quiet)
     examples.pick(picked, name, [picture, phrase, shown], **quiet)
@@ -173,7 +183,7 @@ def answer_page(
         vectors = searched = comparison.text_vectors(phrase)
     else:
         known = teaching(maps)[0].row if shown is None else shown
-        intro = "Nothing asked yet; a worked example" if shown is None else "Picked"
+        intro = EXAMPLE if shown is None else "Picked"
         pair = [maps.projection(side).embedding.picture[known] for side in SIDES]
         vectors = searched = pair[0], pair[1]
     own = None if known is None else maps.dataset.records[known]

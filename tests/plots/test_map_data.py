@@ -106,26 +106,75 @@ def test_the_page_draws_without_a_server(chromium, tmp_path: Path) -> None:
     assert not errors, errors
 
 
-def test_several_labels_are_all_told_and_the_nearest_of_them_counts(shown: DatasetMaps) -> None:
-    own = shown.dataset.targets(1)
+@pytest.fixture(scope="module")
+def several(shown: DatasetMaps) -> DatasetMaps:
+    """Two labels a picture; what it is made of is never the strongest."""
     names = shown.dataset.labels(1)
-    more = [(names[(c + 30) % 60], names[c]) for c in own]  # the true one is never the strongest
-    records = zip(shown.dataset.records, more, strict=True)
-    data = replace(shown.dataset, records=tuple(replace(r, labels=two) for r, two in records))
-    sides = [
-        map_data.Projection.of(data, shown.projection(side).embedding, shown.after.picture)
-        for side in map_data.SIDES
+    records = tuple(
+        replace(record, labels=(names[(own + 30) % 60], names[own]))
+        for record, own in zip(shown.dataset.records, shown.dataset.targets(1), strict=True)
+    )
+    data = replace(shown.dataset, records=records)
+    before, after = (
+        map_data.Projection.of(data, one.embedding, one.picture)
+        for one in (shown.before, shown.after)
+    )
+    return replace(shown, dataset=data, before=before, after=after)
+
+
+def test_several_labels_are_all_told_and_the_nearest_of_them_counts(several: DatasetMaps) -> None:
+    found = several.map
+    assert found["labels"] == [
+        [several.dataset.labels(1).index(name) for name in record.labels]
+        for record in several.dataset.records
     ]
-    found = map_data.map_data(data, *sides)
-    assert found["labels"] == [[(c + 30) % 60, c] for c in own]
     world = found["colourings"]["level4"]
     assert [world["labels"][i] for i in world["home"]] == [f"world {i // 12}" for i in range(60)]
-    for side, seen in zip(map_data.SIDES, sides, strict=True):
-        scores = seen.embedding.picture @ seen.embedding.concept.T
-        right = [row.argmax() in both for row, both in zip(scores, found["labels"], strict=True)]
-        assert ((seen.recognised.rank == 1) == right).all()
+    unseen = [i for i, record in enumerate(several.dataset.records) if record.split == "test"]
+    counts = []
+    for side in map_data.SIDES:
+        seen = several.projection(side).embedding
+        tops = (seen.picture @ seen.concept.T).argmax(axis=1)
+        right = [top in own for top, own in zip(tops, found["labels"], strict=True)]
         assert [rank == 1 for rank in found["views"][side]["rank"]] == right
-    unseen = [i for i, record in enumerate(data.records) if record.split == "test"]
-    was, now = (sum(found["views"][s]["rank"][i] == 1 for i in unseen) for s in map_data.SIDES)
+        counts.append(sum(right[i] for i in unseen))
     assert found["story"].startswith("Each picture carries 2 of 60 ideas. ")
-    assert f"own for {was} before training and for {now} after" in found["story"]
+    assert f"own for {counts[0]} before training and for {counts[1]} after" in found["story"]
+
+
+@pytest.mark.browser
+def test_every_picture_that_carries_a_label_stands_out(
+    chromium, several: DatasetMaps, tmp_path: Path
+) -> None:
+    file, name, world = tmp_path / "map.html", several.dataset.labels(1)[47], "world 3"
+    page = map_html(several.dataset, several.before, several.after, pictures=False)
+    file.write_text(f"<!doctype html><body>{page}</body>", encoding="utf-8")
+    tab = chromium.new_page(viewport={"width": 1000, "height": 800})
+    tab.goto(file.as_uri())
+    tab.wait_for_selector(".gk-map[data-ready=many]")
+    assert not tab.is_visible(".gk-find"), "five worlds need no search"
+    clear = """() => { const map = document.querySelector(".gk-map").glassMap;
+      return map.evenly.filter((i) => !map.isFaint(i)).sort((a, b) => a - b); }"""
+
+    def carrying(labels: set[str]) -> list[int]:
+        rows = enumerate(several.dataset.records)
+        return [i for i, record in rows if labels & set(record.labels)]
+
+    tab.click(f".gk-legend button:has-text('{world}')")
+    held = {c.name for c in several.dataset.concepts if c.levels[3] == world}
+    assert tab.evaluate(clear) == carrying(held)
+    tab.select_option(".gk-colour", "level1")
+    tab.fill(".gk-find", "47")
+    assert tab.locator(".gk-legend button").count() == 1
+    tab.press(".gk-find", "Enter")
+    assert tab.evaluate(clear) == carrying({name})
+    assert tab.inner_text(".gk-legend button").split() == [
+        *name.split(),
+        str(len(carrying({name}))),
+    ]
+    tab.focus(".gk-after canvas")
+    tab.keyboard.press("ArrowRight")
+    card = tab.inner_text(".gk-card:not([hidden])")
+    index = tab.evaluate("document.querySelector('.gk-map').glassMap.hovered")
+    assert all(label in card for label in several.dataset.records[index].labels)
+    tab.close()

@@ -29,6 +29,7 @@ class GlassMap {
       thumbnails: new Thumbnails(this),
       fontFamily: getComputedStyle(document.body).fontFamily,
     });
+    this.several = data.labels.some((own) => own.length > 1);
     this.extent = { x: 0.1, y: 0.1 };
     for (const { picture } of Object.values(data.views)) {
       picture.forEach((part, i) => {
@@ -227,8 +228,7 @@ class GlassMap {
         make("span", {}, right ? " ✓" : ` (${own} is number ${rank[index]})`));
     });
     return [
-      data.pictures ? make("img", { src: this.pictureAddress(index), alt: data.caption[index] })
-        : make("div", { class: "gk-nopicture" }, "The picture itself is not here: ", data.hint),
+      data.pictures ? make("img", { src: this.pictureAddress(index), alt: "" }) : "",
       make("div", { class: "gk-concept" }, first, make("small", {}, others.map((name) => ` · ${name}`))),
       make("p", {}, data.caption[index]), ...verdicts,
     ];
@@ -383,6 +383,9 @@ class GlassMap {
       onmouseenter: point(label), onmouseleave: point(null), onfocus: point(label), onblur: point(null),
       onclick: () => this.isolate(this.isolated === label ? null : label),
     }, make("i", { style: `background:${colours[label]}` }), labels[label], make("small", {}, ` ${counts[label]}`))));
+    if (this.several && this.colouring?.home) {
+      find(".gk-legend").append(make("small", {}, "Numbers: pictures that carry it. Dots have the colour of their strongest."));
+    }
     if (focused) find(`.gk-legend [data-label="${focused}"]`)?.focus();
     if (labels.length && !found.length) find(".gk-legend").append(`No name holds “${typed}”.`);
   }
