@@ -264,7 +264,8 @@ def _plot(x: str, y: str, color: str, title: str) -> gr.LinePlot:
 
 def _defaults(data: GroupedDataset, objective: str) -> TrainConfig:
     """What a run of this data set uses where nothing else is chosen."""
-    groups = Counter(record.concept for record in data.records if record.split == "train")
+    train = (record.labels for record in data.records if record.split == "train")
+    groups = Counter(label for labels in train for label in labels)
     return TrainConfig(objective=objective).fitted(len(groups), max(groups.values(), default=1))
 
 

@@ -43,6 +43,7 @@ GlassKit.mapPage = async (element, server, names) => {
   const { data } = map, colour = link.get("colour"), pinned = data.key.indexOf(link.get("pin"));
   if (data.colourings[colour]) {
     const label = data.colourings[colour].labels.indexOf(link.get("label"));
+    if (label >= 0) map.find(".gk-find").value = link.get("label");
     map.setColour(colour, label >= 0 ? label : null);
   }
   if (link.get("q")) {

@@ -384,7 +384,7 @@ class GlassMap {
       onclick: () => this.isolate(this.isolated === label ? null : label),
     }, make("i", { style: `background:${colours[label]}` }), labels[label], make("small", {}, ` ${counts[label]}`))));
     if (this.several && this.colouring?.home) {
-      find(".gk-legend").append(make("small", {}, "Numbers: pictures that carry it. Dots have the colour of their strongest."));
+      find(".gk-legend").prepend(make("small", {}, "How many pictures carry each; a dot has the colour of its strongest."));
     }
     if (focused) find(`.gk-legend [data-label="${focused}"]`)?.focus();
     if (labels.length && !found.length) find(".gk-legend").append(`No name holds “${typed}”.`);
