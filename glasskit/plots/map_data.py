@@ -153,12 +153,12 @@ def _story(dataset: GroupedDataset, before: Projection, after: Projection) -> st
             f"after; there are {concepts} concepts to choose from."
         )
     return (
-        f"Each picture carries {carried_range(dataset)} of {concepts} ideas. {of}, the nearest "
+        f"Each picture carries {_carried(dataset)} of {concepts} ideas. {of}, the nearest "
         f"idea is one of the picture's own for {was} before training and for {now} after."
     )
 
 
-def carried_range(dataset: GroupedDataset) -> str:
+def _carried(dataset: GroupedDataset) -> str:
     """How many labels a picture has, such as "5 to 9"."""
     counts = [len(record.labels) for record in dataset.records]
     least, most = min(counts), max(counts)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from glasskit.data import load_dataset
+from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.models import GlassModel, load_model
+from glasskit_app import report_tab, train_tab
 from glasskit_app.cache import open_maps
 from glasskit_app.examples import teaching
 from glasskit_app.groups_tab import _group, _shared
@@ -205,3 +208,18 @@ def test_examples_teach_and_failures_come_last() -> None:
     nothing_learned = teaching(replace(shown, after=shown.before))
     assert len(nothing_learned) == 12
     assert "learned" not in [kind for _, kind in nothing_learned]
+
+
+def test_sets_without_a_validation_or_a_test_split(tmp_path: Path, monkeypatch) -> None:
+    maps = replace(painted(tmp_path, 3), run=tmp_path)
+    assert train_tab._note(maps.dataset) == train_tab.NO_VALIDATION
+    assert train_tab._note(made_up(60).dataset) == ""
+
+    def written(entries: list, part: GroupedDataset, file: Path, progress: object) -> None:
+        file.write_text(f"{len(part)} pictures")
+
+    monkeypatch.setattr(report_tab, "write_report", written)
+    (tmp_path / "model.safetensors").touch()
+    reports = report_tab.Reports(state_of(maps), SimpleNamespace(kept=lambda name: []))
+    monkeypatch.setattr(reports, "folder", tmp_path / "reports")
+    assert reports.make("painted", []).read_text() == "3 pictures"
