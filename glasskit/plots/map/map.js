@@ -357,7 +357,7 @@ class GlassMap {
   }
 
   showTools() {
-    const { root, find, colourBy } = this;
+    const { root, find, colourBy } = this, make = GlassMap.element;
     root.dataset.mode = this.layout;
     root.dataset.lassoing = this.lassoing;
     for (const button of root.querySelectorAll(".gk-mode button")) button.setAttribute("aria-pressed", button.value === this.layout);
