@@ -69,7 +69,7 @@ def build(state: AppState) -> None:
             dataset: name of a data set of the app, such as scenes.
 
         Returns:
-            keys, captions, splits, concepts, colourings and views; places are x, y, x, y, ...
+            keys, captions, splits, labels, concepts, colourings and views; places are x, y, ...
         """
         with refusals_told():
             return state.maps(dataset).map

@@ -23,7 +23,7 @@ MASTHEAD = """
 
 CREDITS = """
 <footer class="gk-page gk-foot"><p class="gk-meta">Pictograms: OpenMoji, CC BY-SA 4.0. Photographs
-of coco-concepts, where shown: MS-COCO, under the Flickr terms of each. Image tower:
+of the coco sets, where shown: MS-COCO, under the Flickr terms of each. Image tower:
 EfficientNet-Lite0 (Apache-2.0). Text tower: all-MiniLM-L6-v2
 (Apache-2.0). Maps: UMAP. Nothing that you upload leaves
 this machine, and uploads are deleted after an hour.</p></footer>

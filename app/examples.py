@@ -27,8 +27,8 @@ class Example(NamedTuple):
 
     Attributes:
         row: number of the record.
-        kind: learned, known, lost or missed: whether its own concept was the nearest of all before
-            and is after training.
+        kind: learned, known, lost or missed: whether its own concept (of several: one of them) was
+            the nearest of all before and is after training.
     """
 
     row: int
@@ -42,14 +42,15 @@ def teaching(maps: DatasetMaps) -> list[Example]:
     after training (of failures: least far behind), so that the first example is the clearest.
     """
     rows = np.asarray(measured(maps.dataset)[1])
-    targets = maps.dataset.targets(1)[rows]
+    carried = maps.dataset.carried(1)[rows]  # (rows, c)
     was, now = (one.recognised.rank[rows] == 1 for one in (maps.before, maps.after))
     kinds = np.where(now, np.where(was, "known", "learned"), np.where(was, "lost", "missed"))
     seen = maps.after.embedding
     scores = seen.picture[rows] @ seen.concept.T  # (rows, c)
-    own = np.take_along_axis(scores, targets[:, None], axis=1)[:, 0]
-    np.put_along_axis(scores, targets[:, None], -np.inf, axis=1)
-    clearest = np.argsort(-(own - scores.max(axis=1)), kind="stable")
+    own = np.where(carried, scores, -np.inf)
+    other = np.where(carried, -np.inf, scores)
+    clearest = np.argsort(other.max(axis=1) - own.max(axis=1), kind="stable")
+    targets = own.argmax(axis=1)  # the label that it comes nearest to
 
     chosen: list[Example] = []
     taken: set[int] = set()

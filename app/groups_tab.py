@@ -10,7 +10,7 @@ import gradio as gr
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from glasskit.analysis.geometry import GroupReport, group_report, rivals
+from glasskit.analysis.geometry import GroupReport, Groups, apart, group_report, rivals
 from glasskit.errors import InputError
 from glasskit.plots.map_data import SIDES
 from glasskit_app.scripts import asked_dataset, refusals_told, scripted_html
@@ -61,7 +61,8 @@ cosine between the group's middle and the concept's name. The outer loss (pairwi
 0.1) asks whether pictures and captions of this group find each other among four rival groups: those
 whose middles are nearest before training, each with as many pictures as this group has. The inner
 loss of the same batch asks whether the product of each picture and its caption lies nearer to the
-middle of its own group than to that of a rival. Lower is better for both; both rise with the number
+middle of its own group than to that of a rival. Where pictures carry several ideas, a rival stands
+without those that carry this group's too. Lower is better for both; both rise with the number
 of pictures, so compare groups of one size. Numbers in brackets: change against the whole group.
 """
 
@@ -70,10 +71,14 @@ COLOURS = ["#443c6e", "#7b387d", "#b73779", "#e55964", "#fb9f58", "#fce18c"]
 
 
 class Group(NamedTuple):
-    """A concept of a data set with its pictures, its rivals and pictures of those."""
+    """A concept of a data set with its pictures, its rivals and pictures of those.
+
+    ``groups`` are those of the data set, the others without pictures that carry this concept too.
+    """
 
     maps: DatasetMaps
     concept: str
+    groups: Groups
     members: list[int]
     strangers: list[int]
     rivals: list[str]
@@ -136,7 +141,8 @@ def build(blocks: gr.Blocks, state: AppState) -> None:
             about: whole.guide,
             against: "Hard negatives in the outer loss, the groups nearest to it: "
             + f"{', '.join(group.rivals)}."
-            + (f" Easily taken for it, says who made the data: {named}." if named else ""),
+            + (f" Easily taken for it, says who made the data: {named}." if named else "")
+            + _overlap(group),
         }
 
     def moved(dataset: str, name: str, held: list[int], event: gr.EventData) -> dict[Any, Any]:
@@ -177,16 +183,41 @@ def _group(maps: DatasetMaps, concept: str) -> Group:
     groups = maps.dataset.groups()
     if concept not in groups:
         raise InputError(f"group {concept!r} is not in {maps.name}")
+    groups = apart(groups, concept)
     against = rivals(maps.before.embedding, groups, concept, RIVALS)
-    strangers = [int(i) for rival in against for i in groups[rival][:STRANGERS]]
-    return Group(maps, concept, groups[concept][:SHOWN].tolist(), strangers, against)
+    strangers: dict[int, None] = {}  # each once, though it may be of several rivals
+    for rival in against:
+        new = [i for i in groups[rival].tolist() if i not in strangers]
+        strangers |= dict.fromkeys(new[:STRANGERS])
+    return Group(maps, concept, groups, groups[concept][:SHOWN].tolist(), [*strangers], against)
+
+
+def _shared(group: Group, index: int) -> list[str]:
+    """Rivals of a group whose idea a picture carries beside the group's own."""
+    labels = group.maps.dataset.records[index].labels
+    return [name for name in group.rivals if name in labels] if group.concept in labels else []
+
+
+def _overlap(group: Group) -> str:
+    shared = [i for i in group.members if _shared(group, i)]
+    if not group.maps.dataset.several:
+        return ""
+    return (
+        f" {len(shared)} of the {len(group.members)} pictures shown carry the idea of a rival too "
+        "(dotted frame); no rival is measured with a picture that carries this group's idea."
+    )
 
 
 def _gained_most(maps: DatasetMaps) -> list[str]:
-    """Three groups with the most pictures that are recognised only after training, and the last."""
-    right = [(maps.projection(side).recognised.rank == 1).astype(int) for side in SIDES]
-    groups = maps.dataset.groups()
-    order = sorted(groups, key=lambda name: -(right[1] - right[0])[groups[name]].sum())
+    """Three groups of which training let the most further pictures be recognised, and the last."""
+    groups, names = maps.dataset.groups(), maps.dataset.labels(1)
+
+    def gain(name: str) -> int:
+        tops = (maps.projection(side).recognised.top[groups[name]] for side in SIDES)
+        was, now = (int((top == names.index(name)).sum()) for top in tops)
+        return now - was
+
+    order = sorted(groups, key=gain, reverse=True)
     return list(dict.fromkeys([*order[:3], order[-1]]))
 
 
@@ -196,9 +227,7 @@ def _measure(group: Group, held: list[int]) -> dict[str, GroupReport]:
     for side in SIDES:
         seen = group.maps.projection(side).embedding
         word = seen.concept[data.labels(1).index(group.concept)]
-        found[side] = group_report(
-            seen, data.groups(), group.concept, held, group.rivals, word=word
-        )
+        found[side] = group_report(seen, group.groups, group.concept, held, group.rivals, word=word)
     return found
 
 
@@ -216,8 +245,9 @@ def _trays(group: Group, held: list[int], found: dict[str, GroupReport]) -> dict
         return {
             "index": index,
             "caption": record.captions[0],
-            "concept": record.concept,
-            "stranger": record.concept != group.concept,
+            "labels": ", ".join(record.labels),
+            "stranger": group.concept not in record.labels,
+            "shared": ", ".join(_shared(group, index)),
             "picture": folder and f"{folder}{index}.webp",
         }
 

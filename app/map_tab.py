@@ -63,7 +63,7 @@ class MapApi:
         maps = self.state.maps(name)
         if type(index) is not int or not 0 <= index < len(maps.dataset):
             raise InputError(f"picture {index!r:.60}: there are {len(maps.dataset)}")
-        concept = maps.dataset.by_name[maps.dataset.records[index].concept]
+        own = maps.dataset.records[index].labels
         names, sides, scale = maps.dataset.labels(1), [], []
         for side in SIDES:
             seen = maps.projection(side).embedding
@@ -73,8 +73,10 @@ class MapApi:
             rows = list(zip((names[i] for i in words.index[0]), scores, strict=True))
             sides.append((side, rows, [int(i) for i in near if i != index][:SHOWN]))
             scale += scores
-        levels = [level for level in concept.levels if level]
-        html = answer("pinned", maps=maps, index=index, levels=levels, sides=sides, scale=scale)
+        levels = [level for level in maps.dataset.by_name[own[0]].levels if level]
+        html = answer(
+            "pinned", maps=maps, index=index, own=own, levels=levels, sides=sides, scale=scale
+        )
         return {"html": html}
 
     def lasso(self, name: str, side: str, outline: list[list[float]]) -> dict:
@@ -83,7 +85,7 @@ class MapApi:
         if side not in SIDES:
             raise InputError(f"side {side!r:.60}: choose before or after")
         held = np.flatnonzero(inside(maps.projection(side).picture, _corners(outline)))
-        groups = Counter(maps.dataset.records[i].concept for i in held).most_common(8)
+        groups = Counter(label for i in held for label in maps.dataset.records[i].labels)
         sides, scale = [], []
         for one in SIDES:
             seen = maps.projection(one).embedding
@@ -95,7 +97,7 @@ class MapApi:
             "selected",
             maps=maps,
             held=chosen,
-            groups=groups,
+            groups=groups.most_common(8),
             sides=sides,
             scale=scale,
             most=SELECTED,

@@ -19,7 +19,7 @@ from glasskit_app.examples import KINDS, teaching
 from glasskit_app.picture_input import picture_input
 from glasskit_app.probe_why import WHY, reasons
 from glasskit_app.scripts import refusals_told
-from glasskit_app.state import AppState, DatasetMaps
+from glasskit_app.state import MODEL, AppState, DatasetMaps
 
 BARS = 8
 FOUND = 8
@@ -39,6 +39,14 @@ MEANT = (
     "Cosine: what the picture is most about. Standard: for what it is unusual, in standard "
     "deviations (sd)."
 )
+
+EXAMPLE = "Nothing asked yet. An example, chosen because training helped"
+
+TO_ANSWER = """(picture, phrase) => {
+  if ((picture || phrase) && innerWidth < 720)
+    document.querySelector('#probe-answer').scrollIntoView({ behavior: 'smooth' });
+}"""
+"""On a phone the answer stands below all that can be asked."""
 
 SIGNS = {"picture and phrase": 1, "picture without phrase": -1}
 
@@ -67,6 +75,7 @@ def build(state: AppState) -> None:
                 name = gr.Dropdown(names, value=names[0], label="Data set", elem_id="probe-data")
             first = _examples(state.maps(names[0]))
             examples = gr.HTML(first, js_on_load=PICK, elem_id="probe-examples")
+            shown = gr.State(None)  # the record that was picked where its picture is not here
             phrase = gr.Textbox(
                 label="Phrase",
                 placeholder="a quiet evening by the sea",
@@ -88,7 +97,10 @@ def build(state: AppState) -> None:
             ask = gr.Button("Ask", variant="primary", elem_id="probe-ask")
         with gr.Column(scale=4, min_width=320):
             result = gr.HTML(
-                answer("nothing"), js_on_load=PICK, elem_id="probe-answer", padding=False
+                answer_page(state, None, names[0]),
+                js_on_load=PICK,
+                elem_id="probe-answer",
+                padding=False,
             )
             fold = gr.Accordion(WHY, open=False, visible=False, elem_id="probe-why")
             with fold:
@@ -102,9 +114,10 @@ def build(state: AppState) -> None:
         sign: str,
         candidates: str,
         scores: str,
+        shown: int | None,
     ) -> tuple[str, dict, str]:
         with refusals_told():
-            page = answer_page(state, picture, name, phrase, sign, candidates, scores)
+            page = answer_page(state, picture, name, phrase, sign, candidates, scores, shown)
             return page, gr.update(open=False, visible=picture is not None), ""
 
     def explain(picture: Image.Image | None, name: str, candidates: str, scores: str) -> str:
@@ -113,75 +126,87 @@ def build(state: AppState) -> None:
                 return ""
             return reasons(state.maps(name), picture, chosen_names(candidates), scores)
 
-    def picked(name: str, event: gr.EventData) -> tuple[Image.Image, str]:
+    def picked(name: str, event: gr.EventData) -> tuple[Image.Image | None, str, int | None]:
         with refusals_told():
-            data, index = state.maps(name).dataset, event._data.get("index")
-            if type(index) is not int or not 0 <= index < len(data):
+            maps, index = state.maps(name), event._data.get("index")
+            if type(index) is not int or not 0 <= index < len(maps.dataset):
                 raise InputError(f"picture {index!r:.60} is not there")
-            return data.image(index), ""
+            return (maps.dataset.image(index), "", None) if maps.thumbnails else (None, "", index)
 
-    def changed(name: str) -> tuple[str, str, dict, str]:
+    def changed(name: str) -> tuple[str, None]:
         with refusals_told():
-            closed = gr.update(open=False, visible=False)
-            return _examples(state.maps(name)), answer("nothing"), closed, ""
+            return _examples(state.maps(name)), None
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
     # One event for all: what was asked last is what is answered last.
     events = [ask.click, phrase.submit, candidates.submit, picture.change, scores.input]
-    inputs, answered = [picture, name, phrase, sign, candidates, scores], [result, fold, why]
-    gr.on(events, respond, inputs, answered, trigger_mode="always_last", **quiet)
+    events += [shown.change, name.change]
+    inputs, answered = [picture, name, phrase, sign, candidates, scores, shown], [result, fold, why]
+    gr.on(events, respond, inputs, answered, trigger_mode="always_last", **quiet).then(
+        None, [picture, phrase], js=TO_ANSWER, **quiet
+    )
     # The grid of patches takes a pass of its own, which only those wait for who want to see it.
     fold.expand(explain, [picture, name, candidates, scores], why, **quiet)
-    examples.pick(picked, name, [picture, phrase], **quiet)
-    result.pick(picked, name, [picture, phrase], **quiet)
-    name.change(changed, name, [examples, *answered], **quiet)
+    examples.pick(picked, name, [picture, phrase, shown], **quiet)
+    result.pick(picked, name, [picture, phrase, shown], **quiet)
+    name.change(changed, name, [examples, shown], **quiet)
 
 
 def answer_page(
     state: AppState,
     picture: Image.Image | None,
     name: str,
-    phrase: str,
-    sign: str,
-    candidates: str,
+    phrase: str = "",
+    sign: str = "",
+    candidates: str = "",
     scores: str = "cosine",
+    shown: int | None = None,
 ) -> str:
     """The answer of both models to a picture, a phrase or both, as HTML.
+
+    Without either, the answer to the record ``shown``, and without that to an example: its vectors
+    are at hand though its picture may not be.
 
     Raises:
         InputError: a text is too long or holds no name, or the data set is not shown.
     """
     maps = state.maps(name)
     comparison, phrase, names = maps.comparison, (phrase or "").strip(), chosen_names(candidates)
-    if picture is None and not phrase:
-        return answer("nothing")
-    title, known = "Nearest pictures", None
-    if picture is None:
-        vectors = searched = comparison.text_vectors(phrase)
-    else:
+    title, known, intro = "Nearest pictures", None, ""
+    if picture is not None:
         vectors = searched = comparison.image_vectors(picture)
         known = comparison.known(vectors)
         if phrase:
             searched = comparison.mix(vectors, phrase, SIGNS.get(sign, 1))
             title = f"Nearest pictures: {sign}"
+    elif phrase:
+        vectors = searched = comparison.text_vectors(phrase)
+    else:
+        known = teaching(maps)[0].row if shown is None else shown
+        intro = EXAMPLE if shown is None else "Picked"
+        pair = [maps.projection(side).embedding.picture[known] for side in SIDES]
+        vectors = searched = pair[0], pair[1]
     own = None if known is None else maps.dataset.records[known]
     both = comparison.concepts(vectors, names, k=MAX_CANDIDATES, scores=scores)
     found = comparison.images(searched, k=FOUND + 1)
     columns = []
     for side, vector in zip(SIDES, vectors, strict=True):
         concepts = getattr(both, side)
-        ranked = [item.name for item in concepts]
+        named = [(place, item.name) for place, item in enumerate(concepts, start=1)]
+        first = next((at for at in named if own and at[1] in own.labels), (0, ""))
         near = [item.index for item in getattr(found, side) if item.index != known]
         column = {
             "side": side,
+            "model": MODEL if side == "before" else maps.trained,
             "concepts": concepts[:BARS],
-            "own_rank": ranked.index(own.concept) + 1 if own and own.concept in ranked else 0,
+            "own_rank": first[0],
+            "own_name": first[1],
             "of": len(concepts),
             "levels": getattr(comparison, side).levels(vector, scores) if names is None else [],
             "pictures": near[:FOUND],
             "place": None,
         }
-        if picture is not None:
+        if picture is not None or intro:
             column |= _place(maps.projection(side), vector)
         columns.append(column)
     if scores == "standard" and names is None:
@@ -194,6 +219,8 @@ def answer_page(
         "probed",
         maps=maps,
         known=own,
+        index=known,
+        intro=intro,
         ranks=ranks,
         scores=scores,
         form=UNITS[scores],
@@ -227,5 +254,4 @@ def _place(projection: Projection, vector: np.ndarray) -> dict[str, Any]:
 
 
 def _examples(maps: DatasetMaps) -> str:
-    chosen = teaching(maps) if maps.thumbnails else []
-    return answer("examples", maps=maps, chosen=chosen, kinds=KINDS)
+    return answer("examples", maps=maps, chosen=teaching(maps), kinds=KINDS)

@@ -34,7 +34,7 @@ def reasons(
     """
     comparison, columns = maps.comparison, []
     features = comparison.image_features(picture)
-    vectors = comparison.image_vectors(picture, features)
+    vectors = comparison.image_vectors(picture)
     both = comparison.concepts(vectors, names, 1, scores)
     groups, grid = _trained_groups(maps), _grid(comparison.before.model, picture)
     for side, vector in zip(SIDES, vectors, strict=True):

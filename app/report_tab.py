@@ -12,6 +12,7 @@ import gradio as gr
 from glasskit.analysis.store import content_key
 from glasskit.errors import InputError
 from glasskit.io.places import atomic_folder, cache_folder
+from glasskit.plots.map_data import measured
 from glasskit.plots.report import write_report
 from glasskit_app.jobs import TrainingQueue
 from glasskit_app.scripts import asked_dataset, refusals_told
@@ -81,9 +82,8 @@ class Reports:
             page = self.page(content_key(VERSION, maps.name, entries, prints))
             with self._lock:
                 if not page.is_file():
-                    test = maps.dataset.split("test")
+                    part = maps.dataset.select(measured(maps.dataset)[1])
                     with atomic_folder(page.parent) as folder:
-                        part = test if len(test) else maps.dataset
                         write_report(entries, part, folder / FILE, progress=progress)
         except (OSError, InputError):
             gone = next((run for run in runs if run not in self.kept(name)), None)

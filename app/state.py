@@ -12,6 +12,7 @@ from glasskit.analysis.probe import Comparison
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
 from glasskit.models import GlassModel
+from glasskit.models.lite0 import TRAINED, TRAINED_RUN
 from glasskit.plots.map_data import Projection, map_data
 from glasskit_app.thumbnails import Thumbnails, pictures_url
 
@@ -45,6 +46,11 @@ class DatasetMaps:
     def name(self) -> str:
         """The data set's name."""
         return self.dataset.name
+
+    @property
+    def trained(self) -> str:
+        """What the trained model is called."""
+        return TRAINED if self.run == TRAINED_RUN else f"{MODEL} trained on {self.name}"
 
     def projection(self, side: str) -> Projection:
         """``before`` or ``after``."""

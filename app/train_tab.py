@@ -49,8 +49,8 @@ INTRO = """
 ## Watch a model learn
 The towers that see and read stay as they are; two small maps on top of them learn from groups of
 pictures. On the map every picture stays where it was before training. Watch the words: each walks
-to the pictures that the model takes it to be about, and a picture lights up when its own concept
-becomes its nearest.
+to the pictures that the model takes it to be about, and a picture lights up when a concept of
+its own becomes its nearest.
 """
 
 KEPT = """
@@ -63,11 +63,11 @@ NO_VALIDATION = "This data set has no validation split: the share of recognised 
 
 HOW = """
 One run trains at a time; others wait in a queue. Recognition counts a picture when the vector of
-its own concept's name is the nearest of all; ties never count. The kept model is the best epoch by
-acceptable recognition on the validation split; the number in the table is that model on unseen
-pictures. One run is one draw: differences of a few pictures mean little, so train with several
-seeds before you believe them. Runs are kept on the machine where the app runs, and a stopped one
-can go on.
+its own concept's name (of one of them, where it carries several) is the nearest of all; ties never
+count. The kept model is the best epoch by acceptable recognition on the validation split; the
+number in the table is that model on unseen pictures. One run is one draw: differences of a few
+pictures mean little, so train with several seeds before you believe them. Runs are kept on the
+machine where the app runs, and a stopped one can go on.
 """
 
 
@@ -148,13 +148,12 @@ def build(blocks: gr.Blocks, state: AppState, runs: TrainingQueue) -> None:
     def opened(dataset: str, objective: str) -> Update:
         maps = state.maps(dataset)
         right = (maps.before.recognised.rank == 1).nonzero()[0].tolist()
-        note = "" if len(maps.dataset.split("val")) else NO_VALIDATION
         return (
             form(dataset, objective)
             | kept(dataset, [])
             | {
                 words: {"data": dataset, "right": right},
-                epoch: f"### Words among the pictures, before training\n{note}",
+                epoch: f"### Words among the pictures, before training\n{_note(maps.dataset)}",
                 top1: _recognition([]),
             }
         )
@@ -262,9 +261,16 @@ def _plot(x: str, y: str, color: str, title: str) -> gr.LinePlot:
     )
 
 
+def _note(data: GroupedDataset) -> str:
+    """What is to be said of a data set before it is trained on."""
+    held_out = any(record.split == "val" for record in data.records)
+    return "" if held_out else NO_VALIDATION
+
+
 def _defaults(data: GroupedDataset, objective: str) -> TrainConfig:
     """What a run of this data set uses where nothing else is chosen."""
-    groups = Counter(record.concept for record in data.records if record.split == "train")
+    train = (record.labels for record in data.records if record.split == "train")
+    groups = Counter(label for labels in train for label in labels)
     return TrainConfig(objective=objective).fitted(len(groups), max(groups.values(), default=1))
 
 

@@ -58,7 +58,8 @@ class Trainer:
             job.epochs.extend(read_summary(out).epochs)
         start = self.state.start
         model = copy.deepcopy(start)
-        targets = maps.dataset.targets(1)
+        carried = maps.dataset.carried(1)
+        right = "acceptable_top1" if maps.dataset.several else "top1"
 
         def getting_ready(done: int, total: int) -> None:
             job.message = f"{done} of {total} pictures read"
@@ -69,7 +70,7 @@ class Trainer:
             job.frame = {
                 "epoch": epoch,
                 "words": np.round(words, 4).ravel().tolist(),
-                "right": np.flatnonzero(seen.recognised(targets).correct).tolist(),
+                "right": np.flatnonzero(seen.recognised(carried).correct).tolist(),
             }
 
         def on_step(line: dict[str, Any]) -> None:
@@ -81,7 +82,7 @@ class Trainer:
 
         def on_epoch(line: dict[str, Any]) -> None:
             if line["epoch"] not in (epoch for epoch, _ in job.epochs):  # one begun before a stop
-                job.epochs.append((line["epoch"], line["val"]["top1"]))
+                job.epochs.append((line["epoch"], line["val"][right]))
             look(line["epoch"])
 
         result = train(
@@ -96,18 +97,18 @@ class Trainer:
         job.epoch = result.epoch
         split, chosen = measured(maps.dataset)
         best = embed(trained_copy(start, out), maps.dataset)
-        right = int(best.recognised(targets).correct[chosen].sum())
+        count = int(best.recognised(carried).correct[chosen].sum())
         summary = Summary(
             name=job.name,
             settings={name: getattr(config.resolved(), name) for name in SETTINGS},
             status=result.status,
             epoch=job.epoch,
             epochs=job.epochs,
-            right=right,
+            right=count,
             of=len(chosen),
             split=split,
             key_hash=hash_of(job.owner),
         )
-        job.message = f"{right} of {len(chosen)} {split} pictures recognised by the kept model"
+        job.message = f"{count} of {len(chosen)} {split} pictures recognised by the kept model"
         write_text(out / FINISHED, summary.model_dump_json())
         return result.status

@@ -28,7 +28,7 @@ GlassKit.mapPage = async (element, server, names) => {
       datasets: names,
       welcome: find(".gk-welcome").innerHTML,
       remember: GlassKit.remember,
-      open: (chosen) => { GlassKit.remember({ data: chosen, pin: null }); open(chosen); },
+      open: (chosen) => { GlassKit.remember({ data: chosen, pin: null, label: null }); open(chosen); },
       ask: {
         pin: (index) => server.pin({ name, index }),
         lasso: (side, outline) => server.lasso({ name, side, outline }),
@@ -41,7 +41,11 @@ GlassKit.mapPage = async (element, server, names) => {
   await open(names.includes(link.get("data")) ? link.get("data") : names[0]);
   if (!map) return;
   const { data } = map, colour = link.get("colour"), pinned = data.key.indexOf(link.get("pin"));
-  if (data.colourings[colour]) map.setColour(colour);
+  if (data.colourings[colour]) {
+    const label = data.colourings[colour].labels.indexOf(link.get("label"));
+    if (label >= 0) map.find(".gk-find").value = link.get("label");
+    map.setColour(colour, label >= 0 ? label : null);
+  }
   if (link.get("q")) {
     map.find(".gk-search input").value = link.get("q");
     await map.search(link.get("q"));

@@ -2,7 +2,8 @@
 //
 // new GlassTrays(element, move): element holds .gk-members and .gk-outside; move(index) is called for
 // a picture that shall change its tray. show({members, outside}) draws them; a picture is
-// {index, caption, concept, stranger, picture: its address or null, note}.
+// {index, caption, labels, stranger, shared: rivals whose idea it carries too, picture: its address or
+// null, note}.
 class GlassTrays {
   constructor(element, move) {
     this.element = element;
@@ -29,18 +30,20 @@ class GlassTrays {
 
   show({ members, outside }) {
     const focused = document.activeElement.dataset.index;
+    for (const tray of this.element.querySelectorAll(".gk-tray")) tray.classList.toggle("gk-texts", !members[0]?.picture);
     this.element.querySelector(".gk-members").replaceChildren(...members.map((one) => GlassTrays.tile(one, "take out")));
     this.element.querySelector(".gk-outside").replaceChildren(...outside.map((one) => GlassTrays.tile(one, "put in")));
     this.element.querySelector(".gk-count").textContent = `(${members.length} pictures)`;
     if (focused) this.element.querySelector(`[data-index="${focused}"]`)?.focus();
   }
 
-  static tile({ index, caption, concept, stranger, picture, note }, action) {
+  static tile({ index, caption, labels, stranger, shared, picture, note }, action) {
     const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
-    const tile = make("button", { type: "button", draggable: true, title: `${concept}: “${caption}”` });
+    const tile = make("button", { type: "button", draggable: true, title: `${labels}: “${caption}”` });
     tile.dataset.index = index;
     tile.classList.toggle("gk-stranger", stranger);
-    tile.setAttribute("aria-label", `${action}: ${caption}`);
+    tile.classList.toggle("gk-shared", Boolean(shared));
+    tile.setAttribute("aria-label", `${action}: ${caption}${shared && ` (also ${shared})`}`);
     tile.append(picture ? make("img", { src: picture, alt: "", draggable: false }) : make("span", { textContent: caption }));
     tile.append(make("small", { textContent: note ?? "" }));
     return tile;

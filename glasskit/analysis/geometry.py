@@ -121,6 +121,16 @@ class GroupReport(NamedTuple):
     inner: float
 
 
+def apart(groups: Groups, concept: str) -> dict[str, np.ndarray]:
+    """The groups, each other one without the pictures that this concept's group has too.
+
+    So no picture of the group is held against itself. A group of which nothing is left is gone.
+    """
+    own = groups[concept]
+    left = {name: rows[~np.isin(rows, own)] for name, rows in groups.items()}
+    return {name: rows for name, rows in (left | {concept: own}).items() if len(rows)}
+
+
 def rivals(seen: Embedding, groups: Groups, concept: str, k: int = 4) -> list[str]:
     """The groups whose centres lie nearest to the centre of this one: its hard negatives."""
     others = {name: groups[name] for name in groups if name != concept}

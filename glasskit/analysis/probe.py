@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -38,6 +40,9 @@ MAX_TEXT = 500
 
 KEPT_LISTS = 16
 """Lists of names whose vectors are kept, for the same ones are asked for again."""
+
+KEPT_PICTURES = 16
+"""Pictures whose features are kept in memory: a further question about one needs no pass."""
 
 MAX_CANDIDATES = 1000
 """Most names that one picture is compared with at a time."""
@@ -263,6 +268,8 @@ class Comparison:
         self.before = before
         self.after = after
         self.shared = before.model.tower_hash == after.model.tower_hash
+        self._features: dict[bytes, tuple[torch.Tensor, torch.Tensor]] = {}  # the oldest first
+        self._lock = Lock()
 
     def concepts(
         self,
@@ -314,23 +321,27 @@ class Comparison:
         )
 
     def image_features(self, image: Image.Image | Path) -> tuple[torch.Tensor, torch.Tensor]:
-        """A picture's (1, F) features by each model's tower."""
+        """A picture's (1, F) features by each model's tower; those of the last few are kept."""
         if isinstance(image, Path):
             image = open_image(image)
-        first = self.before.model.image_tower([image])
-        return first, first if self.shared else self.after.model.image_tower([image])
+        key = sha256(f"{image.mode} {image.size} ".encode() + image.tobytes()).digest()
+        found = self._features.get(key)
+        if found is None:
+            first = self.before.model.image_tower([image])
+            found = first, first if self.shared else self.after.model.image_tower([image])
+            with self._lock:
+                self._features[key] = found
+                if len(self._features) > KEPT_PICTURES:
+                    del self._features[next(iter(self._features))]
+        return found
 
-    def image_vectors(
-        self,
-        image: Image.Image | Path,
-        features: tuple[torch.Tensor, torch.Tensor] | None = None,
-    ) -> Pair:
-        """A picture's (L,) vector by each model; ``features`` are its own where they are at hand.
+    def image_vectors(self, image: Image.Image | Path) -> Pair:
+        """A picture's (L,) vector by each model.
 
         Raises:
             InputError: the picture can't be read, or a vector is not finite.
         """
-        first, second = features or self.image_features(image)
+        first, second = self.image_features(image)
         before, after = self.before.model, self.after.model
         with torch.inference_mode():
             return (

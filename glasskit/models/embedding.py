@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from glasskit.models.recognition import Recognition, recognise
-from glasskit.models.vectors import unit
+from glasskit.models.vectors import products, unit
 
 if TYPE_CHECKING:
     from glasskit.data.grouped import GroupedDataset
@@ -30,13 +30,16 @@ class Embedding:
     caption: np.ndarray
     concept: np.ndarray
 
-    def recognised(self, targets: np.ndarray) -> Recognition:
+    def recognised(self, carried: np.ndarray) -> Recognition:
         """Place of each record's own concept among all, and the nearest one.
 
+        Of a record with several labels the own concept is the label that it comes nearest to.
+
         Args:
-            targets: (n,) index of the own concept.
+            carried: (n, c) bool, the labels of each record, one or several.
         """
-        return recognise(self.picture, self.concept, targets)
+        own = np.where(carried, products(self.picture, self.concept), -np.inf)
+        return recognise(self.picture, self.concept, own.argmax(axis=1))
 
 
 def embed(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +52,8 @@ class Projection:
 
     Attributes:
         embedding: the vectors.
-        recognised: which concept is nearest to each picture, and the rank of its own.
+        recognised: which concept is nearest to each picture, and the rank of its own one (of
+            several labels, of the nearest of them).
         picture: (n, 2) places.
         caption: (n, 2) places.
         concept: (c, 2) places.
@@ -74,7 +76,7 @@ class Projection:
         """
         return cls(
             embedding,
-            embedding.recognised(dataset.targets(1)),
+            embedding.recognised(dataset.carried(1)),
             places,
             place_words(embedding.caption, embedding.picture, places, k=4),
             place_words(embedding.concept, embedding.picture, places),
@@ -112,9 +114,7 @@ def map_data(
     check_size(dataset)
     records = dataset.records
     splits = {record.split for record in records}
-    was, now = (_recognised(dataset, one) for one in (before, after))
-    split, chosen = measured(dataset)
-    where = "that training never saw" if split == "unseen" else "of the data set"
+    place = {name: i for i, name in enumerate(dataset.labels(1))}
     return {
         "name": dataset.name,
         "n": len(records),
@@ -122,17 +122,13 @@ def map_data(
         "caption": [record.captions[0] for record in records],
         "theme": [next(iter(record.themes), "") for record in records],
         "split": [record.split for record in records],
-        "concept": dataset.targets(1).tolist(),
+        "labels": [[place[name] for name in record.labels] for record in records],
         "concepts": list(dataset.labels(1)),
         "colourings": _colourings(dataset, before, after),
         "family": LEVELS[family_level(dataset) - 1],
         "splits": {split: SPLIT_NAMES[split] for split in SPLITS if split in splits},
         "views": {"before": _view(dataset, before), "after": _view(dataset, after)},
-        "story": (
-            f"Of {len(chosen):,} pictures {where}, the model puts {was:,} nearest to their own "
-            f"concept before training and {now:,} after; there are {len(dataset.labels(1))} "
-            "concepts to choose from."
-        ),
+        "story": _story(dataset, before, after),
         "credits": dataset.credits,
         "pictures": pictures,
         "hint": hint,
@@ -143,6 +139,30 @@ def measured(dataset: GroupedDataset) -> tuple[str, list[int]]:
     """Which pictures a share of recognised ones is about: unseen ones where there are any."""
     unseen = [i for i, record in enumerate(dataset.records) if record.split == "test"]
     return ("unseen", unseen) if unseen else ("seen", list(range(len(dataset))))
+
+
+def _story(dataset: GroupedDataset, before: Projection, after: Projection) -> str:
+    """How many pictures were recognised before training and are after it."""
+    was, now = (f"{_recognised(dataset, one):,}" for one in (before, after))
+    split, chosen = measured(dataset)
+    where = "that training never saw" if split == "unseen" else "of the data set"
+    of, concepts = f"Of {len(chosen):,} pictures {where}", len(dataset.labels(1))
+    if not dataset.several:
+        return (
+            f"{of}, the model puts {was} nearest to their own concept before training and {now} "
+            f"after; there are {concepts} concepts to choose from."
+        )
+    return (
+        f"Each picture carries {_carried(dataset)} of {concepts} ideas. {of}, the nearest "
+        f"idea is one of the picture's own for {was} before training and for {now} after."
+    )
+
+
+def _carried(dataset: GroupedDataset) -> str:
+    """How many labels a picture has, such as "5 to 9"."""
+    counts = [len(record.labels) for record in dataset.records]
+    least, most = min(counts), max(counts)
+    return str(most) if least == most else f"{least} to {most}"
 
 
 def _recognised(dataset: GroupedDataset, projection: Projection) -> int:
@@ -173,16 +193,19 @@ def _colourings(
 ) -> dict[str, dict[str, Any]]:
     """What pictures can be coloured by, the most general level first.
 
-    Each has a name, labels with a colour each, and the number of every picture's label, -1 for
-    none.
+    Each has a name, labels with a colour each, and ``of``: the number of every picture's label (of
+    several the strongest), -1 for none. A level of the taxonomy also has ``home``: the number of
+    every concept's label, so that each label that a picture carries can be told.
     """
     found: dict[str, dict[str, Any]] = {}
     for number, level in reversed(list(enumerate(LEVELS, start=1))):
         shades = level_colours(dataset, number)
         if shades:
             colours = {label: shades[label] for label in dataset.labels(number)}
-            own = [dataset.by_name[r.concept].levels[number - 1] or "" for r in dataset.records]
+            names = [dataset.by_name[name].levels[number - 1] for name in dataset.labels(1)]
+            own = [dataset.by_name[record.concept].levels[number - 1] for record in dataset.records]
             found[level] = _colouring(LEVEL_NAMES.get(level, f"level {number}"), colours, own)
+            found[level]["home"] = _numbers(colours, names)
     was, now = ((one.recognised.rank == 1).tolist() for one in (before, after))
     learned = [RECOGNISED[pair][0] for pair in zip(was, now, strict=True)]
     found["correct"] = _colouring("recognised or not", dict(RECOGNISED.values()), learned)
@@ -192,7 +215,12 @@ def _colourings(
     return found
 
 
-def _colouring(name: str, colours: dict[str, str], own: list[str]) -> dict[str, Any]:
-    place = {label: i for i, label in enumerate(colours)}
-    of = [place.get(label, -1) for label in own]
-    return {"name": name, "labels": list(colours), "colours": list(colours.values()), "of": of}
+def _colouring(name: str, colours: dict[str, str], own: Sequence[str | None]) -> dict[str, Any]:
+    labels, shades = list(colours), list(colours.values())
+    return {"name": name, "labels": labels, "colours": shades, "of": _numbers(colours, own)}
+
+
+def _numbers(labels: Iterable[str], names: Iterable[str | None]) -> list[int]:
+    """The number of each name among the labels, -1 for none."""
+    place: dict[str | None, int] = {label: i for i, label in enumerate(labels)}
+    return [place.get(name, -1) for name in names]

@@ -10,6 +10,7 @@ import torch
 
 from glasskit.analysis.geometry import (
     alignment_uniformity,
+    apart,
     centroid,
     direction,
     group_geometry,
@@ -74,6 +75,14 @@ def test_nearest_groups_and_rivals() -> None:
     assert second == ("east", pytest.approx(middle[1], abs=1e-6))
     tilted = Embedding(np.array([[1, 0], [0, 1], [0.9, 0.3]], np.float32), AXES, AXES)
     assert rivals(tilted, {n: np.array([i]) for i, n in enumerate("abc")}, "a") == ["c", "b"]
+
+
+def test_no_picture_of_a_group_stands_in_another_one() -> None:
+    groups = {name: np.array(rows) for name, rows in {"a": [0, 1], "b": [1, 2], "c": [0]}.items()}
+    assert {name: rows.tolist() for name, rows in apart(groups, "a").items()} == {
+        "a": [0, 1],
+        "b": [2],
+    }
 
 
 def test_a_group_by_hand_and_by_the_losses() -> None:

@@ -130,4 +130,4 @@ def test_embedding_of_a_data_set() -> None:
     seen = embed(ColourModel(), dataset)
     assert seen.picture.shape == seen.caption.shape == (12, 3)
     assert seen.concept.shape == (3, 3)
-    assert seen.recognised(dataset.targets(1)).correct.all()
+    assert seen.recognised(dataset.carried(1)).correct.all()

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from glasskit.data import load_dataset
+from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.models import GlassModel, load_model
+from glasskit_app import report_tab, train_tab
 from glasskit_app.cache import open_maps
 from glasskit_app.examples import teaching
+from glasskit_app.groups_tab import _group, _shared
 from glasskit_app.map_tab import MapApi
 from glasskit_app.probe_tab import answer_page
 from glasskit_app.probe_why import reasons
@@ -29,7 +33,8 @@ SIGN = "picture and phrase"
 @pytest.fixture(scope="module")
 def state() -> AppState:
     start = load_model(MODEL)
-    return AppState([open_maps(load_dataset("scenes"), start)], start)
+    names = ("scenes", "coco-ideas")
+    return AppState([open_maps(load_dataset(name), start) for name in names], start)
 
 
 @pytest.fixture
@@ -57,10 +62,10 @@ def test_one_pass_an_answer_and_the_grid_on_demand(state: AppState, passes: Coun
     for text in ("Nearest pictures: picture and phrase", "More general:", "Its place on the map"):
         assert page.count(text) == 2
     why = reasons(state.maps("scenes"), PICTURE)
-    assert passes["patch_features"] == 1
+    answer_page(state, PICTURE, "scenes", "", SIGN, "", "standard")
+    assert passes == {"image_tower": 1, "text_tower": 1, "patch_features": 1}
     for text in ("in ImageNet words", "Nearest training groups before", "lit where it is nearest"):
         assert text in why
-    assert "Nothing asked yet" in answer_page(state, None, "scenes", " ", SIGN, "")
 
 
 def test_a_picture_of_the_data_set_is_known(state: AppState) -> None:
@@ -72,6 +77,53 @@ def test_a_picture_of_the_data_set_is_known(state: AppState) -> None:
     assert f"This picture is filed under <b>{own}</b>; training never saw it." in page
     assert f'class="gk-own"><span>{own}</span>' in page
     assert f'data-index="{index}"' not in page, "it is not its own neighbour"
+
+
+def test_an_example_answers_where_nothing_was_asked_and_captions_stand_for_photographs(
+    state: AppState, passes: Counter
+) -> None:
+    maps = state.maps("coco-ideas")
+    example = teaching(maps)[0].row
+    for given, intro in ((None, "Nothing asked yet"), (7, "Picked")):
+        page = answer_page(state, None, "coco-ideas", shown=given)
+        index = example if given is None else given
+        record = maps.dataset.records[index]
+        ideas = ", ".join(f"<b>{label}</b>" for label in record.labels)
+        assert intro in page
+        assert f"carries {len(record.labels)} of 132 ideas: {ideas}" in page
+        ranks = [maps.projection(side).recognised.rank[index] for side in ("before", "after")]
+        assert f"its own is number {ranks[0]} before and {ranks[1]} after" in page
+        assert f"<q>{record.captions[0]}</q>" in page
+        assert "lite0-minilm" in page
+        assert "lite0-glass" in page
+        assert "<img" not in page
+    assert "<img" in answer_page(state, None, "scenes")
+    assert not passes, "what is shown unasked takes no pass"
+
+
+def test_a_group_and_its_rivals_share_no_picture(state: AppState) -> None:
+    maps = state.maps("coco-ideas")
+    carried = maps.dataset.carried(1)
+    for number, name in enumerate(maps.dataset.labels(1)):
+        if not carried[:, number].any():
+            continue
+        group = _group(maps, name)
+        rows = np.concatenate([group.groups[rival] for rival in group.rivals])
+        assert not carried[rows, number].any()
+        assert set(group.strangers) <= set(rows.tolist())
+        assert len(set(group.strangers)) == len(group.strangers)
+        for index in group.members:
+            also = set(maps.dataset.records[index].labels) & set(group.rivals)
+            assert set(_shared(group, index)) == also
+
+
+def test_the_lasso_counts_every_label(state: AppState) -> None:
+    maps = state.maps("coco-ideas")
+    around = [[-9, -9], [9, -9], [9, 9], [-9, 9]]
+    html = MapApi(state).lasso("coco-ideas", "after", around)["html"]
+    counts = Counter(label for record in maps.dataset.records for label in record.labels)
+    (name, count), *_ = counts.most_common(1)
+    assert f"<h4>Ideas that they carry</h4>\n<p>{name} {count} · " in html
 
 
 def test_standard_scores_have_their_unit_and_ranks_of_their_own(state: AppState) -> None:
@@ -156,3 +208,18 @@ def test_examples_teach_and_failures_come_last() -> None:
     nothing_learned = teaching(replace(shown, after=shown.before))
     assert len(nothing_learned) == 12
     assert "learned" not in [kind for _, kind in nothing_learned]
+
+
+def test_sets_without_a_validation_or_a_test_split(tmp_path: Path, monkeypatch) -> None:
+    maps = replace(painted(tmp_path, 3), run=tmp_path)
+    assert train_tab._note(maps.dataset) == train_tab.NO_VALIDATION
+    assert train_tab._note(made_up(60).dataset) == ""
+
+    def written(entries: list, part: GroupedDataset, file: Path, progress: object) -> None:
+        file.write_text(f"{len(part)} pictures")
+
+    monkeypatch.setattr(report_tab, "write_report", written)
+    (tmp_path / "model.safetensors").touch()
+    reports = report_tab.Reports(state_of(maps), SimpleNamespace(kept=lambda name: []))
+    monkeypatch.setattr(reports, "folder", tmp_path / "reports")
+    assert reports.make("painted", []).read_text() == "3 pictures"

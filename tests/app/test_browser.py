@@ -151,9 +151,12 @@ def test_a_late_answer_does_not_replace_a_newer_one(visit) -> None:
 
 def test_probe_a_picture_a_concept_and_a_phrase(visit, tmp_path: Path) -> None:
     page = visit("probe")
+    assert "Nothing asked yet" in page.inner_text("#probe-answer")
+    page.wait_for_selector("#probe-answer .gk-shown img")
     picture = tmp_path / "mine.png"
     Image.radial_gradient("L").convert("RGB").save(picture)
     upload(page, picture)
+    page.wait_for_selector("#probe-answer .gk-shown", state="detached")
     page.wait_for_selector("#probe-answer .gk-bars")
     for side in ("before", "after"):
         rows = page.locator(f".gk-{side}-answer .gk-bars > div")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
 
+from glasskit.analysis.probe import Comparison, Probe
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages, MissingImages
 from glasskit.data.schema import Concept, Record
@@ -20,15 +22,29 @@ CONCEPTS = 60
 WIDTH = 16
 
 
-class Words:
-    """Stands in for the two models: a phrase becomes the vector of the concept that it names."""
+class Named(Probe):
+    """A probe without a model: names of other levels get vectors of the data set's concepts."""
 
-    def __init__(self, names: tuple[str, ...], before: np.ndarray, after: np.ndarray) -> None:
-        self.names, self.before, self.after = names, before, after
+    def _embed_names(self, names: tuple[str, ...]) -> np.ndarray:
+        return self.concept_vectors[: len(names)]
 
-    def text_vectors(self, phrase: str) -> tuple[np.ndarray, np.ndarray]:
-        place = self.names.index(phrase)
-        return self.before[place], self.after[place]
+    def _check_names(self, names: tuple[str, ...]) -> None:
+        pass
+
+
+class Words(Comparison):
+    """Two models that are none: a phrase becomes the vector of the concept that it names."""
+
+    def __init__(self, data: GroupedDataset, before: Embedding, after: Embedding) -> None:
+        none = SimpleNamespace(tower_hash="none")
+        sides = (
+            Named(none, data, concepts=one.concept, pictures=one.picture) for one in (before, after)
+        )
+        super().__init__(*sides)
+
+    def text_vectors(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        place = self.before.dataset.labels(1).index(text)
+        return self.before.concept_vectors[place], self.after.concept_vectors[place]
 
 
 def made_up(points: int, seed: int = 0) -> DatasetMaps:
@@ -54,7 +70,7 @@ def made_up(points: int, seed: int = 0) -> DatasetMaps:
         places = (centre[own] + spread * rng.normal(size=(points, 2))).astype(np.float32)
         seen = Embedding(picture=vectors, caption=vectors, concept=unit(middle))
         sides.append(Projection.of(data, seen, places))
-    words = Words(data.labels(1), unit(middle), unit(middle))
+    words = Words(data, *(side.embedding for side in sides))
     return DatasetMaps(data, *sides, comparison=words, run=Path("none"), thumbnails=None)
 
 
@@ -73,7 +89,7 @@ def painted(folder: Path, count: int, name: str = "painted") -> DatasetMaps:
     vectors = unit(draw.normal(size=(count, WIDTH)))
     seen = Embedding(picture=vectors, caption=vectors, concept=vectors[:1])
     side = Projection.of(data, seen, vectors[:, :2])
-    words = Words(data.labels(1), vectors, vectors)
+    words = Words(data, seen, seen)
     return DatasetMaps(data, side, side, words, Path("none"), Thumbnails(folder / "kept"))
 
 

@@ -27,7 +27,7 @@ def shown() -> DatasetMaps:
 def test_places_ranks_and_nearest_concepts(shown: DatasetMaps) -> None:
     data, own = shown.map, shown.dataset.targets(1)
     assert json.loads(json.dumps(data)) == data
-    assert data["concept"] == own.tolist()
+    assert data["labels"] == own[:, None].tolist()
     for side in ("before", "after"):
         view, projection = data["views"][side], shown.projection(side)
         seen = projection.embedding
@@ -58,7 +58,7 @@ def test_every_colouring_says_what_each_picture_is(shown: DatasetMaps) -> None:
     }
     assert list(found) == ["level4", "level3", "level2", "level1", "correct", "split"]
     assert found["level1"] == [record.concept for record in shown.dataset.records]
-    assert found["level4"] == [f"world {i // 12}" for i in shown.map["concept"]]
+    assert found["level4"] == [f"world {i // 12}" for i in shown.dataset.targets(1)]
     ranks = (shown.map["views"][side]["rank"] for side in map_data.SIDES)
     for was, now, label in zip(*ranks, found["correct"], strict=True):
         assert label == map_data.RECOGNISED[was == 1, now == 1][0]
@@ -104,3 +104,77 @@ def test_the_page_draws_without_a_server(chromium, tmp_path: Path) -> None:
     tab.wait_for_function("document.querySelector('.gk-map').glassMap.t === 1")
     tab.close()
     assert not errors, errors
+
+
+@pytest.fixture(scope="module")
+def several(shown: DatasetMaps) -> DatasetMaps:
+    """Two labels a picture; what it is made of is never the strongest."""
+    names = shown.dataset.labels(1)
+    records = tuple(
+        replace(record, labels=(names[(own + 30) % 60], names[own]))
+        for record, own in zip(shown.dataset.records, shown.dataset.targets(1), strict=True)
+    )
+    data = replace(shown.dataset, records=records)
+    before, after = (
+        map_data.Projection.of(data, one.embedding, one.picture)
+        for one in (shown.before, shown.after)
+    )
+    return replace(shown, dataset=data, before=before, after=after)
+
+
+def test_several_labels_are_all_told_and_the_nearest_of_them_counts(several: DatasetMaps) -> None:
+    found = several.map
+    assert found["labels"] == [
+        [several.dataset.labels(1).index(name) for name in record.labels]
+        for record in several.dataset.records
+    ]
+    world = found["colourings"]["level4"]
+    assert [world["labels"][i] for i in world["home"]] == [f"world {i // 12}" for i in range(60)]
+    unseen = [i for i, record in enumerate(several.dataset.records) if record.split == "test"]
+    counts = []
+    for side in map_data.SIDES:
+        seen = several.projection(side).embedding
+        tops = (seen.picture @ seen.concept.T).argmax(axis=1)
+        right = [top in own for top, own in zip(tops, found["labels"], strict=True)]
+        assert [rank == 1 for rank in found["views"][side]["rank"]] == right
+        counts.append(sum(right[i] for i in unseen))
+    assert found["story"].startswith("Each picture carries 2 of 60 ideas. ")
+    assert f"own for {counts[0]} before training and for {counts[1]} after" in found["story"]
+
+
+@pytest.mark.browser
+def test_every_picture_that_carries_a_label_stands_out(
+    chromium, several: DatasetMaps, tmp_path: Path
+) -> None:
+    file, name, world = tmp_path / "map.html", several.dataset.labels(1)[47], "world 3"
+    page = map_html(several.dataset, several.before, several.after, pictures=False)
+    file.write_text(f"<!doctype html><body>{page}</body>", encoding="utf-8")
+    tab = chromium.new_page(viewport={"width": 1000, "height": 800})
+    tab.goto(file.as_uri())
+    tab.wait_for_selector(".gk-map[data-ready=many]")
+    assert not tab.is_visible(".gk-find"), "five worlds need no search"
+    clear = """() => { const map = document.querySelector(".gk-map").glassMap;
+      return map.evenly.filter((i) => !map.isFaint(i)).sort((a, b) => a - b); }"""
+
+    def carrying(labels: set[str]) -> list[int]:
+        rows = enumerate(several.dataset.records)
+        return [i for i, record in rows if labels & set(record.labels)]
+
+    tab.click(f".gk-legend button:has-text('{world}')")
+    held = {c.name for c in several.dataset.concepts if c.levels[3] == world}
+    assert tab.evaluate(clear) == carrying(held)
+    tab.select_option(".gk-colour", "level1")
+    tab.fill(".gk-find", "47")
+    assert tab.locator(".gk-legend button").count() == 1
+    tab.press(".gk-find", "Enter")
+    assert tab.evaluate(clear) == carrying({name})
+    assert tab.inner_text(".gk-legend button").split() == [
+        *name.split(),
+        str(len(carrying({name}))),
+    ]
+    tab.focus(".gk-after canvas")
+    tab.keyboard.press("ArrowRight")
+    card = tab.inner_text(".gk-card:not([hidden])")
+    index = tab.evaluate("document.querySelector('.gk-map').glassMap.hovered")
+    assert all(label in card for label in several.dataset.records[index].labels)
+    tab.close()

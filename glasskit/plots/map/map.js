@@ -29,6 +29,7 @@ class GlassMap {
       thumbnails: new Thumbnails(this),
       fontFamily: getComputedStyle(document.body).fontFamily,
     });
+    this.several = data.labels.some((own) => own.length > 1);
     this.extent = { x: 0.1, y: 0.1 };
     for (const { picture } of Object.values(data.views)) {
       picture.forEach((part, i) => {
@@ -38,7 +39,7 @@ class GlassMap {
     }
     this.sizes = data.concepts.map(() => 0);
     // Which pictures come first when there is no room for all: spread evenly over the groups.
-    const turn = data.concept.map((own) => this.sizes[own]++);
+    const turn = data.labels.map(([own]) => this.sizes[own]++);
     this.evenly = turn.map((_, i) => i).sort((a, b) => turn[a] - turn[b] || a - b);
 
     element.innerHTML = options.bare ? MARKUP.bare : MARKUP.whole;
@@ -75,26 +76,32 @@ class GlassMap {
   isFaint(i) {
     if (this.selection) return !this.selection.has(i);
     const label = this.pointed ?? this.isolated;
-    return label !== null && this.labelOf(i) !== label;
+    return label !== null && !this.carries(i, label);
   }
-  // Concepts whose names come first: those with only pictures of the label that is pointed at, and the hovered one's.
+  // Concepts whose names come first: those of the label that is pointed at, and the hovered picture's.
   focus() {
-    const { concept } = this.data, label = this.pointed ?? this.isolated, found = new Set();
-    if (label !== null) {
-      concept.forEach((own) => found.add(own));
-      concept.forEach((own, i) => { if (this.labelOf(i) !== label) found.delete(own); });
-    }
-    if (this.hovered >= 0) found.add(concept[this.hovered]);
+    const label = this.pointed ?? this.isolated, found = new Set(this.data.labels[this.hovered]);
+    if (label !== null) this.colouring?.home?.forEach((own, concept) => { if (own === label) found.add(concept); });
     return found;
   }
-  // The number of a picture's label among those of the legend.
-  labelOf(i) {
-    return this.data.colourings[this.colourBy]?.of[i] ?? -1;
+  get colouring() {
+    return this.data.colourings[this.colourBy];  // none while coloured by a phrase
+  }
+  // How many pictures carry each label of the legend.
+  get counts() {
+    const { colouring, evenly } = this;
+    return colouring && (colouring.counts ??= colouring.labels.map((_, label) => evenly.filter((i) => this.carries(i, label)).length));
+  }
+  // Whether a picture has a label of the legend, as the strongest of its own or as another one.
+  carries(i, label) {
+    const { of, home } = this.colouring ?? {};
+    return home ? this.data.labels[i].some((concept) => home[concept] === label) : of?.[i] === label;
   }
   colour(i, side) {
     if (this.lit) return this.lit.has(i) ? "#2f8f86" : this.ink.faint;
     if (this.colourBy === "phrase") return this.phrase ? RAMP[this.phrase[this.nearSide(side)][i]] : "#a8a29a";
-    return this.data.colourings[this.colourBy].colours[this.labelOf(i)] ?? "#999999";
+    const { colours, of } = this.colouring, label = this.pointed ?? this.isolated;
+    return colours[label !== null && this.carries(i, label) ? label : of[i]] ?? "#999999";
   }
   readInk() {
     const style = getComputedStyle(this.root), read = (name) => style.getPropertyValue(`--gk-${name}`).trim();
@@ -174,7 +181,7 @@ class GlassMap {
     this.find(".gk-search").reset();
     this.notice("");
     this.aside(this.options.welcome);
-    this.options.remember?.({ q: null, pin: null });
+    this.options.remember?.({ q: null, pin: null, label: null });
     this.changed();
   }
   setLayout(layout) {
@@ -187,6 +194,11 @@ class GlassMap {
     Object.assign(this, { colourBy: name, isolated });
     this.changed();
   }
+  // One label of the legend alone, or all again (null).
+  isolate(label) {
+    this.options.remember?.({ colour: this.colourBy, label: this.colouring.labels[label] ?? null });
+    this.setColour(this.colourBy, label);
+  }
   // The card at the pointer. event: null where the arrow keys moved, whose user hears what it shows.
   hover(index, panel, event) {
     const card = this.find(".gk-card"), { data } = this;
@@ -195,7 +207,7 @@ class GlassMap {
     if (index < 0) return;
     if (card.index !== index) card.replaceChildren(...this.describe(index));
     card.index = index;
-    if (!event) this.find(".gk-said").textContent = `${data.concepts[data.concept[index]]}: ${data.caption[index]}`;
+    if (!event) this.find(".gk-said").textContent = `${this.namesOf(index).join(", ")}: ${data.caption[index]}`;
     const root = this.root.getBoundingClientRect(), at = panel.canvas.getBoundingClientRect();
     const [x, y] = panel.place("picture", index);
     const px = (event ? event.clientX : at.left + x) - root.left, py = (event ? event.clientY : at.top + y) - root.top;
@@ -203,17 +215,22 @@ class GlassMap {
     const top = Math.min(py - card.offsetHeight / 2, root.height - card.offsetHeight - 4);
     card.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, top)}px)`;
   }
+  // The labels that a picture carries, the strongest first.
+  namesOf(index) {
+    return this.data.labels[index].map((concept) => this.data.concepts[concept]);
+  }
   describe(index) {
-    const { data } = this, make = GlassMap.element;
+    const { data } = this, make = GlassMap.element, [first, ...others] = this.namesOf(index);
+    const own = others.length ? "the nearest of its own" : "own concept";
     const verdicts = Object.entries(data.views).map(([side, { rank, top }]) => {
       const right = rank[index] === 1;
       return make("div", { class: right ? "gk-right" : "gk-wrong" }, make("b", {}, side), " ", data.concepts[top[index]],
-        make("span", {}, right ? " ✓" : ` (own concept is number ${rank[index]})`));
+        make("span", {}, right ? " ✓" : ` (${own} is number ${rank[index]})`));
     });
     return [
-      data.pictures ? make("img", { src: this.pictureAddress(index), alt: data.caption[index] })
-        : make("div", { class: "gk-nopicture" }, "The picture itself is not here: ", data.hint),
-      make("div", { class: "gk-concept" }, data.concepts[data.concept[index]]), make("p", {}, data.caption[index]), ...verdicts,
+      data.pictures ? make("img", { src: this.pictureAddress(index), alt: "" }) : "",
+      make("div", { class: "gk-concept" }, first, make("small", {}, others.map((name) => ` · ${name}`))),
+      make("p", {}, data.caption[index]), ...verdicts,
     ];
   }
 
@@ -286,9 +303,11 @@ class GlassMap {
     if (options.ask) this.aside(options.welcome);
     find(".gk-colour").onchange = ({ target }) => {
       if (target.value === "phrase" && !this.phrase) find(".gk-search input").focus();
-      options.remember?.({ colour: target.value });
+      options.remember?.({ colour: target.value, label: null });
       this.setColour(target.value);
     };
+    find(".gk-find").oninput = () => this.showLegend();
+    find(".gk-find").onkeydown = ({ key }) => { if (key === "Enter") find(".gk-legend button")?.click(); };
     find(".gk-split").append(...choices([["all", "all pictures"], ...Object.entries(data.splits)]));
     find(".gk-split").onchange = ({ target }) => { this.split = target.value; this.redraw(); };
     for (const button of this.root.querySelectorAll(".gk-mode button")) button.onclick = () => this.setLayout(button.value);
@@ -316,9 +335,9 @@ class GlassMap {
 
   // Things to try that the data itself offers: what was learned, and the concept that gained most.
   fillExamples() {
-    const { views, concept, concepts, split, splits, colourings } = this.data, gained = concepts.map(() => 0);
+    const { views, concepts, split, splits, colourings } = this.data, gained = concepts.map(() => 0);
     const learned = this.evenly.filter((i) => views.before.rank[i] !== 1 && views.after.rank[i] === 1).sort((a, b) => a - b);
-    for (const i of learned) gained[concept[i]]++;
+    for (const i of learned) gained[views.after.top[i]]++;
     const first = learned.find((i) => views.before.rank[i] > 5 && (split[i] === "test" || !splits.test));
     const word = concepts[gained.indexOf(Math.max(...gained))], search = this.find(".gk-search");
     const examples = [["what was learned", "Colour the pictures that are recognised only after training", 
@@ -338,24 +357,37 @@ class GlassMap {
   }
 
   showTools() {
-    const { root, find, colourBy } = this;
+    const { root, find, colourBy } = this, make = GlassMap.element;
     root.dataset.mode = this.layout;
     root.dataset.lassoing = this.lassoing;
     for (const button of root.querySelectorAll(".gk-mode button")) button.setAttribute("aria-pressed", button.value === this.layout);
     find(".gk-lasso").setAttribute("aria-pressed", this.lassoing);
     find(".gk-colour").value = colourBy;
     this.showTime();
-    const point = (label) => () => { this.pointed = label; this.redraw(); }, make = GlassMap.element;
-    const { labels, colours } = this.data.colourings[colourBy] ?? { labels: [] };
-    find(".gk-legend").replaceChildren(...labels.map((text, label) => make("button", {
-      type: "button", "aria-pressed": String(this.isolated === label),
-      onmouseenter: point(label), onmouseleave: point(null), onfocus: point(label), onblur: point(null),
-      onclick: () => this.setColour(colourBy, this.isolated === label ? null : label),
-    }, make("i", { style: `background:${colours[label]}` }), text)));
+    this.showLegend();
     if (colourBy === "phrase") {
       find(".gk-legend").append(make("span", { class: "gk-ramp" }), make("span", {},
         this.phrase ? `farthest to nearest to “${this.phrase.phrase}”` : "type a phrase in the search box"));
     }
+  }
+  // The labels of a colouring whose names hold what is typed, each with how many pictures carry it.
+  showLegend() {
+    const { find, counts } = this, make = GlassMap.element, { labels, colours } = this.colouring ?? { labels: [] };
+    const focused = document.activeElement?.dataset.label;
+    const point = (label) => () => { this.pointed = label; this.redraw(); };
+    find(".gk-find").hidden = labels.length <= MANY_LABELS;
+    const typed = find(".gk-find").hidden ? "" : find(".gk-find").value.trim().toLowerCase();
+    const found = [...labels.keys()].filter((label) => labels[label].toLowerCase().includes(typed));
+    find(".gk-legend").replaceChildren(...found.map((label) => make("button", {
+      type: "button", "aria-pressed": String(this.isolated === label), title: `${counts[label]} pictures`, "data-label": label,
+      onmouseenter: point(label), onmouseleave: point(null), onfocus: point(label), onblur: point(null),
+      onclick: () => this.isolate(this.isolated === label ? null : label),
+    }, make("i", { style: `background:${colours[label]}` }), labels[label], make("small", {}, ` ${counts[label]}`))));
+    if (this.several && this.colouring?.home) {
+      find(".gk-legend").prepend(make("small", {}, "How many pictures carry each; a dot has the colour of its strongest."));
+    }
+    if (focused) find(`.gk-legend [data-label="${focused}"]`)?.focus();
+    if (labels.length && !found.length) find(".gk-legend").append(`No name holds “${typed}”.`);
   }
   showTime() {
     this.find(".gk-morph input").value = 100 * this.t;
@@ -382,6 +414,8 @@ class GlassMap {
     return `rgb(${mix.join(",")})`;
   }
 }
+
+const MANY_LABELS = 24;  // in a legend: of more, one can be found by its name
 
 const RAMP = Array.from({ length: 256 }, (_, byte) => GlassMap.ramp(byte / 255));
 
@@ -414,6 +448,7 @@ const MARKUP = {
         <span>before</span><input type="range" min="0" max="100" aria-label="From before training to after training"><span>after</span>
         <button type="button">Play</button>
       </div>
+      <input type="search" class="gk-find" placeholder="find a name in the legend" aria-label="Find a name in the legend" hidden>
       <div class="gk-legend" role="group" aria-label="Legend"></div>
       <div class="gk-shows">
         <label><input type="checkbox" name="pictures"> pictures</label>
