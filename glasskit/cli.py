@@ -94,7 +94,7 @@ def serve(
     port: Annotated[int, typer.Option(help="port to listen on", min=1, max=65535)] = 7860,
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     dataset: Annotated[
-        str, typer.Option(help="show this one alone: scenes, coco-concepts or a MAGIC-layout file")
+        str, typer.Option(help="show this one alone: a built-in one, or a JSON file")
     ] = "",
     images: Images = None,
     root_path: Annotated[

@@ -133,7 +133,7 @@ def report(
         str,
         typer.Option("--out", metavar="FILE", help=".html file; .md and .json lie beside it"),
     ],
-    dataset: Annotated[str, typer.Option(help=DATASET)] = "coco-concepts",
+    dataset: Annotated[str, typer.Option(help=DATASET)] = "coco-ideas",
     images: Images = None,
     split: Annotated[str, typer.Option(help="train, val or test")] = "test",
 ) -> None:

@@ -38,7 +38,7 @@ def probe(
         str | None,
         typer.Option(
             help="whose concepts are the choice without --concepts; by default those that a run "
-            "was trained on, and coco-concepts for other models"
+            "was trained on, and coco-ideas for other models"
         ),
     ] = None,
     folder: Annotated[
@@ -79,7 +79,7 @@ def probe(
     if dataset is None and (standard or not names):
         data = _trained_on(model, folder)
     else:
-        data = load_dataset(dataset or "coco-concepts", folder)
+        data = load_dataset(dataset or "coco-ideas", folder)
     ask = Probe(load_model(model), data)
     if blend is None:
         found = {printable(path): ask.concepts(path, names or None, k, scores) for path in images}
@@ -192,16 +192,16 @@ def search(
 
 
 def _trained_on(model: str, images: str | None) -> GroupedDataset:
-    """The data set whose groups made a run; coco-concepts for a model that is no run."""
+    """The data set whose groups made a run; coco-ideas for a model that is no run."""
     from glasskit.data import load_dataset
     from glasskit.models.loading import CONFIG, read_config
 
     if not Path(model, CONFIG).is_file():
-        return load_dataset("coco-concepts", images)
+        return load_dataset("coco-ideas", images)
     settings = read_config(Path(model)).get("training", {})
     try:
         return load_dataset(
-            settings.get("dataset", "coco-concepts"), images or settings.get("images")
+            settings.get("dataset", "coco-ideas"), images or settings.get("images")
         )
     except InputError as error:
         raise InputError(

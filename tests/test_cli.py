@@ -216,7 +216,7 @@ def test_probe_names_the_concepts_that_a_run_was_trained_on(
     _, out, _ = glass("probe", trained, pictures[0], "--dataset", "scenes")
     assert "among 36 of scenes" in out
     _, out, _ = glass("probe", "lite0-minilm", pictures[0])
-    assert "among 50 of coco-concepts" in out
+    assert "among 132 of coco-ideas" in out
 
 
 def test_standard_scores_are_over_the_train_pictures_of_the_run(
