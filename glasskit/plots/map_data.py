@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from glasskit.models.vectors import nearest
 from glasskit.plots.style import family_level, level_colours
 
 SIDES = ("before", "after")
+SIDES_SAID = {side: f"{side} training" for side in SIDES}
 SPLIT_NAMES = {
     "train": "seen in training",
     "val": "held out to choose",
@@ -65,6 +67,12 @@ class Projection:
     caption: np.ndarray
     concept: np.ndarray
 
+    @cached_property
+    def near(self) -> list[list[int]]:
+        """(n, NEIGHBOURS) indices of the pictures nearest to each one."""
+        seen = self.embedding.picture
+        return nearest(seen, seen, NEIGHBOURS, exclude_self=True).index.tolist()
+
     @classmethod
     def of(cls, dataset: GroupedDataset, embedding: Embedding, places: np.ndarray) -> Projection:
         """Concepts and captions placed among the pictures that are nearest to them.
@@ -98,6 +106,7 @@ def map_data(
     after: Projection,
     pictures: str | list[str] | None = None,
     hint: str = "",
+    sides: Mapping[str, str] = SIDES_SAID,
 ) -> dict[str, Any]:
     """Everything that the map shows, ready for JSON; places are flat lists x, y, x, y, ...
 
@@ -107,6 +116,7 @@ def map_data(
         after: by the trained model.
         pictures: address below which ``{index}.webp`` is found, or n addresses; None without.
         hint: where there are no pictures, what to do about it.
+        sides: what ``before`` and ``after`` are called.
 
     Raises:
         InputError: there are more than ``MAX_PICTURES``.
@@ -127,6 +137,7 @@ def map_data(
         "colourings": _colourings(dataset, before, after),
         "family": LEVELS[family_level(dataset) - 1],
         "splits": {split: SPLIT_NAMES[split] for split in SPLITS if split in splits},
+        "sides": dict(sides),
         "views": {"before": _view(dataset, before), "after": _view(dataset, after)},
         "story": _story(dataset, before, after),
         "credits": dataset.credits,
@@ -172,14 +183,13 @@ def _recognised(dataset: GroupedDataset, projection: Projection) -> int:
 def _view(dataset: GroupedDataset, projection: Projection) -> dict[str, Any]:
     split, chosen = measured(dataset)
     right = _recognised(dataset, projection)
-    pictures = projection.embedding.picture
     return {
         "picture": _flat(projection.picture),
         "caption": _flat(projection.caption),
         "concept": _flat(projection.concept),
         "rank": projection.recognised.rank.tolist(),
         "top": projection.recognised.top.tolist(),
-        "near": nearest(pictures, pictures, NEIGHBOURS, exclude_self=True).index.tolist(),
+        "near": projection.near,
         "sentence": f"{right:,} of {len(chosen):,} {split} pictures recognised",
     }
 

@@ -205,7 +205,7 @@ def test_examples_teach_and_failures_come_last() -> None:
     for row, kind in examples:
         ranks = shown.before.recognised.rank[row], shown.after.recognised.rank[row]
         assert right[kind] == tuple(rank == 1 for rank in ranks)
-    nothing_learned = teaching(replace(shown, after=shown.before))
+    nothing_learned = teaching(replace(shown, right=shown.left))
     assert len(nothing_learned) == 12
     assert "learned" not in [kind for _, kind in nothing_learned]
 
