@@ -36,7 +36,7 @@ from glasskit.plots.map_data import SIDES, Projection, check_size
 from glasskit.training import TrainConfig, train
 from glasskit.training.config import RUNTIME
 from glasskit.training.validation import split_for_training
-from glasskit_app.state import GLASS, GROUPED, MODEL, DatasetMaps, Seen
+from glasskit_app.state import GLASS, MODEL, DatasetMaps, Seen, grouped_name
 from glasskit_app.thumbnails import Thumbnails
 
 RECIPE: dict[str, object] = {"objective": "grouped", "seed": 0}
@@ -122,7 +122,7 @@ def open_maps(
     if models is None:
         trained, run = GLASS, TRAINED_RUN
         if not use_glass(dataset, recipe):
-            trained, run = GROUPED, BUNDLED / dataset.name
+            trained, run = grouped_name(dataset.name), BUNDLED / dataset.name
             if not bundled:
                 run = kept / content_key(VERSION, settings_key(dataset, recipe), prints)[:16]
                 if not run.is_dir():
@@ -170,7 +170,7 @@ def bundled_places(dataset: GroupedDataset, recipe: dict[str, object]) -> dict[s
     with safe_open(file, "np") as kept:
         if kept.metadata()["key"] != settings_key(dataset, recipe):
             return {}
-        trained = GLASS if use_glass(dataset, recipe) else GROUPED
+        trained = GLASS if use_glass(dataset, recipe) else grouped_name(dataset.name)
         return {n: kept.get_tensor(s) for s, n in zip(SIDES, (MODEL, trained), strict=True)}
 
 

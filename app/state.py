@@ -14,13 +14,22 @@ from glasskit.models import GlassModel
 from glasskit.plots.map_data import SIDES, SIDES_SAID, Projection, map_data
 from glasskit_app.thumbnails import Thumbnails, pictures_url
 
-MODEL, GLASS, GROUPED = "lite0-minilm", "lite0-glass", "trained on groups"
-"""The model that every run begins with, and those that training made of it."""
+MODEL, GLASS = "lite0-minilm", "lite0-glass"
+"""The model that every run begins with, and what training made of it."""
 
 HINT = "start the app with --images and the folder of the photographs"
 
 KEPT_PAIRS = 8
 """Pairs of models of which the map is kept, which is large for many pictures."""
+
+
+def grouped_name(dataset: str) -> str:
+    """What the model is called that the app trained on a data set."""
+    return f"{MODEL} trained on {dataset}"
+
+
+Pair = Sequence[str | None] | None
+"""Names of the model on the left and of the one on the right; None for the usual ones."""
 
 
 class Seen(NamedTuple):
@@ -92,10 +101,14 @@ class DatasetMaps:
         return Comparison(self.models[self.left].probe, self.models[self.right].probe)
 
     @property
+    def trained(self) -> bool:
+        """Whether the right model is what training on groups made of the left one."""
+        return self.pair in ((MODEL, GLASS), (MODEL, grouped_name(self.name)))
+
+    @property
     def sides(self) -> dict[str, str]:
         """What the two are called: before and after training, or by the names of the models."""
-        trained = self.pair in ((MODEL, GLASS), (MODEL, GROUPED))
-        return SIDES_SAID if trained else dict(zip(SIDES, self.pair, strict=True))
+        return SIDES_SAID if self.trained else dict(zip(SIDES, self.pair, strict=True))
 
     def heading(self, side: str) -> str:
         """What a side is called, as a heading; a model's name as it is."""

@@ -64,7 +64,7 @@ def test_one_pass_an_answer_and_the_grid_on_demand(state: AppState, passes: Coun
     why = reasons(state.maps("scenes"), PICTURE)
     answer_page(state, PICTURE, "scenes", "", SIGN, "", "standard")
     assert passes == {"image_tower": 1, "text_tower": 1, "patch_features": 1}
-    for text in ("in ImageNet words", "Nearest training groups before", "lit where it is nearest"):
+    for text in ("in ImageNet words", "Nearest training groups, before", "lit where it is nearest"):
         assert text in why
 
 

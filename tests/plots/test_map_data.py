@@ -47,7 +47,7 @@ def test_story_counts_unseen_pictures(shown: DatasetMaps) -> None:
     unseen = [i for i, record in enumerate(shown.dataset.records) if record.split == "test"]
     was, now = (sum(shown.map["views"][s]["rank"][i] == 1 for i in unseen) for s in map_data.SIDES)
     assert f"Of {len(unseen)} pictures that training never saw" in shown.map["story"]
-    assert f"puts {was} nearest" in shown.map["story"]
+    assert f"{was} are nearest" in shown.map["story"]
     assert f"and {now} after" in shown.map["story"]
     assert shown.map["views"]["after"]["sentence"].startswith(f"{now} of {len(unseen)} unseen")
 

@@ -7,6 +7,8 @@
 //                   What is asked is answered beside the maps; without it there is no lasso and no search.
 //   welcome         HTML beside the maps while nothing is asked
 //   datasets, open  names to choose from, and what to call with the chosen one
+//   models, pair    names to choose from, and the two that are shown
+//   compare         what to call with the two chosen ones
 //   remember        called with {name: value} of what is looked at, for links to it
 //   bare, side      one map of this side alone, without tools
 //   pictures        false: no small pictures
@@ -69,6 +71,19 @@ class GlassMap {
     const { phrase } = this;
     if (phrase) phrase.order ??= this.evenly.toSorted((a, b) => phrase.after[b] - phrase.after[a]);
     return phrase?.order ?? this.evenly;
+  }
+  // What a side is called as a heading: "Before training", or a model's name as it is.
+  heading(side) {
+    const said = this.data.sides[side];
+    return this.trained ? said[0].toUpperCase() + said.slice(1) : said;
+  }
+  // Whether the two sides are one model before and after training.
+  get trained() {
+    return this.data.sides.before === "before training";
+  }
+  // What a side is called in few words.
+  shortly(side) {
+    return this.trained ? side : this.data.sides[side];
   }
   isShown(i) {
     return this.split === "all" || this.data.split[i] === this.split;
@@ -220,12 +235,12 @@ class GlassMap {
     return this.data.labels[index].map((concept) => this.data.concepts[concept]);
   }
   describe(index) {
-    const { data } = this, make = GlassMap.element, [first, ...others] = this.namesOf(index);
+    const { data } = this, make = GlassMap.element, [first, ...others] = data.labelled ? this.namesOf(index) : [""];
     const own = others.length ? "the nearest of its own" : "own concept";
     const verdicts = Object.entries(data.views).map(([side, { rank, top }]) => {
       const right = rank[index] === 1;
-      return make("div", { class: right ? "gk-right" : "gk-wrong" }, make("b", {}, side), " ", data.concepts[top[index]],
-        make("span", {}, right ? " ✓" : ` (${own} is number ${rank[index]})`));
+      return make("div", { class: right || !data.labelled ? "gk-right" : "gk-wrong" }, make("b", {}, this.shortly(side)), " ", data.concepts[top[index]],
+        make("span", {}, !data.labelled ? "" : right ? " ✓" : ` (${own} is number ${rank[index]})`));
     });
     return [
       data.pictures ? make("img", { src: this.pictureAddress(index), alt: "" }) : "",
@@ -289,7 +304,21 @@ class GlassMap {
     const choices = (names) => names.map(([value, text]) => make("option", { value }, text));
     find(".gk-story").textContent = data.story;
     find(".gk-credits").textContent = data.credits;
-    for (const side of ["before", "after"]) find(`.gk-${side} .gk-score`).textContent = data.views[side].sentence;
+    for (const side of ["before", "after"]) {
+      find(`.gk-${side} .gk-title`).textContent = this.heading(side);
+      find(`.gk-${side} .gk-score`).textContent = data.views[side].sentence;
+      find(`.gk-${side} canvas`).setAttribute("aria-label",
+        `Map, ${data.sides[side]}. Arrow keys walk from picture to picture, Enter pins one.`);
+      find(`.gk-morph .gk-${side}-name`).textContent = this.shortly(side);
+    }
+    find(".gk-morph input").setAttribute("aria-label", `From ${data.sides.before} to ${data.sides.after}`);
+    const pair = [find(".gk-left"), find(".gk-right")];
+    for (const [place, chosen] of pair.entries()) {
+      chosen.closest("label").hidden = !(options.models?.length > 2);
+      chosen.replaceChildren(...choices((options.models ?? []).map((name) => [name, name])));
+      chosen.value = options.pair?.[place];
+      chosen.onchange = () => options.compare(pair.map(({ value }) => value));
+    }
     if (options.datasets) {
       const chosen = find(".gk-data");
       chosen.replaceChildren(...choices(options.datasets.map((name) => [name, name])));
@@ -325,6 +354,8 @@ class GlassMap {
       box.onchange = () => { this.shows[box.name] = box.checked; this.redraw(); };
     }
     find(".gk-shows input[name=pictures]").closest("label").hidden = !data.pictures;
+    find(".gk-shows input[name=captions]").closest("label").hidden = !data.labelled;  // names of files
+    find(".gk-split").closest("label").hidden = !data.labelled;
     // Pictures that the answers beside the maps show: point to find them, click to pin them.
     const index = (event) => Number(event.target.closest("[data-index]")?.dataset.index ?? -1);
     find(".gk-detail").onclick = (event) => { if (index(event) >= 0) this.pin(index(event)); };
@@ -333,24 +364,29 @@ class GlassMap {
     this.fillExamples();
   }
 
-  // Things to try that the data itself offers: what was learned, and the concept that gained most.
+  // Things to try that the data itself offers: what was learned, and the concept that gained most (without labels:
+  // the one that most pictures are nearest to).
   fillExamples() {
-    const { views, concepts, split, splits, colourings } = this.data, gained = concepts.map(() => 0);
+    const { views, concepts, split, splits, colourings, labelled, sides } = this.data, gained = concepts.map(() => 0);
     const learned = this.evenly.filter((i) => views.before.rank[i] !== 1 && views.after.rank[i] === 1).sort((a, b) => a - b);
-    for (const i of learned) gained[views.after.top[i]]++;
+    for (const i of labelled ? learned : this.evenly) gained[views.after.top[i]]++;
     const first = learned.find((i) => views.before.rank[i] > 5 && (split[i] === "test" || !splits.test));
-    const word = concepts[gained.indexOf(Math.max(...gained))], search = this.find(".gk-search");
-    const examples = [["what was learned", "Colour the pictures that are recognised only after training", 
-      () => this.setColour("correct", colourings.correct.labels.indexOf("learned in training"))]];
+    const word = concepts[gained.indexOf(Math.max(...gained))], search = this.find(".gk-search"), examples = [];
+    const only = this.trained ? "only after training" : `only by ${sides.after}`;
+    if (labelled) {
+      examples.push([this.trained ? "what was learned" : only, `Colour the pictures that are recognised ${only}`,
+        () => this.setColour("correct", 1)]);
+    }
     if (this.options.ask) {
-      examples.push([`“${word}”`, "Search for the concept that gained most", () => {
+      examples.push([`“${word}”`, labelled ? "Search for the concept that gained most" : "Search for the commonest idea", () => {
         search.querySelector("input").value = word;
         search.requestSubmit();
       }]);
     }
-    examples.push(["watch it happen", "Move every picture from before to after", () => this.setLayout("morph")]);
+    examples.push([this.trained ? "watch it happen" : "one into the other",
+      `Move every picture from ${this.shortly("before")} to ${this.shortly("after")}`, () => this.setLayout("morph")]);
     if (first !== undefined) {
-      examples.push(["one that was learned", "Pin a picture that is recognised only after training", () => this.pin(first)]);
+      examples.push([this.trained ? "one that was learned" : "one of these", `Pin a picture that is recognised ${only}`, () => this.pin(first)]);
     }
     this.find(".gk-tries").append("Try: ", ...examples.map(([text, title, onclick]) =>
       GlassMap.element("button", { type: "button", title, onclick }, text)));
@@ -391,8 +427,8 @@ class GlassMap {
   }
   showTime() {
     this.find(".gk-morph input").value = 100 * this.t;
-    this.find(".gk-after .gk-title").textContent = this.layout === "pair" || this.t > 0.99 ? "After training"
-      : this.t < 0.01 ? "Before training" : "From before to after";
+    this.find(".gk-after .gk-title").textContent = this.layout === "pair" || this.t > 0.99 ? this.heading("after")
+      : this.t < 0.01 ? this.heading("before") : `From ${this.shortly("before")} to ${this.shortly("after")}`;
   }
 
   // An HTML element; text of data sets becomes text nodes and is never read as HTML.
@@ -421,8 +457,8 @@ const RAMP = Array.from({ length: 256 }, (_, byte) => GlassMap.ramp(byte / 255))
 
 const figure = (side) => `
   <figure class="gk-panel gk-${side}">
-    <figcaption><b class="gk-title">${side === "before" ? "Before" : "After"} training</b> <span class="gk-score"></span></figcaption>
-    <canvas tabindex="0" role="application" aria-label="Map ${side} training. Arrow keys walk from picture to picture, Enter pins one."></canvas>
+    <figcaption><b class="gk-title"></b> <span class="gk-score"></span></figcaption>
+    <canvas tabindex="0" role="application"></canvas>
   </figure>`;
 const MARKUP = {
   bare: `<section class="gk-map gk-bare"><figure class="gk-panel gk-after">
@@ -432,6 +468,8 @@ const MARKUP = {
   <p class="gk-story" aria-live="polite"></p>
   <div class="gk-tools" role="toolbar" aria-label="Map tools">
     <label>Pictures <select class="gk-data"></select></label>
+    <label>Left <select class="gk-left"></select></label>
+    <label>Right <select class="gk-right"></select></label>
     <label>Colour <select class="gk-colour"></select></label>
     <label>Show <select class="gk-split"></select></label>
     <span class="gk-mode" role="group" aria-label="Layout"><button type="button" value="pair">Side by side</button><button type="button" value="morph">One into the other</button></span>
@@ -445,7 +483,7 @@ const MARKUP = {
     <div class="gk-panels">
       ${figure("before")}${figure("after")}
       <div class="gk-morph">
-        <span>before</span><input type="range" min="0" max="100" aria-label="From before training to after training"><span>after</span>
+        <span class="gk-before-name"></span><input type="range" min="0" max="100"><span class="gk-after-name"></span>
         <button type="button">Play</button>
       </div>
       <input type="search" class="gk-find" placeholder="find a name in the legend" aria-label="Find a name in the legend" hidden>
