@@ -14,6 +14,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ def use_glass(dataset: GroupedDataset, recipe: dict[str, object]) -> bool:
     return made_of or not dataset.labelled
 
 
+@cache
 def open_model(name: str, start: GlassModel) -> GlassModel:
     """A model by its name; heads on the towers of ``start`` go onto a copy of it, not read again.
 
@@ -97,7 +99,7 @@ def open_model(name: str, start: GlassModel) -> GlassModel:
 def open_maps(
     dataset: GroupedDataset,
     start: GlassModel,
-    models: Mapping[str, GlassModel] | None = None,
+    models: Mapping[str, str] | None = None,
     recipe: dict[str, object] | None = None,
 ) -> DatasetMaps:
     """The maps of a data set; what is neither bundled nor in the cache is made, with a bar.
@@ -105,8 +107,8 @@ def open_maps(
     Args:
         dataset: what is shown.
         start: the untrained model; it stays as it is.
-        models: two or more by what ``load_model`` calls them; without them ``start`` and a run of
-            the recipe, or `lite0-glass` where nobody labelled the pictures.
+        models: two or more that ``load_model`` takes, by the name to show; without them ``start``
+            and a run of the recipe, or `lite0-glass` where nobody labelled the pictures.
         recipe: fields of TrainConfig that differ from ``RECIPE``.
 
     Raises:
@@ -118,7 +120,6 @@ def open_maps(
     prints = () if missing else tuple(dataset.fingerprint(i) for i in range(len(dataset)))
     kept = cache_folder("app", re.sub(r"[^\w-]+", "-", dataset.name)[:60] or "data")
     bundled = bundled_places(dataset, recipe)
-    paths = {name: name for name in models or ()}
     if models is None:
         trained, run = GLASS, TRAINED_RUN
         if not use_glass(dataset, recipe):
@@ -127,9 +128,9 @@ def open_maps(
                 run = kept / content_key(VERSION, settings_key(dataset, recipe), prints)[:16]
                 if not run.is_dir():
                     train_run(dataset, start, recipe, run)
-        paths = {MODEL: MODEL, trained: str(run)}
-        models = {MODEL: start, trained: trained_copy(start, run)}
-    seen = {name: look(dataset, name, model) for name, model in models.items()}
+        models = {MODEL: MODEL, trained: str(run)}
+    opened = {name: open_model(path, start) for name, path in models.items()}
+    seen = {name: look(dataset, name, model) for name, model in opened.items()}
     places = fit_places(dataset.name, seen, bundled)
     pictures = kept / f"pictures-{content_key(prints)[:16]}"
     return DatasetMaps(
@@ -137,11 +138,11 @@ def open_maps(
         tuple(
             Seen(
                 name,
-                paths[name],
+                models[name],
                 Projection.of(dataset, seen[name], places[name]),
                 warm_probe(model, dataset, seen[name]),
             )
-            for name, model in models.items()
+            for name, model in opened.items()
         ),
         thumbnails=None if missing else Thumbnails(pictures),
     )

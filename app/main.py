@@ -78,7 +78,7 @@ def launch(
         FolderImages(images)
     bind(host, port).close()
     check_folder(cache_folder())
-    chosen = [_read(name, None if name == "scenes" else images) for name in datasets]
+    chosen = dict(_read(name, None if name == "scenes" else images) for name in datasets)
     _say("Glass Kit is loading its models ...")
     with _ctrl_c_ends_at_once(), ThreadPoolExecutor(1, "building") as pool:
         # In a thread of its own, so that this one is free to answer a signal whatever runs. And a
@@ -93,14 +93,16 @@ def launch(
             _listen(app, bound)
 
 
-def _read(name: str, images: str | Path | None) -> GroupedDataset:
+def _read(name: str, images: str | Path | None) -> tuple[str, GroupedDataset]:
+    """A data set, and the Python that reads it."""
     if Path(name).is_dir() and not is_stream(name):
-        return load_folder(name)
-    return load_dataset(name, images=images)
+        return f"glasskit.data.folder.load_folder({name!r})", load_folder(name)
+    given = f"{name!r}, images={str(images)!r}" if images else repr(name)
+    return f"glasskit.load_dataset({given})", load_dataset(name, images=images)
 
 
 def _build(
-    datasets: Sequence[GroupedDataset],
+    datasets: dict[str, GroupedDataset],
     models: Sequence[str],
     recipe: dict[str, object] | None,
     host: str,
@@ -108,13 +110,18 @@ def _build(
     root_path: str,
 ) -> Starlette:
     from glasskit import load_model  # the libraries behind all this take seconds to come in
-    from glasskit_app.cache import open_maps, open_model
+    from glasskit.evaluation.report import short_names
+    from glasskit_app.cache import open_maps
     from glasskit_app.server import create_app
     from glasskit_app.state import MODEL, AppState
 
     start = load_model(MODEL)
-    opened = {name: open_model(name, start) for name in models} or None
-    state = AppState([open_maps(data, start, opened, recipe) for data in datasets], start)
+    named = dict(zip(short_names(list(models)), models, strict=True)) or None
+    state = AppState(
+        [open_maps(data, start, named, recipe) for data in datasets.values()],
+        start,
+        {data.name: code for code, data in datasets.items()},
+    )
     return create_app(state, host, port, root_path)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -128,17 +128,24 @@ class AppState:
     Args:
         datasets: what is shown, in order.
         start: the untrained model that every run begins with; copy it to change it.
+        code: the Python that reads each data set, by its name.
 
     Raises:
         InputError: two data sets have one name.
     """
 
-    def __init__(self, datasets: Sequence[DatasetMaps], start: GlassModel) -> None:
+    def __init__(
+        self,
+        datasets: Sequence[DatasetMaps],
+        start: GlassModel,
+        code: Mapping[str, str] | None = None,
+    ) -> None:
         self.names = [maps.name for maps in datasets]
         for name in self.names:
             if self.names.count(name) > 1:
                 raise InputError(f"two data sets are named {name!r}; rename the file of one")
         self.start = start
+        self.code = code or {}
         self._maps = dict(zip(self.names, datasets, strict=True))
         self._paired = lru_cache(KEPT_PAIRS)(self._pair)
 

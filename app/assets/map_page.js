@@ -17,7 +17,7 @@ GlassKit.loadMap = (name, pair = null) => {
 GlassKit.mapPage = async (element, server, models) => {
   const find = (selector) => element.querySelector(selector), trouble = find(".gk-map-trouble");
   const link = new URLSearchParams(location.search);
-  const names = Object.keys(models);
+  const names = Object.keys(models), tables = {};
   let map = null, wanted = null;
 
   const open = async (name, pair) => {
@@ -35,11 +35,13 @@ GlassKit.mapPage = async (element, server, models) => {
       datasets: names,
       welcome: find(".gk-welcome").innerHTML,
       remember: GlassKit.remember,
+      tables: (colourings) => { tables[name] = { ...tables[name], ...colourings }; },
       models: models[name],
       pair,
       compare: async (chosen) => {
         GlassKit.remember({ left: chosen[0], right: chosen[1] });
         const { view, colourBy, isolated, pinned, phrase } = map;
+        GlassKit.remember({ lasso: null });
         await open(name, chosen);
         map.view = view;
         if (map.data.colourings[colourBy]) map.setColour(colourBy, isolated);
@@ -51,8 +53,11 @@ GlassKit.mapPage = async (element, server, models) => {
         pin: (index) => server.pin({ name, pair, index }),
         lasso: (side, outline) => server.lasso({ name, pair, side, outline }),
         search: (phrase) => server.search({ name, pair, phrase }),
+        take: (rows, form, phrase) => server.take({ name, pair, rows, form, phrase }),
+        table: (text) => server.table({ name, text }),
       },
     });
+    map.addColourings(tables[name] ?? {});
     if (again) map.find(".gk-data").focus();
   };
 
@@ -67,6 +72,11 @@ GlassKit.mapPage = async (element, server, models) => {
   if (link.get("q")) {
     map.find(".gk-search input").value = link.get("q");
     await map.search(link.get("q"));
+  }
+  const [side, ...places] = (link.get("lasso") ?? "").split(",");
+  if (places.length) {
+    const corners = places.map(Number);
+    await map.select(side, corners.flatMap((x, i) => (i % 2 ? [] : [[x, corners[i + 1]]])));
   }
   if (pinned >= 0) map.pin(pinned);
 };

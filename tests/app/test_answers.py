@@ -168,8 +168,8 @@ def test_texts_of_data_sets_and_visitors_are_escaped(state: AppState, tmp_path: 
 def test_the_lasso_holds_what_lies_inside() -> None:
     maps = made_up(300)
     answer = MapApi(state_of(maps)).lasso("many", "after", [[-9, -9], [0, -9], [0, 9], [-9, 9]])
-    assert answer["inside"] == np.flatnonzero(maps.after.picture[:, 0] < 0).tolist()
-    assert f"<h3>{len(answer['inside'])} pictures selected</h3>" in answer["html"]
+    assert answer["rows"] == np.flatnonzero(maps.after.picture[:, 0] < 0).tolist()
+    assert f"<h3>{len(answer['rows'])} pictures selected</h3>" in answer["html"]
     assert answer["html"].count("What they share") == 2
     assert "Nothing inside" in MapApi(state_of(maps)).lasso("many", "before", [[8, 8]] * 3)["html"]
 

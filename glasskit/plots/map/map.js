@@ -3,7 +3,8 @@
 // new GlassMap(element, data, options) fills an element. data is what glasskit/plots/map_data.py makes.
 // Options, each of which may be missing:
 //   layout, colour  "pair" or "morph"; what is coloured at first
-//   ask             {pin(index), lasso(side, outline), search(phrase)}, which promise {html, ...} or {error}.
+//   ask             {pin(index), lasso(side, outline), search(phrase)}, which promise {html, rows, ...} or {error};
+//                   take(rows, form, phrase) -> {text, file} and table(text) -> {colourings}, or {error}.
 //                   What is asked is answered beside the maps; without it there is no lasso and no search.
 //   welcome         HTML beside the maps while nothing is asked
 //   datasets, open  names to choose from, and what to call with the chosen one
@@ -196,7 +197,7 @@ class GlassMap {
     this.find(".gk-search").reset();
     this.notice("");
     this.aside(this.options.welcome);
-    this.options.remember?.({ q: null, pin: null, label: null });
+    this.options.remember?.({ q: null, pin: null, label: null, lasso: null });
     this.changed();
   }
   setLayout(layout) {
@@ -255,10 +256,11 @@ class GlassMap {
     if (!ask) return null;
     this.notice("");
     const said = await ask(...given).catch(() => null)
-      ?? { error: "The server does not answer. Is the app still running? Then load the page again." };
+      ?? { error: NO_ANSWER };
     if (turn !== this.asked) return null;
     if (said.error) { this.notice(said.error); return null; }
     this.aside(said.html);
+    if (said.rows.length) this.offer(said.rows);
     return said;
   }
   async pin(index) {
@@ -273,10 +275,55 @@ class GlassMap {
   async select(side, outline) {
     this.lassoing = false;
     this.changed();
-    const said = await this.answer("lasso", this.nearSide(side), outline);
+    const corners = outline.map(([x, y]) => [Number(x.toFixed(3)), Number(y.toFixed(3))]);
+    const said = await this.answer("lasso", side, corners);
     if (!said) return;
-    Object.assign(this, { pinned: -1, selection: said.inside.length ? new Set(said.inside) : null });
+    Object.assign(this, { pinned: -1, selection: said.rows.length ? new Set(said.rows) : null });
+    this.options.remember?.({ lasso: `${side},${corners.flat()}`, pin: null });
     this.changed();
+  }
+  // Buttons that take what is shown beside the maps along: to a file, as Python, as a link.
+  offer(rows) {
+    const make = GlassMap.element, place = make("div", { class: "gk-take" });
+    const shown = (text) => {
+      place.querySelector("textarea")?.remove();
+      const field = make("textarea", { readonly: "", rows: "4", "aria-label": "Text to copy" }, text);
+      place.append(field);
+      field.select();
+      navigator.clipboard?.writeText(text).catch(() => {});  // where the browser does not allow it, it is selected
+    };
+    const take = async (form) => {
+      const said = await this.options.ask.take(rows, form, this.phrase?.phrase ?? "").catch(() => null);
+      if (!said || said.error) return this.notice(said?.error ?? NO_ANSWER);
+      if (form === "py") return shown(said.text);
+      const address = URL.createObjectURL(new Blob([said.text], { type: "text/plain" }));
+      make("a", { href: address, download: said.file }).click();
+      return setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    };
+    const button = (text, title, onclick) => make("button", { type: "button", title, onclick }, text);
+    place.append(make("span", {}, `Take ${rows.length === 1 ? "this picture" : `${rows.length} pictures`} along:`),
+      button("CSV", "A table of ids, files, captions, labels and scores", () => take("csv")),
+      button("JSON", "The same as JSON", () => take("json")),
+      button("Python", "Code that loads the same pictures", () => take("py")),
+      button("Link", "The address of what is shown", () => shown(location.href)));
+    this.find(".gk-detail").prepend(place);
+  }
+  // Colour by the columns of a table of the visitor's own.
+  async readTable(file) {
+    const said = await this.options.ask.table(await file.text()).catch(() => null);
+    if (!said || said.error) { this.notice(said?.error ?? NO_ANSWER); return; }
+    this.notice("");
+    this.options.tables?.(said.colourings);
+    this.addColourings(said.colourings);
+    this.setColour(Object.keys(said.colourings)[0]);
+  }
+  addColourings(colourings) {
+    Object.assign(this.data.colourings, colourings);
+    for (const [value, colouring] of Object.entries(colourings)) {
+      if (colouring.range) colouring.colours = RAMP;
+      this.find(`.gk-colour [value="${CSS.escape(value)}"]`)?.remove();
+      this.find(".gk-colour").append(GlassMap.element("option", { value }, colouring.name));
+    }
   }
   async search(phrase) {
     this.find(".gk-search").classList.add("gk-busy");
@@ -284,7 +331,7 @@ class GlassMap {
     this.find(".gk-search").classList.remove("gk-busy");
     if (!said) return;
     Object.assign(this, { phrase: said, colourBy: "phrase", selection: null, pinned: -1 });
-    this.options.remember?.({ q: said.phrase });
+    this.options.remember?.({ q: said.phrase, lasso: null, pin: null });
     this.changed();
   }
   notice(text) {
@@ -327,7 +374,7 @@ class GlassMap {
     } else find(".gk-data").closest("label").remove();
     find(".gk-colour").append(...choices(Object.entries(data.colourings).map(([value, { name }]) => [value, name])));
     if (options.ask) find(".gk-colour").append(...choices([["phrase", "near to a phrase"]]));
-    if (!options.ask) for (const tool of [".gk-lasso", ".gk-search", ".gk-detail"]) find(tool).hidden = true;
+    if (!options.ask) for (const tool of [".gk-lasso", ".gk-search", ".gk-detail", ".gk-table"]) find(tool).hidden = true;
     this.root.dataset.aside = Boolean(options.ask);
     if (options.ask) this.aside(options.welcome);
     find(".gk-colour").onchange = ({ target }) => {
@@ -341,6 +388,7 @@ class GlassMap {
     find(".gk-split").onchange = ({ target }) => { this.split = target.value; this.redraw(); };
     for (const button of this.root.querySelectorAll(".gk-mode button")) button.onclick = () => this.setLayout(button.value);
     find(".gk-lasso").onclick = () => { this.lassoing = !this.lassoing; this.changed(); };
+    find(".gk-table input").onchange = ({ target }) => { if (target.files[0]) this.readTable(target.files[0]); };
     find(".gk-reset").onclick = () => this.reset();
     find(".gk-search").onsubmit = (event) => {
       event.preventDefault();
@@ -402,8 +450,7 @@ class GlassMap {
     this.showTime();
     this.showLegend();
     if (colourBy === "phrase") {
-      find(".gk-legend").append(make("span", { class: "gk-ramp" }), make("span", {},
-        this.phrase ? `farthest to nearest to “${this.phrase.phrase}”` : "type a phrase in the search box"));
+      this.showRamp(this.phrase ? `farthest to nearest to “${this.phrase.phrase}”` : "type a phrase in the search box");
     }
   }
   // The labels of a colouring whose names hold what is typed, each with how many pictures carry it.
@@ -423,7 +470,12 @@ class GlassMap {
       find(".gk-legend").prepend(make("small", {}, "How many pictures carry each; a dot has the colour of its strongest."));
     }
     if (focused) find(`.gk-legend [data-label="${focused}"]`)?.focus();
+    if (this.colouring?.range) this.showRamp(this.colouring.range);
     if (labels.length && !found.length) find(".gk-legend").append(`No name holds “${typed}”.`);
+  }
+  showRamp(text) {
+    const make = GlassMap.element;
+    this.find(".gk-legend").append(make("span", { class: "gk-ramp" }), make("span", {}, text));
   }
   showTime() {
     this.find(".gk-morph input").value = 100 * this.t;
@@ -451,6 +503,7 @@ class GlassMap {
   }
 }
 
+const NO_ANSWER = "The server does not answer. Is the app still running? Then load the page again.";
 const MANY_LABELS = 24;  // in a legend: of more, one can be found by its name
 
 const RAMP = Array.from({ length: 256 }, (_, byte) => GlassMap.ramp(byte / 255));
@@ -471,6 +524,7 @@ const MARKUP = {
     <label>Left <select class="gk-left"></select></label>
     <label>Right <select class="gk-right"></select></label>
     <label>Colour <select class="gk-colour"></select></label>
+    <label class="gk-table" title="Colour by a column of a CSV with ids or file names">Your table <input type="file" accept=".csv,.tsv,.txt,text/csv"></label>
     <label>Show <select class="gk-split"></select></label>
     <span class="gk-mode" role="group" aria-label="Layout"><button type="button" value="pair">Side by side</button><button type="button" value="morph">One into the other</button></span>
     <button type="button" class="gk-lasso" title="Draw round pictures to select them (or hold Shift)">Lasso</button>
