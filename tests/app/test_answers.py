@@ -211,7 +211,7 @@ def test_examples_teach_and_failures_come_last() -> None:
 
 
 def test_sets_without_a_validation_or_a_test_split(tmp_path: Path, monkeypatch) -> None:
-    maps = replace(painted(tmp_path, 3), run=tmp_path)
+    maps = painted(tmp_path, 3)
     assert train_tab._note(maps.dataset) == train_tab.NO_VALIDATION
     assert train_tab._note(made_up(60).dataset) == ""
 
@@ -219,7 +219,6 @@ def test_sets_without_a_validation_or_a_test_split(tmp_path: Path, monkeypatch) 
         file.write_text(f"{len(part)} pictures")
 
     monkeypatch.setattr(report_tab, "write_report", written)
-    (tmp_path / "model.safetensors").touch()
     reports = report_tab.Reports(state_of(maps), SimpleNamespace(kept=lambda name: []))
     monkeypatch.setattr(reports, "folder", tmp_path / "reports")
     assert reports.make("painted", []).read_text() == "3 pictures"

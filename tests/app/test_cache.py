@@ -10,7 +10,7 @@ from glasskit.errors import InputError
 from glasskit.plots.map_data import SIDES
 from glasskit.training import TrainConfig
 from glasskit_app import cache
-from glasskit_app.state import DatasetMaps
+from glasskit_app.state import MODEL, DatasetMaps
 from tests.app.toys import made_up
 
 
@@ -31,7 +31,7 @@ def trainings(shown: DatasetMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path))
     monkeypatch.setattr(cache, "train", train)
-    monkeypatch.setattr(cache, "trained_copy", lambda start, run: 1)
+    monkeypatch.setattr(cache, "open_model", lambda name, start: int(name != MODEL))
     monkeypatch.setattr(cache, "embed", lambda model, data, progress: seen[model])
     monkeypatch.setattr(cache, "warm_probe", lambda *given: None)
     monkeypatch.setattr(cache.maps, "project", lambda *given, **more: shown.before.picture)

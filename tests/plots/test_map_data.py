@@ -115,11 +115,15 @@ def several(shown: DatasetMaps) -> DatasetMaps:
         for record, own in zip(shown.dataset.records, shown.dataset.targets(1), strict=True)
     )
     data = replace(shown.dataset, records=records)
-    before, after = (
-        map_data.Projection.of(data, one.embedding, one.picture)
-        for one in (shown.before, shown.after)
+    models = tuple(
+        one._replace(
+            projection=map_data.Projection.of(
+                data, one.projection.embedding, one.projection.picture
+            )
+        )
+        for one in shown.models
     )
-    return replace(shown, dataset=data, before=before, after=after)
+    return replace(shown, dataset=data, models=models)
 
 
 def test_several_labels_are_all_told_and_the_nearest_of_them_counts(several: DatasetMaps) -> None:
