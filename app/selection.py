@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from textwrap import fill
 from typing import Any
 
 from glasskit.data.images import FolderImages
@@ -17,9 +18,10 @@ PYTHON = """\
 import glasskit
 import glasskit.data.folder
 
-data = {code}.select(
-    {rows}
-)
+rows = [
+{rows}
+]
+data = {code}.select(rows)
 """
 
 
@@ -46,7 +48,7 @@ def selection_file(
     if wrong := [row for row in rows if type(row) is not int or row not in known]:
         raise InputError(f"picture {wrong[0]!r:.60}: there are {len(known)}")
     if form == "py":
-        return PYTHON.format(code=code, rows=rows)
+        return PYTHON.format(code=code, rows=fill(str(rows)[1:-1], 88))
     pictures = _pictures(maps, rows, phrase)
     if form == "json":
         found = {"dataset": maps.name, "models": maps.pair, "phrase": phrase, "pictures": pictures}

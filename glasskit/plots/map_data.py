@@ -170,15 +170,15 @@ def _story(
     dataset: GroupedDataset, before: Projection, after: Projection, sides: Mapping[str, str]
 ) -> str:
     """How many pictures were recognised before training and are after it."""
+    first, last = (f"by {sides[s]}" if sides != SIDES_SAID else SIDES_SAID[s] for s in SIDES)
     if not dataset.labelled:
         return (
             f"{len(dataset):,} pictures that nobody labelled; colours show which of "
-            f"{len(dataset.labels(1))} ideas is nearest, {sides['after']}."
+            f"{len(dataset.labels(1))} ideas is nearest {last}."
         )
     was, now = (f"{_recognised(dataset, one):,}" for one in (before, after))
     split, chosen = measured(dataset)
     where = "that training never saw" if split == "unseen" else "of the data set"
-    first, last = (f"by {sides[s]}" if sides != SIDES_SAID else SIDES_SAID[s] for s in SIDES)
     of, concepts = f"Of {len(chosen):,} pictures {where}", len(dataset.labels(1))
     if not dataset.several:
         return (

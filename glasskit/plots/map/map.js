@@ -524,7 +524,7 @@ const MARKUP = {
     <label>Left <select class="gk-left"></select></label>
     <label>Right <select class="gk-right"></select></label>
     <label>Colour <select class="gk-colour"></select></label>
-    <label class="gk-table" title="Colour by a column of a CSV with ids or file names">Your table <input type="file" accept=".csv,.tsv,.txt,text/csv"></label>
+    <label class="gk-table" title="Colour by a column of a CSV with ids or file names"><span>Colour by your table …</span><input type="file" accept=".csv,.tsv,.txt,text/csv"></label>
     <label>Show <select class="gk-split"></select></label>
     <span class="gk-mode" role="group" aria-label="Layout"><button type="button" value="pair">Side by side</button><button type="button" value="morph">One into the other</button></span>
     <button type="button" class="gk-lasso" title="Draw round pictures to select them (or hold Shift)">Lasso</button>
