@@ -12,7 +12,9 @@ from __future__ import annotations
 import copy
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from glasskit.analysis import maps
-from glasskit.analysis.probe import Comparison, Probe
+from glasskit.analysis.probe import Probe
 from glasskit.analysis.store import content_key
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
@@ -30,19 +32,19 @@ from glasskit.io.terminal import bar
 from glasskit.models import GlassModel
 from glasskit.models.embedding import Embedding, embed
 from glasskit.models.lite0 import TRAINED_RUN
-from glasskit.models.loading import read_config, trained_copy
+from glasskit.models.loading import load_model, read_config, trained_copy
 from glasskit.plots.map_data import SIDES, Projection, check_size
 from glasskit.training import TrainConfig, train
 from glasskit.training.config import RUNTIME
 from glasskit.training.validation import split_for_training
-from glasskit_app.state import MODEL, DatasetMaps
+from glasskit_app.state import GLASS, MODEL, DatasetMaps, Seen, grouped_name
 from glasskit_app.thumbnails import Thumbnails
 
 RECIPE: dict[str, object] = {"objective": "grouped", "seed": 0}
 """How the model on the right-hand side is trained; all else as TrainConfig has it."""
 
 BUNDLED = Path(__file__).parent / "bundled"
-GLASS = ("coco-ideas", "coco-concepts")
+MADE_GLASS = ("coco-ideas", "coco-concepts")
 """Data sets whose train pictures made `lite0-glass`."""
 
 PLACES = "places.safetensors"
@@ -66,26 +68,47 @@ def training_settings(dataset: GroupedDataset, recipe: dict[str, object]) -> dic
 def settings_key(dataset: GroupedDataset, recipe: dict[str, object]) -> str:
     """A hash of the records, the concepts, the resolved training settings and the map settings."""
     records = tuple(tuple(asdict(record).items()) for record in dataset.records)
-    if trained_by_glass(dataset, recipe):
+    if use_glass(dataset, recipe):
         settings = sorted(read_config(TRAINED_RUN)["training"].items())
     else:
         settings = sorted(training_settings(dataset, recipe).items())
     return content_key(records, dataset.concepts, settings, MAP_SETTINGS)
 
 
-def trained_by_glass(dataset: GroupedDataset, recipe: dict[str, object]) -> bool:
-    """Whether `lite0-glass` is the trained model of a data set."""
-    return dataset.name in GLASS and dataset.features is not None and recipe == RECIPE
+def use_glass(dataset: GroupedDataset, recipe: dict[str, object]) -> bool:
+    """Whether `lite0-glass` is the trained model of a data set; nothing trains without labels."""
+    made_of = dataset.name in MADE_GLASS and dataset.features is not None and recipe == RECIPE
+    return made_of or not dataset.labelled
+
+
+@cache
+def open_model(name: str, start: GlassModel) -> GlassModel:
+    """A model by its name; heads on the towers of ``start`` go onto a copy of it, not read again.
+
+    Raises:
+        InputError: there is no such model.
+    """
+    if name == MODEL:
+        return start
+    folder = TRAINED_RUN if name == GLASS else Path(name).expanduser()
+    if folder.is_dir() and read_config(folder)["base"] == start.base:
+        return trained_copy(start, folder)
+    return load_model(name)
 
 
 def open_maps(
-    dataset: GroupedDataset, start: GlassModel, recipe: dict[str, object] | None = None
+    dataset: GroupedDataset,
+    start: GlassModel,
+    models: Mapping[str, str] | None = None,
+    recipe: dict[str, object] | None = None,
 ) -> DatasetMaps:
     """The maps of a data set; what is neither bundled nor in the cache is made, with a bar.
 
     Args:
         dataset: what is shown.
         start: the untrained model; it stays as it is.
+        models: two or more that ``load_model`` takes, by the name to show; without them ``start``
+            and a run of the recipe, or `lite0-glass` where nobody labelled the pictures.
         recipe: fields of TrainConfig that differ from ``RECIPE``.
 
     Raises:
@@ -93,57 +116,63 @@ def open_maps(
     """
     check_size(dataset)
     recipe = RECIPE | (recipe or {})
-    key = settings_key(dataset, recipe)
     missing = isinstance(dataset.images, MissingImages)
     prints = () if missing else tuple(dataset.fingerprint(i) for i in range(len(dataset)))
     kept = cache_folder("app", re.sub(r"[^\w-]+", "-", dataset.name)[:60] or "data")
-    shipped = BUNDLED / dataset.name
-    places = bundled_places(shipped, key) if dataset.features is not None else None
-    run = TRAINED_RUN if trained_by_glass(dataset, recipe) else shipped
-    if places is None and run == shipped:
-        run = kept / content_key(VERSION, key, prints)[:16]
-        if not run.is_dir():
-            train_run(dataset, start, recipe, run)
-    models = start, trained_copy(start, run)
-    seen = [embed(model, dataset) for model in models]
-    if places is None:
-        places = fit_places(dataset.name, seen)
-    before, after = (Projection.of(dataset, *pair) for pair in zip(seen, places, strict=True))
+    bundled = bundled_places(dataset, recipe)
+    if models is None:
+        trained, run = GLASS, TRAINED_RUN
+        if not use_glass(dataset, recipe):
+            trained, run = grouped_name(dataset.name), BUNDLED / dataset.name
+            if not bundled:
+                run = kept / content_key(VERSION, settings_key(dataset, recipe), prints)[:16]
+                if not run.is_dir():
+                    train_run(dataset, start, recipe, run)
+        models = {MODEL: MODEL, trained: str(run)}
+    opened = {name: open_model(path, start) for name, path in models.items()}
+    seen = {name: look(dataset, name, model) for name, model in opened.items()}
+    places = fit_places(dataset.name, seen, bundled)
     pictures = kept / f"pictures-{content_key(prints)[:16]}"
     return DatasetMaps(
         dataset,
-        before,
-        after,
-        compare(dataset, models, seen),
-        run,
+        tuple(
+            Seen(
+                name,
+                models[name],
+                Projection.of(dataset, seen[name], places[name]),
+                warm_probe(model, dataset, seen[name]),
+            )
+            for name, model in opened.items()
+        ),
         thumbnails=None if missing else Thumbnails(pictures),
     )
 
 
-def compare(
-    dataset: GroupedDataset, models: tuple[GlassModel, GlassModel], seen: list[Embedding]
-) -> Comparison:
-    """Both models, once passed by a picture and a text, so that no visitor waits for that."""
+def look(dataset: GroupedDataset, name: str, model: GlassModel) -> Embedding:
+    """The vectors of a data set by a model, with a bar where they are not in the cache."""
+    with bar(f"{dataset.name}: {name} reads the pictures") as progress:
+        return embed(model, dataset, progress)
+
+
+def warm_probe(model: GlassModel, dataset: GroupedDataset, seen: Embedding) -> Probe:
+    """A probe that a picture and a text have passed, so that no visitor waits for that."""
     # What visitors ask does not go into the log: they are told on the page.
-    before, after = (
-        Probe(model, dataset, concepts=one.concept, pictures=one.picture, warn=False)
-        for model, one in zip(models, seen, strict=True)
-    )
-    comparison = Comparison(before, after)
-    comparison.concepts(Image.new("RGB", (64, 64)))
-    comparison.text_vectors("a picture")
-    return comparison
+    probe = Probe(model, dataset, concepts=seen.concept, pictures=seen.picture, warn=False)
+    probe.concepts(Image.new("RGB", (64, 64)))
+    probe.text_vectors(["a picture"])
+    return probe
 
 
-def bundled_places(folder: Path, key: str) -> list[np.ndarray] | None:
-    """The bundled (n, 2) places before and after; None where they are of other settings."""
-    file = folder / PLACES
-    if not file.is_file():
-        return None
+def bundled_places(dataset: GroupedDataset, recipe: dict[str, object]) -> dict[str, np.ndarray]:
+    """The bundled (n, 2) places by model; none where they are of other data or settings."""
+    file = BUNDLED / dataset.name / PLACES
+    if dataset.features is None or not file.is_file():
+        return {}
     with safe_open(file, "np") as kept:
-        if kept.metadata()["key"] != key:
-            return None
-        return [kept.get_tensor(side) for side in SIDES]
+        if kept.metadata()["key"] != settings_key(dataset, recipe):
+            return {}
+        trained = GLASS if use_glass(dataset, recipe) else grouped_name(dataset.name)
+        return {n: kept.get_tensor(s) for s, n in zip(SIDES, (MODEL, trained), strict=True)}
 
 
 def train_run(
@@ -159,15 +188,19 @@ def train_run(
         scratch.replace(out)
 
 
-def fit_places(name: str, seen: list[Embedding]) -> list[np.ndarray]:
-    """(n, 2) places of the pictures before and after, by UMAP, with a bar.
+def fit_places(
+    dataset: str, seen: Mapping[str, Embedding], bundled: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """(n, 2) places of the pictures by each model, by UMAP, with a bar; bundled ones as they are.
 
-    The trained map starts from the untrained one and is turned to lie as near to it as it can, so
-    that what moves between the two has moved in the model.
+    Each map starts from the first one and is turned to lie as near to it as it can, so that what
+    moves between two maps has moved in the model.
     """
-    places: list[np.ndarray] = []
-    for side, one in zip(SIDES, seen, strict=True):
-        with bar(f"{name}: drawing the map {side} training") as progress:
-            first = places[0] if places else None
-            places.append(maps.project(one.picture, start=first, progress=progress))
+    first = next(iter(seen))
+    places = dict(bundled) if first == MODEL else {}
+    for name, one in seen.items():
+        if name not in places:
+            with bar(f"{dataset}: drawing the map of {name}") as progress:
+                start = places.get(first)
+                places[name] = maps.project(one.picture, start=start, progress=progress)
     return places

@@ -18,6 +18,7 @@ KINDS = {
     "known": ("known ✓", "right before and after"),
     "lost": ("lost ✗", "a failure: right before, wrong after"),
     "missed": ("missed ✗", "a failure: wrong before and after"),
+    "": ("", "a picture that nobody labelled"),
 }
 """Label and sentence of each kind."""
 
@@ -28,7 +29,7 @@ class Example(NamedTuple):
     Attributes:
         row: number of the record.
         kind: learned, known, lost or missed: whether its own concept (of several: one of them) was
-            the nearest of all before and is after training.
+            the nearest of all before and is after training. "": it has no label.
     """
 
     row: int
@@ -42,6 +43,8 @@ def teaching(maps: DatasetMaps) -> list[Example]:
     after training (of failures: least far behind), so that the first example is the clearest.
     """
     rows = np.asarray(measured(maps.dataset)[1])
+    if not maps.dataset.labelled:
+        return [Example(int(row), "") for row in rows[:: -(-len(rows) // MOST)]]
     carried = maps.dataset.carried(1)[rows]  # (rows, c)
     was, now = (one.recognised.rank[rows] == 1 for one in (maps.before, maps.after))
     kinds = np.where(now, np.where(was, "known", "learned"), np.where(was, "lost", "missed"))

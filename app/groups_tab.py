@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 from glasskit.analysis.geometry import GroupReport, Groups, apart, group_report, rivals
 from glasskit.errors import InputError
 from glasskit.plots.map_data import SIDES
+from glasskit_app.model_choice import model_choice, pair_of
 from glasskit_app.scripts import asked_dataset, refusals_told, scripted_html
 from glasskit_app.state import AppState, DatasetMaps
 from glasskit_app.thumbnails import pictures_url
@@ -38,9 +39,13 @@ The pictures of a group share an idea that none of their captions names. Take a 
 a stranger in (click, drag, or Enter), and watch what the loss says.
 """
 
+UNLABELLED = (
+    "Nobody labelled these pictures, so there are no groups: look at the Map and the Probe."
+)
+
 TRAYS = """
 <h3>In the group <small class="gk-count"></small>
-<small>under each: nearness to the middle of the others, before → after</small></h3>
+<small>under each: nearness to the middle of the others, <span class="gk-sides"></span></small></h3>
 <div class="gk-tray gk-members" role="group" aria-label="Pictures in the group"></div>
 <h3>Outside
 <small>pictures taken out, and strangers from the groups nearest to this one</small></h3>
@@ -59,7 +64,7 @@ HOW = """
 Tightness is the mean cosine of two different pictures of the group. Nearness to the word is the
 cosine between the group's middle and the concept's name. The outer loss (pairwise form, temperature
 0.1) asks whether pictures and captions of this group find each other among four rival groups: those
-whose middles are nearest before training, each with as many pictures as this group has. The inner
+whose middles are nearest by the left model, each with as many pictures as this group has. The inner
 loss of the same batch asks whether the product of each picture and its caption lies nearer to the
 middle of its own group than to that of a rival. Where pictures carry several ideas, a rival stands
 without those that carry this group's too. Lower is better for both; both rise with the number
@@ -90,16 +95,18 @@ def build(blocks: gr.Blocks, state: AppState) -> None:
     gr.Markdown(INTRO)
     with gr.Row():
         data = gr.Dropdown(state.names, label="pictures")
+        left, right = model_choice(state)
         concept = gr.Dropdown([], label="group", elem_id="groups-concept")
         back = gr.Button("Put everything back", scale=0, min_width=180, elem_id="groups-back")
     tries = gr.Dataset(
         components=[gr.Textbox(visible=False)],
         samples=[],
-        label="Try: three groups that gained most in training, and the one that lost most",
+        label="Try: three groups that gain most from the left model to the right, and the last one",
         elem_id="groups-tries",
     )
+    nothing = gr.Markdown(UNLABELLED, visible=False)
     about = gr.Markdown()
-    with gr.Row():
+    with gr.Row() as page:
         with gr.Column(scale=5):
             trays = scripted_html(
                 {"members": [], "outside": []},
@@ -122,18 +129,23 @@ def build(blocks: gr.Blocks, state: AppState) -> None:
     def concepts(dataset: str, wished: str | None = None) -> dict[Any, Any]:
         """What can be chosen of a data set."""
         names = list(state.maps(dataset).dataset.groups())
+        first = names[0] if names else None
         return {
             data: dataset,
-            concept: gr.Dropdown(names, value=wished if wished in names else names[0]),
+            concept: gr.Dropdown(names, value=wished if wished in names else first),
             tries: gr.Dataset(samples=[[name] for name in _gained_most(state.maps(dataset))]),
+            page: gr.Row(visible=bool(names)),
+            nothing: gr.Markdown(visible=not names),
         }
 
     def enter(request: gr.Request) -> dict[Any, Any]:
         return concepts(asked_dataset(state.names, request), request.query_params.get("group"))
 
-    def opened(dataset: str, name: str) -> dict[Any, Any]:
+    def opened(dataset: str, name: str | None, *models: str | None) -> dict[Any, Any]:
+        if name is None:  # there are no groups
+            return {about: ""}
         with refusals_told():
-            group = _group(state.maps(dataset), name)
+            group = _group(state.maps(dataset, pair_of(*models)), name)
             whole = group.maps.dataset.by_name[name]
             named = ", ".join(whole.hard_negatives)
             shown = measured(group, group.members)
@@ -145,37 +157,53 @@ def build(blocks: gr.Blocks, state: AppState) -> None:
             + _overlap(group),
         }
 
-    def moved(dataset: str, name: str, held: list[int], event: gr.EventData) -> dict[Any, Any]:
+    def moved(
+        dataset: str,
+        name: str,
+        left: str | None,
+        right: str | None,
+        held: list[int],
+        event: gr.EventData,
+    ) -> dict[Any, Any]:
         """Take a picture out of the group, or put it in."""
         with refusals_told():
-            group, index = _group(state.maps(dataset), name), event._data.get("index")
+            group = _group(state.maps(dataset, pair_of(left, right)), name)
+            index = event._data.get("index")
             if index not in [*group.members, *group.strangers]:
                 raise InputError(f"picture {index!r:.20} is not shown here")
-            left = [i for i in held if i != index]
-            return measured(group, left if index in held else [*held, index])
+            rest = [i for i in held if i != index]
+            return measured(group, rest if index in held else [*held, index])
 
     def measured(group: Group, held: list[int]) -> dict[Any, Any]:
         found, whole = _measure(group, held), _measure(group, group.members)
         return {
             inside: held,
             trays: _trays(group, held, found),
-            numbers: [
-                [text, *(_value(found[side], whole[side], measure) for side in SIDES)]
-                for text, measure in MEASURES.items()
-            ],
+            numbers: {
+                "headers": ["of these pictures", *map(group.maps.heading, SIDES)],
+                "data": [
+                    [text, *(_value(found[side], whole[side], measure) for side in SIDES)]
+                    for text, measure in MEASURES.items()
+                ],
+            },
             similarity: _similarity(group, held, found),
         }
 
     figures = [inside, trays, numbers, similarity]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    gr.on([blocks.load], enter, None, [data, concept, tries], **quiet)
-    data.input(concepts, data, [data, concept, tries], **quiet)
+    choices = [data, concept, tries, page, nothing]
+    gr.on([blocks.load], enter, None, choices, **quiet)
+    data.input(concepts, data, choices, **quiet)
     tries.click(lambda sample: sample[0], tries, concept, **quiet)
     gr.on(
-        [concept.change, back.click], opened, [data, concept], [about, against, *figures], **quiet
+        [concept.change, back.click, left.input, right.input],
+        opened,
+        [data, concept, left, right],
+        [about, against, *figures],
+        **quiet,
     )
     # One after the other, for each begins with what the last one left inside.
-    trays.move(moved, [data, concept, inside], figures, concurrency_limit=1, **quiet)
+    trays.move(moved, [data, concept, left, right, inside], figures, concurrency_limit=1, **quiet)
     concept.change(None, [data, concept], js="(data, group) => GlassKit.remember({ data, group })")
 
 
@@ -211,6 +239,8 @@ def _overlap(group: Group) -> str:
 def _gained_most(maps: DatasetMaps) -> list[str]:
     """Three groups of which training let the most further pictures be recognised, and the last."""
     groups, names = maps.dataset.groups(), maps.dataset.labels(1)
+    if not groups:
+        return []
 
     def gain(name: str) -> int:
         tops = (maps.projection(side).recognised.top[groups[name]] for side in SIDES)
@@ -259,6 +289,7 @@ def _trays(group: Group, held: list[int], found: dict[str, GroupReport]) -> dict
             for index, (before, after) in zip(held, near, strict=True)
         ],
         "outside": [tile(index) for index in outside],
+        "sides": " → ".join(SIDES if group.maps.trained else group.maps.pair),
     }
 
 
@@ -268,7 +299,10 @@ def _similarity(group: Group, held: list[int], found: dict[str, GroupReport]) ->
     captions = ["<br>".join(wrap(escape(f"“{record.captions[0]}”"), 45)) for record in records]
     names = [[f"{one}<br>and<br>{other}" for other in captions] for one in captions]
     figure = make_subplots(
-        1, 2, horizontal_spacing=0.05, subplot_titles=("Before training", "After training")
+        1,
+        2,
+        horizontal_spacing=0.05,
+        subplot_titles=[escape(group.maps.heading(side)) for side in SIDES],
     )
     for column, side in enumerate(SIDES, start=1):
         square = go.Heatmap(

@@ -20,7 +20,9 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from glasskit.data import load_dataset
+from glasskit.data.folder import load_folder
 from glasskit.data.images import FolderImages
+from glasskit.data.streams import is_stream
 from glasskit.errors import InputError
 from glasskit.io.places import cache_folder, check_folder
 from glasskit_app.address import bind, written
@@ -44,6 +46,7 @@ def launch(
     host: str = "127.0.0.1",
     datasets: Sequence[str] = BUILT_IN,
     images: str | Path | None = None,
+    models: Sequence[str] = (),
     recipe: dict[str, object] | None = None,
     root_path: str = "",
     open_browser: bool = False,
@@ -57,8 +60,11 @@ def launch(
     Args:
         port: on which it listens.
         host: the address on which it listens; only this machine unless told otherwise.
-        datasets: names of data sets, or paths of MAGIC-layout files; the first is shown first.
+        datasets: names of data sets, paths of files in a layout of the kit, or folders of pictures
+            that nobody labelled; the first is shown first.
         images: folder of photographs of the data sets that bring none, such as coco-concepts.
+        models: two or more that ``load_model`` takes, of which a visitor compares any two; without
+            them lite0-minilm and what training on groups makes of it.
         recipe: fields of TrainConfig for the model on the right-hand side, over the app's own.
         root_path: where a proxy shows the app, such as ``/glass-kit``, or the whole address.
         open_browser: open the page when it can be looked at.
@@ -72,12 +78,12 @@ def launch(
         FolderImages(images)
     bind(host, port).close()
     check_folder(cache_folder())
-    chosen = [load_dataset(name, images=None if name == "scenes" else images) for name in datasets]
+    chosen = dict(_read(name, None if name == "scenes" else images) for name in datasets)
     _say("Glass Kit is loading its models ...")
     with _ctrl_c_ends_at_once(), ThreadPoolExecutor(1, "building") as pool:
         # In a thread of its own, so that this one is free to answer a signal whatever runs. And a
         # training in the main thread would take Ctrl-C for a wish to stop after its step and save.
-        app = pool.submit(_build, chosen, recipe, host, port, root_path).result()
+        app = pool.submit(_build, chosen, models, recipe, host, port, root_path).result()
         with bind(host, port) as bound:
             bound.listen()
             address = f"http://{written(host)}:{port}"
@@ -87,20 +93,35 @@ def launch(
             _listen(app, bound)
 
 
+def _read(name: str, images: str | Path | None) -> tuple[str, GroupedDataset]:
+    """A data set, and the Python that reads it."""
+    if Path(name).is_dir() and not is_stream(name):
+        return f"glasskit.data.folder.load_folder({name!r})", load_folder(name)
+    given = f"{name!r}, images={str(images)!r}" if images else repr(name)
+    return f"glasskit.load_dataset({given})", load_dataset(name, images=images)
+
+
 def _build(
-    datasets: Sequence[GroupedDataset],
+    datasets: dict[str, GroupedDataset],
+    models: Sequence[str],
     recipe: dict[str, object] | None,
     host: str,
     port: int,
     root_path: str,
 ) -> Starlette:
     from glasskit import load_model  # the libraries behind all this take seconds to come in
+    from glasskit.evaluation.report import short_names
     from glasskit_app.cache import open_maps
     from glasskit_app.server import create_app
     from glasskit_app.state import MODEL, AppState
 
     start = load_model(MODEL)
-    state = AppState([open_maps(data, start, recipe) for data in datasets], start)
+    named = dict(zip(short_names(list(models)), models, strict=True)) or None
+    state = AppState(
+        [open_maps(data, start, named, recipe) for data in datasets.values()],
+        start,
+        {data.name: code for code, data in datasets.items()},
+    )
     return create_app(state, host, port, root_path)
 
 

@@ -14,9 +14,14 @@ from glasskit.models.vectors import nearest
 from glasskit.plots.map_data import SIDES
 from glasskit_app.answers import answer
 from glasskit_app.scripts import ASSETS, answered, scripted_html
-from glasskit_app.state import AppState
+from glasskit_app.selection import selection_file
+from glasskit_app.state import AppState, Pair
+from glasskit_app.table import table_colourings
 
 MAX_CORNERS = 400
+TAKEN = 100
+"""Pictures nearest to a phrase that a visitor can take along."""
+
 SHOWN = 9
 """Pictures in a row of neighbours beside the map."""
 
@@ -30,19 +35,26 @@ def build(state: AppState) -> None:
 
     # Gradio wants plain functions of one value, which is whatever the browser sent.
     def pin(asked: object) -> dict:
-        return answered(api.pin, asked, "name", "index")
+        return answered(api.pin, asked, "name", "pair", "index")
 
     def lasso(asked: object) -> dict:
-        return answered(api.lasso, asked, "name", "side", "outline")
+        return answered(api.lasso, asked, "name", "pair", "side", "outline")
 
     def search(asked: object) -> dict:
-        return answered(api.search, asked, "name", "phrase")
+        return answered(api.search, asked, "name", "pair", "phrase")
 
-    call = f"GlassKit.mapPage(element, server, {json.dumps(state.names)})"
+    def take(asked: object) -> dict:
+        return answered(api.take, asked, "name", "pair", "rows", "form", "phrase")
+
+    def table(asked: object) -> dict:
+        return answered(api.table, asked, "name", "text")
+
+    models = {name: state.maps(name).names for name in state.names}
+    call = f"GlassKit.mapPage(element, server, {json.dumps(models)})"
     scripted_html(
         (ASSETS / "map.html").read_text(encoding="utf-8"),
         call,
-        server_functions=[pin, lasso, search],
+        server_functions=[pin, lasso, search, take, table],
         apply_default_css=False,
         elem_id="map",
     )
@@ -58,9 +70,9 @@ class MapApi:
     def __init__(self, state: AppState) -> None:
         self.state = state
 
-    def pin(self, name: str, index: int) -> dict:
+    def pin(self, name: str, index: int, pair: Pair = None) -> dict:
         """One picture of the data set, and the concepts and pictures nearest to it."""
-        maps = self.state.maps(name)
+        maps = self.state.maps(name, pair)
         if type(index) is not int or not 0 <= index < len(maps.dataset):
             raise InputError(f"picture {index!r:.60}: there are {len(maps.dataset)}")
         own = maps.dataset.records[index].labels
@@ -73,15 +85,16 @@ class MapApi:
             rows = list(zip((names[i] for i in words.index[0]), scores, strict=True))
             sides.append((side, rows, [int(i) for i in near if i != index][:SHOWN]))
             scale += scores
-        levels = [level for level in maps.dataset.by_name[own[0]].levels if level]
+        levels = [level for level in maps.dataset.by_name[own[0]].levels if level] if own else []
         html = answer(
             "pinned", maps=maps, index=index, own=own, levels=levels, sides=sides, scale=scale
         )
-        return {"html": html}
+        near = dict.fromkeys(i for *_, pictures in sides for i in pictures)
+        return {"rows": [index, *near], "html": html}
 
-    def lasso(self, name: str, side: str, outline: list[list[float]]) -> dict:
+    def lasso(self, name: str, side: str, outline: list[list[float]], pair: Pair = None) -> dict:
         """Which pictures lie inside an outline on one map, and which concepts they share."""
-        maps = self.state.maps(name)
+        maps = self.state.maps(name, pair)
         if side not in SIDES:
             raise InputError(f"side {side!r:.60}: choose before or after")
         held = np.flatnonzero(inside(maps.projection(side).picture, _corners(outline)))
@@ -102,11 +115,11 @@ class MapApi:
             scale=scale,
             most=SELECTED,
         )
-        return {"inside": chosen, "html": html}
+        return {"rows": chosen, "html": html}
 
-    def search(self, name: str, phrase: str) -> dict:
+    def search(self, name: str, phrase: str, pair: Pair = None) -> dict:
         """How near every picture is to a phrase, 255 for the nearest, and the nearest ones."""
-        maps = self.state.maps(name)
+        maps = self.state.maps(name, pair)
         vectors = maps.comparison.text_vectors(phrase)
         phrase = " ".join(phrase.split())
         sides, near = [], {}
@@ -116,7 +129,21 @@ class MapApi:
             sides.append((side, nearest(vector, pictures, SHOWN).index[0].tolist()))
         unread = self.state.unread([phrase])
         html = answer("found", maps=maps, phrase=phrase, unread=unread, sides=sides)
-        return {"phrase": phrase, **near, "html": html}
+        rows = nearest(vectors[1], maps.after.embedding.picture, TAKEN).index[0].tolist()
+        return {"phrase": phrase, **near, "rows": rows, "html": html}
+
+    def take(
+        self, name: str, rows: list[int], form: str, phrase: str = "", pair: Pair = None
+    ) -> dict:
+        """Pictures as a text to keep (see ``selection_file``), and a name for its file."""
+        maps = self.state.maps(name, pair)
+        code = self.state.code.get(name, f"glasskit.load_dataset({name!r})")
+        text = selection_file(maps, rows, form, code, phrase)
+        return {"text": text, "file": f"{name}-{len(rows)}-pictures.{form}"}
+
+    def table(self, name: str, text: str) -> dict:
+        """What the columns of a visitor's table colour."""
+        return {"colourings": table_colourings(self.state.maps(name).dataset, text)}
 
 
 def _corners(outline: object) -> np.ndarray:

@@ -16,10 +16,11 @@ from glasskit.models.standard import SCORES
 from glasskit.plots.map_data import SIDES, Projection
 from glasskit_app.answers import answer
 from glasskit_app.examples import KINDS, teaching
+from glasskit_app.model_choice import model_choice, pair_of
 from glasskit_app.picture_input import picture_input
 from glasskit_app.probe_why import WHY, reasons
 from glasskit_app.scripts import refusals_told
-from glasskit_app.state import MODEL, AppState, DatasetMaps
+from glasskit_app.state import AppState, DatasetMaps, Pair
 
 BARS = 8
 FOUND = 8
@@ -73,6 +74,7 @@ def build(state: AppState) -> None:
             )
             with gr.Row(visible=len(names) > 1):
                 name = gr.Dropdown(names, value=names[0], label="Data set", elem_id="probe-data")
+            left, right = model_choice(state)
             first = _examples(state.maps(names[0]))
             examples = gr.HTML(first, js_on_load=PICK, elem_id="probe-examples")
             shown = gr.State(None)  # the record that was picked where its picture is not here
@@ -115,16 +117,25 @@ def build(state: AppState) -> None:
         candidates: str,
         scores: str,
         shown: int | None,
+        *models: str | None,
     ) -> tuple[str, dict, str]:
         with refusals_told():
-            page = answer_page(state, picture, name, phrase, sign, candidates, scores, shown)
+            pair = pair_of(*models)
+            page = answer_page(state, picture, name, phrase, sign, candidates, scores, shown, pair)
             return page, gr.update(open=False, visible=picture is not None), ""
 
-    def explain(picture: Image.Image | None, name: str, candidates: str, scores: str) -> str:
+    def explain(
+        picture: Image.Image | None,
+        name: str,
+        candidates: str,
+        scores: str,
+        *models: str | None,
+    ) -> str:
         with refusals_told():
             if picture is None:
                 return ""
-            return reasons(state.maps(name), picture, chosen_names(candidates), scores)
+            maps = state.maps(name, pair_of(*models))
+            return reasons(maps, picture, chosen_names(candidates), scores)
 
     def picked(name: str, event: gr.EventData) -> tuple[Image.Image | None, str, int | None]:
         with refusals_told():
@@ -133,23 +144,30 @@ def build(state: AppState) -> None:
                 raise InputError(f"picture {index!r:.60} is not there")
             return (maps.dataset.image(index), "", None) if maps.thumbnails else (None, "", index)
 
-    def changed(name: str) -> tuple[str, None]:
+    def changed(name: str, *models: str | None) -> tuple[str, None]:
         with refusals_told():
-            return _examples(state.maps(name)), None
+            return _examples(state.maps(name, pair_of(*models))), None
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
     # One event for all: what was asked last is what is answered last.
     events = [ask.click, phrase.submit, candidates.submit, picture.change, scores.input]
-    events += [shown.change, name.change]
-    inputs, answered = [picture, name, phrase, sign, candidates, scores, shown], [result, fold, why]
+    events += [shown.change, name.change, left.input, right.input]
+    inputs = [picture, name, phrase, sign, candidates, scores, shown, left, right]
+    answered = [result, fold, why]
     gr.on(events, respond, inputs, answered, trigger_mode="always_last", **quiet).then(
         None, [picture, phrase], js=TO_ANSWER, **quiet
     )
     # The grid of patches takes a pass of its own, which only those wait for who want to see it.
-    fold.expand(explain, [picture, name, candidates, scores], why, **quiet)
+    fold.expand(explain, [picture, name, candidates, scores, left, right], why, **quiet)
     examples.pick(picked, name, [picture, phrase, shown], **quiet)
     result.pick(picked, name, [picture, phrase, shown], **quiet)
-    name.change(changed, name, [examples, shown], **quiet)
+    gr.on(
+        [name.change, left.input, right.input],
+        changed,
+        [name, left, right],
+        [examples, shown],
+        **quiet,
+    )
 
 
 def answer_page(
@@ -161,6 +179,7 @@ def answer_page(
     candidates: str = "",
     scores: str = "cosine",
     shown: int | None = None,
+    pair: Pair = None,
 ) -> str:
     """The answer of both models to a picture, a phrase or both, as HTML.
 
@@ -170,7 +189,7 @@ def answer_page(
     Raises:
         InputError: a text is too long or holds no name, or the data set is not shown.
     """
-    maps = state.maps(name)
+    maps = state.maps(name, pair)
     comparison, phrase, names = maps.comparison, (phrase or "").strip(), chosen_names(candidates)
     title, known, intro = "Nearest pictures", None, ""
     if picture is not None:
@@ -184,8 +203,8 @@ def answer_page(
     else:
         known = teaching(maps)[0].row if shown is None else shown
         intro = EXAMPLE if shown is None else "Picked"
-        pair = [maps.projection(side).embedding.picture[known] for side in SIDES]
-        vectors = searched = pair[0], pair[1]
+        one, other = (maps.projection(side).embedding.picture[known] for side in SIDES)
+        vectors = searched = one, other
     own = None if known is None else maps.dataset.records[known]
     both = comparison.concepts(vectors, names, k=MAX_CANDIDATES, scores=scores)
     found = comparison.images(searched, k=FOUND + 1)
@@ -197,7 +216,6 @@ def answer_page(
         near = [item.index for item in getattr(found, side) if item.index != known]
         column = {
             "side": side,
-            "model": MODEL if side == "before" else maps.trained,
             "concepts": concepts[:BARS],
             "own_rank": first[0],
             "own_name": first[1],

@@ -39,7 +39,8 @@ def reasons(
     groups, grid = _trained_groups(maps), _grid(comparison.before.model, picture)
     for side, vector in zip(SIDES, vectors, strict=True):
         probe, concept = getattr(comparison, side), getattr(both, side)[0].name
-        near = nearest_groups(vector, maps.projection(side).embedding.picture, groups)
+        pictures = maps.projection(side).embedding.picture
+        near = nearest_groups(vector, pictures, groups) if groups else []
         if side == "after" and not comparison.shared:
             grid = _grid(probe.model, picture)
         lit, places = "", 0
@@ -51,7 +52,7 @@ def reasons(
         words = class_words(comparison.before.model, picture, features=features[0])
     except InputError:
         words = []  # a model without class words has one reason less
-    return answer("why", words=words, columns=columns)
+    return answer("why", maps=maps, words=words, columns=columns)
 
 
 def _trained_groups(maps: DatasetMaps) -> dict[str, np.ndarray]:

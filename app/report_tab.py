@@ -12,16 +12,14 @@ import gradio as gr
 from glasskit.analysis.store import content_key
 from glasskit.errors import InputError
 from glasskit.io.places import atomic_folder, cache_folder
+from glasskit.models.loading import WEIGHTS
 from glasskit.plots.map_data import measured
 from glasskit.plots.report import write_report
 from glasskit_app.jobs import TrainingQueue
 from glasskit_app.scripts import asked_dataset, refusals_told
-from glasskit_app.state import MODEL, AppState
+from glasskit_app.state import AppState
 
 MAX_RUNS = 4
-OWN = ("untrained", "grouped")
-"""What the app's own models are called in a report."""
-
 FILE = "glass-kit-report.html"
 """A report in its folder; .md and .json lie beside it."""
 
@@ -30,8 +28,8 @@ VERSION = 3
 INTRO = """
 ## Side by side
 Every measure of the kit on pictures that training never saw: what was gained, what was lost, and
-how sure one can be. The untrained model is compared with the one that the app trained on groups,
-and with runs of the Train page. The first report of a data set takes about a minute; then it is
+how sure one can be. The models that the app shows are compared with the first of them, and runs of
+the Train page with them. The first report of a data set takes about a minute; then it is
 kept.
 """
 
@@ -56,7 +54,7 @@ class Reports:
         runs: Sequence[str],
         progress: Callable[[int, int], None] | None = None,
     ) -> Path:
-        """The page of the report of a data set: untrained, the app's own run, and kept runs.
+        """The page of the report of a data set: those that the app shows, and kept runs.
 
         Args:
             name: of the data set.
@@ -72,13 +70,15 @@ class Reports:
         for place, run in enumerate(runs):
             if run not in kept:
                 raise InputError(f"no run named {run!r} is kept")
-            if run in OWN or run in runs[:place]:
+            if run in maps.names or run in runs[:place]:
                 raise InputError(f"the report has a model named {run!r} already")
-        entries = list(zip(OWN, (MODEL, str(maps.run)), strict=True))
+        if not maps.dataset.labelled:
+            raise InputError(f"{maps.name} has no labels, so there is nothing to measure")
+        entries = [(model.name, model.path) for model in maps.models]
         entries += [(run, str(self.runs.path(maps.name, run))) for run in runs]
         try:
-            models = [Path(path) / "model.safetensors" for _, path in entries[1:]]
-            prints = [file.stat().st_mtime_ns for file in models]
+            folders = [Path(path) for _, path in entries if Path(path).is_dir()]
+            prints = [(folder / WEIGHTS).stat().st_mtime_ns for folder in folders]
             page = self.page(content_key(VERSION, maps.name, entries, prints))
             with self._lock:
                 if not page.is_file():

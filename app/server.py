@@ -95,14 +95,15 @@ def _add_routes(app: FastAPI, state: AppState, reports: Reports) -> None:
         return Response(bundle(), media_type="text/javascript")
 
     @cache
-    def packed_map(name: str) -> bytes:
-        text = json.dumps(state.maps(name).map, ensure_ascii=False, separators=(",", ":"))
+    def packed_map(name: str, pair: tuple[str, str] | None) -> bytes:
+        text = json.dumps(state.maps(name, pair).map, ensure_ascii=False, separators=(",", ":"))
         return gzip.compress(text.encode(), 5)
 
     @app.get("/kit/map/{name:path}.json")
-    def map_file(name: str) -> Response:
+    def map_file(name: str, left: str = "", right: str = "") -> Response:
+        pair = (left, right) if left or right else None
         headers = {"Content-Encoding": "gzip", "Cache-Control": "no-cache"}
-        return Response(packed_map(name), media_type="application/json", headers=headers)
+        return Response(packed_map(name, pair), media_type="application/json", headers=headers)
 
     @app.get("/kit/pictures/{name:path}/{index:int}.webp")
     def picture(name: str, index: int, small: bool = False) -> Response:

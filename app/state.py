@@ -2,45 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
-from glasskit.analysis.probe import Comparison
+from glasskit.analysis.probe import Comparison, Probe
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
 from glasskit.models import GlassModel
-from glasskit.models.lite0 import TRAINED, TRAINED_RUN
-from glasskit.plots.map_data import Projection, map_data
+from glasskit.plots.map_data import SIDES, SIDES_SAID, Projection, map_data
 from glasskit_app.thumbnails import Thumbnails, pictures_url
 
-MODEL = "lite0-minilm"
-"""Every run begins with it."""
+MODEL, GLASS = "lite0-minilm", "lite0-glass"
+"""The model that every run begins with, and what training made of it."""
 
 HINT = "start the app with --images and the folder of the photographs"
+
+KEPT_PAIRS = 8
+"""Pairs of models of which the map is kept, which is large for many pictures."""
+
+
+def grouped_name(dataset: str) -> str:
+    """What the model is called that the app trained on a data set."""
+    return f"{MODEL} trained on {dataset}"
+
+
+Pair = Sequence[str | None] | None
+"""Names of the model on the left and of the one on the right; None for the usual ones."""
+
+
+class Seen(NamedTuple):
+    """A data set as one model sees it.
+
+    Attributes:
+        name: of the model, as the page shows it.
+        path: that ``load_model`` takes.
+        projection: vectors and map.
+        probe: the model, which answers what visitors ask.
+    """
+
+    name: str
+    path: str
+    projection: Projection
+    probe: Probe
 
 
 @dataclass(frozen=True)
 class DatasetMaps:
-    """One data set in the app.
+    """One data set in the app, with two of its models side by side.
 
     Attributes:
         dataset: records and taxonomy.
-        before: vectors and map by the untrained model.
-        after: by the trained model.
-        comparison: both models, which answer what visitors ask.
-        run: directory of the trained model.
+        models: two or more.
         thumbnails: small pictures, or None where the data set's pictures are not here.
+        left: number of the model on the left.
+        right: number of the model on the right; the last one unless chosen.
     """
 
     dataset: GroupedDataset
-    before: Projection
-    after: Projection
-    comparison: Comparison
-    run: Path
+    models: tuple[Seen, ...]
     thumbnails: Thumbnails | None
+    left: int = 0
+    right: int = -1
 
     @property
     def name(self) -> str:
@@ -48,19 +72,54 @@ class DatasetMaps:
         return self.dataset.name
 
     @property
-    def trained(self) -> str:
-        """What the trained model is called."""
-        return TRAINED if self.run == TRAINED_RUN else f"{MODEL} trained on {self.name}"
+    def names(self) -> list[str]:
+        """Names of all models."""
+        return [model.name for model in self.models]
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Names of the two models."""
+        return self.models[self.left].name, self.models[self.right].name
+
+    @property
+    def before(self) -> Projection:
+        """By the model on the left, usually the untrained one."""
+        return self.models[self.left].projection
+
+    @property
+    def after(self) -> Projection:
+        """By the model on the right, usually the trained one."""
+        return self.models[self.right].projection
 
     def projection(self, side: str) -> Projection:
         """``before`` or ``after``."""
         return self.before if side == "before" else self.after
 
     @cached_property
+    def comparison(self) -> Comparison:
+        """Both models, which answer what visitors ask."""
+        return Comparison(self.models[self.left].probe, self.models[self.right].probe)
+
+    @property
+    def trained(self) -> bool:
+        """Whether the right model is what training on groups made of the left one."""
+        return self.pair in ((MODEL, GLASS), (MODEL, grouped_name(self.name)))
+
+    @property
+    def sides(self) -> dict[str, str]:
+        """What the two are called: before and after training, or by the names of the models."""
+        return SIDES_SAID if self.trained else dict(zip(SIDES, self.pair, strict=True))
+
+    def heading(self, side: str) -> str:
+        """What a side is called, as a heading; a model's name as it is."""
+        said = self.sides[side]
+        return said.capitalize() if said == SIDES_SAID[side] else said
+
+    @cached_property
     def map(self) -> dict[str, Any]:
         """What the map in the browser is drawn from, ready for JSON."""
         pictures = pictures_url(self.name) if self.thumbnails else None
-        return map_data(self.dataset, self.before, self.after, pictures, HINT)
+        return map_data(self.dataset, self.before, self.after, pictures, HINT, self.sides)
 
 
 class AppState:
@@ -69,28 +128,53 @@ class AppState:
     Args:
         datasets: what is shown, in order.
         start: the untrained model that every run begins with; copy it to change it.
+        code: the Python that reads each data set, by its name.
 
     Raises:
         InputError: two data sets have one name.
     """
 
-    def __init__(self, datasets: Sequence[DatasetMaps], start: GlassModel) -> None:
+    def __init__(
+        self,
+        datasets: Sequence[DatasetMaps],
+        start: GlassModel,
+        code: Mapping[str, str] | None = None,
+    ) -> None:
         self.names = [maps.name for maps in datasets]
         for name in self.names:
             if self.names.count(name) > 1:
                 raise InputError(f"two data sets are named {name!r}; rename the file of one")
         self.start = start
+        self.code = code or {}
         self._maps = dict(zip(self.names, datasets, strict=True))
+        self._paired = lru_cache(KEPT_PAIRS)(self._pair)
 
-    def maps(self, name: object) -> DatasetMaps:
+    def maps(self, name: object, pair: object = None) -> DatasetMaps:
         """The maps of a data set.
 
+        Args:
+            name: of the data set.
+            pair: names of the two models; the first and the last one if None.
+
         Raises:
-            InputError: none of this name is shown.
+            InputError: none of this name is shown, or no such model.
         """
         if not isinstance(name, str) or name not in self._maps:
             raise InputError(f"data set {name!r:.60} is not shown; choose {', '.join(self.names)}")
-        return self._maps[name]
+        maps = self._maps[name]
+        if pair is None:
+            return maps
+        try:
+            left, right = (maps.names.index(one) for one in pair)  # type: ignore[attr-defined]
+        except (TypeError, ValueError):
+            raise InputError(
+                f"models {pair!r:.60}: choose two of {', '.join(maps.names)}"
+            ) from None
+        usual = (left, right) == (0, len(maps.models) - 1)
+        return maps if usual else self._paired(name, left, right)
+
+    def _pair(self, name: str, left: int, right: int) -> DatasetMaps:
+        return replace(self._maps[name], left=left, right=right)
 
     def unread(self, texts: Sequence[str], several: str = "texts") -> str:
         """One line on what the models do not read of a visitor's texts; empty where all is read."""

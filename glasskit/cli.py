@@ -14,11 +14,20 @@ from typing import Annotated, Any
 import typer
 
 from glasskit import cli_data, cli_measure, cli_vectors
-from glasskit.cli_options import DatasetName, Images, Json, tried_folder, write_json
+from glasskit.cli_options import (
+    DATASET,
+    MODEL,
+    DatasetName,
+    Images,
+    Json,
+    tried_folder,
+    write_json,
+)
 from glasskit.errors import InputError, first_process, launched, need
 from glasskit.flags import settings_of, with_settings
 from glasskit.io.places import check_folder
 from glasskit.io.terminal import bar, complain, say
+from glasskit.io.text_files import distinct, split_names
 from glasskit.notices import notices
 from glasskit.training.config import TrainConfig
 
@@ -94,9 +103,12 @@ def serve(
     port: Annotated[int, typer.Option(help="port to listen on", min=1, max=65535)] = 7860,
     host: Annotated[str, typer.Option(help="address to listen on")] = "127.0.0.1",
     dataset: Annotated[
-        str, typer.Option(help="show this one alone: a built-in one, or a JSON file")
+        str, typer.Option(help=f"show this one alone: {DATASET}, or a folder of pictures")
     ] = "",
     images: Images = None,
+    models: Annotated[
+        str, typer.Option(metavar="A,B,...", help=f"two or more to compare, each {MODEL}")
+    ] = "",
     root_path: Annotated[
         str, typer.Option(help="path at which a proxy shows the app, such as /glass-kit")
     ] = "",
@@ -104,6 +116,9 @@ def serve(
 ) -> None:
     """Open the app: maps of the latent space, and pictures against concepts."""
     need("gradio", "app")
+    chosen = distinct(split_names(models))
+    if len(chosen) == 1:
+        raise InputError("--models names one model; give two or more with commas between")
     from glasskit_app.main import BUILT_IN, launch
 
     launch(
@@ -111,6 +126,7 @@ def serve(
         host=host,
         datasets=(dataset,) if dataset else BUILT_IN,
         images=images,
+        models=chosen,
         root_path=root_path,
         open_browser=open_browser,
     )

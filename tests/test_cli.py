@@ -268,6 +268,7 @@ def test_standard_scores_are_over_the_train_pictures_of_the_run(
         (("probe", "--k", "0", "a", "b"), "--help"),
         (("probe", "lite0-minilm", "a.jpg", "--concepts", " , "), "--concepts names no concept"),
         (("nosuch",), "--help"),
+        (("app", "--models", "lite0-minilm"), "two or more"),
         (("study", "scenes", "--transfer", "scenes"), "transfer: give it with --unseen"),
         (("study", "scenes", "--unseen", "--transfer", "scenes"), "under a label of its own"),
         (("study", "scenes", "--unseen", "--folds", "1"), "folds: 1 is not allowed"),

@@ -1,7 +1,7 @@
 // Two trays of pictures: a click, Enter or a drag takes a picture to the other one.
 //
 // new GlassTrays(element, move): element holds .gk-members and .gk-outside; move(index) is called for
-// a picture that shall change its tray. show({members, outside}) draws them; a picture is
+// a picture that shall change its tray. show({members, outside, sides}) draws them; a picture is
 // {index, caption, labels, stranger, shared: rivals whose idea it carries too, picture: its address or
 // null, note}.
 class GlassTrays {
@@ -28,12 +28,13 @@ class GlassTrays {
     }
   }
 
-  show({ members, outside }) {
+  show({ members, outside, sides }) {
     const focused = document.activeElement.dataset.index;
     for (const tray of this.element.querySelectorAll(".gk-tray")) tray.classList.toggle("gk-texts", !members[0]?.picture);
     this.element.querySelector(".gk-members").replaceChildren(...members.map((one) => GlassTrays.tile(one, "take out")));
     this.element.querySelector(".gk-outside").replaceChildren(...outside.map((one) => GlassTrays.tile(one, "put in")));
     this.element.querySelector(".gk-count").textContent = `(${members.length} pictures)`;
+    this.element.querySelector(".gk-sides").textContent = sides ?? "";
     if (focused) this.element.querySelector(`[data-index="${focused}"]`)?.focus();
   }
 

@@ -104,8 +104,9 @@ class GroupedDataset:
     def targets(self, level: int = 1) -> np.ndarray:
         """(n,) the index of each record's strongest label in ``labels(level)``; -1: it has none."""
         place = {name: i for i, name in enumerate(self.labels(level))}
-        levels = [self.by_name[record.concept].levels[level - 1] for record in self.records]
-        return np.array([-1 if name is None else place[name] for name in levels], dtype=np.int64)
+        levels = {c.name: c.levels[level - 1] for c in self.concepts}
+        own = (levels.get(record.concept) for record in self.records)
+        return np.array([-1 if name is None else place[name] for name in own], dtype=np.int64)
 
     def carried(self, level: int = 1) -> np.ndarray:
         """(n, labels) bool: the labels of each record."""
@@ -124,6 +125,11 @@ class GroupedDataset:
                 if label is not None:
                     row[place[label]] = True
         return mask
+
+    @cached_property
+    def labelled(self) -> bool:
+        """Whether a record has a label."""
+        return any(record.labels for record in self.records)
 
     @cached_property
     def several(self) -> bool:

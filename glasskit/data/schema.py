@@ -42,7 +42,8 @@ class Record:
 
     Args:
         key: name of the picture, unique in the data set; the COCO id as text for COCO.
-        labels: level-1 names of its concepts, the strongest first; one or several.
+        labels: level-1 names of its concepts, the strongest first; one or several (none only in a
+            folder that nobody labelled, see ``folder.py``).
         literal: captions of what is seen (``old_captions``): the first is the literal one,
             those after it are paraphrases.
         theme: captions of what it is about, whichever label is meant (``new_captions``).
@@ -68,8 +69,8 @@ class Record:
 
     @property
     def concept(self) -> str:
-        """Its strongest label."""
-        return self.labels[0]
+        """Its strongest label; empty where it has none."""
+        return self.labels[0] if self.labels else ""
 
     @property
     def themes(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,13 +33,15 @@ class Embedding:
     def recognised(self, carried: np.ndarray) -> Recognition:
         """Place of each record's own concept among all, and the nearest one.
 
-        Of a record with several labels the own concept is the label that it comes nearest to.
+        Of a record with several labels the own concept is the label that it comes nearest to; one
+        without a label has rank 0.
 
         Args:
-            carried: (n, c) bool, the labels of each record, one or several.
+            carried: (n, c) bool, the labels of each record, one, several or none.
         """
         own = np.where(carried, products(self.picture, self.concept), -np.inf)
-        return recognise(self.picture, self.concept, own.argmax(axis=1))
+        found = recognise(self.picture, self.concept, own.argmax(axis=1))
+        return replace(found, rank=np.where(carried.any(axis=1), found.rank, 0))
 
 
 def embed(

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from glasskit.models.vectors import nearest
 from glasskit.plots.style import family_level, level_colours
 
 SIDES = ("before", "after")
+SIDES_SAID = {side: f"{side} training" for side in SIDES}
 SPLIT_NAMES = {
     "train": "seen in training",
     "val": "held out to choose",
@@ -36,6 +38,9 @@ RECOGNISED = {
     (False, False): ("not recognised", "#a8a29a"),
 }
 """Whether a picture was recognised before and is after; what that is called and its colour."""
+
+BY_TWO = ("recognised by both", "only by {after}", "only by {before}", "by neither")
+"""What it is called where the two are not one model before and after training."""
 
 LEVEL_NAMES = {"level1": "concept (level 1)", "level4": "level 4 (most general)"}
 
@@ -64,6 +69,12 @@ class Projection:
     picture: np.ndarray
     caption: np.ndarray
     concept: np.ndarray
+
+    @cached_property
+    def near(self) -> list[list[int]]:
+        """(n, NEIGHBOURS) indices of the pictures nearest to each one."""
+        seen = self.embedding.picture
+        return nearest(seen, seen, NEIGHBOURS, exclude_self=True).index.tolist()
 
     @classmethod
     def of(cls, dataset: GroupedDataset, embedding: Embedding, places: np.ndarray) -> Projection:
@@ -98,6 +109,7 @@ def map_data(
     after: Projection,
     pictures: str | list[str] | None = None,
     hint: str = "",
+    sides: Mapping[str, str] = SIDES_SAID,
 ) -> dict[str, Any]:
     """Everything that the map shows, ready for JSON; places are flat lists x, y, x, y, ...
 
@@ -107,6 +119,7 @@ def map_data(
         after: by the trained model.
         pictures: address below which ``{index}.webp`` is found, or n addresses; None without.
         hint: where there are no pictures, what to do about it.
+        sides: what ``before`` and ``after`` are called.
 
     Raises:
         InputError: there are more than ``MAX_PICTURES``.
@@ -114,7 +127,7 @@ def map_data(
     check_size(dataset)
     records = dataset.records
     splits = {record.split for record in records}
-    place = {name: i for i, name in enumerate(dataset.labels(1))}
+    own = _own(dataset, after)
     return {
         "name": dataset.name,
         "n": len(records),
@@ -122,17 +135,29 @@ def map_data(
         "caption": [record.captions[0] for record in records],
         "theme": [next(iter(record.themes), "") for record in records],
         "split": [record.split for record in records],
-        "labels": [[place[name] for name in record.labels] for record in records],
+        "labels": own,
         "concepts": list(dataset.labels(1)),
-        "colourings": _colourings(dataset, before, after),
+        "colourings": _colourings(dataset, before, after, own, sides),
+        "labelled": dataset.labelled,
         "family": LEVELS[family_level(dataset) - 1],
-        "splits": {split: SPLIT_NAMES[split] for split in SPLITS if split in splits},
+        "splits": {
+            split: SPLIT_NAMES[split] for split in SPLITS if split in splits and dataset.labelled
+        },
+        "sides": dict(sides),
         "views": {"before": _view(dataset, before), "after": _view(dataset, after)},
-        "story": _story(dataset, before, after),
+        "story": _story(dataset, before, after, sides),
         "credits": dataset.credits,
         "pictures": pictures,
         "hint": hint,
     }
+
+
+def _own(dataset: GroupedDataset, after: Projection) -> list[list[int]]:
+    """Indices of each picture's labels; where nobody labelled them, of its nearest concept."""
+    if not dataset.labelled:
+        return after.recognised.top[:, None].tolist()
+    place = {name: i for i, name in enumerate(dataset.labels(1))}
+    return [[place[name] for name in record.labels] for record in dataset.records]
 
 
 def measured(dataset: GroupedDataset) -> tuple[str, list[int]]:
@@ -141,20 +166,28 @@ def measured(dataset: GroupedDataset) -> tuple[str, list[int]]:
     return ("unseen", unseen) if unseen else ("seen", list(range(len(dataset))))
 
 
-def _story(dataset: GroupedDataset, before: Projection, after: Projection) -> str:
+def _story(
+    dataset: GroupedDataset, before: Projection, after: Projection, sides: Mapping[str, str]
+) -> str:
     """How many pictures were recognised before training and are after it."""
+    first, last = (f"by {sides[s]}" if sides != SIDES_SAID else SIDES_SAID[s] for s in SIDES)
+    if not dataset.labelled:
+        return (
+            f"{len(dataset):,} pictures that nobody labelled; colours show which of "
+            f"{len(dataset.labels(1))} ideas is nearest {last}."
+        )
     was, now = (f"{_recognised(dataset, one):,}" for one in (before, after))
     split, chosen = measured(dataset)
     where = "that training never saw" if split == "unseen" else "of the data set"
     of, concepts = f"Of {len(chosen):,} pictures {where}", len(dataset.labels(1))
     if not dataset.several:
         return (
-            f"{of}, the model puts {was} nearest to their own concept before training and {now} "
-            f"after; there are {concepts} concepts to choose from."
+            f"{of}, {was} are nearest to their own concept {first} and {now} {last}; there are "
+            f"{concepts} concepts to choose from."
         )
     return (
         f"Each picture carries {_carried(dataset)} of {concepts} ideas. {of}, the nearest "
-        f"idea is one of the picture's own for {was} before training and for {now} after."
+        f"idea is one of the picture's own for {was} {first} and for {now} {last}."
     )
 
 
@@ -172,15 +205,16 @@ def _recognised(dataset: GroupedDataset, projection: Projection) -> int:
 def _view(dataset: GroupedDataset, projection: Projection) -> dict[str, Any]:
     split, chosen = measured(dataset)
     right = _recognised(dataset, projection)
-    pictures = projection.embedding.picture
     return {
         "picture": _flat(projection.picture),
         "caption": _flat(projection.caption),
         "concept": _flat(projection.concept),
         "rank": projection.recognised.rank.tolist(),
         "top": projection.recognised.top.tolist(),
-        "near": nearest(pictures, pictures, NEIGHBOURS, exclude_self=True).index.tolist(),
-        "sentence": f"{right:,} of {len(chosen):,} {split} pictures recognised",
+        "near": projection.near,
+        "sentence": f"{right:,} of {len(chosen):,} {split} pictures recognised"
+        if dataset.labelled
+        else "",
     }
 
 
@@ -189,7 +223,11 @@ def _flat(places: np.ndarray) -> list[float]:
 
 
 def _colourings(
-    dataset: GroupedDataset, before: Projection, after: Projection
+    dataset: GroupedDataset,
+    before: Projection,
+    after: Projection,
+    own: list[list[int]],
+    sides: Mapping[str, str],
 ) -> dict[str, dict[str, Any]]:
     """What pictures can be coloured by, the most general level first.
 
@@ -203,12 +241,19 @@ def _colourings(
         if shades:
             colours = {label: shades[label] for label in dataset.labels(number)}
             names = [dataset.by_name[name].levels[number - 1] for name in dataset.labels(1)]
-            own = [dataset.by_name[record.concept].levels[number - 1] for record in dataset.records]
-            found[level] = _colouring(LEVEL_NAMES.get(level, f"level {number}"), colours, own)
+            name = LEVEL_NAMES.get(level, f"level {number}")
+            name = name if dataset.labelled else f"nearest {name}"
+            found[level] = _colouring(name, colours, [names[first] for first, *_ in own])
             found[level]["home"] = _numbers(colours, names)
+    if not dataset.labelled:
+        return found
     was, now = ((one.recognised.rank == 1).tolist() for one in (before, after))
-    learned = [RECOGNISED[pair][0] for pair in zip(was, now, strict=True)]
-    found["correct"] = _colouring("recognised or not", dict(RECOGNISED.values()), learned)
+    said = {pair: name for pair, (name, _) in RECOGNISED.items()}
+    if sides != SIDES_SAID:
+        said = {p: name.format(**sides) for p, name in zip(said, BY_TWO, strict=True)}
+    colours = {said[pair]: colour for pair, (_, colour) in RECOGNISED.items()}
+    learned = [said[pair] for pair in zip(was, now, strict=True)]
+    found["correct"] = _colouring("recognised or not", colours, learned)
     seen = [SPLIT_NAMES[record.split] for record in dataset.records]
     colours = dict(zip(SPLIT_NAMES.values(), SPLIT_COLOURS, strict=True))
     found["split"] = _colouring("seen in training or not", colours, seen)

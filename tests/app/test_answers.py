@@ -64,7 +64,7 @@ def test_one_pass_an_answer_and_the_grid_on_demand(state: AppState, passes: Coun
     why = reasons(state.maps("scenes"), PICTURE)
     answer_page(state, PICTURE, "scenes", "", SIGN, "", "standard")
     assert passes == {"image_tower": 1, "text_tower": 1, "patch_features": 1}
-    for text in ("in ImageNet words", "Nearest training groups before", "lit where it is nearest"):
+    for text in ("in ImageNet words", "Nearest training groups, before", "lit where it is nearest"):
         assert text in why
 
 
@@ -168,8 +168,8 @@ def test_texts_of_data_sets_and_visitors_are_escaped(state: AppState, tmp_path: 
 def test_the_lasso_holds_what_lies_inside() -> None:
     maps = made_up(300)
     answer = MapApi(state_of(maps)).lasso("many", "after", [[-9, -9], [0, -9], [0, 9], [-9, 9]])
-    assert answer["inside"] == np.flatnonzero(maps.after.picture[:, 0] < 0).tolist()
-    assert f"<h3>{len(answer['inside'])} pictures selected</h3>" in answer["html"]
+    assert answer["rows"] == np.flatnonzero(maps.after.picture[:, 0] < 0).tolist()
+    assert f"<h3>{len(answer['rows'])} pictures selected</h3>" in answer["html"]
     assert answer["html"].count("What they share") == 2
     assert "Nothing inside" in MapApi(state_of(maps)).lasso("many", "before", [[8, 8]] * 3)["html"]
 
@@ -205,13 +205,13 @@ def test_examples_teach_and_failures_come_last() -> None:
     for row, kind in examples:
         ranks = shown.before.recognised.rank[row], shown.after.recognised.rank[row]
         assert right[kind] == tuple(rank == 1 for rank in ranks)
-    nothing_learned = teaching(replace(shown, after=shown.before))
+    nothing_learned = teaching(replace(shown, right=shown.left))
     assert len(nothing_learned) == 12
     assert "learned" not in [kind for _, kind in nothing_learned]
 
 
 def test_sets_without_a_validation_or_a_test_split(tmp_path: Path, monkeypatch) -> None:
-    maps = replace(painted(tmp_path, 3), run=tmp_path)
+    maps = painted(tmp_path, 3)
     assert train_tab._note(maps.dataset) == train_tab.NO_VALIDATION
     assert train_tab._note(made_up(60).dataset) == ""
 
@@ -219,7 +219,6 @@ def test_sets_without_a_validation_or_a_test_split(tmp_path: Path, monkeypatch) 
         file.write_text(f"{len(part)} pictures")
 
     monkeypatch.setattr(report_tab, "write_report", written)
-    (tmp_path / "model.safetensors").touch()
     reports = report_tab.Reports(state_of(maps), SimpleNamespace(kept=lambda name: []))
     monkeypatch.setattr(reports, "folder", tmp_path / "reports")
     assert reports.make("painted", []).read_text() == "3 pictures"

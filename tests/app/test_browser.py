@@ -96,6 +96,17 @@ def test_lasso_and_phrase_and_reset(visit) -> None:
     )
     assert set(seen) <= chosen, "the server's lasso and the places in the browser agree"
     page.keep("map-lasso")
+    with page.expect_download() as download:
+        page.click(".gk-take >> text=CSV")
+    assert len(download.value.path().read_text().splitlines()) == len(chosen) + 1
+    again = visit(page.url.split("/")[-1])
+    again.wait_for_selector(".gk-take")
+    assert set(again.evaluate(f"[...{MAP}.selection]")) == chosen
+    keys = again.evaluate(f"{MAP}.data.key")
+    table = "\n".join(["file,age", *(f"{key},{place}" for place, key in enumerate(keys))])
+    file = {"name": "ages.csv", "mimeType": "text/csv", "buffer": table.encode()}
+    again.set_input_files(".gk-table input", file)
+    again.wait_for_selector(f".gk-legend >> text=0 to {len(keys) - 1}")
 
     page.fill(".gk-search input", "music and <b>dance</b>")
     page.press(".gk-search input", "Enter")

@@ -10,7 +10,7 @@ from glasskit.errors import InputError
 from glasskit.plots.map_data import SIDES
 from glasskit.training import TrainConfig
 from glasskit_app import cache
-from glasskit_app.state import DatasetMaps
+from glasskit_app.state import MODEL, DatasetMaps
 from tests.app.toys import made_up
 
 
@@ -31,18 +31,18 @@ def trainings(shown: DatasetMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path))
     monkeypatch.setattr(cache, "train", train)
-    monkeypatch.setattr(cache, "trained_copy", lambda start, run: 1)
-    monkeypatch.setattr(cache, "embed", lambda model, data: seen[model])
-    monkeypatch.setattr(cache, "compare", lambda *given: None)
-    monkeypatch.setattr(cache, "fit_places", lambda name, one: [shown.before.picture] * 2)
+    monkeypatch.setattr(cache, "open_model", lambda name, start: int(name != MODEL))
+    monkeypatch.setattr(cache, "embed", lambda model, data, progress: seen[model])
+    monkeypatch.setattr(cache, "warm_probe", lambda *given: None)
+    monkeypatch.setattr(cache.maps, "project", lambda *given, **more: shown.before.picture)
     return asked
 
 
 def test_made_once(shown: DatasetMaps, trainings: list[Path]) -> None:
     first, again = (cache.open_maps(shown.dataset, 0) for _ in range(2))
     assert len(trainings) == 1
-    assert first.run == again.run
-    assert again.run.is_dir()
+    assert first.models[1].path == again.models[1].path
+    assert Path(again.models[1].path).is_dir()
     assert (again.before.caption == shown.before.caption).all()
     assert (again.after.recognised.rank == shown.after.recognised.rank).all()
 

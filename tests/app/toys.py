@@ -8,22 +8,31 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image
 
-from glasskit.analysis.probe import Comparison, Probe
+from glasskit.analysis.probe import Probe
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages, MissingImages
 from glasskit.data.schema import Concept, Record
 from glasskit.models.embedding import Embedding
 from glasskit.models.vectors import unit
 from glasskit.plots.map_data import Projection
-from glasskit_app.state import AppState, DatasetMaps
+from glasskit_app.state import GLASS, MODEL, AppState, DatasetMaps, Seen
 from glasskit_app.thumbnails import Thumbnails
 
 CONCEPTS = 60
 WIDTH = 16
 
 
-class Named(Probe):
-    """A probe without a model: names of other levels get vectors of the data set's concepts."""
+class Words(Probe):
+    """A probe without a model: a phrase becomes the vector of the concept that it names, and names
+    of other levels get vectors of the data set's concepts."""
+
+    def __init__(self, name: str, data: GroupedDataset, seen: Embedding) -> None:
+        none = SimpleNamespace(tower_hash=name)
+        super().__init__(none, data, concepts=seen.concept, pictures=seen.picture)
+
+    def text_vectors(self, phrases: list[str]) -> np.ndarray:
+        names = self.dataset.labels(1)
+        return self.concept_vectors[[names.index(phrase) for phrase in phrases]]
 
     def _embed_names(self, names: tuple[str, ...]) -> np.ndarray:
         return self.concept_vectors[: len(names)]
@@ -32,22 +41,16 @@ class Named(Probe):
         pass
 
 
-class Words(Comparison):
-    """Two models that are none: a phrase becomes the vector of the concept that it names."""
-
-    def __init__(self, data: GroupedDataset, before: Embedding, after: Embedding) -> None:
-        none = SimpleNamespace(tower_hash="none")
-        sides = (
-            Named(none, data, concepts=one.concept, pictures=one.picture) for one in (before, after)
-        )
-        super().__init__(*sides)
-
-    def text_vectors(self, text: str) -> tuple[np.ndarray, np.ndarray]:
-        place = self.before.dataset.labels(1).index(text)
-        return self.before.concept_vectors[place], self.after.concept_vectors[place]
+def shown(data: GroupedDataset, sides: list[Projection], kept: Path | None = None) -> DatasetMaps:
+    """A data set by models that end at these projections."""
+    models = [
+        Seen(name, name, side, Words(name, data, side.embedding))
+        for name, side in zip((MODEL, GLASS, "third"), sides, strict=False)
+    ]
+    return DatasetMaps(data, tuple(models), thumbnails=kept and Thumbnails(kept))
 
 
-def made_up(points: int, seed: int = 0) -> DatasetMaps:
+def made_up(points: int, seed: int = 0, models: int = 2) -> DatasetMaps:
     """Points in clusters, one a concept, which are tighter after than before; no pictures."""
     rng = np.random.default_rng(seed)
     concepts = tuple(
@@ -65,13 +68,12 @@ def made_up(points: int, seed: int = 0) -> DatasetMaps:
     data = GroupedDataset("many", concepts, records, MissingImages("many"), "made-up points")
     centre, middle = rng.uniform(-0.9, 0.9, (CONCEPTS, 2)), rng.normal(size=(CONCEPTS, WIDTH))
     sides = []
-    for spread in (0.22, 0.08):
+    for spread in (0.22, 0.08, 0.3)[:models]:
         vectors = unit(middle[own] + 6 * spread * rng.normal(size=(points, WIDTH)))
         places = (centre[own] + spread * rng.normal(size=(points, 2))).astype(np.float32)
         seen = Embedding(picture=vectors, caption=vectors, concept=unit(middle))
         sides.append(Projection.of(data, seen, places))
-    words = Words(data, *(side.embedding for side in sides))
-    return DatasetMaps(data, *sides, comparison=words, run=Path("none"), thumbnails=None)
+    return shown(data, sides)
 
 
 def painted(folder: Path, count: int, name: str = "painted") -> DatasetMaps:
@@ -89,8 +91,7 @@ def painted(folder: Path, count: int, name: str = "painted") -> DatasetMaps:
     vectors = unit(draw.normal(size=(count, WIDTH)))
     seen = Embedding(picture=vectors, caption=vectors, concept=vectors[:1])
     side = Projection.of(data, seen, vectors[:, :2])
-    words = Words(data, seen, seen)
-    return DatasetMaps(data, side, side, words, Path("none"), Thumbnails(folder / "kept"))
+    return shown(data, [side, side], folder / "kept")
 
 
 def state_of(*maps: DatasetMaps) -> AppState:

@@ -47,7 +47,7 @@ def test_story_counts_unseen_pictures(shown: DatasetMaps) -> None:
     unseen = [i for i, record in enumerate(shown.dataset.records) if record.split == "test"]
     was, now = (sum(shown.map["views"][s]["rank"][i] == 1 for i in unseen) for s in map_data.SIDES)
     assert f"Of {len(unseen)} pictures that training never saw" in shown.map["story"]
-    assert f"puts {was} nearest" in shown.map["story"]
+    assert f"{was} are nearest" in shown.map["story"]
     assert f"and {now} after" in shown.map["story"]
     assert shown.map["views"]["after"]["sentence"].startswith(f"{now} of {len(unseen)} unseen")
 
@@ -115,11 +115,15 @@ def several(shown: DatasetMaps) -> DatasetMaps:
         for record, own in zip(shown.dataset.records, shown.dataset.targets(1), strict=True)
     )
     data = replace(shown.dataset, records=records)
-    before, after = (
-        map_data.Projection.of(data, one.embedding, one.picture)
-        for one in (shown.before, shown.after)
+    models = tuple(
+        one._replace(
+            projection=map_data.Projection.of(
+                data, one.projection.embedding, one.projection.picture
+            )
+        )
+        for one in shown.models
     )
-    return replace(shown, dataset=data, before=before, after=after)
+    return replace(shown, dataset=data, models=models)
 
 
 def test_several_labels_are_all_told_and_the_nearest_of_them_counts(several: DatasetMaps) -> None:

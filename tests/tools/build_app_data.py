@@ -33,13 +33,14 @@ def build(name: str, start: GlassModel, folder: Path) -> None:
     """Train on a data set, draw both maps, and write all into a folder, a run directory too."""
     dataset = load_dataset(name)
     folder.mkdir(parents=True, exist_ok=True)
-    glass = cache.trained_by_glass(dataset, cache.RECIPE)
+    glass = cache.use_glass(dataset, cache.RECIPE)
     if not glass:
         train_head(dataset, start, folder)
     run = TRAINED_RUN if glass else folder
-    seen = [embed(model, dataset) for model in (start, trained_copy(start, run))]
+    models = zip(SIDES, (start, trained_copy(start, run)), strict=True)
+    seen = {side: embed(model, dataset) for side, model in models}
     key = cache.settings_key(dataset, cache.RECIPE)
-    places = dict(zip(SIDES, cache.fit_places(name, seen), strict=True))
+    places = cache.fit_places(name, seen, {})
     save_arrays(places, folder / cache.PLACES, metadata={"key": key})
 
 

@@ -3,10 +3,13 @@
 // new GlassMap(element, data, options) fills an element. data is what glasskit/plots/map_data.py makes.
 // Options, each of which may be missing:
 //   layout, colour  "pair" or "morph"; what is coloured at first
-//   ask             {pin(index), lasso(side, outline), search(phrase)}, which promise {html, ...} or {error}.
+//   ask             {pin(index), lasso(side, outline), search(phrase)}, which promise {html, rows, ...} or {error};
+//                   take(rows, form, phrase) -> {text, file} and table(text) -> {colourings}, or {error}.
 //                   What is asked is answered beside the maps; without it there is no lasso and no search.
 //   welcome         HTML beside the maps while nothing is asked
 //   datasets, open  names to choose from, and what to call with the chosen one
+//   models, pair    names to choose from, and the two that are shown
+//   compare         what to call with the two chosen ones
 //   remember        called with {name: value} of what is looked at, for links to it
 //   bare, side      one map of this side alone, without tools
 //   pictures        false: no small pictures
@@ -69,6 +72,19 @@ class GlassMap {
     const { phrase } = this;
     if (phrase) phrase.order ??= this.evenly.toSorted((a, b) => phrase.after[b] - phrase.after[a]);
     return phrase?.order ?? this.evenly;
+  }
+  // What a side is called as a heading: "Before training", or a model's name as it is.
+  heading(side) {
+    const said = this.data.sides[side];
+    return this.trained ? said[0].toUpperCase() + said.slice(1) : said;
+  }
+  // Whether the two sides are one model before and after training.
+  get trained() {
+    return this.data.sides.before === "before training";
+  }
+  // What a side is called in few words.
+  shortly(side) {
+    return this.trained ? side : this.data.sides[side];
   }
   isShown(i) {
     return this.split === "all" || this.data.split[i] === this.split;
@@ -181,7 +197,7 @@ class GlassMap {
     this.find(".gk-search").reset();
     this.notice("");
     this.aside(this.options.welcome);
-    this.options.remember?.({ q: null, pin: null, label: null });
+    this.options.remember?.({ q: null, pin: null, label: null, lasso: null });
     this.changed();
   }
   setLayout(layout) {
@@ -220,12 +236,12 @@ class GlassMap {
     return this.data.labels[index].map((concept) => this.data.concepts[concept]);
   }
   describe(index) {
-    const { data } = this, make = GlassMap.element, [first, ...others] = this.namesOf(index);
+    const { data } = this, make = GlassMap.element, [first, ...others] = data.labelled ? this.namesOf(index) : [""];
     const own = others.length ? "the nearest of its own" : "own concept";
     const verdicts = Object.entries(data.views).map(([side, { rank, top }]) => {
       const right = rank[index] === 1;
-      return make("div", { class: right ? "gk-right" : "gk-wrong" }, make("b", {}, side), " ", data.concepts[top[index]],
-        make("span", {}, right ? " ✓" : ` (${own} is number ${rank[index]})`));
+      return make("div", { class: right || !data.labelled ? "gk-right" : "gk-wrong" }, make("b", {}, this.shortly(side)), " ", data.concepts[top[index]],
+        make("span", {}, !data.labelled ? "" : right ? " ✓" : ` (${own} is number ${rank[index]})`));
     });
     return [
       data.pictures ? make("img", { src: this.pictureAddress(index), alt: "" }) : "",
@@ -240,10 +256,11 @@ class GlassMap {
     if (!ask) return null;
     this.notice("");
     const said = await ask(...given).catch(() => null)
-      ?? { error: "The server does not answer. Is the app still running? Then load the page again." };
+      ?? { error: NO_ANSWER };
     if (turn !== this.asked) return null;
     if (said.error) { this.notice(said.error); return null; }
     this.aside(said.html);
+    if (said.rows.length) this.offer(said.rows);
     return said;
   }
   async pin(index) {
@@ -258,10 +275,55 @@ class GlassMap {
   async select(side, outline) {
     this.lassoing = false;
     this.changed();
-    const said = await this.answer("lasso", this.nearSide(side), outline);
+    const corners = outline.map(([x, y]) => [Number(x.toFixed(3)), Number(y.toFixed(3))]);
+    const said = await this.answer("lasso", side, corners);
     if (!said) return;
-    Object.assign(this, { pinned: -1, selection: said.inside.length ? new Set(said.inside) : null });
+    Object.assign(this, { pinned: -1, selection: said.rows.length ? new Set(said.rows) : null });
+    this.options.remember?.({ lasso: `${side},${corners.flat()}`, pin: null });
     this.changed();
+  }
+  // Buttons that take what is shown beside the maps along: to a file, as Python, as a link.
+  offer(rows) {
+    const make = GlassMap.element, place = make("div", { class: "gk-take" });
+    const shown = (text) => {
+      place.querySelector("textarea")?.remove();
+      const field = make("textarea", { readonly: "", rows: "4", "aria-label": "Text to copy" }, text);
+      place.append(field);
+      field.select();
+      navigator.clipboard?.writeText(text).catch(() => {});  // where the browser does not allow it, it is selected
+    };
+    const take = async (form) => {
+      const said = await this.options.ask.take(rows, form, this.phrase?.phrase ?? "").catch(() => null);
+      if (!said || said.error) return this.notice(said?.error ?? NO_ANSWER);
+      if (form === "py") return shown(said.text);
+      const address = URL.createObjectURL(new Blob([said.text], { type: "text/plain" }));
+      make("a", { href: address, download: said.file }).click();
+      return setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    };
+    const button = (text, title, onclick) => make("button", { type: "button", title, onclick }, text);
+    place.append(make("span", {}, `Take ${rows.length === 1 ? "this picture" : `${rows.length} pictures`} along:`),
+      button("CSV", "A table of ids, files, captions, labels and scores", () => take("csv")),
+      button("JSON", "The same as JSON", () => take("json")),
+      button("Python", "Code that loads the same pictures", () => take("py")),
+      button("Link", "The address of what is shown", () => shown(location.href)));
+    this.find(".gk-detail").prepend(place);
+  }
+  // Colour by the columns of a table of the visitor's own.
+  async readTable(file) {
+    const said = await this.options.ask.table(await file.text()).catch(() => null);
+    if (!said || said.error) { this.notice(said?.error ?? NO_ANSWER); return; }
+    this.notice("");
+    this.options.tables?.(said.colourings);
+    this.addColourings(said.colourings);
+    this.setColour(Object.keys(said.colourings)[0]);
+  }
+  addColourings(colourings) {
+    Object.assign(this.data.colourings, colourings);
+    for (const [value, colouring] of Object.entries(colourings)) {
+      if (colouring.range) colouring.colours = RAMP;
+      this.find(`.gk-colour [value="${CSS.escape(value)}"]`)?.remove();
+      this.find(".gk-colour").append(GlassMap.element("option", { value }, colouring.name));
+    }
   }
   async search(phrase) {
     this.find(".gk-search").classList.add("gk-busy");
@@ -269,7 +331,7 @@ class GlassMap {
     this.find(".gk-search").classList.remove("gk-busy");
     if (!said) return;
     Object.assign(this, { phrase: said, colourBy: "phrase", selection: null, pinned: -1 });
-    this.options.remember?.({ q: said.phrase });
+    this.options.remember?.({ q: said.phrase, lasso: null, pin: null });
     this.changed();
   }
   notice(text) {
@@ -289,7 +351,21 @@ class GlassMap {
     const choices = (names) => names.map(([value, text]) => make("option", { value }, text));
     find(".gk-story").textContent = data.story;
     find(".gk-credits").textContent = data.credits;
-    for (const side of ["before", "after"]) find(`.gk-${side} .gk-score`).textContent = data.views[side].sentence;
+    for (const side of ["before", "after"]) {
+      find(`.gk-${side} .gk-title`).textContent = this.heading(side);
+      find(`.gk-${side} .gk-score`).textContent = data.views[side].sentence;
+      find(`.gk-${side} canvas`).setAttribute("aria-label",
+        `Map, ${data.sides[side]}. Arrow keys walk from picture to picture, Enter pins one.`);
+      find(`.gk-morph .gk-${side}-name`).textContent = this.shortly(side);
+    }
+    find(".gk-morph input").setAttribute("aria-label", `From ${data.sides.before} to ${data.sides.after}`);
+    const pair = [find(".gk-left"), find(".gk-right")];
+    for (const [place, chosen] of pair.entries()) {
+      chosen.closest("label").hidden = !(options.models?.length > 2);
+      chosen.replaceChildren(...choices((options.models ?? []).map((name) => [name, name])));
+      chosen.value = options.pair?.[place];
+      chosen.onchange = () => options.compare(pair.map(({ value }) => value));
+    }
     if (options.datasets) {
       const chosen = find(".gk-data");
       chosen.replaceChildren(...choices(options.datasets.map((name) => [name, name])));
@@ -298,7 +374,7 @@ class GlassMap {
     } else find(".gk-data").closest("label").remove();
     find(".gk-colour").append(...choices(Object.entries(data.colourings).map(([value, { name }]) => [value, name])));
     if (options.ask) find(".gk-colour").append(...choices([["phrase", "near to a phrase"]]));
-    if (!options.ask) for (const tool of [".gk-lasso", ".gk-search", ".gk-detail"]) find(tool).hidden = true;
+    if (!options.ask) for (const tool of [".gk-lasso", ".gk-search", ".gk-detail", ".gk-table"]) find(tool).hidden = true;
     this.root.dataset.aside = Boolean(options.ask);
     if (options.ask) this.aside(options.welcome);
     find(".gk-colour").onchange = ({ target }) => {
@@ -312,6 +388,7 @@ class GlassMap {
     find(".gk-split").onchange = ({ target }) => { this.split = target.value; this.redraw(); };
     for (const button of this.root.querySelectorAll(".gk-mode button")) button.onclick = () => this.setLayout(button.value);
     find(".gk-lasso").onclick = () => { this.lassoing = !this.lassoing; this.changed(); };
+    find(".gk-table input").onchange = ({ target }) => { if (target.files[0]) this.readTable(target.files[0]); };
     find(".gk-reset").onclick = () => this.reset();
     find(".gk-search").onsubmit = (event) => {
       event.preventDefault();
@@ -325,6 +402,8 @@ class GlassMap {
       box.onchange = () => { this.shows[box.name] = box.checked; this.redraw(); };
     }
     find(".gk-shows input[name=pictures]").closest("label").hidden = !data.pictures;
+    find(".gk-shows input[name=captions]").closest("label").hidden = !data.labelled;  // names of files
+    find(".gk-split").closest("label").hidden = !data.labelled;
     // Pictures that the answers beside the maps show: point to find them, click to pin them.
     const index = (event) => Number(event.target.closest("[data-index]")?.dataset.index ?? -1);
     find(".gk-detail").onclick = (event) => { if (index(event) >= 0) this.pin(index(event)); };
@@ -333,24 +412,29 @@ class GlassMap {
     this.fillExamples();
   }
 
-  // Things to try that the data itself offers: what was learned, and the concept that gained most.
+  // Things to try that the data itself offers: what was learned, and the concept that gained most (without labels:
+  // the one that most pictures are nearest to).
   fillExamples() {
-    const { views, concepts, split, splits, colourings } = this.data, gained = concepts.map(() => 0);
+    const { views, concepts, split, splits, colourings, labelled, sides } = this.data, gained = concepts.map(() => 0);
     const learned = this.evenly.filter((i) => views.before.rank[i] !== 1 && views.after.rank[i] === 1).sort((a, b) => a - b);
-    for (const i of learned) gained[views.after.top[i]]++;
+    for (const i of labelled ? learned : this.evenly) gained[views.after.top[i]]++;
     const first = learned.find((i) => views.before.rank[i] > 5 && (split[i] === "test" || !splits.test));
-    const word = concepts[gained.indexOf(Math.max(...gained))], search = this.find(".gk-search");
-    const examples = [["what was learned", "Colour the pictures that are recognised only after training", 
-      () => this.setColour("correct", colourings.correct.labels.indexOf("learned in training"))]];
+    const word = concepts[gained.indexOf(Math.max(...gained))], search = this.find(".gk-search"), examples = [];
+    const only = this.trained ? "only after training" : `only by ${sides.after}`;
+    if (labelled) {
+      examples.push([this.trained ? "what was learned" : only, `Colour the pictures that are recognised ${only}`,
+        () => this.setColour("correct", 1)]);
+    }
     if (this.options.ask) {
-      examples.push([`“${word}”`, "Search for the concept that gained most", () => {
+      examples.push([`“${word}”`, labelled ? "Search for the concept that gained most" : "Search for the commonest idea", () => {
         search.querySelector("input").value = word;
         search.requestSubmit();
       }]);
     }
-    examples.push(["watch it happen", "Move every picture from before to after", () => this.setLayout("morph")]);
+    examples.push([this.trained ? "watch it happen" : "one into the other",
+      `Move every picture from ${this.shortly("before")} to ${this.shortly("after")}`, () => this.setLayout("morph")]);
     if (first !== undefined) {
-      examples.push(["one that was learned", "Pin a picture that is recognised only after training", () => this.pin(first)]);
+      examples.push([this.trained ? "one that was learned" : "one of these", `Pin a picture that is recognised ${only}`, () => this.pin(first)]);
     }
     this.find(".gk-tries").append("Try: ", ...examples.map(([text, title, onclick]) =>
       GlassMap.element("button", { type: "button", title, onclick }, text)));
@@ -366,8 +450,7 @@ class GlassMap {
     this.showTime();
     this.showLegend();
     if (colourBy === "phrase") {
-      find(".gk-legend").append(make("span", { class: "gk-ramp" }), make("span", {},
-        this.phrase ? `farthest to nearest to “${this.phrase.phrase}”` : "type a phrase in the search box"));
+      this.showRamp(this.phrase ? `farthest to nearest to “${this.phrase.phrase}”` : "type a phrase in the search box");
     }
   }
   // The labels of a colouring whose names hold what is typed, each with how many pictures carry it.
@@ -387,12 +470,17 @@ class GlassMap {
       find(".gk-legend").prepend(make("small", {}, "How many pictures carry each; a dot has the colour of its strongest."));
     }
     if (focused) find(`.gk-legend [data-label="${focused}"]`)?.focus();
+    if (this.colouring?.range) this.showRamp(this.colouring.range);
     if (labels.length && !found.length) find(".gk-legend").append(`No name holds “${typed}”.`);
+  }
+  showRamp(text) {
+    const make = GlassMap.element;
+    this.find(".gk-legend").append(make("span", { class: "gk-ramp" }), make("span", {}, text));
   }
   showTime() {
     this.find(".gk-morph input").value = 100 * this.t;
-    this.find(".gk-after .gk-title").textContent = this.layout === "pair" || this.t > 0.99 ? "After training"
-      : this.t < 0.01 ? "Before training" : "From before to after";
+    this.find(".gk-after .gk-title").textContent = this.layout === "pair" || this.t > 0.99 ? this.heading("after")
+      : this.t < 0.01 ? this.heading("before") : `From ${this.shortly("before")} to ${this.shortly("after")}`;
   }
 
   // An HTML element; text of data sets becomes text nodes and is never read as HTML.
@@ -415,14 +503,15 @@ class GlassMap {
   }
 }
 
+const NO_ANSWER = "The server does not answer. Is the app still running? Then load the page again.";
 const MANY_LABELS = 24;  // in a legend: of more, one can be found by its name
 
 const RAMP = Array.from({ length: 256 }, (_, byte) => GlassMap.ramp(byte / 255));
 
 const figure = (side) => `
   <figure class="gk-panel gk-${side}">
-    <figcaption><b class="gk-title">${side === "before" ? "Before" : "After"} training</b> <span class="gk-score"></span></figcaption>
-    <canvas tabindex="0" role="application" aria-label="Map ${side} training. Arrow keys walk from picture to picture, Enter pins one."></canvas>
+    <figcaption><b class="gk-title"></b> <span class="gk-score"></span></figcaption>
+    <canvas tabindex="0" role="application"></canvas>
   </figure>`;
 const MARKUP = {
   bare: `<section class="gk-map gk-bare"><figure class="gk-panel gk-after">
@@ -432,7 +521,10 @@ const MARKUP = {
   <p class="gk-story" aria-live="polite"></p>
   <div class="gk-tools" role="toolbar" aria-label="Map tools">
     <label>Pictures <select class="gk-data"></select></label>
+    <label>Left <select class="gk-left"></select></label>
+    <label>Right <select class="gk-right"></select></label>
     <label>Colour <select class="gk-colour"></select></label>
+    <label class="gk-table" title="Colour by a column of a CSV with ids or file names"><span>Colour by your table …</span><input type="file" accept=".csv,.tsv,.txt,text/csv"></label>
     <label>Show <select class="gk-split"></select></label>
     <span class="gk-mode" role="group" aria-label="Layout"><button type="button" value="pair">Side by side</button><button type="button" value="morph">One into the other</button></span>
     <button type="button" class="gk-lasso" title="Draw round pictures to select them (or hold Shift)">Lasso</button>
@@ -445,7 +537,7 @@ const MARKUP = {
     <div class="gk-panels">
       ${figure("before")}${figure("after")}
       <div class="gk-morph">
-        <span>before</span><input type="range" min="0" max="100" aria-label="From before training to after training"><span>after</span>
+        <span class="gk-before-name"></span><input type="range" min="0" max="100"><span class="gk-after-name"></span>
         <button type="button">Play</button>
       </div>
       <input type="search" class="gk-find" placeholder="find a name in the legend" aria-label="Find a name in the legend" hidden>

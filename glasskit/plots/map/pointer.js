@@ -47,7 +47,7 @@ function listen(panel, map) {
     if (line?.length > 3) {
       // At most 200 corners travel to the server, in the coordinates of the map.
       const step = Math.ceil(line.length / 200);
-      map.select(panel.side, line.filter((_, i) => i % step === 0).map(([x, y]) => panel.toWorld(x, y)));
+      map.select(map.nearSide(panel.side), line.filter((_, i) => i % step === 0).map(([x, y]) => panel.toWorld(x, y)));
     } else if (moved <= 5 && event.type === "pointerup") {
       map.hover(-1, panel, event);
       map.pin(panel.hit(...spot(event)));

@@ -1,0 +1,29 @@
+"""A folder of pictures that nobody labelled, as a data set to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from glasskit.data.coco import IDEAS, load_coco
+from glasskit.data.grouped import GroupedDataset
+from glasskit.data.images import FolderImages, scan_folder
+from glasskit.data.schema import Record
+from glasskit.errors import InputError
+
+
+def load_folder(folder: str | Path) -> GroupedDataset:
+    """The pictures of a folder and of the folders below it, without labels, as a test split.
+
+    Concepts are the 132 ideas of coco-ideas, so that there is something to ask. A picture's file
+    name stands where a caption would.
+
+    Raises:
+        InputError: there is no picture in it.
+    """
+    images = FolderImages(folder)
+    names = scan_folder(images.folder).pictures
+    if not names:
+        raise InputError(f"{folder}: no picture in this folder or below it")
+    records = (Record(name, (), (PurePosixPath(name).stem,), split="test") for name in names)
+    concepts = load_coco(IDEAS).concepts
+    return GroupedDataset(images.folder.resolve().name, concepts, tuple(records), images)

@@ -1,0 +1,59 @@
+"""A folder of pictures that nobody labelled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glasskit.data.folder import load_folder
+from glasskit.errors import InputError
+from glasskit.models.embedding import Embedding
+from glasskit.models.vectors import unit
+from glasskit.plots.map_data import Projection
+from glasskit_app.examples import teaching
+from glasskit_app.map_tab import MapApi
+from glasskit_app.probe_tab import answer_page
+from tests.app.toys import shown, state_of
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "sea").mkdir()
+    for name in ("b.png", "a.jpg", "sea/c.webp"):
+        Image.new("RGB", (40, 30), "teal").save(tmp_path / name)
+    (tmp_path / "notes.txt").touch()
+    return tmp_path
+
+
+def test_pictures_without_labels(folder: Path) -> None:
+    data = load_folder(folder)
+    assert [record.key for record in data.records] == ["a.jpg", "b.png", "sea/c.webp"]
+    assert [record.captions[0] for record in data.records] == ["a", "b", "c"]
+    assert (data.labelled, data.groups(), len(data.labels(1))) == (False, {}, 132)
+    assert data.targets(1).tolist() == data.targets(4).tolist() == [-1, -1, -1]
+    assert data.image(2).size == (40, 30)
+    with pytest.raises(InputError, match="train split"):
+        data.split("train")
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no picture"):
+        load_folder(tmp_path)
+
+
+def test_map_and_probe_of_a_folder_claim_nothing_about_labels(folder: Path) -> None:
+    data, draw = load_folder(folder), np.random.default_rng(0)
+    seen = Embedding(*(unit(draw.normal(size=(n, 140))) for n in (3, 3, 132)))
+    side = Projection.of(data, seen, seen.picture[:, :2])
+    assert side.recognised.rank.tolist() == [0, 0, 0]
+    maps = shown(data, [side, side], folder / "kept")
+    assert maps.map["labels"] == side.recognised.top[:, None].tolist()
+    assert list(maps.map["colourings"]) == ["level4", "level3", "level2", "level1"]
+    assert "recognised" not in str(maps.map["views"]) + maps.map["story"]
+    assert [example.row for example in teaching(maps)] == [0, 1, 2]
+    api = MapApi(state_of(maps))
+    assert "sea/c.webp" in api.pin(data.name, 2)["html"]
+    assert "filed under" not in answer_page(state_of(maps), None, data.name)
