@@ -200,9 +200,7 @@ def _trained_on(model: str, images: str | None) -> GroupedDataset:
         return load_dataset("coco-ideas", images)
     settings = read_config(Path(model)).get("training", {})
     try:
-        return load_dataset(
-            settings.get("dataset", "coco-ideas"), images or settings.get("images")
-        )
+        return load_dataset(settings.get("dataset", "coco-ideas"), images or settings.get("images"))
     except InputError as error:
         raise InputError(
             f"{model}: the data set it was trained on is not here ({error}); name one with "

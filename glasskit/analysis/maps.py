@@ -113,7 +113,10 @@ def place_words(
     # says nothing about which of them a word is nearer to.
     pictures = centred(pictures)
     words = unit(words)
-    spread = (words @ pictures.T).std(axis=1, keepdims=True)  # (m, 1)
+    # The variance of w.p over all p is w^T E[p p^T] w - (w.E[p])^2: no (m, n) products are held.
+    square = pictures.T @ pictures / len(pictures)  # (L, L)
+    variance = ((words @ square) * words).sum(axis=1) - (words @ pictures.mean(axis=0)) ** 2
+    spread = np.sqrt(np.maximum(variance, 0))[:, None]  # (m, 1)
     near = nearest(words, pictures, k)
     weight = np.exp((near.score - near.score[:, :1]) / np.maximum(spread, 1e-6))
     weight /= weight.sum(axis=1, keepdims=True)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from glasskit.analysis.maps import place_words
+from glasskit.analysis.maps import VERSION, place_words
+from glasskit.analysis.store import cached_arrays, content_key
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import LEVELS, SPLITS
 from glasskit.errors import InputError
@@ -47,6 +47,10 @@ LEVEL_NAMES = {"level1": "concept (level 1)", "level4": "level 4 (most general)"
 NEIGHBOURS = 6
 """Pictures that the one that is pointed at is joined to."""
 
+MANY = 2_000
+"""Pictures from which on what compares all pairs of them is kept in the cache: of 20,000 it takes
+half a minute."""
+
 MAX_PICTURES = 20_000
 """More would be slow to download and to draw."""
 
@@ -62,6 +66,7 @@ class Projection:
         picture: (n, 2) places.
         caption: (n, 2) places.
         concept: (c, 2) places.
+        near: (n, NEIGHBOURS) indices of the pictures nearest to each one.
     """
 
     embedding: Embedding
@@ -69,12 +74,7 @@ class Projection:
     picture: np.ndarray
     caption: np.ndarray
     concept: np.ndarray
-
-    @cached_property
-    def near(self) -> list[list[int]]:
-        """(n, NEIGHBOURS) indices of the pictures nearest to each one."""
-        seen = self.embedding.picture
-        return nearest(seen, seen, NEIGHBOURS, exclude_self=True).index.tolist()
+    near: np.ndarray
 
     @classmethod
     def of(cls, dataset: GroupedDataset, embedding: Embedding, places: np.ndarray) -> Projection:
@@ -85,12 +85,25 @@ class Projection:
             embedding: its vectors.
             places: (n, 2) of the pictures, as ``analysis.maps.project`` computes them.
         """
+        seen = embedding.picture
+
+        def compare_all() -> dict[str, np.ndarray]:
+            return {
+                "caption": place_words(embedding.caption, seen, places, k=4),
+                "near": nearest(seen, seen, NEIGHBOURS, exclude_self=True).index,
+            }
+
+        if len(seen) < MANY:
+            found = compare_all()
+        else:
+            key = content_key("compared", VERSION, seen, embedding.caption, places, NEIGHBOURS)
+            found = cached_arrays("maps", key, compare_all)
         return cls(
             embedding,
             embedding.recognised(dataset.carried(1)),
             places,
-            place_words(embedding.caption, embedding.picture, places, k=4),
-            place_words(embedding.concept, embedding.picture, places),
+            concept=place_words(embedding.concept, seen, places),
+            **found,
         )
 
 
@@ -211,7 +224,7 @@ def _view(dataset: GroupedDataset, projection: Projection) -> dict[str, Any]:
         "concept": _flat(projection.concept),
         "rank": projection.recognised.rank.tolist(),
         "top": projection.recognised.top.tolist(),
-        "near": projection.near,
+        "near": projection.near.tolist(),
         "sentence": f"{right:,} of {len(chosen):,} {split} pictures recognised"
         if dataset.labelled
         else "",

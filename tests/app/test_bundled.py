@@ -42,8 +42,7 @@ def dataset(request: pytest.FixtureRequest) -> GroupedDataset:
 
 
 def test_made_from_this_data_and_these_settings(dataset: GroupedDataset) -> None:
-    key = cache.settings_key(dataset, cache.RECIPE)
-    assert cache.bundled_places(cache.BUNDLED / dataset.name, key) is not None, AGAIN
+    assert cache.bundled_places(dataset, cache.RECIPE), AGAIN
 
 
 def test_every_setting_is_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +66,7 @@ def test_trained_and_drawn_again(
 ) -> None:
     monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
     folder = cache.BUNDLED / dataset.name
-    glass = cache.trained_by_glass(dataset, cache.RECIPE)  # trained again in tests/models
+    glass = cache.use_glass(dataset, cache.RECIPE)  # trained again in tests/models
     run = TRAINED_RUN if glass else folder
     before, kept = (embed(model, dataset) for model in (start, trained_copy(start, run)))
     if not glass:
@@ -76,9 +75,9 @@ def test_trained_and_drawn_again(
         for kind in ("picture", "caption", "concept"):
             cosine = (getattr(kept, kind) * getattr(made, kind)).sum(axis=1)
             assert cosine.min() > COSINE, AGAIN
-    places = cache.bundled_places(folder, cache.settings_key(dataset, cache.RECIPE))
-    drawn = cache.fit_places(dataset.name, [before, kept])
-    for old, new in zip(map(_around, places), map(_around, drawn), strict=True):
+    places = cache.bundled_places(dataset, cache.RECIPE)
+    drawn = cache.fit_places(dataset.name, dict(zip(places, (before, kept), strict=True)), {})
+    for old, new in zip(map(_around, places.values()), map(_around, drawn.values()), strict=True):
         shared = np.mean([len(set(a) & set(b)) / len(a) for a, b in zip(old, new, strict=True)])
         assert shared > TOGETHER, AGAIN
 

@@ -260,7 +260,7 @@ class GlassMap {
     if (turn !== this.asked) return null;
     if (said.error) { this.notice(said.error); return null; }
     this.aside(said.html);
-    if (said.rows.length) this.offer(said.rows);
+    if (said.rows?.length) this.offer(said.rows);
     return said;
   }
   async pin(index) {
