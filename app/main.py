@@ -78,7 +78,8 @@ def launch(
         FolderImages(images)
     bind(host, port).close()
     check_folder(cache_folder())
-    chosen = dict(_read(name, None if name == "scenes" else images) for name in datasets)
+    local = host in ("127.0.0.1", "::1", "localhost")
+    chosen = [_read(name, None if name == "scenes" else images, local) for name in datasets]
     _say("Glass Kit is loading its models ...")
     with _ctrl_c_ends_at_once(), ThreadPoolExecutor(1, "building") as pool:
         # In a thread of its own, so that this one is free to answer a signal whatever runs. And a
@@ -93,16 +94,21 @@ def launch(
             _listen(app, bound)
 
 
-def _read(name: str, images: str | Path | None) -> tuple[str, GroupedDataset]:
-    """A data set, and the Python that reads it."""
+def _read(name: str, images: str | Path | None, local: bool) -> tuple[str, GroupedDataset]:
+    """A data set, and the Python that reads it; visitors from elsewhere see no folder of this
+    machine."""
+
+    def shown(path: str | Path) -> str:
+        return repr(str(path) if local else Path(path).name)
+
     if Path(name).is_dir() and not is_stream(name):
-        return f"glasskit.data.folder.load_folder({name!r})", load_folder(name)
-    given = f"{name!r}, images={str(images)!r}" if images else repr(name)
+        return f"glasskit.data.folder.load_folder({shown(name)})", load_folder(name)
+    given = f"{shown(name)}, images={shown(images)}" if images else shown(name)
     return f"glasskit.load_dataset({given})", load_dataset(name, images=images)
 
 
 def _build(
-    datasets: dict[str, GroupedDataset],
+    datasets: Sequence[tuple[str, GroupedDataset]],
     models: Sequence[str],
     recipe: dict[str, object] | None,
     host: str,
@@ -118,9 +124,9 @@ def _build(
     start = load_model(MODEL)
     named = dict(zip(short_names(list(models)), models, strict=True)) or None
     state = AppState(
-        [open_maps(data, start, named, recipe) for data in datasets.values()],
+        [open_maps(data, start, named, recipe) for _, data in datasets],
         start,
-        {data.name: code for code, data in datasets.items()},
+        {data.name: code for code, data in datasets},
     )
     return create_app(state, host, port, root_path)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from glasskit.errors import InputError
+from glasskit_app.main import _read
 from glasskit_app.map_tab import MapApi
 from glasskit_app.selection import selection_file
 from glasskit_app.state import DatasetMaps
@@ -80,3 +83,9 @@ def test_any_two_models(maps: DatasetMaps) -> None:
     for pair in (["third"], ["third", "none"], "third", 3, [[], {}], ["third"] * 3):
         with pytest.raises(InputError):
             state.maps("many", pair)
+
+
+def test_visitors_from_elsewhere_see_no_folder_of_this_machine(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    assert _read(str(tmp_path), None, local=True)[0].count(str(tmp_path)) == 1
+    assert str(tmp_path.parent) not in _read(str(tmp_path), None, local=False)[0]
