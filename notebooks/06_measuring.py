@@ -55,6 +55,7 @@ from glasskit.plots.scores import (
 from glasskit.plots.style import show
 from glasskit.training import TrainConfig, train
 
+# %%
 SEED = 0
 RUNS = tempfile.TemporaryDirectory(prefix="glasskit-")
 
