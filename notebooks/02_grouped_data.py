@@ -276,7 +276,7 @@ def complaint(change):
 picture = entries[0]["train_images"][0]
 print(complaint(lambda d: d[0]["train_images"][0].pop("old_captions")))
 print(complaint(lambda d: d[0]["hard_negative"].append("peace")))
-print(complaint(lambda d: d[1]["train_images"].append(picture)))
+print(complaint(lambda d: d[0]["train_images"].append(picture)))
 print(complaint(lambda d: d[0]["train_images"][0].update(image="lost.jpg")))
 
 # %% [markdown]
