@@ -76,16 +76,31 @@ def parse_record(picture: Any, concept: str, split: str, where: str) -> tuple[Re
         labels=labels,
         literal=texts_of(picture, "old_captions", where),
         theme=texts_of(picture, "new_captions", where),
-        label_themes=label_themes_of(picture, labels, where),
-        also=names_of(picture, "also", where),
-        not_labels=names_of(picture, "not_labels", where),
-        negation=optional_text(picture, "negation", where),
         split=split,
-        cluster=optional_text(picture, "cluster", where),
+        **common_fields(picture, labels, where),
     )
     if not record.literal:
         raise InputError(f"{where}: 'old_captions' is empty; give at least a literal caption")
     return record, levels
+
+
+def common_fields(picture: dict[str, Any], labels: Collection[str], where: str) -> dict[str, Any]:
+    """What a picture says in the same way in every layout, as fields of its record."""
+    return {
+        "label_themes": label_themes_of(picture, labels, where),
+        "also": names_of(picture, "also", where),
+        "not_labels": names_of(picture, "not_labels", where),
+        "negation": optional_text(picture, "negation", where),
+        "cluster": optional_text(picture, "cluster", where),
+    }
+
+
+def split_of(entry: dict[str, Any], where: str) -> str:
+    """The split that a picture names; train where it names none."""
+    split = entry.get("split", "train")
+    if split not in SPLITS:
+        raise InputError(f"{where}: split {split!r}: choose one of {', '.join(SPLITS)}")
+    return str(split)
 
 
 def key_of(picture: Any, where: str) -> tuple[str, str]:

@@ -20,17 +20,17 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import ImageSource
 from glasskit.data.magic import concept_as_json, taxonomy_of
 from glasskit.data.magic_record import (
+    common_fields,
     key_as_json,
     key_of,
-    label_themes_of,
     list_of,
     names_of,
-    optional_text,
+    split_of,
     texts_of,
     unknown_keys,
     warn_of_unknown,
 )
-from glasskit.data.schema import SPLITS, Record
+from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.io.places import write_text
 
@@ -96,9 +96,7 @@ def _parse(picture: Any, where: str) -> Record:
         raise InputError(f"{where}: 'labels' is empty; give at least one")
     if len(set(labels)) < len(labels):
         raise InputError(f"{where}: 'labels' names one twice")
-    split = picture.get("split", "train")
-    if split not in SPLITS:
-        raise InputError(f"{where}: split {split!r}: choose one of {', '.join(SPLITS)}")
+    split = split_of(picture, where)
     general = picture.get("general") or []
     one_or_more = general if isinstance(general, list) else [general]
     literal = texts_of(picture, "captions", where)
@@ -109,12 +107,8 @@ def _parse(picture: Any, where: str) -> Record:
         labels=labels,
         literal=literal,
         theme=texts_of({"general": one_or_more}, "general", where),
-        label_themes=label_themes_of(picture, labels, where),
-        also=names_of(picture, "also", where),
-        not_labels=names_of(picture, "not_labels", where),
-        negation=optional_text(picture, "negation", where),
         split=split,
-        cluster=optional_text(picture, "cluster", where),
+        **common_fields(picture, labels, where),
     )
 
 

@@ -27,10 +27,10 @@ from glasskit.data.magic_record import (
     PICTURE_KEYS,
     name_of,
     parse_record,
+    split_of,
     unknown_keys,
     warn_of_unknown,
 )
-from glasskit.data.schema import SPLITS
 from glasskit.errors import InputError
 from glasskit.io.json_files import parse_json
 from glasskit.io.pictures import DECODER, EXTENSIONS, decode_image
@@ -249,9 +249,7 @@ def read_shards(source: str | Path) -> GroupedDataset:
                         f"{where}: no 'concept'; groups are made of records in the MAGIC layout "
                         "(glasskit build makes them from captions, glasskit data pack writes them)"
                     )
-                split = notes.get("split", "train")
-                if split not in SPLITS:
-                    raise InputError(f"{where}: split {split!r}: choose one of {', '.join(SPLITS)}")
+                split = split_of(notes, where)
                 picture = notes | {"image": sample.key}
                 concept = name_of(notes, "concept", where)
                 record, levels = parse_record(picture, concept, split, where)

@@ -1,7 +1,7 @@
 """Scores of names: cosine, or the standard score, which is on one scale for all names and models.
 
 The cosine s_ij of picture i and name j answers "which idea is this picture most about". Some names
-are near to every picture, and training pulls pictures towards the names that it was given. Where
+are near to every picture, and training moves pictures towards the names that it was given. Where
 the question is "for which idea is this picture unusual", each name's cosine is held against those
 of reference pictures:
 
