@@ -136,16 +136,25 @@ def report(
     dataset: Annotated[str, typer.Option(help=DATASET)] = "coco-ideas",
     images: Images = None,
     split: Annotated[str, typer.Option(help="train, val or test")] = "test",
+    unseen: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="of `glasskit study DATASET --unseen --json FILE`"),
+    ] = None,
 ) -> None:
-    """Compare models side by side: one self-contained page, and the same as Markdown and JSON."""
+    """Compare models side by side: one self-contained page, and the same as Markdown and JSON.
+
+    With --unseen it also shows what training does for labels that were never grouped or shown.
+    """
     need("plotly", "app")
     from glasskit.data import load_dataset
+    from glasskit.evaluation.study_file import read_study
     from glasskit.plots.report import check_report, write_report
 
     check_report(out_file)
+    sections = [] if unseen is None else read_study(unseen)
     data = load_dataset(dataset, images=images).split(split)
     with bar("measuring models") as progress:
-        written = write_report(runs, data, out_file, progress=progress)
+        written = write_report(runs, data, out_file, unseen=sections, progress=progress)
     say("written: " + ", ".join(str(path) for path in written))
 
 

@@ -22,6 +22,7 @@ from glasskit.evaluation.comparison import (
     flips,
 )
 from glasskit.evaluation.evaluate import Evaluation, measure
+from glasskit.evaluation.study_file import StudySection
 from glasskit.io.pictures import data_url
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Report:
         captions: literal caption of each record that is shown.
         thumbnails: data URI of each record that is shown, where its picture is here.
         picture_note: why there are no pictures, or "".
+        unseen: readings of a study of seen and unseen labels, or none.
     """
 
     dataset: str
@@ -65,6 +67,7 @@ class Report:
     captions: dict[int, str]
     thumbnails: dict[int, str]
     picture_note: str
+    unseen: Sequence[StudySection] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """JSON of the report, without pictures."""
@@ -91,11 +94,16 @@ class Report:
             "models": cells,
             "changed": changed,
             "evaluations": self.evaluations,
+            "unseen": [section.model_dump() for section in self.unseen],
         }
 
 
 def build_report(
-    entries: Sequence[Any], dataset: GroupedDataset, *, progress: Progress | None = None
+    entries: Sequence[Any],
+    dataset: GroupedDataset,
+    *,
+    unseen: Sequence[StudySection] = (),
+    progress: Progress | None = None,
 ) -> Report:
     """Measure models on a data set and compare each with the first one.
 
@@ -104,6 +112,7 @@ def build_report(
             those). The first is the baseline of every comparison, usually the untrained model. A
             run is shown as the last part of its path, where no other one ends so.
         dataset: what to measure on, usually ``dataset.split("test")``.
+        unseen: readings of a study of seen and unseen labels, shown below the models.
         progress: called with (models done, models).
 
     Raises:
@@ -121,10 +130,14 @@ def build_report(
         named.append((name, measure(model, dataset)))
         if progress is not None:
             progress(number, len(entries))
-    return report_evaluations(named, dataset)
+    return report_evaluations(named, dataset, unseen)
 
 
-def report_evaluations(named: Sequence[tuple[str, Evaluation]], dataset: GroupedDataset) -> Report:
+def report_evaluations(
+    named: Sequence[tuple[str, Evaluation]],
+    dataset: GroupedDataset,
+    unseen: Sequence[StudySection] = (),
+) -> Report:
     """The report of evaluations that are there already, all of the same records."""
     if any(evaluation.n != len(dataset) for _, evaluation in named):
         raise InputError("a report compares models on the same pictures; these are of others")
@@ -147,6 +160,7 @@ def report_evaluations(named: Sequence[tuple[str, Evaluation]], dataset: Grouped
         captions={i: dataset.records[i].literal[0] for i in shown},
         thumbnails=thumbnails,
         picture_note=note,
+        unseen=unseen,
     )
 
 

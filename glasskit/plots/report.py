@@ -16,10 +16,11 @@ from glasskit.errors import InputError
 from glasskit.evaluation.comparison import BETTER, WORSE, Cell, Measure, Table
 from glasskit.evaluation.intervals import interval_note, units
 from glasskit.evaluation.report import Changed, Report, build_report
+from glasskit.evaluation.study_file import StudySection
 from glasskit.io.places import check_file, write_text
 from glasskit.models.glass_model import Progress
 from glasskit.plots.scores import trade_figure
-from glasskit.plots.style import GREY, ORANGE, SYMBOLS, calm, whiskers, whole_ticks
+from glasskit.plots.style import GREY, ORANGE, SERIES, SYMBOLS, calm, whiskers, whole_ticks
 
 BLUE = "#3b8fd0"
 LOOK = {BETTER: (BLUE, "triangle-up"), WORSE: (ORANGE, "triangle-down"), "": (GREY, "circle")}
@@ -34,6 +35,7 @@ def write_report(
     dataset: GroupedDataset,
     path: str | Path,
     *,
+    unseen: Sequence[StudySection] = (),
     progress: Progress | None = None,
 ) -> list[Path]:
     """``build_report``, written as ``path`` and beside it in the other two forms.
@@ -45,7 +47,7 @@ def write_report(
         InputError: the path has another ending, or what ``build_report`` raises.
     """
     paths = check_report(path)
-    report = build_report(entries, dataset, progress=progress)
+    report = build_report(entries, dataset, unseen=unseen, progress=progress)
     for file in paths:
         write_text(file, FORMS[file.suffix.lower()](report))
     return paths
@@ -128,6 +130,7 @@ def _filled(template: str, report: Report) -> str:
         measure_figure=measure_figure,
         gains_figure=gains_figure,
         concept_figure=concept_figure,
+        unseen_figure=unseen_figure,
     )
 
 
@@ -231,6 +234,27 @@ def concept_figure(changed: Changed) -> go.Figure:
     figure.update_xaxes(tickformat="+d", zeroline=True, tickangle=0, **whole_ticks(counts))
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category", dtick=1)
     return _tight(figure, 90 + 20 * max(1, len(moved)))
+
+
+def unseen_figure(section: StudySection) -> go.Figure:
+    """A row a measure, a mark a recipe: gain over the untrained model with its 95% interval."""
+    figure = go.Figure()
+    for number, (name, shown) in enumerate(section.gains.items()):
+        figure.add_scatter(
+            x=[100 * one.value for one in shown],
+            y=section.measures,
+            orientation="h",
+            mode="markers",
+            name=name,
+            marker={"size": 11, "color": SERIES[number], "symbol": SYMBOLS[number]},
+            error_x=whiskers(shown),
+            hovertemplate=f"{name}, %{{y}}: %{{x:+.1f}} points<extra></extra>",
+        )
+    figure.add_vline(x=0, line={"dash": "dot", "width": 1, "color": GREY})
+    figure.update_layout(scattermode="group", scattergap=0.3)  # recipes one below the other
+    figure.update_xaxes(tickformat="+d", zeroline=False, nticks=6, tickangle=0)
+    figure.update_yaxes(autorange="reversed", showgrid=False, type="category", automargin=True)
+    return _tight(figure, 60 + (14 + 18 * len(section.gains)) * len(section.measures))
 
 
 def _tight(figure: go.Figure, height: int) -> go.Figure:

@@ -22,6 +22,7 @@ from glasskit.evaluation.comparison import (
     flips,
 )
 from glasskit.evaluation.report import short_names
+from glasskit.evaluation.study_file import read_study
 from glasskit.plots.report import (
     FORMS,
     check_report,
@@ -166,3 +167,49 @@ def test_bad_entries(both: Pair, tmp_path: Path) -> None:
         report_evaluations([("a", both[0])], DATASET.split("test"))
     with pytest.raises(InputError, match=r"\.html or \.md or \.json"):
         check_report(tmp_path / "r.txt")
+
+
+def studied(share: float, gain: float, p: float) -> dict[str, dict[str, object]]:
+    """Values of one recipe, as ``study.as_dict`` writes them."""
+    found = {"difference": gain, "low": gain - 0.01, "high": gain + 0.01, "p": p}
+    against = {} if p == 1 else {"untrained": found | {"p_holm": 2 * p}}
+    return {"AP, {x}": {"share": share, "ci95": [0.1, 0.3], "gain": found, "against": against}}
+
+
+def test_seen_and_unseen_labels_of_a_study_stand_in_all_three_forms(
+    both: Pair, tmp_path: Path
+) -> None:
+    recipes = {
+        "untrained": studied(0.2, 0, 1),
+        "grouped": studied(0.28, 0.08, 0.01),
+        NASTY: studied(0.22, 0.02, 0.03),
+    }
+    note = "Two folds.\n\n- AP, {x}: mean <precision>\n\nChance of AP: 0.090."
+    section = {"title": "Never grouped: made up", "note": note, "recipes": recipes}
+    file = tmp_path / "unseen.json"
+    file.write_text(json.dumps({"never grouped": section}))
+    report = report_evaluations([("a", both[0]), ("b", both[1])], DATASET, read_study(file))
+    html, text = report_html(report), report_markdown(report)
+    for form, bold in ((html, "<b>28.0</b>"), (text, "28.0 ▲ (10.0 to 30.0)")):
+        assert "Never grouped: made up" in form
+        assert bold in form
+        assert "22.0 ▲" not in form  # p after Holm is .06
+    assert "+8.0 points (+7.0 to +9.0), p 0.0200" in html
+    assert NASTY not in html
+    assert "mean &lt;precision&gt;" in html
+    assert json.loads(FORMS[".json"](report))["unseen"][0]["recipes"]["grouped"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[]", "not what `glasskit study DATASET --unseen --json FILE` writes"),
+        ('{"a": {"title": "t", "note": ""}}', r"a\.recipes: Field required"),
+        ('{"a": {"title": "t", "note": "", "recipes": {}}}', "a: it has no untrained model"),
+    ],
+)
+def test_files_that_are_no_study_are_refused(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "unseen.json"
+    file.write_text(content)
+    with pytest.raises(InputError, match=message):
+        read_study(file)
