@@ -31,7 +31,7 @@ def test_candidates_take_turns_after_a_call_that_is_not_counted() -> None:
     ]
 
 
-def test_a_section_is_measured_kept_and_shown(tmp_path: Path, monkeypatch) -> None:
+def test_a_section_is_measured_kept_and_shown(tmp_path: Path, monkeypatch, capsys) -> None:
     row = BenchRow("s", "ours", (0.4, 0.6, 0.5), (1.6, 1.4, 1.5), "products", 2**20, "on paper")
     monkeypatch.setitem(bench.SECTIONS, "losses", lambda: [row, BenchRow("s", "peer")])
     monkeypatch.setitem(bench.SECTIONS, "recognition", lambda: "| a |")
@@ -47,9 +47,12 @@ def test_a_section_is_measured_kept_and_shown(tmp_path: Path, monkeypatch) -> No
     )
     assert "| peer |  |  |  |  |  |  |" in text
     assert "| a |" in text
-    monkeypatch.setattr("sys.argv", ["bench", "nothing"])
-    with pytest.raises(SystemExit):
-        bench.main()
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for name, said in (("nothing", "no section 'nothing'"), ("gpu-losses", "needs a CUDA device")):
+        monkeypatch.setattr("sys.argv", ["bench", name])
+        with pytest.raises(SystemExit):
+            bench.main()
+        assert said in capsys.readouterr().err
 
 
 def test_what_fails_in_a_process_of_its_own_is_said() -> None:

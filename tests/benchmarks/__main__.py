@@ -1,9 +1,12 @@
 """`make bench`: quality and speed, measured in one run; kept as JSON and as Markdown.
 
 A section that is measured again replaces its own rows only and keeps its own line of where it was
-measured, so that the file says of every number where it comes from.
+measured, so that the file says of every number where it comes from. Rows are written as they come.
 
 python -m tests.benchmarks [SECTION ...] [--out FILE.json]
+
+Without a name every section of a CPU runs. Those of a GPU, the sections gpu-..., run by name, where
+there is CUDA; they are kept beside the others, in results/gpu.json and gpu.md.
 """
 
 from __future__ import annotations
@@ -12,8 +15,9 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +29,9 @@ from tests.benchmarks.table import BenchRow, markdown
 
 REPORT = Path(__file__).parent / "results" / "report.json"
 
-SECTIONS: dict[str, Callable[[], list[BenchRow] | str]] = {
+Measure = Callable[[], Iterable[BenchRow] | str]
+
+SECTIONS: dict[str, Measure] = {
     "recognition": recognition.report,
     "losses": losses.rows,
     "training": training.rows,
@@ -35,40 +41,59 @@ SECTIONS: dict[str, Callable[[], list[BenchRow] | str]] = {
     "maps": maps.rows,
     "app": app.rows,
 }
+GPU_SECTIONS: dict[str, Measure] = {
+    "gpu-losses": losses.gpu_rows,
+    "gpu-training": training.gpu_rows,
+    "gpu-embedding": embedding.gpu_rows,
+}
 
 
 def main() -> None:
-    """Run the sections that are named, or all of them."""
+    """Run the sections that are named, or all of a CPU."""
+    every = SECTIONS | GPU_SECTIONS
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("section", nargs="*", help=", ".join(SECTIONS))
+    parser.add_argument("section", nargs="*", help=", ".join(every))
     parser.add_argument("--out", type=Path, default=REPORT, help="JSON to add to; .md lies beside")
     given = parser.parse_args()
-    if unknown := set(given.section) - set(SECTIONS):
-        parser.error(f"no section {min(unknown)!r}; choose among {', '.join(SECTIONS)}")
+    if unknown := set(given.section) - set(every):
+        parser.error(f"no section {min(unknown)!r}; choose among {', '.join(every)}")
+    if not torch.cuda.is_available() and (gpu := set(given.section) & set(GPU_SECTIONS)):
+        parser.error(f"{min(gpu)} needs a CUDA device, and there is none")
     for name in given.section or SECTIONS:
-        section = measured(SECTIONS[name])
-        kept = json.loads(given.out.read_text("utf-8")) if given.out.is_file() else {}
-        kept[name] = section
-        write({key: kept[key] for key in SECTIONS if key in kept}, given.out)
+        for section in measured(every[name]):
+            kept = json.loads(given.out.read_text("utf-8")) if given.out.is_file() else {}
+            kept[name] = section
+            write({key: kept[key] for key in every if key in kept}, given.out)
         print(as_markdown(name, section), flush=True)
 
 
-def measured(measure: Callable[[], list[BenchRow] | str]) -> dict[str, Any]:
-    """What a section measured, with where and how long: rows, or a text of its own."""
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+def measured(measure: Measure) -> Iterator[dict[str, Any]]:
+    """What a section measured so far, after each row, with where and how long; or its text."""
     where = (
         f"Python {platform.python_version()}, torch {torch.__version__}, {os.cpu_count()} cores, "
-        f"{torch.get_num_threads()} threads, {gpu}, load average {os.getloadavg()[0]:.1f} at the "
-        "start"
+        f"{torch.get_num_threads()} threads, {graphics_card()}, load average "
+        f"{os.getloadavg()[0]:.1f} at the start"
     )
     start = time.perf_counter()
+    section: dict[str, Any] = {"environment": where, "minutes": 0.0, "rows": [], "text": ""}
     found = measure()
-    return {
-        "environment": where,
-        "minutes": (time.perf_counter() - start) / 60,
-        "rows": [] if isinstance(found, str) else [asdict(row) for row in found],
-        "text": found if isinstance(found, str) else "",
-    }
+    for part in [found] if isinstance(found, str) else found:
+        section["minutes"] = (time.perf_counter() - start) / 60
+        if isinstance(part, str):
+            section["text"] = part
+        else:
+            section["rows"].append(asdict(part))
+        yield section
+
+
+def graphics_card() -> str:
+    """Name, memory and driver of the GPU that is used."""
+    if not torch.cuda.is_available():
+        return "no GPU"
+    card = torch.cuda.get_device_properties(torch.cuda.current_device())
+    asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    driver = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()[0]
+    return f"{card.name}, {card.total_memory / 2**30:.0f} GiB, driver {driver}"
 
 
 def write(sections: dict[str, Any], file: Path) -> None:

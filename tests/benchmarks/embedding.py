@@ -1,8 +1,8 @@
 """Pictures and captions through the towers of lite0-minilm, on a CPU; ViT-B-32 on a GPU.
 
-The subject is OpenVINO on pictures that are ready: what end to end from JPEG files could reach if
-decoding cost nothing. Every candidate's time is that of one picture (or caption), so that slow ones
-are measured on fewer.
+On a CPU the subject is OpenVINO on pictures that are ready: what end to end from JPEG files could
+reach if decoding cost nothing. Every candidate's time is that of one picture (or caption), so that
+slow ones are measured on fewer.
 
 PyTorch eager is measured in batches of one, as a loop over files has them, in the batches of the
 kit, and in batches of 64, which is what CLIP benchmark takes unless told otherwise; each in a
@@ -11,14 +11,15 @@ as the tower has, in float32, as products of square matrices of 1024, one of the
 a processor can be asked for.
 
 The files are JPEGs of 256, 500 and 640 pixels (long side), with the grain of a sensor: real
-photographs enlarged where ``../shared`` has them, else drawn scenes.
+photographs enlarged where ``../shared`` has them, else smooth random colours.
 
-Run: python -m tests.benchmarks embedding
+Run: python -m tests.benchmarks embedding (CPU) or gpu-embedding
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -33,6 +34,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from glasskit.data import load_dataset
 from glasskit.io.pictures import open_image
 from glasskit.models import GlassModel, load_model
+from glasskit.models.stream import BATCH as BATCH_OF
 from glasskit.models.stream import ahead, threads
 from tests.benchmarks.own_process import standing
 from tests.benchmarks.table import BenchRow, rows_in_turns
@@ -56,23 +58,27 @@ class Work(NamedTuple):
         self.call()
 
 
-def write_jpegs(folder: Path, count: int = FILES) -> list[Path]:
-    """JPEG files of several sizes; about 80 kB each, as photographs of these sizes have."""
+def write_jpegs(folder: Path, names: Sequence[str]) -> list[Path]:
+    """JPEG files of several sizes; about 80 kB each, as photographs of these sizes have.
+
+    After the first ``FILES`` they are drawn no more, but linked again under other names.
+    """
     photographs = sorted(PHOTOGRAPHS.glob("*.jpg")) if PHOTOGRAPHS.is_dir() else []
-    scenes = None if photographs else load_dataset("scenes")
     rng = np.random.default_rng(0)
-    files = []
-    for number in range(count):
-        if scenes is None:
+    files = [folder / f"{name}.jpg" for name in names]
+    for number, file in enumerate(files[:FILES]):
+        if photographs:
             picture = open_image(photographs[number % len(photographs)])
         else:
-            picture = scenes.image(number)
+            coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+            picture = Image.fromarray(coarse)
         scale = SIDES[number % len(SIDES)] / max(picture.size)
         picture = picture.resize([round(n * scale) for n in picture.size], Image.Resampling.BICUBIC)
         grain = rng.normal(0, 6, (picture.height, picture.width, 1))
         noisy = (np.asarray(picture, dtype=np.float32) + grain).clip(0, 255).astype(np.uint8)
-        files.append(folder / f"{number:04d}.jpg")
-        Image.fromarray(noisy).save(files[-1], quality=92)
+        Image.fromarray(noisy).save(file, quality=92)
+    for number, file in enumerate(files[FILES:]):
+        file.hardlink_to(files[number % FILES])
     return files
 
 
@@ -160,34 +166,54 @@ def captions(model: GlassModel, count: int = 192) -> list[BenchRow]:
     return rows_of("text tower, CPU", works, subject, "captions", TEXT_ROUNDS)
 
 
-def on_gpu(files: Sequence[Path]) -> list[BenchRow]:
-    """ViT-B-32 from random weights: float32 and bf16 on tensors that are there, and from files."""
-    model = load_model("ViT-B-32/random", device="cuda")
-    pixels = torch.randn(1024, 3, 224, 224, device="cuda")
+def open_clip_tower(model: GlassModel, ready: int, files: Sequence[Path]) -> list[BenchRow]:
+    """A tower of open_clip on its device: pictures that are there, and from files.
 
-    def finished(run: Callable[[torch.Tensor], object]) -> Callable[[], None]:
+    Args:
+        model: on a GPU it computes in bf16, as the kit embeds, on a CPU in fp32.
+        ready: pictures that lie on the device.
+        files: JPEG files.
+    """
+    device, prepare = model.device, model.preparation
+    first = prepare.one(model.load_picture(files[0]))  # (H, W, 3) uint8
+    pictures = torch.randint(0, 256, (ready, *first.shape), dtype=torch.uint8, device=device)
+
+    def through(tower: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[], None]:
         def call() -> None:
             with torch.inference_mode():
-                for batch in pixels.split(256):
-                    run(batch)
-            torch.cuda.synchronize()
+                kept = [tower(batch) for batch in pictures.split(BATCH_OF[device.type])]
+                torch.cat(kept).cpu()
 
         return call
 
-    many = list(files) * 8
+    def single(batch: torch.Tensor) -> torch.Tensor:
+        return model.image_features(prepare.batch(batch, device))
+
+    subject = f"{model.precision}, pictures on the device"
     works = {
-        "float32, ready tensors": Work(finished(model.image_features), len(pixels)),
-        "bf16, ready tensors": Work(finished(model.tower), len(pixels)),
-        "bf16, from JPEG files": Work(lambda: model.image_tower(many), len(many)),
+        subject: Work(through(model.tower), ready),
+        "fp32 without autocast, pictures on the device": Work(through(single), ready),
+        f"{model.precision}, from JPEG files": Work(lambda: model.image_tower(files), len(files)),
+        "decoding and resizing alone": Work(
+            lambda: deque(ahead(files, lambda p: prepare.one(model.load_picture(p)), 64), maxlen=0),
+            len(files),
+        ),
     }
-    section = f"image tower ViT-B-32, {torch.cuda.get_device_name()}"
-    return rows_of(section, works, "bf16, ready tensors", "pictures")
+    section = f"image tower {model.name}, {device.type}, {threads()} threads that decode"
+    return rows_of(section, works, subject, "pictures")
 
 
 def rows() -> list[BenchRow]:
-    """All rows of this section."""
+    """Rows of a CPU."""
     model = load_model("lite0-minilm", device="cpu")
     with tempfile.TemporaryDirectory() as folder:
-        files = write_jpegs(Path(folder))
-        found = on_cpu(model, files) + captions(model)
-        return found + (on_gpu(files) if torch.cuda.is_available() else [])
+        files = write_jpegs(Path(folder), [f"{number:04d}" for number in range(FILES)])
+        return on_cpu(model, files) + captions(model)
+
+
+def gpu_rows() -> list[BenchRow]:
+    """Rows of a GPU: ViT-B-32 from random weights."""
+    model = load_model("ViT-B-32/random", device="cuda")
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_jpegs(Path(folder), [f"{number:05d}" for number in range(4096)])
+        return open_clip_tower(model, 8192, files)

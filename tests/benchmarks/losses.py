@@ -2,7 +2,7 @@
 
 Candidates, each on the same M N pairs and each normalising its inputs:
 
-- glasskit: `GroupedContrastiveLoss` (pairwise outer and inner), eager; compiled on a GPU as well
+- glasskit: `GroupedContrastiveLoss` (pairwise outer and inner), eager; on a GPU compiled as well
 - literal loops: one anchor, one group and one product at a time, from the formulas
 - vectorised N^2 L: dense outer loss, all in-group products and their similarities held
 - open_clip ClipLoss: the ungrouped loss, for scale
@@ -12,12 +12,12 @@ live allocations beyond the inputs that torch's own profiler reports in a call o
 every tensor and no allocator slack, and does not depend on the machine's load. Memory on a GPU:
 torch.cuda.max_memory_allocated beyond what was there before.
 
-Run: python -m tests.benchmarks losses
+Run: python -m tests.benchmarks losses (CPU) or gpu-losses
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -33,10 +33,12 @@ from tests.benchmarks.table import BenchRow, rows_in_turns, wall_seconds
 
 SHAPES = {(2, 10, 512): 12, (16, 10, 512): 8, (64, 16, 512): 6, (256, 16, 512): 2}
 """Rounds by M x N x L."""
+GPU_SHAPES = {(16, 10, 512): 20, (64, 16, 512): 20, (512, 16, 512): 10, (4096, 16, 512): 4}
 LITERAL_PAIRS = 160  # 1,024 take three seconds a call
+COMPILED_PAIRS = 8192  # more are done in chunks, 64 of which in one graph compile for minutes
 TAU = 0.1
 ALPHA = 0.7
-SUBJECT, LOOPS = "glasskit", "literal loops"
+SUBJECT, COMPILED, LOOPS = "glasskit", "glasskit, compiled", "literal loops"
 
 
 def literal_loops(image: Tensor, text: Tensor) -> Tensor:
@@ -87,27 +89,26 @@ def clip(image: Tensor, text: Tensor) -> Tensor:
     return ClipLoss()(u, v, u.new_full((), 1 / TAU))
 
 
-def candidates(device: torch.device) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+def candidates() -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
     """Losses by name, the subject first."""
     loss = GroupedContrastiveLoss(ALPHA, TAU, TAU)
-    found: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-        SUBJECT: lambda image, text: loss(image, text).total
-    }
-    if device.type == "cuda":
-        # One compilation a shape: a dynamic graph would be measured instead from the second on.
-        compiled = torch.compile(loss, fullgraph=True, dynamic=False)
-        found["glasskit, compiled"] = lambda image, text: compiled(image, text).total
-    return found | {
+    # One compilation a shape: a dynamic graph would be measured instead from the second on.
+    compiled = torch.compile(loss, fullgraph=True, dynamic=False)
+    return {
+        SUBJECT: lambda image, text: loss(image, text).total,
+        COMPILED: lambda image, text: compiled(image, text).total,
         "open_clip ClipLoss": clip,
         "vectorised N^2 L": vectorised,
         LOOPS: literal_loops,
     }
 
 
-def inputs(shape: tuple[int, int, int], device: torch.device) -> tuple[Tensor, Tensor]:
+def inputs(
+    shape: tuple[int, int, int], device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
     """Random features that require a gradient."""
     generator = torch.Generator().manual_seed(0)
-    image, text = torch.randn(2, *shape, generator=generator).to(device)
+    image, text = torch.randn(2, *shape, generator=generator).to(device, dtype)
     return image.requires_grad_(), text.requires_grad_()
 
 
@@ -140,21 +141,45 @@ def peak_memory(call: Callable[[], object], device: torch.device) -> int:
     return peak
 
 
-def measure(shape: tuple[int, int, int], device: torch.device, rounds: int) -> list[BenchRow]:
+def fits(call: Callable[[], object]) -> bool:
+    """Whether a call has enough memory."""
+    try:
+        call()
+    except torch.OutOfMemoryError:
+        torch.cuda.empty_cache()
+        return False
+    return True
+
+
+def measure(
+    shape: tuple[int, int, int],
+    device: torch.device,
+    rounds: int,
+    dtype: torch.dtype = torch.float32,
+) -> list[BenchRow]:
     """One row a candidate at one shape; the memory takes one more call of each."""
-    image, text = inputs(shape, device)
+    image, text = inputs(shape, device, dtype)
     pairs = shape[0] * shape[1]
-    section = f"losses, forward + backward, {' x '.join(map(str, shape))}, {device.type}"
+    size = " x ".join(map(str, shape))
+    kind = f"{device.type}, {str(dtype).removeprefix('torch.')}"
+    section = f"losses, forward + backward, {size}, {kind}"
 
     def step(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[], object]:
         return lambda: torch.autograd.grad(loss(image, text), (image, text))
 
-    calls = {name: step(loss) for name, loss in candidates(device).items()}
-    skipped = []
+    calls = {name: step(loss) for name, loss in candidates().items()}
+    left_out = {}
     if pairs > LITERAL_PAIRS:
-        del calls[LOOPS]
-        note = f"not run: seconds to minutes for {pairs:,} pairs"
-        skipped = [BenchRow(section, LOOPS, note=note)]
+        left_out[LOOPS] = f"not run: seconds to minutes for {pairs:,} pairs"
+    if device.type == "cpu":
+        del calls[COMPILED]
+    elif pairs > COMPILED_PAIRS or dtype != torch.float32:
+        left_out[COMPILED] = "not run: takes long to compile"
+    for name in [name for name in calls if name not in left_out]:
+        if not fits(calls[name]):
+            left_out[name] = "not run: out of memory"
+    skipped = [BenchRow(section, name, note=note) for name, note in left_out.items()]
+    calls = {name: call for name, call in calls.items() if name not in left_out}
     clock = cuda_seconds if device.type == "cuda" else wall_seconds
     rows = rows_in_turns(section, calls, rounds, SUBJECT, clock=clock)
     # The profiler takes longer over the loops than all else here.
@@ -166,16 +191,9 @@ def measure(shape: tuple[int, int, int], device: torch.device, rounds: int) -> l
 
 
 def all_shapes() -> list[dict[str, Any]]:
-    """Fields of all rows: every shape on the CPU, and on a GPU where there is one."""
-    devices = [torch.device("cpu")]
-    if torch.cuda.is_available():
-        devices.append(torch.device("cuda"))
-    return [
-        asdict(row)
-        for device in devices
-        for shape, rounds in SHAPES.items()
-        for row in measure(shape, device, rounds)
-    ]
+    """Fields of all rows on the CPU."""
+    cpu = torch.device("cpu")
+    return [asdict(row) for shape, rounds in SHAPES.items() for row in measure(shape, cpu, rounds)]
 
 
 def rows() -> list[BenchRow]:
@@ -185,3 +203,10 @@ def rows() -> list[BenchRow]:
     tell more of the sections before than of the losses.
     """
     return [BenchRow.of(row) for row in asked(__name__, "all_shapes")]
+
+
+def gpu_rows() -> Iterator[BenchRow]:
+    """Rows of a GPU, size by size."""
+    for dtype in (torch.float32, torch.bfloat16):
+        for shape, rounds in GPU_SHAPES.items():
+            yield from measure(shape, torch.device("cuda"), rounds, dtype)

@@ -4,18 +4,18 @@ Cached features: a step of the trainer (heads, grouped loss, clipping, AdamW, de
 start) with the heads of lite0-minilm, against its heads and loss alone and against only the matrix
 products in them: the two maps, the similarities of both losses, and the products of their backward.
 
-On a GPU also: ViT-B-32 from random weights, 512 pairs, bf16, the trainer with the grouped loss
+On a GPU: ViT-B-32 from random weights, 512 and 4,096 pairs, bf16, the trainer with the grouped loss
 against the same trainer with open_clip's ClipLoss, on pictures that are on the device already and
-on pictures that are loaded from JPEG files by worker processes, an epoch of ten steps at a time
-with the start of the workers in it.
+on pictures that are loaded from JPEG files by threads, an epoch of a few steps at a time with the
+start of the threads in it. 4,096 pairs are encoded in 8 parts (GradCache), for both losses.
 
-Run: python -m tests.benchmarks training
+Run: python -m tests.benchmarks training (CPU) or gpu-training
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -23,9 +23,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from glasskit.data.grouped import GroupedDataset
@@ -33,6 +31,7 @@ from glasskit.data.images import FolderImages
 from glasskit.data.schema import Concept, Record
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
 from glasskit.models import GlassModel, load_model
+from glasskit.models.stream import threads
 from glasskit.training import TrainConfig
 from glasskit.training.batches import grouped
 from glasskit.training.distributed import start_accelerator
@@ -40,12 +39,13 @@ from glasskit.training.loaders import Step
 from glasskit.training.run import build_trainer
 from glasskit.training.run_log import RunLogger
 from glasskit.training.trainer import Trainer
+from tests.benchmarks.embedding import write_jpegs
 from tests.benchmarks.table import BenchRow, rows_in_turns
 from tests.tools.shipped_features import write_bundled
 
 SHAPES = ((8, 5), (16, 10), (32, 16))
 ROUNDS, TOWER_ROUNDS = 15, 5
-SUBJECT = "glasskit trainer"
+SUBJECT, PEER = "glasskit trainer", "same loop, open_clip ClipLoss"
 CONCEPTS, EACH = 64, 16
 
 
@@ -171,59 +171,66 @@ class Towers:
     precision: str = "bf16"
     device: str = "auto"
     workers: int = 8
+    accumulate: int = 1
+
+    @property
+    def pairs(self) -> int:
+        """Pairs of a batch."""
+        return self.groups * self.members
 
     def title(self, pictures: str) -> str:
         """The section of the rows."""
-        name, pairs = self.model.partition("/")[0], self.groups * self.members
-        return f"{name}, {pairs} pairs, {self.precision}, {pictures}"
+        parts = f" in {self.accumulate} parts" if self.accumulate > 1 else ""
+        name = self.model.partition("/")[0]
+        return f"training {name}, {self.pairs:,} pairs{parts}, {self.precision}, {pictures}"
 
 
-def towers(rounds: int, size: Towers) -> list[BenchRow]:
+def towers(rounds: int, size: Towers) -> Iterator[BenchRow]:
     """Steps with towers: grouped loss against ClipLoss, without and with loading."""
-    rows = []
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         data = synthetic(folder, 2 * size.groups, size.steps * size.members // 2)
-        _pictures(data, folder)
+        write_jpegs(folder, [record.key for record in data.records])
         trainers = {}
-        for loss in (SUBJECT, "same loop, open_clip ClipLoss"):
+        for loss in (SUBJECT, PEER):
             settings = {
                 "mode": "full",
                 "lr": 1e-5,
                 "precision": size.precision,
                 "device": size.device,
                 "workers": size.workers,
+                "accumulate": size.accumulate,
             }
             trainers[loss] = stack.enter_context(
                 trainer_for(
                     data, folder, load_model(size.model), size.groups, size.members, **settings
                 )
             )
-        plain = trainers["same loop, open_clip ClipLoss"]
+        plain = trainers[PEER]
         plain.objective = PlainClip(plain.config.temperature).to(plain.accelerator.device)
         assert len(trainers[SUBJECT].loader.batches) == size.steps
-        step = next(iter(trainers[SUBJECT].loader.epoch(0)))
-        for pictures, count, steps in (
-            ("pictures on the device", rounds, lambda trainer: [step] * size.steps),
-            (
-                f"JPEG files by {size.workers} workers",
-                max(rounds // 5, 2),
-                lambda trainer: trainer.loader.epoch(trainer.done // size.steps),
-            ),
+        loader = trainers[SUBJECT].loader
+        step = next(iter(loader.epoch(0)))
+
+        def loaded(trainer: Trainer) -> Iterable[Step]:
+            return trainer.loader.epoch(trainer.done // size.steps)
+
+        ready = {
+            loss: lambda trainer=trainer: _synchronised(trainer, [step] * size.steps)
+            for loss, trainer in trainers.items()
+        }
+        from_files = {
+            loss: lambda trainer=trainer: _synchronised(trainer, loaded(trainer))
+            for loss, trainer in trainers.items()
+        }
+        from_files["loading alone"] = lambda: deque(loader.epoch(0), maxlen=0)
+        for pictures, count, calls in (
+            ("pictures on the device", rounds, ready),
+            (f"JPEG files by {size.workers} threads", max(rounds // 2, 2), from_files),
         ):
-            calls = {
-                loss: lambda t=trainer, s=steps: _synchronised(t, s(t))
-                for loss, trainer in trainers.items()
-            }
-            rows += rows_in_turns(
-                size.title(pictures),
-                calls,
-                count,
-                SUBJECT,
-                items=dict.fromkeys(calls, float(size.steps)),
-                unit=f"steps of {size.groups * size.members} pairs",
-            )
-    return rows
+            items = dict.fromkeys(calls, float(size.steps * size.pairs))
+            title = size.title(pictures)
+            yield from rows_in_turns(title, calls, count, SUBJECT, items=items, unit="pairs")
 
 
 def _synchronised(trainer: Trainer, steps: Iterable[Step]) -> None:
@@ -234,18 +241,13 @@ def _synchronised(trainer: Trainer, steps: Iterable[Step]) -> None:
         torch.cuda.synchronize()
 
 
-def _pictures(data: GroupedDataset, folder: Path) -> None:
-    """One JPEG file of 320 x 240 pixels for each record of the synthetic data."""
-    rng = np.random.default_rng(0)
-    for record in data.records:
-        coarse = rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)
-        picture = Image.fromarray(coarse).resize((320, 240), Image.Resampling.BICUBIC)
-        picture.save(folder / f"{record.key}.jpg")
-
-
 def rows() -> list[BenchRow]:
-    """All rows; the towers only where there is a GPU."""
-    found = heads(load_model("lite0-minilm", device="cpu"))
-    if torch.cuda.is_available():
-        found += towers(TOWER_ROUNDS, Towers(workers=min(os.cpu_count() or 1, 16)))
-    return found
+    """Rows of a CPU."""
+    return heads(load_model("lite0-minilm", device="cpu"))
+
+
+def gpu_rows() -> Iterator[BenchRow]:
+    """Rows of a GPU."""
+    yield from towers(TOWER_ROUNDS, Towers(workers=threads()))
+    large = Towers(groups=256, steps=3, workers=threads(), accumulate=8)
+    yield from towers(TOWER_ROUNDS, large)
