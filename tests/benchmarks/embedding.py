@@ -215,5 +215,5 @@ def gpu_rows() -> list[BenchRow]:
     """Rows of a GPU: ViT-B-32 from random weights."""
     model = load_model("ViT-B-32/random", device="cuda")
     with tempfile.TemporaryDirectory() as folder:
-        files = write_jpegs(Path(folder), [f"{number:05d}" for number in range(4096)])
+        files = write_jpegs(Path(folder), [f"{number:05d}" for number in range(2048)])
         return open_clip_tower(model, 8192, files)

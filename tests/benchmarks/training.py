@@ -162,7 +162,11 @@ def heads(model: GlassModel) -> list[BenchRow]:
 
 @dataclass(frozen=True)
 class Towers:
-    """What whole towers are trained with: ``steps`` batches an epoch, M groups of N pairs each."""
+    """What whole towers are trained with: ``steps`` batches an epoch, M groups of N pairs each.
+
+    ``steps`` is even: a concept then has whole groups of pictures. ``from_files``: with rows for
+    loading too.
+    """
 
     model: str = "ViT-B-32/random"
     groups: int = 32
@@ -172,6 +176,7 @@ class Towers:
     device: str = "auto"
     workers: int = 8
     accumulate: int = 1
+    from_files: bool = True
 
     @property
     def pairs(self) -> int:
@@ -224,10 +229,10 @@ def towers(rounds: int, size: Towers) -> Iterator[BenchRow]:
             for loss, trainer in trainers.items()
         }
         from_files["loading alone"] = lambda: deque(loader.epoch(0), maxlen=0)
-        for pictures, count, calls in (
-            ("pictures on the device", rounds, ready),
-            (f"JPEG files by {size.workers} threads", max(rounds // 2, 2), from_files),
-        ):
+        kinds = [("pictures on the device", rounds, ready)]
+        if size.from_files:
+            kinds.append((f"JPEG files by {size.workers} threads", max(rounds // 2, 2), from_files))
+        for pictures, count, calls in kinds:
             items = dict.fromkeys(calls, float(size.steps * size.pairs))
             title = size.title(pictures)
             yield from rows_in_turns(title, calls, count, SUBJECT, items=items, unit="pairs")
@@ -249,5 +254,5 @@ def rows() -> list[BenchRow]:
 def gpu_rows() -> Iterator[BenchRow]:
     """Rows of a GPU."""
     yield from towers(TOWER_ROUNDS, Towers(workers=threads()))
-    large = Towers(groups=256, steps=3, workers=threads(), accumulate=8)
+    large = Towers(groups=256, steps=4, workers=threads(), accumulate=8, from_files=False)
     yield from towers(TOWER_ROUNDS, large)
