@@ -44,6 +44,21 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
         load_folder(tmp_path)
 
 
+def test_broken_pictures_are_named_and_left_out(folder: Path, caplog) -> None:
+    for name in ("0.jpg", "sea/z.png"):
+        (folder / name).write_bytes(b"<html>")
+    data = load_folder(folder)
+    assert [record.key for record in data.records] == ["a.jpg", "b.png", "sea/c.webp"]
+    (line,) = caplog.messages
+    assert line.startswith("2 of 5 pictures cannot be used: ")
+    assert line.endswith(" (2 of 5 left out)")
+    assert "0.jpg: not a readable picture (it is an HTML page)" in line
+    for record in data.records:
+        (folder / record.key).unlink()
+    with pytest.raises(InputError, match=r"no picture in it can be read: 2 of 2 .*0\.jpg"):
+        load_folder(folder)
+
+
 def test_map_and_probe_of_a_folder_claim_nothing_about_labels(folder: Path) -> None:
     data, draw = load_folder(folder), np.random.default_rng(0)
     seen = Embedding(*(unit(draw.normal(size=(n, 140))) for n in (3, 3, 132)))
