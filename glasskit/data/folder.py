@@ -26,16 +26,26 @@ def load_folder(folder: str | Path) -> GroupedDataset:
     """
     images = FolderImages(folder)
     names = scan_folder(images.folder).pictures
-    try:
-        ask_each(range(len(names)), lambda row: images.check(names[row]))
-    except BrokenPicturesError as error:
-        names, found = tuple(n for row, n in enumerate(names) if row not in error.rows), names
-        if names:
-            log.warning("%s (%d of %d left out)", error, len(error.rows), len(found))
-        else:
-            raise InputError(f"{folder}: no picture in it can be read: {error}") from error
     if not names:
         raise InputError(f"{folder}: no picture in this folder or below it")
     records = (Record(name, (), (PurePosixPath(name).stem,), split="test") for name in names)
     concepts = load_coco(IDEAS).concepts
-    return GroupedDataset(images.folder.resolve().name, concepts, tuple(records), images)
+    dataset = GroupedDataset(images.folder.resolve().name, concepts, tuple(records), images)
+    try:
+        ask_each(range(len(dataset)), dataset.check)
+    except BrokenPicturesError as error:
+        return without_broken(dataset, error)
+    return dataset
+
+
+def without_broken(dataset: GroupedDataset, error: BrokenPicturesError) -> GroupedDataset:
+    """The records of the pictures that are not broken, with a line in the log on the others.
+
+    Raises:
+        InputError: all are.
+    """
+    kept = [row for row in range(len(dataset)) if row not in error.rows]
+    if not kept:
+        raise InputError(f"{dataset.name}: no picture can be read: {error}") from error
+    log.warning("%s (%d of %d left out)", error, len(error.rows), len(dataset))
+    return dataset.select(kept)
