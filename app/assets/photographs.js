@@ -5,8 +5,9 @@ GlassKit.photographs = (element, server, arrived) => {
   let timer = null, before = null;
 
   const show = (said) => {
-    const { running, mine, count, of, megabytes, line, came, pictures } = said, all = count === of;
-    find("start").hidden = running || all;
+    const { running, mine, count, of, megabytes, line, came, pictures } = said, all = count === of && !running;
+    find("row").hidden = find("about").hidden = all;
+    find("start").hidden = running;
     find("start").textContent = count ? `Get the other ${of - count} photographs` : `Get the ${of} photographs`;
     find("stop").hidden = !mine;
     find("bar").hidden = !running;
