@@ -9,6 +9,7 @@ import gradio as gr
 
 from glasskit_app import api, groups_tab, map_tab, probe_tab, report_tab, train_tab
 from glasskit_app.jobs import TrainingQueue
+from glasskit_app.photographs import Photographs, offer
 from glasskit_app.report_tab import Reports
 from glasskit_app.scripts import scripted_html
 from glasskit_app.state import AppState
@@ -70,14 +71,17 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build_blocks(state: AppState, runs: TrainingQueue, reports: Reports) -> gr.Blocks:
+def build_blocks(
+    state: AppState, runs: TrainingQueue, reports: Reports, photographs: Photographs
+) -> gr.Blocks:
     """All pages: each has an address of its own, and what is not on it is not loaded with it."""
     with gr.Blocks(title="Glass Kit", delete_cache=(3600, 3600), analytics_enabled=False) as blocks:
         with framed():
+            offer(photographs)
             map_tab.build(state)
         api.build(state)
     with blocks.route("Probe", "/probe"), framed():
-        probe_tab.build(state)
+        probe_tab.build(state, offer(photographs))
     with blocks.route("Groups", "/groups"), framed():
         groups_tab.build(blocks, state)
     with blocks.route("Train", "/train"), framed():

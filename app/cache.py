@@ -25,8 +25,10 @@ from safetensors import safe_open
 from glasskit.analysis import maps
 from glasskit.analysis.probe import Probe
 from glasskit.analysis.store import content_key
+from glasskit.data.folder import without_broken
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
+from glasskit.errors import BrokenPicturesError
 from glasskit.io.places import cache_folder, keeping_in
 from glasskit.io.terminal import bar
 from glasskit.models import GlassModel
@@ -116,8 +118,6 @@ def open_maps(
     """
     check_size(dataset)
     recipe = RECIPE | (recipe or {})
-    missing = isinstance(dataset.images, MissingImages)
-    prints = () if missing else tuple(dataset.fingerprint(i) for i in range(len(dataset)))
     kept = cache_folder("app", re.sub(r"[^\w-]+", "-", dataset.name)[:60] or "data")
     bundled = bundled_places(dataset, recipe)
     if models is None:
@@ -125,13 +125,15 @@ def open_maps(
         if not use_glass(dataset, recipe):
             trained, run = grouped_name(dataset.name), BUNDLED / dataset.name
             if not bundled:
-                run = kept / content_key(VERSION, settings_key(dataset, recipe), prints)[:16]
+                settings, prints = settings_key(dataset, recipe), fingerprints(dataset)
+                run = kept / content_key(VERSION, settings, prints)[:16]
                 if not run.is_dir():
                     train_run(dataset, start, recipe, run)
         models = {MODEL: MODEL, trained: str(run)}
     opened = {name: open_model(path, start) for name, path in models.items()}
-    seen = {name: look(dataset, name, model) for name, model in opened.items()}
+    dataset, seen = look_at(dataset, opened)
     places = fit_places(dataset.name, seen, bundled)
+    prints = fingerprints(dataset)
     pictures = kept / f"pictures-{content_key(prints)[:16]}"
     return DatasetMaps(
         dataset,
@@ -144,8 +146,31 @@ def open_maps(
             )
             for name, model in opened.items()
         ),
-        thumbnails=None if missing else Thumbnails(pictures),
+        thumbnails=Thumbnails(pictures) if prints else None,
     )
+
+
+def fingerprints(dataset: GroupedDataset) -> tuple[str, ...]:
+    """A text for each picture that changes with it; none where the pictures are not here."""
+    if isinstance(dataset.images, MissingImages):
+        return ()
+    return tuple(dataset.fingerprint(i) for i in range(len(dataset)))
+
+
+def look_at(
+    dataset: GroupedDataset, models: Mapping[str, GlassModel]
+) -> tuple[GroupedDataset, dict[str, Embedding]]:
+    """The vectors of a data set by each model.
+
+    Where nobody labelled the pictures, those are left out in which decoding finds damage.
+    """
+    while True:
+        try:
+            return dataset, {name: look(dataset, name, model) for name, model in models.items()}
+        except BrokenPicturesError as error:
+            if dataset.labelled:
+                raise
+            dataset = without_broken(dataset, error)
 
 
 def look(dataset: GroupedDataset, name: str, model: GlassModel) -> Embedding:

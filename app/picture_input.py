@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.data_classes import ImageData
 from gradio.utils import get_upload_folder
-from PIL import Image, ImageOps
+from PIL import Image
 from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 
 from glasskit.errors import InputError
@@ -86,7 +86,7 @@ def read_upload(payload: ImageData) -> Image.Image:
         raise InputError("the picture: upload a file; addresses are not opened")
     picture = decode_image(content, "the picture", formats=WEB_FORMATS)
     if max(picture.size) > MAX_SIDE:
-        picture = ImageOps.contain(picture, (MAX_SIDE, MAX_SIDE))
+        picture.thumbnail((MAX_SIDE, MAX_SIDE), reducing_gap=None)  # no side becomes 0
     return picture
 
 

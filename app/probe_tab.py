@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -59,8 +60,8 @@ element.addEventListener('click', (event) => {
 """
 
 
-def build(state: AppState) -> None:
-    """Draw the tab inside the current Blocks."""
+def build(state: AppState, arrived: Callable[..., Any] | None = None) -> None:
+    """Draw the tab inside the current Blocks; ``arrived``: the event that photographs came."""
     names = state.names
     gr.HTML(answer("introduction"))
     with gr.Row(equal_height=False):
@@ -168,6 +169,9 @@ def build(state: AppState) -> None:
         [examples, shown],
         **quiet,
     )
+    if arrived is not None:
+        looked = arrived(changed, [name, left, right], [examples, shown], **quiet)
+        looked.then(respond, inputs, answered, **quiet)
 
 
 def answer_page(

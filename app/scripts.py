@@ -15,7 +15,7 @@ from glasskit.errors import InputError
 from glasskit.plots.map_widget import map_script, map_style
 
 ASSETS = Path(__file__).parent / "assets"
-PARTS = ("page.js", "map_page.js", "trays.js", "train.js")
+PARTS = ("page.js", "map_page.js", "trays.js", "train.js", "photographs.js")
 
 
 @cache

@@ -6,12 +6,9 @@ A picture is asked for by data set and number, never by a path.
 from __future__ import annotations
 
 import asyncio
-import gzip
-import json
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
 from urllib.parse import urlsplit
 
 import gradio as gr
@@ -23,6 +20,7 @@ from starlette.routing import Mount
 from glasskit.errors import InputError
 from glasskit_app.blocks import build_blocks, theme
 from glasskit_app.jobs import TrainingQueue
+from glasskit_app.photographs import Photographs
 from glasskit_app.picture_input import MAX_BYTES
 from glasskit_app.report_tab import Reports
 from glasskit_app.scripts import bundle, style
@@ -54,8 +52,9 @@ def create_app(state: AppState, host: str, port: int, root_path: str = "") -> St
         await asyncio.to_thread(runs.close, SECONDS_TO_STOP)
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    _add_routes(app, state, reports)
-    blocks = build_blocks(state, runs, reports)
+    photographs = Photographs(state)
+    _add_routes(app, state, reports, photographs)
+    blocks = build_blocks(state, runs, reports, photographs)
     # Gradio sets this in launch() alone; without it any path of this machine counts as an upload.
     blocks.has_launched = True
     warnings.filterwarnings("ignore", "SSR mode is not supported")  # said though it is off
@@ -85,7 +84,7 @@ def create_app(state: AppState, host: str, port: int, root_path: str = "") -> St
     return Starlette(routes=routes, lifespan=app.router.lifespan_context)
 
 
-def _add_routes(app: FastAPI, state: AppState, reports: Reports) -> None:
+def _add_routes(app: FastAPI, state: AppState, reports: Reports, photographs: Photographs) -> None:
     @app.exception_handler(InputError)
     def _refused(request: Request, error: InputError) -> Response:
         return JSONResponse({"error": str(error)}, status_code=404)
@@ -94,20 +93,16 @@ def _add_routes(app: FastAPI, state: AppState, reports: Reports) -> None:
     def scripts() -> Response:
         return Response(bundle(), media_type="text/javascript")
 
-    @cache
-    def packed_map(name: str, pair: tuple[str, str] | None) -> bytes:
-        text = json.dumps(state.maps(name, pair).map, ensure_ascii=False, separators=(",", ":"))
-        return gzip.compress(text.encode(), 5)
-
     @app.get("/kit/map/{name:path}.json")
     def map_file(name: str, left: str = "", right: str = "") -> Response:
         pair = (left, right) if left or right else None
         headers = {"Content-Encoding": "gzip", "Cache-Control": "no-cache"}
-        return Response(packed_map(name, pair), media_type="application/json", headers=headers)
+        packed = state.maps(name, pair).packed_map
+        return Response(packed, media_type="application/json", headers=headers)
 
     @app.get("/kit/pictures/{name:path}/{index:int}.webp")
     def picture(name: str, index: int, small: bool = False) -> Response:
-        maps = state.maps(name)
+        maps = photographs.maps(name)
         if maps.thumbnails is None or index >= len(maps.dataset):
             raise InputError("no such picture is shown here")
         return FileResponse(maps.thumbnails.draw(maps.dataset, index, small=small), headers=KEPT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -17,7 +19,7 @@ from glasskit_app.thumbnails import Thumbnails, pictures_url
 MODEL, GLASS = "lite0-minilm", "lite0-glass"
 """The model that every run begins with, and what training made of it."""
 
-HINT = "start the app with --images and the folder of the photographs"
+HINT = "get them at the top of the Map page, or start the app with --images and their folder"
 
 KEPT_PAIRS = 8
 """Pairs of models of which the map is kept, which is large for many pictures."""
@@ -121,6 +123,12 @@ class DatasetMaps:
         pictures = pictures_url(self.name) if self.thumbnails else None
         return map_data(self.dataset, self.before, self.after, pictures, HINT, self.sides)
 
+    @cached_property
+    def packed_map(self) -> bytes:
+        """The map as JSON, by gzip."""
+        text = json.dumps(self.map, ensure_ascii=False, separators=(",", ":"))
+        return gzip.compress(text.encode(), 5)
+
 
 class AppState:
     """The data sets of the app.
@@ -172,6 +180,11 @@ class AppState:
             ) from None
         usual = (left, right) == (0, len(maps.models) - 1)
         return maps if usual else self._paired(name, left, right)
+
+    def show(self, maps: DatasetMaps) -> None:
+        """Show a data set anew, such as with pictures that have come."""
+        self._maps[maps.name] = maps
+        self._paired.cache_clear()
 
     def _pair(self, name: str, left: int, right: int) -> DatasetMaps:
         return replace(self._maps[name], left=left, right=right)

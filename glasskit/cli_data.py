@@ -111,9 +111,9 @@ def _coco_command(name: str) -> Callable[..., None]:
         from glasskit.data.images import FolderImages, MissingImages
 
         if download:
-            place, source = None if to is None else check_folder(to), address or fetching.ADDRESS
+            place = None if to is None else check_folder(to)
             with bar("fetching photographs") as progress:
-                done = fetching.download(place, address=source, progress=progress)
+                done = fetching.download(place, address=address, progress=progress)
             say(f"{done.new} photographs came, {done.there} were there: {done.folder}")
             if to is not None:
                 say(f"name this folder where they are needed: --images {shlex.quote(to)}")

@@ -20,6 +20,13 @@ GlassKit.mapPage = async (element, server, models) => {
   const names = Object.keys(models), tables = {};
   let map = null, wanted = null;
 
+  // Photographs that came since the map was asked for.
+  const showCame = () => {
+    const { pictures, here } = GlassKit.came ?? {}, address = pictures?.[map?.data.name];
+    if (address && (!here || here.size)) map.showPictures(address, here);
+  };
+  window.addEventListener("gk-photographs", showCame);
+
   const open = async (name, pair) => {
     const turn = wanted = {};
     const usual = [models[name][0], models[name].at(-1)];
@@ -58,6 +65,7 @@ GlassKit.mapPage = async (element, server, models) => {
       },
     });
     map.addColourings(tables[name] ?? {});
+    showCame();
     if (again) map.find(".gk-data").focus();
   };
 

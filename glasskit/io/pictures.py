@@ -27,6 +27,19 @@ MAX_PIXELS = 128_000_000
 """Largest picture that is decoded, in pixels (384 MB as RGB). A JPEG may have twice as many, of
 which it is decoded at a half or less."""
 
+MAX_RATIO = 2500
+"""Of the longer side to the shorter: towers enlarge the shorter one to 224 pixels, and the picture
+would have more than ``MAX_PIXELS`` then."""
+
+MAX_SCANS = 100
+"""Passes over its pixels that a progressive JPEG may need; encoders write about 10."""
+
+DEFLATE = 1032
+"""Bytes that one byte of a PNG becomes at most."""
+
+PNG_CHANNELS = {2: 3, 4: 2, 6: 4}
+"""Numbers of a pixel by the colour type of a PNG, where there is more than one."""
+
 EXTENSIONS = (
     *(".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"),
     *(".jfif", ".jpe"),
@@ -231,7 +244,37 @@ def _header(file: BinaryIO, name: str, side: int = 0) -> ImageFile.ImageFile:
             f"{name}: {size[0]} x {size[1]} pixels is more than the limit of {MAX_PIXELS:,}; "
             "make it smaller"
         )
+    if max(size) > MAX_RATIO * min(size):
+        raise PictureError(
+            f"{name}: {size[0]} x {size[1]} pixels: one side is more than {MAX_RATIO:,} times the "
+            "other; cut it"
+        )
+    if kind == "PNG" or "progressive" in picture.info:
+        _refuse_promises(file, kind, size, name)
     return picture
+
+
+def _refuse_promises(file: BinaryIO, kind: str, size: tuple[int, int], name: str) -> None:
+    """Refuse a small file that would take seconds to decode, before a pixel is.
+
+    A PNG that is too short for its pixels, however alike they are (decoders take rows that do not
+    come for black ones), and a JPEG that draws them over and over.
+    """
+    at = file.tell()
+    if kind == "PNG":
+        file.seek(24)
+        depth, colours = file.read(2)
+        whole = math.prod(size) * depth * PNG_CHANNELS.get(colours, 1) / 8  # bytes
+        if DEFLATE * file.seek(0, os.SEEK_END) < (1 - MOST_MISSING) * whole:
+            raise PictureError(f"{name}: not a readable picture (cut off; get the whole file)")
+    elif kind == "JPEG":
+        file.seek(0)
+        scans = file.read().count(b"\xff\xda")
+        if scans > MAX_SCANS:
+            raise PictureError(
+                f"{name}: not a readable picture (a JPEG of {scans:,} scans; save it again)"
+            )
+    file.seek(at)
 
 
 def _refuse_zeros(file: BinaryIO, kind: str, name: str) -> None:

@@ -15,6 +15,9 @@ PAUSES = (1.0, 2.0, 4.0)
 """Seconds before each try after the first; a server may ask for more (Retry-After)."""
 
 LONGEST_PAUSE = 60.0
+LONGEST_ANSWER = 300.0
+"""Seconds after which an answer that still drips in is broken off."""
+
 AGAIN = (408, 409, 429)
 """Answers below 500 that another try may change."""
 
@@ -53,7 +56,7 @@ def fetch(
     json: Any = None,
     headers: Mapping[str, str] | None = None,
     timeout: float = 30.0,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], bool | None] = time.sleep,
 ) -> bytes:
     """The body of the answer, once it comes whole and is accepted.
 
@@ -64,7 +67,7 @@ def fetch(
         json: what is sent (POST); without it the address is asked for (GET).
         headers: of the request.
         timeout: seconds without a sign of life.
-        pause: waits that many seconds.
+        pause: waits that many seconds; where it returns True, no further try is made.
 
     Raises:
         WebError: every try failed, or an answer says that another would not help.
@@ -73,8 +76,8 @@ def fetch(
     failure = WebError("no try")
     asked, answered = 0.0, False
     for rest in (0.0, *PAUSES):
-        if rest:
-            pause(max(rest, asked))
+        if rest and pause(max(rest, asked)):
+            break
         asked = 0.0
         try:
             with _client().stream(
@@ -115,8 +118,10 @@ def _client() -> httpx.Client:
 
 def _read(reply: httpx.Response, largest: int) -> bytes | None:
     """The body, or None where it is longer than allowed."""
-    body = bytearray()
+    body, end = bytearray(), time.monotonic() + LONGEST_ANSWER
     for part in reply.iter_bytes():
+        if time.monotonic() > end:
+            raise httpx.ReadTimeout(f"not whole after {LONGEST_ANSWER:.0f} s")
         body += part
         if len(body) > largest:
             return None

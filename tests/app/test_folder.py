@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 from PIL import Image
 
 from glasskit.data.folder import load_folder
+from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
+from glasskit.io.pictures import ask_each
 from glasskit.models.embedding import Embedding
 from glasskit.models.vectors import unit
 from glasskit.plots.map_data import Projection
+from glasskit_app.cache import look_at
 from glasskit_app.examples import teaching
 from glasskit_app.map_tab import MapApi
 from glasskit_app.probe_tab import answer_page
@@ -42,6 +46,43 @@ def test_pictures_without_labels(folder: Path) -> None:
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no picture"):
         load_folder(tmp_path)
+
+
+def test_broken_pictures_are_named_and_left_out(folder: Path, caplog) -> None:
+    for name in ("0.jpg", "sea/z.png"):
+        (folder / name).write_bytes(b"<html>")
+    data = load_folder(folder)
+    assert [record.key for record in data.records] == ["a.jpg", "b.png", "sea/c.webp"]
+    (line,) = caplog.messages
+    assert line.startswith("2 of 5 pictures cannot be used: ")
+    assert line.endswith(" (2 of 5 left out)")
+    assert "0.jpg: not a readable picture (it is an HTML page)" in line
+    for record in data.records:
+        (folder / record.key).unlink()
+    with pytest.raises(InputError, match=r"no picture can be read: 2 of 2 .*0\.jpg"):
+        load_folder(folder)
+
+
+def test_damage_that_only_decoding_finds_is_left_out_too(
+    folder: Path, caplog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def embed(model: str, data: GroupedDataset, progress: object) -> list[Image.Image]:
+        return ask_each(range(len(data)), data.image)
+
+    monkeypatch.setattr("glasskit_app.cache.embed", embed)
+    Image.effect_noise((90, 90), 99).save(folder / "b.png")
+    content = bytearray((folder / "b.png").read_bytes())
+    content[len(content) // 2] ^= 255
+    (folder / "b.png").write_bytes(content)
+    data = load_folder(folder)
+    assert (len(data), caplog.messages) == (3, []), "its begin and end are sound"
+    kept, seen = look_at(data, {"one": "model", "other": "model"})
+    assert [record.key for record in kept.records] == ["a.jpg", "sea/c.webp"]
+    assert len(seen["one"]) == len(seen["other"]) == 2
+    assert "b.png: not a readable picture" in caplog.text
+    labelled = replace(data, records=tuple(replace(r, labels=("hope",)) for r in data.records))
+    with pytest.raises(InputError, match=r"b\.png"):
+        look_at(labelled, {"one": "model"})
 
 
 def test_map_and_probe_of_a_folder_claim_nothing_about_labels(folder: Path) -> None:

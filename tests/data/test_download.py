@@ -1,11 +1,14 @@
-"""Fetching photographs: failures, truncation, resume, no network; the default folder."""
+"""Fetching photographs: servers that misbehave, stop, kill and resume, no network; the folder."""
 
 from __future__ import annotations
 
 import io
 import socket
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
 from PIL import Image
@@ -34,9 +37,9 @@ PICTURES = {f"/{file_name(key)}": _jpeg(int(key) % 256) for key in KEYS}
 
 
 @pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _no_proxy_and_no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    return
+    monkeypatch.setattr("glasskit.io.web.PAUSES", (0.0, 0.0))
 
 
 def _good(asked: Asked) -> Answer:
@@ -74,33 +77,122 @@ def test_every_file_comes_whole_and_a_second_run_fetches_only_what_is_missing_or
     assert broken.read_bytes() == PICTURES[f"/{broken.name}"]
 
 
-def test_a_failure_that_passes_is_tried_again_after_a_pause(tmp_path: Path) -> None:
-    pauses: list[float] = []
+def _page(asked: Asked) -> Answer:
+    return Answer(b"<!doctype html>log in", headers={"Content-Type": "image/jpeg"})
+
+
+def _too_short(asked: Asked) -> Answer:
+    body = PICTURES[asked.path]
+    return Answer(body, length=len(body) - 2)  # a reader would show what is there
+
+
+def _too_long(asked: Asked) -> Answer:
+    body = PICTURES[asked.path]
+    return Answer(body, length=len(body) + 400)
+
+
+def _dies(asked: Asked) -> Answer:
+    body = PICTURES[asked.path]
+    return Answer(body[: len(body) // 2], length=len(body))
+
+
+def _other_format(asked: Asked) -> Answer:
+    data = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(data, "PNG")
+    return Answer(data.getvalue())
+
+
+@pytest.mark.parametrize("bad", [_page, _too_short, _too_long, _dies, _other_format])
+def test_what_is_no_whole_photograph_is_asked_for_again_and_never_kept(
+    bad: Callable[[Asked], Answer], tmp_path: Path
+) -> None:
+    broken = {f"/{file_name(key)}" for key in KEYS[:2]}
 
     def answer(asked: Asked) -> Answer:
-        whole = _good(asked)
-        return Answer(whole.body[:-300]) if len(server.asked) <= 2 else whole
+        first = server.times(asked.path) == 1
+        return bad(asked) if asked.path in broken and first else _good(asked)
 
     with serve(answer) as server:
-        download(tmp_path, address=server.address, keys=KEYS[:1], pause=pauses.append)
-        assert len(server.asked) == 3
-    assert pauses == [1.0, 2.0]
-    assert (tmp_path / file_name(KEYS[0])).read_bytes() == PICTURES[f"/{file_name(KEYS[0])}"]
+        assert download(tmp_path, address=server.address, keys=KEYS).new == 6
+        assert len(server.asked) == 8
+    with (
+        serve(bad) as server,
+        pytest.raises(InputError, match=r"6 of 6 photographs did not come, such as .*; 0 of 6 "),
+    ):
+        download(tmp_path / "other", address=server.address, keys=KEYS)
+    assert not (tmp_path / "other").exists()
+    assert {(tmp_path / path[1:]).read_bytes() for path in PICTURES} == set(PICTURES.values())
+
+
+def test_a_server_that_sends_pages_only_is_not_asked_for_every_file(tmp_path: Path) -> None:
+    with serve(_page) as server, pytest.raises(InputError, match=r"1000 of 1000 .* did not come"):
+        download(tmp_path, address=server.address)
+    assert len({asked.path for asked in server.asked}) < 20
 
 
 def test_files_that_fail_are_named_and_the_others_are_kept(tmp_path: Path) -> None:
-    gone = f"/{file_name(KEYS[1])}"
+    gone = {f"/{file_name(key)}" for key in KEYS[:5]}
 
     def answer(asked: Asked) -> Answer:
-        return Answer(b"no", 404) if asked.path == gone else _good(asked)
+        return Answer(b"no", 404) if asked.path in gone else _good(asked)
 
     with (
         serve(answer) as server,
-        pytest.raises(InputError, match=r"1 of 6 photographs did not come, the first .*HTTP 404"),
+        pytest.raises(InputError, match=r"5 of 6 .* did not come, .*HTTP 404\); 1 of 6 "),
     ):
-        download(tmp_path, address=server.address, keys=KEYS, pause=lambda _: None)
-    assert server.times(gone) == 1, "what is not there is not asked for again"
-    assert len(_names(tmp_path)) == 5
+        download(tmp_path, address=server.address, keys=KEYS)
+    assert len(server.asked) == 6, "what is not there is not asked for again"
+    assert len(_names(tmp_path)) == 1
+
+
+def test_a_stop_does_not_wait_for_a_server_that_stalls(tmp_path: Path) -> None:
+    stop, go_on = Event(), Event()
+    came: list[str] = []
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path == f"/{file_name(KEYS[-1])}":
+            stop.set()
+            go_on.wait(60)
+        return _good(asked)
+
+    with serve(answer) as server:
+        done = download(
+            tmp_path,
+            address=server.address,
+            keys=KEYS,
+            stop=stop,
+            arrived=lambda key, size: came.append(key),
+        )
+        assert not go_on.is_set()
+        go_on.set()
+    assert KEYS[-1] not in came
+    assert done.new == len(came) < 6
+
+
+def test_what_a_killed_process_had_fetched_is_not_fetched_again(tmp_path: Path) -> None:
+    go_on, killed = Event(), Event()
+
+    def answer(asked: Asked) -> Answer:
+        if len(_names(tmp_path)) >= 2 and not killed.is_set():
+            go_on.set()
+            killed.wait(60)
+        return _good(asked)
+
+    with serve(answer) as server:
+        code = (
+            "from pathlib import Path; from glasskit.data.coco.download import download; "
+            f"download(Path({str(tmp_path)!r}), address={server.address!r}, keys={KEYS!r})"
+        )
+        process = subprocess.Popen([sys.executable, "-c", code])
+        assert go_on.wait(60)
+        process.kill()
+        process.wait()
+        killed.set()
+        there = len([name for name in _names(tmp_path) if not name.startswith(".")])
+        done = download(tmp_path, address=server.address, keys=KEYS)
+    assert (done.there, done.new) == (there, 6 - there)
+    assert there >= 2
+    assert len(_names(tmp_path)) == 6, "what was half written is removed"
 
 
 def test_no_network_is_one_clear_line(tmp_path: Path) -> None:
@@ -108,7 +200,7 @@ def test_no_network_is_one_clear_line(tmp_path: Path) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(InputError, match=r"does not answer .* is there a network\? 0 of 6") as said:
-        download(tmp_path, address=f"http://127.0.0.1:{port}", keys=KEYS, pause=lambda _: None)
+        download(tmp_path, address=f"http://127.0.0.1:{port}", keys=KEYS)
     assert "\n" not in str(said.value)
 
 

@@ -359,6 +359,40 @@ def test_the_rows_that_are_there_are_told() -> None:
 # --- size
 
 
+def scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan comes again and again."""
+    data = encoded(SMOOTH, "JPEG", progressive=True)
+    last = data[data.rfind(b"\xff\xda") : -2]
+    return data[:-2] + last * (count - data.count(b"\xff\xda")) + data[-2:]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (claims(2_000_000, 40), r"2000000 x 40 pixels: one side is more than 2,500 times"),
+        (claims(60_000, 2000), "cut off"),
+        (claims(11_000, 11_000), "cut off"),
+        (scans(101), "a JPEG of 101 scans"),
+    ],
+)
+def test_a_small_file_that_takes_long_is_refused_before_a_pixel_is_decoded(
+    data: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("it was decoded"))
+    with pytest.raises(InputError, match=reason):
+        decode_image(data)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
+def test_a_large_plain_png_is_no_such_file(mode: str) -> None:
+    """Rows of one colour are packed as tightly as they can be."""
+    assert decode_image(encoded(Image.new(mode, (5000, 2000), 1))).size == (5000, 2000)
+
+
+def test_a_hundred_scans_are_read() -> None:
+    assert decode_image(scans(100)).size == SMOOTH.size
+
+
 def test_a_phone_s_fifty_megapixels_are_read(tmp_path: Path) -> None:
     Image.new("RGB", (8192, 6144), (200, 30, 40)).save(tmp_path / "a.jpg")
     check_image(tmp_path / "a.jpg")

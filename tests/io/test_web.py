@@ -75,3 +75,12 @@ def test_what_passes_is_asked_for_again_after_a_pause(
         )
     assert found == b"{well}"
     assert pauses == [waited]
+
+
+def test_an_answer_that_drips_in_and_a_stop_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr("glasskit.io.web.LONGEST_ANSWER", -1.0)
+    with serve(lambda asked: Answer(b"{}")) as server:
+        with pytest.raises(WebError, match="not whole after"):
+            fetch(server.address, largest=9, accept=bool, pause=lambda seconds: seconds > 1)
+        assert len(server.asked) == 2, "a pause that says True is the last"

@@ -78,13 +78,27 @@ def second_reading() -> dict[str, list[str]]:
     return {str(row["image"]): row["labels"] for row in rows}
 
 
+class Downloaded(FolderImages):
+    """The photographs in a folder of the download, by their COCO ids; also while they come."""
+
+    def path(self, key: str) -> Path:
+        """The file of a photograph; raises PictureError where it has not come."""
+        own = self.folder / file_name(key)
+        return own if own.is_file() else super().path(key)
+
+
+def lacks_photographs(dataset: GroupedDataset) -> bool:
+    """Whether this is a coco set whose photographs can be fetched and are not all here."""
+    return dataset.features == FEATURES and isinstance(dataset.images, MissingImages)
+
+
 def _downloaded(dataset: GroupedDataset) -> ImageSource:
     """The default folder when it has every photograph; half a folder would fail half-way."""
     folder = default_folder()
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     missing = [record.key for record in dataset.records if file_name(record.key) not in there]
     if not missing:
-        return FolderImages(folder)
+        return Downloaded(folder)
     if len(missing) == len(dataset):
         return MissingImages(HINT)
     return MissingImages(f"{len(missing)} of {len(dataset)} are not in {folder}; {HINT}")

@@ -7,10 +7,12 @@ with what is missing. The data set finds the default folder by itself once its 7
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
 from typing import NamedTuple
 
 from safetensors import safe_open
@@ -29,8 +31,22 @@ FEATURES = Path(__file__).with_name("lite0_features.safetensors")
 WORKERS = 4
 """Files fetched at a time: few, out of courtesy to a free service."""
 
+MOST_VAIN = 4
+"""Files in a row that did not come after every try: then no more are asked for. One that the server
+says it hasn't (404) is no reason."""
+
+LOOK = 0.2
+"""Seconds between two looks whether to stop."""
+
 LARGEST = 20 << 20
 """Bytes; a COCO photograph has at most some hundred thousand."""
+
+
+PHOTOGRAPH = 160_000
+"""Bytes that a photograph has on average, to say beforehand how much will come."""
+
+TIMEOUT = 15.0
+"""Seconds without a sign of life after which a file is asked for again."""
 
 
 class Fetched(NamedTuple):
@@ -60,19 +76,21 @@ def file_name(key: str) -> str:
 def download(
     to: Path | None = None,
     *,
-    address: str = ADDRESS,
-    keys: list[str] | None = None,
+    address: str | None = None,
+    keys: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
-    pause: Callable[[float], None] = time.sleep,
+    arrived: Callable[[str, int], None] | None = None,
+    stop: Event | None = None,
 ) -> Fetched:
-    """Fetch the photographs that are not in a folder yet.
+    """Fetch the photographs that are not in a folder yet; one that is there and whole is kept.
 
     Args:
         to: the folder; ``default_folder()`` where none is given.
-        address: where the files are.
+        address: where the files are; ``ADDRESS`` where none is given.
         keys: COCO ids; all 1,000 where none are given.
-        progress: called with (files that came or failed, files in all).
-        pause: waits that many seconds between tries.
+        progress: called with (files that are there or failed, files in all).
+        arrived: called with the id and the bytes of each photograph that is there.
+        stop: once it is set, this returns at once; the next run goes on from there.
 
     Raises:
         InputError: the address does not answer, files failed, or the folder cannot be written; what
@@ -80,54 +98,86 @@ def download(
     """
     folder = to if to is not None else default_folder()
     keys = photograph_ids() if keys is None else keys
-    address = check_address(address)
-    missing = [key for key in keys if not _is_whole(folder / file_name(key))]
-    if missing:
+    address = check_address(address or ADDRESS)
+    stop = stop or Event()
+    if not all((folder / file_name(key)).is_file() for key in keys):
         check_folder(folder)
-    there = len(keys) - len(missing)
-    failed: dict[str, str] = {}
+    waiting, results = deque(keys), SimpleQueue[Result]()
 
-    def one(key: str) -> None:
-        url = f"{address}/{file_name(key)}"
-        data = fetch(url, largest=LARGEST, accept=_decodes, pause=pause)
-        with atomic_write(folder / file_name(key)) as scratch:
-            scratch.write_bytes(data)
-
-    with ThreadPoolExecutor(WORKERS) as pool:
-        running = {pool.submit(one, key): key for key in missing}
-        try:
-            for number, future in enumerate(as_completed(running), start=there + 1):
+    def work() -> None:
+        while waiting and not stop.is_set():
+            with suppress(IndexError):  # another one took the last
+                key = waiting.popleft()
                 try:
-                    future.result()
-                except WebError as error:
-                    if not error.answered:
-                        raise InputError(
-                            f"{address} does not answer ({error}); is there a network? "
-                            f"{number - 1 - len(failed)} of {len(keys)} photographs are in "
-                            f"{folder}, the next run goes on from there"
-                        ) from error
-                    failed[running[future]] = str(error)
-                if progress is not None:
-                    progress(number, len(keys))
-        finally:
-            pool.shutdown(cancel_futures=True)  # a stop is a stop
-    if failed:
-        key, reason = next(iter(failed.items()))
-        raise InputError(
-            f"{len(failed)} of {len(keys)} photographs did not come, the first {file_name(key)}: "
-            f"{reason}; the others are in {folder}, run it again for the rest"
-        )
-    return Fetched(folder, len(missing), there)
+                    results.put(Result(key, *_bring(folder / file_name(key), address, stop)))
+                except Exception as error:  # noqa: BLE001 (told by the thread that waits)
+                    results.put(Result(key, 0, False, error))
 
-
-def _is_whole(file: Path) -> bool:
-    """Whether a file is there and a picture; one that is not is fetched again."""
-    return file.is_file() and _decodes(file.read_bytes())
-
-
-def _decodes(data: bytes) -> bool:
+    # Threads that nobody waits for: a stop is a stop, though a server may stall.
+    for _ in range(WORKERS):
+        Thread(target=work, name="download", daemon=True).start()
+    there, new, vain = 0, 0, 0
+    failed: list[tuple[str, WebError]] = []
     try:
-        decode_image(data)
+        while there + new + len(failed) < len(keys) and vain < MOST_VAIN and not stop.is_set():
+            try:
+                done = results.get(timeout=LOOK)
+            except Empty:
+                continue
+            if isinstance(done.error, WebError):
+                failed.append((done.key, done.error))
+                vain = 0 if 400 <= (done.error.status or 0) < 500 else vain + 1
+            elif done.error is not None:
+                raise done.error
+            else:
+                vain, new, there = 0, new + done.fetched, there + (not done.fetched)
+                if arrived is not None:
+                    arrived(done.key, done.size)
+            if progress is not None:
+                progress(there + new + len(failed), len(keys))
+    finally:
+        waiting.clear()
+    if failed and not stop.is_set():
+        key, error = failed[-1]
+        here = f"{there + new} of {len(keys)} photographs are here, the next run goes on from there"
+        if not error.answered:
+            raise InputError(f"{address} does not answer ({error}); is there a network? {here}")
+        count = f"{len(keys) - there - new} of {len(keys)}"
+        raise InputError(
+            f"{count} photographs did not come, such as {file_name(key)} ({error}); {here}"
+        )
+    return Fetched(folder, new, there)
+
+
+class Result(NamedTuple):
+    """What became of one photograph: its bytes, and whether they were fetched just now."""
+
+    key: str
+    size: int
+    fetched: bool
+    error: Exception | None = None
+
+
+def _bring(file: Path, address: str, stop: Event) -> tuple[int, bool]:
+    """Bytes of a photograph that is in its place now, and whether it had to be fetched."""
+    if file.is_file() and _is_whole(data := file.read_bytes()):
+        return len(data), False
+    data = fetch(
+        f"{address}/{file.name}",
+        largest=LARGEST,
+        accept=_is_whole,
+        timeout=TIMEOUT,
+        pause=stop.wait,
+    )
+    with atomic_write(file) as scratch:
+        scratch.write_bytes(data)
+    return len(data), True
+
+
+def _is_whole(data: bytes) -> bool:
+    """Whether these are the bytes of a JPEG with its end, which decodes."""
+    try:
+        decode_image(data, formats=("JPEG",))
     except InputError:
         return False
-    return True
+    return b"\xff\xd9" in data[-4096:]  # the reader takes one that lacks its last rows

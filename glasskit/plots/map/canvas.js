@@ -124,7 +124,7 @@ class MapCanvas {
     const { map } = this, size = Math.round(Math.min(84, Math.max(this.width < 420 ? 26 : 32, 32 * map.view.zoom ** 0.6)));
     const boxes = [];
     for (const index of map.order()) {
-      if (!map.isShown(index) || map.isFaint(index)) continue;
+      if (!map.isShown(index) || map.isFaint(index) || !map.hasPicture(index)) continue;
       const [x, y] = this.place("picture", index), box = { x: x - size / 2, y: y - size / 2, w: size, h: size, index };
       if (box.x < 0 || box.y < 0 || box.x + size > this.width || box.y + size > this.height) continue;
       const wide = { ...box, w: size + 3, h: size + 3 };

@@ -123,6 +123,18 @@ class GlassMap {
     const style = getComputedStyle(this.root), read = (name) => style.getPropertyValue(`--gk-${name}`).trim();
     return Object.fromEntries(["ink", "paper", "panel", "faint", "accent"].map((name) => [name, read(name)]));
   }
+  hasPicture(i) {
+    return Boolean(this.data.pictures) && (!this.here || this.here.has(this.data.key[i]));
+  }
+  // Pictures that come while one looks: the address of all, and the keys of those that are there (null: all).
+  showPictures(pictures, here) {
+    const complete = !here && this.here;
+    this.data.pictures = pictures;
+    this.here = here;
+    this.find(".gk-shows input[name=pictures]").closest("label").hidden = false;
+    this.redraw();
+    if (complete && this.pinned >= 0) this.pin(this.pinned);
+  }
   pictureAddress(index, small) {
     const { pictures } = this.data;  // a list of data addresses in a notebook, a place on the server in the app
     return Array.isArray(pictures) ? pictures[index] : `${pictures}${index}.webp${small ? "?small=1" : ""}`;
@@ -244,7 +256,7 @@ class GlassMap {
         make("span", {}, !data.labelled ? "" : right ? " ✓" : ` (${own} is number ${rank[index]})`));
     });
     return [
-      data.pictures ? make("img", { src: this.pictureAddress(index), alt: "" }) : "",
+      this.hasPicture(index) ? make("img", { src: this.pictureAddress(index), alt: "" }) : "",
       make("div", { class: "gk-concept" }, first, make("small", {}, others.map((name) => ` · ${name}`))),
       make("p", {}, data.caption[index]), ...verdicts,
     ];
