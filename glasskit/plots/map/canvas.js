@@ -267,14 +267,15 @@ class Thumbnails {
   want(side, indices) {
     clearTimeout(this.timer);
     this.missing[side] = indices.filter((i) => !this.kept.has(i));
-    this.timer = setTimeout(() => {
-      for (const index of new Set(Object.values(this.missing).flat())) {
+    this.timer = setTimeout(async () => {
+      const wanted = new Set(Object.values(this.missing).flat());
+      this.missing = {};
+      for (const index of wanted) {
         const picture = new Image();
         picture.onload = () => this.map.redraw();
-        picture.src = this.map.pictureAddress(index, true);
         this.kept.set(index, picture);
+        picture.src = await this.map.pictureAddress(index, true);  // a kernel sends one after the other
       }
-      this.missing = {};
     }, 160);
   }
 }
