@@ -153,25 +153,27 @@ class MapCanvas {
   // Returns the boxes of those that are drawn.
   drawPictures(c, ink, places, taken) {
     const { map } = this, size = Math.round(Math.min(84, Math.max(this.width < 420 ? 26 : 32, 32 * map.view.zoom ** 0.6)));
-    const boxes = [], step = size + 3, grid = new Map();  // of squares as wide as a picture and its margin
+    // Squares of 4 pixels in which no picture's corner may lie, or it would stand on another one or on a name.
+    const boxes = [], columns = Math.ceil(this.width / 4), rows = Math.ceil(this.height / 4), step = size + 3;
+    const blocked = new Uint8Array(columns * rows);
+    const block = ({ x, y, w, h }) => {
+      const left = Math.max(0, Math.floor((x - step) / 4)), right = Math.min(columns, Math.ceil((x + w + 3) / 4));
+      const top = Math.max(0, Math.floor((y - step) / 4)), bottom = Math.min(rows, Math.ceil((y + h + 3) / 4));
+      for (let row = top; row < bottom; row++) blocked.fill(1, row * columns + left, row * columns + right);
+    };
+    taken.forEach(block);
     for (const index of map.order()) {
       const x = places[2 * index] - size / 2, y = places[2 * index + 1] - size / 2;
       if (x < 0 || y < 0 || x + size > this.width || y + size > this.height) continue;
-      if (!map.isShown(index) || map.isFaint(index)) continue;
-      const column = Math.floor(x / step), row = Math.floor(y / step), key = 1000 * row + column;
-      if (grid.has(key)) continue;  // no second one has room in a square
-      const near = [-1001, -1000, -999, -1, 0, 1, 999, 1000, 1001].map((other) => grid.get(key + other));
-      if (near.some((other) => other && Math.abs(other.x - x) < step && Math.abs(other.y - y) < step)) continue;
+      if (blocked[Math.floor(y / 4) * columns + Math.floor(x / 4)] || !map.isShown(index) || map.isFaint(index)) continue;
       const box = { x, y, w: size, h: size, index };
-      if (taken.some((name) => overlap(box, name))) continue;
       boxes.push(box);
-      grid.set(key, box);
+      block(box);
       if (boxes.length >= 400) break;
     }
     map.thumbnails.want(this.side, boxes.map((box) => box.index));
-    c.imageSmoothingQuality = "high";
     return boxes.filter(({ x, y, index }) => {
-      const picture = map.thumbnails.get(index);
+      const picture = map.thumbnails.get(index, Math.round(size * this.ratio));
       if (!picture) return false;  // a dot until it has come, never an empty frame
       c.fillStyle = map.colour(index, this.side);
       c.fillRect(x - 2, y - 2, size + 4, size + 4);
@@ -256,12 +258,22 @@ class MapCanvas {
 // Small pictures, fetched when they are seen.
 class Thumbnails {
   constructor(map) {
-    Object.assign(this, { map, kept: new Map(), missing: {} });
+    Object.assign(this, { map, kept: new Map(), missing: {}, scaled: new Map(), pixels: 0 });
   }
-  // The picture, or null while it is not here.
-  get(index) {
+  // The picture with so many pixels a side, or null while it is not here. It is scaled once: for each frame of a
+  // drag that would take too long.
+  get(index, pixels) {
     const picture = this.kept.get(index);
-    return picture?.complete && picture.naturalWidth ? picture : null;
+    if (!picture?.complete || !picture.naturalWidth) return null;
+    if (pixels !== this.pixels) Object.assign(this, { pixels, scaled: new Map() });
+    if (!this.scaled.has(index)) {
+      const canvas = Object.assign(document.createElement("canvas"), { width: pixels, height: pixels });
+      const context = canvas.getContext("2d");
+      context.imageSmoothingQuality = "high";
+      context.drawImage(picture, 0, 0, pixels, pixels);
+      this.scaled.set(index, canvas);
+    }
+    return this.scaled.get(index);
   }
   // Ask for those that a side shows, once the map has come to rest.
   want(side, indices) {
