@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from glasskit.errors import InputError
-from glasskit.plots.map_widget import map_script, map_style
+from glasskit.plots.map_script import map_script, map_style
 
 ASSETS = Path(__file__).parent / "assets"
 PARTS = ("page.js", "map_page.js", "trays.js", "train.js", "photographs.js")

@@ -49,6 +49,7 @@ from glasskit.analysis.geometry import (
 )
 from glasskit.analysis.maps import project
 from glasskit.evaluation.intervals import paired_difference
+from glasskit.plots import map_widget
 from glasskit.plots.losses import matrix_figure
 from glasskit.plots.maps import map_figure
 from glasskit.plots.scores import Change, change_figure
@@ -90,20 +91,26 @@ print("concepts", before.concept.shape)
 flat_before = project(before.picture, seed=SEED)
 flat_after = project(after.picture, start=flat_before, seed=SEED)
 groups = test.groups()
-maps = [
-    (title, flat, np.array([np.median(flat[rows], axis=0) for rows in groups.values()]))
-    for title, flat in (("before training", flat_before), ("after training", flat_after))
-]
-pair = map_figure(
-    test, maps, names=False, title="288 test pictures, coloured by their family (level 3)"
-)
 assert flat_before.shape == flat_after.shape == (len(test), 2)
-show(pair)
+widget = map_widget(test, models={"before training": "lite0-minilm", "after training": folder})
+widget
+
+# %% [markdown]
+# Where a kernel runs, these maps are alive: point at a picture to see it, type a phrase, turn one
+# map into the other. Press *Lasso* and draw round some pictures: `widget.selected` then is a
+# DataFrame of them. (A web page shows a still picture here.) `widget.rows` sets the selection from
+# Python.
 
 # %%
+# NBVAL_CHECK_OUTPUT
+widget.rows = groups["celebration"].tolist()
+print(widget.selected.labels.value_counts())
+
+# %%
+middles = np.array([np.median(flat_after[rows], axis=0) for rows in groups.values()])
 named = map_figure(
     test,
-    maps[1:],
+    [("after training", flat_after, middles)],
     height=760,
     title="After training: each name stands amid the pictures of its group",
 )

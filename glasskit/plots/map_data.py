@@ -51,6 +51,9 @@ MANY = 2_000
 """Pictures from which on what compares all pairs of them is kept in the cache: of 20,000 it takes
 half a minute."""
 
+NOT_TOLD = Recognition(*np.zeros((4, 0), int))
+"""The recognition of no picture."""
+
 MAX_PICTURES = 20_000
 """More would be slow to download and to draw."""
 
@@ -62,7 +65,8 @@ class Projection:
     Attributes:
         embedding: the vectors.
         recognised: which concept is nearest to each picture, and the rank of its own one (of
-            several labels, of the nearest of them).
+            several labels, of the nearest of them); of no picture where no model knows the
+            concepts.
         picture: (n, 2) places.
         caption: (n, 2) places.
         concept: (c, 2) places.
@@ -77,13 +81,22 @@ class Projection:
     near: np.ndarray
 
     @classmethod
-    def of(cls, dataset: GroupedDataset, embedding: Embedding, places: np.ndarray) -> Projection:
+    def of(
+        cls,
+        dataset: GroupedDataset,
+        embedding: Embedding,
+        places: np.ndarray,
+        *,
+        named: bool = True,
+    ) -> Projection:
         """Concepts and captions placed among the pictures that are nearest to them.
 
         Args:
             dataset: n records.
             embedding: its vectors.
             places: (n, 2) of the pictures, as ``analysis.maps.project`` computes them.
+            named: whether the vectors of concepts are those of their names, so that it can be
+                told which pictures are recognised.
         """
         seen = embedding.picture
 
@@ -100,7 +113,7 @@ class Projection:
             found = cached_arrays("maps", key, compare_all)
         return cls(
             embedding,
-            embedding.recognised(dataset.carried(1)),
+            embedding.recognised(dataset.carried(1)) if named else NOT_TOLD,
             places,
             concept=place_words(embedding.concept, seen, places),
             **found,
@@ -118,7 +131,7 @@ def check_size(dataset: GroupedDataset) -> None:
 
 def map_data(
     dataset: GroupedDataset,
-    before: Projection,
+    before: Projection | None,
     after: Projection,
     pictures: str | list[str] | None = None,
     hint: str = "",
@@ -128,11 +141,11 @@ def map_data(
 
     Args:
         dataset: n records.
-        before: by the untrained model.
+        before: by the untrained model; None for one map alone.
         after: by the trained model.
         pictures: address below which ``{index}.webp`` is found, or n addresses; None without.
         hint: where there are no pictures, what to do about it.
-        sides: what ``before`` and ``after`` are called.
+        sides: what ``before`` and ``after`` are called; of one map alone, ``after``.
 
     Raises:
         InputError: there are more than ``MAX_PICTURES``.
@@ -141,6 +154,9 @@ def map_data(
     records = dataset.records
     splits = {record.split for record in records}
     own = _own(dataset, after)
+    views = {"before": before, "after": after} if before else {"after": after}
+    colourings = _colourings(dataset, list(views.values()), own, sides)
+    family = LEVELS[family_level(dataset) - 1]
     return {
         "name": dataset.name,
         "n": len(records),
@@ -150,15 +166,15 @@ def map_data(
         "split": [record.split for record in records],
         "labels": own,
         "concepts": list(dataset.labels(1)),
-        "colourings": _colourings(dataset, before, after, own, sides),
+        "colourings": colourings,
         "labelled": dataset.labelled,
-        "family": LEVELS[family_level(dataset) - 1],
+        "family": family if family in colourings else next(iter(colourings)),
         "splits": {
             split: SPLIT_NAMES[split] for split in SPLITS if split in splits and dataset.labelled
         },
         "sides": dict(sides),
-        "views": {"before": _view(dataset, before), "after": _view(dataset, after)},
-        "story": _story(dataset, before, after, sides),
+        "views": {side: _view(dataset, one) for side, one in views.items()},
+        "story": _story(dataset, list(views.values()), sides),
         "credits": dataset.credits,
         "pictures": pictures,
         "hint": hint,
@@ -168,7 +184,7 @@ def map_data(
 def _own(dataset: GroupedDataset, after: Projection) -> list[list[int]]:
     """Indices of each picture's labels; where nobody labelled them, of its nearest concept."""
     if not dataset.labelled:
-        return after.recognised.top[:, None].tolist()
+        return after.recognised.top[:, None].tolist() or [[] for _ in dataset.records]
     place = {name: i for i, name in enumerate(dataset.labels(1))}
     return [[place[name] for name in record.labels] for record in dataset.records]
 
@@ -179,29 +195,38 @@ def measured(dataset: GroupedDataset) -> tuple[str, list[int]]:
     return ("unseen", unseen) if unseen else ("seen", list(range(len(dataset))))
 
 
-def _story(
-    dataset: GroupedDataset, before: Projection, after: Projection, sides: Mapping[str, str]
-) -> str:
-    """How many pictures were recognised before training and are after it."""
-    first, last = (f"by {sides[s]}" if sides != SIDES_SAID else SIDES_SAID[s] for s in SIDES)
+def _story(dataset: GroupedDataset, views: Sequence[Projection], sides: Mapping[str, str]) -> str:
+    """How many pictures each model recognises, such as before training and after it."""
+    ideas = len(dataset.labels(1))
+    if not _told(views):
+        stand = " A ◆ stands where the middle of a label's pictures is." if ideas else ""
+        return f"{len(dataset):,} pictures where their vectors lie.{stand}"
+    names = list(sides.values())[-len(views) :]
+    said = [name if sides == SIDES_SAID else f"by {name}" for name in names]
     if not dataset.labelled:
         return (
-            f"{len(dataset):,} pictures that nobody labelled; colours show which of "
-            f"{len(dataset.labels(1))} ideas is nearest {last}."
+            f"{len(dataset):,} pictures that nobody labelled; colours show which of {ideas} ideas "
+            f"is nearest {said[-1]}."
         )
-    was, now = (f"{_recognised(dataset, one):,}" for one in (before, after))
+    counts = [_recognised(dataset, one) for one in views]
+    first, *rest = (f"{count:,} {by}" for count, by in zip(counts, said, strict=True))
     split, chosen = measured(dataset)
     where = "that training never saw" if split == "unseen" else "of the data set"
-    of, concepts = f"Of {len(chosen):,} pictures {where}", len(dataset.labels(1))
+    of = f"Of {len(chosen):,} pictures {where}"
     if not dataset.several:
-        return (
-            f"{of}, {was} are nearest to their own concept {first} and {now} {last}; there are "
-            f"{concepts} concepts to choose from."
-        )
+        first = f"{counts[0]:,} are nearest to their own concept {said[0]}"
+        counted = " and ".join([first, *rest])
+        return f"{of}, {counted}; there are {ideas} concepts to choose from."
+    counted = " and for ".join([first, *rest])
     return (
-        f"Each picture carries {_carried(dataset)} of {concepts} ideas. {of}, the nearest "
-        f"idea is one of the picture's own for {was} {first} and for {now} {last}."
+        f"Each picture carries {_carried(dataset)} of {ideas} ideas. {of}, the nearest idea is "
+        f"one of the picture's own for {counted}."
     )
+
+
+def _told(views: Sequence[Projection]) -> bool:
+    """Whether it is told which pictures are recognised."""
+    return len(views[-1].recognised.rank) > 0
 
 
 def _carried(dataset: GroupedDataset) -> str:
@@ -217,7 +242,7 @@ def _recognised(dataset: GroupedDataset, projection: Projection) -> int:
 
 def _view(dataset: GroupedDataset, projection: Projection) -> dict[str, Any]:
     split, chosen = measured(dataset)
-    right = _recognised(dataset, projection)
+    told = dataset.labelled and _told([projection])
     return {
         "picture": _flat(projection.picture),
         "caption": _flat(projection.caption),
@@ -225,8 +250,9 @@ def _view(dataset: GroupedDataset, projection: Projection) -> dict[str, Any]:
         "rank": projection.recognised.rank.tolist(),
         "top": projection.recognised.top.tolist(),
         "near": projection.near.tolist(),
-        "sentence": f"{right:,} of {len(chosen):,} {split} pictures recognised"
-        if dataset.labelled
+        "sentence": f"{_recognised(dataset, projection):,} of {len(chosen):,} {split} pictures "
+        "recognised"
+        if told
         else "",
     }
 
@@ -237,8 +263,7 @@ def _flat(places: np.ndarray) -> list[float]:
 
 def _colourings(
     dataset: GroupedDataset,
-    before: Projection,
-    after: Projection,
+    views: Sequence[Projection],
     own: list[list[int]],
     sides: Mapping[str, str],
 ) -> dict[str, dict[str, Any]]:
@@ -256,20 +281,25 @@ def _colourings(
             names = [dataset.by_name[name].levels[number - 1] for name in dataset.labels(1)]
             name = LEVEL_NAMES.get(level, f"level {number}")
             name = name if dataset.labelled else f"nearest {name}"
-            found[level] = _colouring(name, colours, [names[first] for first, *_ in own])
+            found[level] = _colouring(
+                name, colours, [names[one[0]] if one else None for one in own]
+            )
             found[level]["home"] = _numbers(colours, names)
-    if not dataset.labelled:
-        return found
-    was, now = ((one.recognised.rank == 1).tolist() for one in (before, after))
-    said = {pair: name for pair, (name, _) in RECOGNISED.items()}
-    if sides != SIDES_SAID:
-        said = {p: name.format(**sides) for p, name in zip(said, BY_TWO, strict=True)}
-    colours = {said[pair]: colour for pair, (_, colour) in RECOGNISED.items()}
-    learned = [said[pair] for pair in zip(was, now, strict=True)]
-    found["correct"] = _colouring("recognised or not", colours, learned)
-    seen = [SPLIT_NAMES[record.split] for record in dataset.records]
-    colours = dict(zip(SPLIT_NAMES.values(), SPLIT_COLOURS, strict=True))
-    found["split"] = _colouring("seen in training or not", colours, seen)
+    if dataset.labelled and _told(views):
+        was, now = ((one.recognised.rank == 1).tolist() for one in (views[0], views[-1]))
+        said = {pair: name for pair, (name, _) in RECOGNISED.items()}
+        if len(views) == 1:
+            said = {(True, True): "recognised", (False, False): "not recognised"}
+        elif sides != SIDES_SAID:
+            said = {p: name.format(**sides) for p, name in zip(said, BY_TWO, strict=True)}
+        colours = {name: RECOGNISED[pair][1] for pair, name in said.items()}
+        learned = [said[pair] for pair in zip(was, now, strict=True)]
+        found["correct"] = _colouring("recognised or not", colours, learned)
+        seen = [SPLIT_NAMES[record.split] for record in dataset.records]
+        colours = dict(zip(SPLIT_NAMES.values(), SPLIT_COLOURS, strict=True))
+        found["split"] = _colouring("seen in training or not", colours, seen)
+    if not found:
+        found["none"] = _colouring("nothing", {"picture": SPLIT_COLOURS[0]}, ["picture"] * len(own))
     return found
 
 

@@ -72,7 +72,7 @@ def clean(output: NotebookNode, source: Path, page: Page) -> NotebookNode | None
     if output.output_type == "stream" and output.name == "stderr":
         raise RuntimeError(f"{source.name}: a cell wrote to stderr: {output.text.strip()[-500:]}")
     data = output.get("data", {})
-    if WIDGET in data:
+    if data.pop(WIDGET, None) and "image/png" not in data:
         return None
     output.pop("transient", None)
     if PLOTLY in data:

@@ -63,8 +63,9 @@ def body_of(book: NotebookNode) -> str:
     book = copy.deepcopy(book)
     for number, output in enumerate(o for cell in cells(book, "code") for o in cell.outputs):
         data = output.get("data", {})
-        if PLOTLY in data:
-            output.data = {"text/html": figure(data, f"figure-{number}")}
+        if "image/png" in data:
+            name = f"figure-{number}"
+            output.data = {"text/html": figure(data, name) if PLOTLY in data else still(data)}
             output.metadata = {}
     exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True)
     exporter.exclude_output_prompt = True
@@ -75,11 +76,19 @@ def body_of(book: NotebookNode) -> str:
 def figure(data: NotebookNode, name: str) -> str:
     """A still picture with the figure's JSON behind it, for course.js to bring to life."""
     spec = json.dumps(data[PLOTLY]).replace("<", "\\u003c")
+    script = f'<script type="application/json">{spec}</script>'
+    return f'<figure id="{name}">{picture(data)}{script}</figure>'
+
+
+def still(data: NotebookNode) -> str:
+    """The picture of what lives only where a kernel runs."""
+    return f"<figure>{picture(data)}</figure>"
+
+
+def picture(data: NotebookNode) -> str:
+    """An output's picture, with its text for those who do not see it."""
     alt = escape(data.get("text/plain", "A figure."))
-    return (
-        f'<figure id="{name}"><img alt="{alt}" src="data:image/png;base64,{data["image/png"]}">'
-        f'<script type="application/json">{spec}</script></figure>'
-    )
+    return f'<img alt="{alt}" src="data:image/png;base64,{data["image/png"]}">'
 
 
 def navigation(names: list[str], place: int) -> str:

@@ -1,4 +1,4 @@
-"""What the map is drawn from, against plain loops; and the map in a page of its own."""
+"""What the map is drawn from, against plain loops."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.plots import map_data
-from glasskit.plots.map_widget import map_html
 from glasskit_app.state import DatasetMaps
-from tests.app.toys import made_up, painted
+from tests.app.toys import made_up
+from tests.plots.toys import map_page
 
 N = 400
 
@@ -72,40 +71,6 @@ def test_too_many_pictures_are_refused(shown: DatasetMaps, monkeypatch) -> None:
         map_data.map_data(shown.dataset, shown.before, shown.after)
 
 
-def test_a_page_of_its_own_holds_all_and_ends_no_script_early(tmp_path: Path) -> None:
-    maps = painted(tmp_path, 3)
-    records = (Record("p0.png", ("joy",), ("</script><b>loud</b>",)), *maps.dataset.records[1:])
-    page = map_html(replace(maps.dataset, records=records), maps.before, maps.after)
-    assert page.count("</script>") == page.count("<script>") == 1
-    assert page.count("data:image/webp;base64,") == 3
-    assert "http" not in page.replace("http://www.w3.org", "")
-    small = map_html(maps.dataset, maps.before, maps.after, pictures=False)
-    assert "data:image" not in small
-
-
-@pytest.mark.browser
-def test_the_page_draws_without_a_server(chromium, tmp_path: Path) -> None:
-    maps = painted(tmp_path, 5)
-    file = tmp_path / "map.html"
-    page = map_html(maps.dataset, maps.before, maps.after)
-    file.write_text(f"<!doctype html><body>{page}{page}</body>", encoding="utf-8")
-    tab = chromium.new_page(viewport={"width": 1000, "height": 800})
-    errors: list[str] = []
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.goto(file.as_uri())
-    tab.wait_for_selector(".gk-map[data-ready=painted]")
-    assert tab.locator(".gk-map").count() == 2, "a page may hold several outputs"
-    assert not tab.locator(".gk-lasso").first.is_visible(), "nobody could answer"
-    tab.wait_for_function("document.querySelector('.gk-map').glassMap.panels.after.boxes.length")
-    tab.locator(".gk-after canvas").first.focus()
-    tab.keyboard.press("ArrowRight")
-    tab.wait_for_selector(".gk-card:not([hidden]) img")
-    tab.locator("button[value=morph]").first.click()
-    tab.wait_for_function("document.querySelector('.gk-map').glassMap.t === 1")
-    tab.close()
-    assert not errors, errors
-
-
 @pytest.fixture(scope="module")
 def several(shown: DatasetMaps) -> DatasetMaps:
     """Two labels a picture; what it is made of is never the strongest."""
@@ -150,11 +115,9 @@ def test_several_labels_are_all_told_and_the_nearest_of_them_counts(several: Dat
 def test_every_picture_that_carries_a_label_stands_out(
     chromium, several: DatasetMaps, tmp_path: Path
 ) -> None:
-    file, name, world = tmp_path / "map.html", several.dataset.labels(1)[47], "world 3"
-    page = map_html(several.dataset, several.before, several.after, pictures=False)
-    file.write_text(f"<!doctype html><body>{page}</body>", encoding="utf-8")
+    name, world = several.dataset.labels(1)[47], "world 3"
     tab = chromium.new_page(viewport={"width": 1000, "height": 800})
-    tab.goto(file.as_uri())
+    tab.goto(map_page(tmp_path / "map.html", several.map).as_uri())
     tab.wait_for_selector(".gk-map[data-ready=many]")
     assert not tab.is_visible(".gk-find"), "five worlds need no search"
     clear = """() => { const map = document.querySelector(".gk-map").glassMap;

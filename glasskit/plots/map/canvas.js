@@ -39,6 +39,17 @@ class MapCanvas {
     const from = words || before[kind], to = words || after[kind];
     return this.toScreen(from[2 * index] * (1 - t) + to[2 * index] * t, from[2 * index + 1] * (1 - t) + to[2 * index + 1] * t);
   }
+  // Where all pictures or captions are on the screen: x, y, x, y, ...
+  places(kind) {
+    const { before, after } = this.map.data.views, from = before[kind], to = after[kind];
+    const t = this.map.time(this.side), { unit } = this, [left, top] = this.toScreen(0, 0);
+    const found = new Float32Array(to.length);
+    for (let i = 0; i < found.length; i += 2) {
+      found[i] = left + (from[i] * (1 - t) + to[i] * t) * unit;
+      found[i + 1] = top - (from[i + 1] * (1 - t) + to[i + 1] * t) * unit;
+    }
+    return found;
+  }
   isInside(x, y, margin) {
     return x > -margin && y > -margin && x < this.width + margin && y < this.height + margin;
   }
@@ -47,9 +58,10 @@ class MapCanvas {
   hit(px, py) {
     const box = this.boxes.find(({ x, y, w, h }) => px >= x && px <= x + w && py >= y && py <= y + h);
     if (box) return box.index;
+    const places = this.places("picture");
     let best = -1, least = 15 * 15;
     for (let i = 0; i < this.map.data.n; i++) {
-      const [x, y] = this.place("picture", i), distance = (x - px) ** 2 + (y - py) ** 2;
+      const distance = (places[2 * i] - px) ** 2 + (places[2 * i + 1] - py) ** 2;
       if (distance < least && this.map.isShown(i)) { least = distance; best = i; }
     }
     return best;
@@ -57,9 +69,10 @@ class MapCanvas {
 
   // The nearest picture in one direction, for the arrow keys.
   step([x, y], [dx, dy]) {
+    const places = this.places("picture");
     let best = this.map.hovered, least = Infinity;
     for (let i = 0; i < this.map.data.n; i++) {
-      const [px, py] = this.place("picture", i);
+      const [px, py] = places.subarray(2 * i, 2 * i + 2);
       const along = (px - x) * dx + (py - y) * dy, across = Math.abs((px - x) * dy) + Math.abs((py - y) * dx);
       const cost = along + 2 * across;
       if (along > 1 && across <= along && cost < least && i !== this.map.hovered && this.map.isShown(i)) { least = cost; best = i; }
@@ -71,46 +84,64 @@ class MapCanvas {
 
   draw() {
     if (!this.width) return;
-    const c = this.context, { map } = this, { ink } = map;
+    const c = this.context, { map } = this, { ink } = map, places = this.places("picture");
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     c.clearRect(0, 0, this.width, this.height);
     const names = map.shows.names ? this.placeNames(c) : [];
-    this.drawDots(c, ink);
+    this.drawDots(c, ink, places);
     if (map.shows.captions) this.drawCaptions(c);
-    this.boxes = map.shows.pictures && map.data.pictures ? this.drawPictures(c, ink, names.map((name) => name.box)) : [];
+    this.boxes = map.shows.pictures && map.data.pictures ? this.drawPictures(c, ink, places, names.map((name) => name.box)) : [];
     this.drawNeighbours(c, ink);
     if (map.shows.names) this.drawNames(c, ink, names);
     if (this.lasso?.length > 1) this.drawLasso(c, ink);
   }
 
-  drawDots(c, ink) {
-    const { map } = this, { n } = map.data;
-    const size = Math.max(1.5, Math.min(5.5, 3.2 * Math.sqrt(map.view.zoom)));
+  drawDots(c, ink, places) {
+    const { map } = this, size = Math.max(1.5, Math.min(5.5, 3.2 * Math.sqrt(map.view.zoom)));
     // What is drawn last lies on top: the nearest to a phrase, else a fair mixture of all groups.
-    const order = map.order().toReversed();
-    for (const faint of [true, false]) {
-      c.globalAlpha = faint ? 0.16 : 1;
-      for (const i of order) {
-        if (!map.isShown(i) || map.isFaint(i) !== faint) continue;
-        const [x, y] = this.place("picture", i);
-        if (!this.isInside(x, y, 9)) continue;
-        c.fillStyle = faint ? ink.faint : map.colour(i, this.side);
-        if (n > 4000) { c.fillRect(x - size / 2, y - size / 2, size, size); continue; }  // so many discs take too long
-        c.beginPath();
-        c.arc(x, y, size, 0, 7);
-        c.fill();
-        if (!faint) { c.lineWidth = 0.8; c.strokeStyle = ink.paper; c.stroke(); }
-      }
-    }
+    const order = map.order().toReversed().filter((i) => map.isShown(i) && this.isInside(places[2 * i], places[2 * i + 1], 9));
+    const faint = order.filter((i) => map.isFaint(i)), clear = faint.length ? order.filter((i) => !map.isFaint(i)) : order;
+    if (map.data.n > MANY_DOTS) return this.drawSquares(c, ink, places, faint, clear, size);
+    const disc = (i, colour) => {
+      c.fillStyle = colour;
+      c.beginPath();
+      c.arc(places[2 * i], places[2 * i + 1], size, 0, 7);
+      c.fill();
+    };
+    c.globalAlpha = FAINT;
+    for (const i of faint) disc(i, ink.faint);
     c.globalAlpha = 1;
+    Object.assign(c, { lineWidth: 0.8, strokeStyle: ink.paper });
+    for (const i of clear) { disc(i, map.colour(i, this.side)); c.stroke(); }
+  }
+
+  // Squares, written pixel by pixel into one picture: a browser that draws without a graphics card takes a frame's
+  // time for some thousand shapes, and no longer for this picture than for an empty one.
+  drawSquares(c, ink, places, faint, clear, size) {
+    const { map, ratio } = this, { width, height } = this.canvas, side = Math.round(size * ratio);
+    const grey = pixelOf(c, ink.faint, FAINT), shades = {};
+    const picture = c.createImageData(width, height), whole = new Uint32Array(picture.data.buffer);
+    const square = (i, colour) => {
+      const left = Math.round(places[2 * i] * ratio - side / 2), top = Math.round(places[2 * i + 1] * ratio - side / 2);
+      const right = Math.min(left + side, width), bottom = Math.min(top + side, height);
+      for (let y = Math.max(top, 0); y < bottom; y++) {
+        for (let x = Math.max(left, 0); x < right; x++) whole[y * width + x] = colour;
+      }
+    };
+    for (const i of faint) square(i, grey);
+    for (const i of clear) {
+      const colour = map.colour(i, this.side);
+      square(i, shades[colour] ??= pixelOf(c, colour, 1));
+    }
+    c.putImageData(picture, 0, 0);  // onto the empty canvas: it replaces what is there
   }
 
   drawCaptions(c) {
-    const { map } = this;
+    const { map } = this, places = this.places("caption");
     c.globalAlpha = 0.7;
     c.lineWidth = 1.3;
     for (let i = 0; i < map.data.n; i++) {
-      const [x, y] = this.place("caption", i);
+      const [x, y] = places.subarray(2 * i, 2 * i + 2);
       if (!map.isShown(i) || map.isFaint(i) || !this.isInside(x, y, 0)) continue;
       c.strokeStyle = map.colour(i, this.side);
       c.strokeRect(x - 2.5, y - 2.5, 5, 5);
@@ -120,22 +151,30 @@ class MapCanvas {
 
   // A picture stands where no other picture and no name does; who comes first is the same each time.
   // Returns the boxes of those that are drawn.
-  drawPictures(c, ink, taken) {
+  drawPictures(c, ink, places, taken) {
     const { map } = this, size = Math.round(Math.min(84, Math.max(this.width < 420 ? 26 : 32, 32 * map.view.zoom ** 0.6)));
-    const boxes = [];
+    // Squares of 4 pixels in which no picture's corner may lie, or it would stand on another one or on a name.
+    const boxes = [], columns = Math.ceil(this.width / 4), rows = Math.ceil(this.height / 4), step = size + 3;
+    const blocked = new Uint8Array(columns * rows);
+    const block = ({ x, y, w, h }) => {
+      const left = Math.max(0, Math.floor((x - step) / 4)), right = Math.min(columns, Math.ceil((x + w + 3) / 4));
+      const top = Math.max(0, Math.floor((y - step) / 4)), bottom = Math.min(rows, Math.ceil((y + h + 3) / 4));
+      for (let row = top; row < bottom; row++) blocked.fill(1, row * columns + left, row * columns + right);
+    };
+    taken.forEach(block);
     for (const index of map.order()) {
+      const x = places[2 * index] - size / 2, y = places[2 * index + 1] - size / 2;
+      if (x < 0 || y < 0 || x + size > this.width || y + size > this.height) continue;
+      if (blocked[Math.floor(y / 4) * columns + Math.floor(x / 4)]) continue;
       if (!map.isShown(index) || map.isFaint(index) || !map.hasPicture(index)) continue;
-      const [x, y] = this.place("picture", index), box = { x: x - size / 2, y: y - size / 2, w: size, h: size, index };
-      if (box.x < 0 || box.y < 0 || box.x + size > this.width || box.y + size > this.height) continue;
-      const wide = { ...box, w: size + 3, h: size + 3 };
-      if (taken.some((name) => overlap(box, name)) || boxes.some((other) => overlap(wide, other))) continue;
+      const box = { x, y, w: size, h: size, index };
       boxes.push(box);
+      block(box);
       if (boxes.length >= 400) break;
     }
     map.thumbnails.want(this.side, boxes.map((box) => box.index));
-    c.imageSmoothingQuality = "high";
     return boxes.filter(({ x, y, index }) => {
-      const picture = map.thumbnails.get(index);
+      const picture = map.thumbnails.get(index, Math.round(size * this.ratio));
       if (!picture) return false;  // a dot until it has come, never an empty frame
       c.fillStyle = map.colour(index, this.side);
       c.fillRect(x - 2, y - 2, size + 4, size + 4);
@@ -220,27 +259,48 @@ class MapCanvas {
 // Small pictures, fetched when they are seen.
 class Thumbnails {
   constructor(map) {
-    Object.assign(this, { map, kept: new Map(), missing: {} });
+    Object.assign(this, { map, kept: new Map(), missing: {}, scaled: new Map(), pixels: 0 });
   }
-  // The picture, or null while it is not here.
-  get(index) {
+  // The picture with so many pixels a side, or null while it is not here. It is scaled once: for each frame of a
+  // drag that would take too long.
+  get(index, pixels) {
     const picture = this.kept.get(index);
-    return picture?.complete && picture.naturalWidth ? picture : null;
+    if (!picture?.complete || !picture.naturalWidth) return null;
+    if (pixels !== this.pixels) Object.assign(this, { pixels, scaled: new Map() });
+    if (!this.scaled.has(index)) {
+      const canvas = Object.assign(document.createElement("canvas"), { width: pixels, height: pixels });
+      const context = canvas.getContext("2d");
+      context.imageSmoothingQuality = "high";
+      context.drawImage(picture, 0, 0, pixels, pixels);
+      this.scaled.set(index, canvas);
+    }
+    return this.scaled.get(index);
   }
   // Ask for those that a side shows, once the map has come to rest.
   want(side, indices) {
     clearTimeout(this.timer);
     this.missing[side] = indices.filter((i) => !this.kept.has(i));
-    this.timer = setTimeout(() => {
-      for (const index of new Set(Object.values(this.missing).flat())) {
+    this.timer = setTimeout(async () => {
+      const wanted = new Set(Object.values(this.missing).flat());
+      this.missing = {};
+      for (const index of wanted) {
         const picture = new Image();
         picture.onload = () => this.map.redraw();
-        picture.src = this.map.pictureAddress(index, true);
         this.kept.set(index, picture);
+        picture.src = await this.map.pictureAddress(index, true);  // a kernel sends one after the other
       }
-      this.missing = {};
     }, 160);
   }
+}
+
+const MANY_DOTS = 4000;  // from which on they are squares
+const FAINT = 0.16;      // opacity of what does not stand out
+
+// A colour of CSS and an opacity as the four bytes of a pixel, red first.
+function pixelOf(context, colour, opacity) {
+  context.fillStyle = colour;  // reads any colour, and gives #rrggbb
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(context.fillStyle.slice(at, at + 2), 16));
+  return ((Math.round(255 * opacity) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
 const overlap = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;

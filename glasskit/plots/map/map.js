@@ -1,11 +1,13 @@
 // The map: pictures and words of a data set before and after training, drawn without a graphics card.
 //
-// new GlassMap(element, data, options) fills an element. data is what glasskit/plots/map_data.py makes.
+// new GlassMap(element, data, options) fills an element. data is what glasskit/plots/map_data.py makes, of two models
+// or of one.
 // Options, each of which may be missing:
 //   layout, colour  "pair" or "morph"; what is coloured at first
-//   ask             {pin(index), lasso(side, outline), search(phrase)}, which promise {html, rows, ...} or {error};
-//                   take(rows, form, phrase) -> {text, file} and table(text) -> {colourings}, or {error}.
-//                   What is asked is answered beside the maps; without it there is no lasso and no search.
+//   ask             {pin(index), lasso(side, outline), search(phrase)}, which promise {html, rows, ...} or {error},
+//                   html a text or a list of nodes; take(rows, form, phrase) -> {text, file} and
+//                   table(text) -> {colourings}, or {error}. What is asked is answered beside the maps; what can't
+//                   be asked has no tool.
 //   welcome         HTML beside the maps while nothing is asked
 //   datasets, open  names to choose from, and what to call with the chosen one
 //   models, pair    names to choose from, and the two that are shown
@@ -13,6 +15,7 @@
 //   remember        called with {name: value} of what is looked at, for links to it
 //   bare, side      one map of this side alone, without tools
 //   pictures        false: no small pictures
+//   picture         (index, small) -> the address of a picture, or a promise of it
 class GlassMap {
   constructor(element, data, options = {}) {
     Object.assign(this, {
@@ -26,12 +29,17 @@ class GlassMap {
       split: "all", lassoing: false, asked: 0, panels: {},
       view: { zoom: 1, panX: 0, panY: 0 },
       shows: { pictures: options.pictures !== false, names: true, captions: false },
-      layout: options.bare ? "morph" : options.layout ?? (window.innerWidth < 720 ? "morph" : "pair"),
+      layout: options.bare ? "morph" : options.layout ?? ((element.clientWidth || window.innerWidth) < 700 ? "morph" : "pair"),
       t: options.side === "before" ? 0 : 1,    // of the morph: 0 before, 1 after
       colourBy: options.colour ?? data.family,
       thumbnails: new Thumbnails(this),
       fontFamily: getComputedStyle(document.body).fontFamily,
     });
+    this.single = !data.views.before;
+    if (this.single) {
+      this.data = data = { ...data, sides: { before: data.sides.after, ...data.sides }, views: { before: data.views.after, ...data.views } };
+      this.layout = "single";
+    }
     this.several = data.labels.some((own) => own.length > 1);
     this.extent = { x: 0.1, y: 0.1 };
     for (const { picture } of Object.values(data.views)) {
@@ -55,7 +63,7 @@ class GlassMap {
     }
     if (!options.bare) this.fillTools();
     const shade = new MutationObserver(() => (this.root.isConnected ? this.redraw() : shade.disconnect()));
-    shade.observe(document.body, { attributeFilter: ["class", "data-jp-theme-light"] });
+    shade.observe(document.body, { attributeFilter: ["class", "data-jp-theme-light", "data-vscode-theme-kind"] });
     this.changed();
   }
 
@@ -63,7 +71,7 @@ class GlassMap {
 
   // How far a side's map has gone from before (0) to after (1).
   time(side) {
-    return this.layout === "morph" ? this.t : side === "before" ? 0 : 1;
+    return this.layout === "morph" ? this.t : side === "before" ? 0 : 1;  // alone: after
   }
   nearSide(side) {
     return this.time(side) < 0.5 ? "before" : "after";
@@ -136,8 +144,7 @@ class GlassMap {
     if (complete && this.pinned >= 0) this.pin(this.pinned);
   }
   pictureAddress(index, small) {
-    const { pictures } = this.data;  // a list of data addresses in a notebook, a place on the server in the app
-    return Array.isArray(pictures) ? pictures[index] : `${pictures}${index}.webp${small ? "?small=1" : ""}`;
+    return this.options.picture?.(index, small) ?? `${this.data.pictures}${index}.webp${small ? "?small=1" : ""}`;
   }
 
   // ---- drawing ----------------------------------------------------------------------------------
@@ -247,16 +254,31 @@ class GlassMap {
   namesOf(index) {
     return this.data.labels[index].map((concept) => this.data.concepts[concept]);
   }
+  // A picture as an element, which stays empty where the address can't be had.
+  image(index, small) {
+    const image = GlassMap.element("img", { alt: "" });
+    Promise.resolve(this.pictureAddress(index, small)).then((address) => { image.src = address; }, () => {});
+    return image;
+  }
+  // Pictures to stand beside the maps, or their captions.
+  gallery(rows) {
+    const { data } = this, make = GlassMap.element;
+    return make("div", { class: data.pictures ? "gk-gallery" : "gk-gallery gk-texts" }, rows.map((index) =>
+      make("button", { type: "button", "data-index": String(index), title: data.caption[index] },
+        data.pictures ? this.image(index, true) : make("span", {}, data.caption[index]))));
+  }
   describe(index) {
     const { data } = this, make = GlassMap.element, [first, ...others] = data.labelled ? this.namesOf(index) : [""];
     const own = others.length ? "the nearest of its own" : "own concept";
-    const verdicts = Object.entries(data.views).map(([side, { rank, top }]) => {
+    const sides = !data.views.after.rank.length ? [] : this.single ? ["after"] : ["before", "after"];
+    const verdicts = sides.map((side) => {
+      const { rank, top } = data.views[side];
       const right = rank[index] === 1;
       return make("div", { class: right || !data.labelled ? "gk-right" : "gk-wrong" }, make("b", {}, this.shortly(side)), " ", data.concepts[top[index]],
         make("span", {}, !data.labelled ? "" : right ? " ✓" : ` (${own} is number ${rank[index]})`));
     });
     return [
-      this.hasPicture(index) ? make("img", { src: this.pictureAddress(index), alt: "" }) : "",
+      this.hasPicture(index) ? this.image(index, false) : "",
       make("div", { class: "gk-concept" }, first, make("small", {}, others.map((name) => ` · ${name}`))),
       make("p", {}, data.caption[index]), ...verdicts,
     ];
@@ -272,7 +294,7 @@ class GlassMap {
     if (turn !== this.asked) return null;
     if (said.error) { this.notice(said.error); return null; }
     this.aside(said.html);
-    if (said.rows?.length) this.offer(said.rows);
+    if (said.rows?.length && this.options.ask.take) this.offer(said.rows);
     return said;
   }
   async pin(index) {
@@ -349,10 +371,10 @@ class GlassMap {
   notice(text) {
     Object.assign(this.find(".gk-notice"), { textContent: text, hidden: !text });
   }
-  // html comes from the page itself or the server, which escapes what data sets and visitors wrote.
+  // A text is HTML of the page itself or the server, which escapes what data sets and visitors wrote; or nodes.
   aside(html = "") {
     const aside = this.find(".gk-detail");
-    aside.innerHTML = html;
+    if (typeof html === "string") aside.innerHTML = html; else aside.replaceChildren(...html);
     aside.scrollTop = 0;
   }
 
@@ -385,8 +407,10 @@ class GlassMap {
       chosen.onchange = () => options.open(chosen.value);
     } else find(".gk-data").closest("label").remove();
     find(".gk-colour").append(...choices(Object.entries(data.colourings).map(([value, { name }]) => [value, name])));
-    if (options.ask) find(".gk-colour").append(...choices([["phrase", "near to a phrase"]]));
-    if (!options.ask) for (const tool of [".gk-lasso", ".gk-search", ".gk-detail", ".gk-table"]) find(tool).hidden = true;
+    if (options.ask?.search) find(".gk-colour").append(...choices([["phrase", "near to a phrase"]]));
+    for (const question of ["lasso", "search", "table"]) find(`.gk-${question}`).hidden = !options.ask?.[question];
+    find(".gk-detail").hidden = !options.ask;
+    find(".gk-mode").hidden = this.single;
     this.root.dataset.aside = Boolean(options.ask);
     if (options.ask) this.aside(options.welcome);
     find(".gk-colour").onchange = ({ target }) => {
@@ -414,8 +438,9 @@ class GlassMap {
       box.onchange = () => { this.shows[box.name] = box.checked; this.redraw(); };
     }
     find(".gk-shows input[name=pictures]").closest("label").hidden = !data.pictures;
-    find(".gk-shows input[name=captions]").closest("label").hidden = !data.labelled;  // names of files
-    find(".gk-split").closest("label").hidden = !data.labelled;
+    find(".gk-shows input[name=captions]").closest("label").hidden = !data.labelled || !data.views.after.caption.length;
+    find(".gk-shows input[name=names]").closest("label").hidden = !data.concepts.length;
+    find(".gk-split").closest("label").hidden = Object.keys(data.splits).length < 2;
     // Pictures that the answers beside the maps show: point to find them, click to pin them.
     const index = (event) => Number(event.target.closest("[data-index]")?.dataset.index ?? -1);
     find(".gk-detail").onclick = (event) => { if (index(event) >= 0) this.pin(index(event)); };
@@ -429,25 +454,27 @@ class GlassMap {
   fillExamples() {
     const { views, concepts, split, splits, colourings, labelled, sides } = this.data, gained = concepts.map(() => 0);
     const learned = this.evenly.filter((i) => views.before.rank[i] !== 1 && views.after.rank[i] === 1).sort((a, b) => a - b);
+    const told = views.after.rank.length > 0;  // whether a model has told the concepts of pictures
     for (const i of labelled ? learned : this.evenly) gained[views.after.top[i]]++;
     const first = learned.find((i) => views.before.rank[i] > 5 && (split[i] === "test" || !splits.test));
     const word = concepts[gained.indexOf(Math.max(...gained))], search = this.find(".gk-search"), examples = [];
     const only = this.trained ? "only after training" : `only by ${sides.after}`;
-    if (labelled) {
+    if (labelled && told && !this.single) {
       examples.push([this.trained ? "what was learned" : only, `Colour the pictures that are recognised ${only}`,
         () => this.setColour("correct", 1)]);
     }
-    if (this.options.ask) {
+    if (this.options.ask?.search && word) {
       examples.push([`“${word}”`, labelled ? "Search for the concept that gained most" : "Search for the commonest idea", () => {
         search.querySelector("input").value = word;
         search.requestSubmit();
       }]);
     }
-    examples.push([this.trained ? "watch it happen" : "one into the other",
+    if (!this.single) examples.push([this.trained ? "watch it happen" : "one into the other",
       `Move every picture from ${this.shortly("before")} to ${this.shortly("after")}`, () => this.setLayout("morph")]);
     if (first !== undefined) {
       examples.push([this.trained ? "one that was learned" : "one of these", `Pin a picture that is recognised ${only}`, () => this.pin(first)]);
     }
+    this.find(".gk-tries").hidden = !examples.length;
     this.find(".gk-tries").append("Try: ", ...examples.map(([text, title, onclick]) =>
       GlassMap.element("button", { type: "button", title, onclick }, text)));
   }
@@ -491,7 +518,7 @@ class GlassMap {
   }
   showTime() {
     this.find(".gk-morph input").value = 100 * this.t;
-    this.find(".gk-after .gk-title").textContent = this.layout === "pair" || this.t > 0.99 ? this.heading("after")
+    this.find(".gk-after .gk-title").textContent = this.layout !== "morph" || this.t > 0.99 ? this.heading("after")
       : this.t < 0.01 ? this.heading("before") : `From ${this.shortly("before")} to ${this.shortly("after")}`;
   }
 
