@@ -112,7 +112,8 @@ const makeMarks = () => {
 };
 const drawMarks = () => {
   const arrows = descent();
-  const longest = Math.max(1e-9, ...Object.values(arrows).flat().map(Math.abs));
+  // Below 0.1 nothing is worth a long arrow: a settled batch has none.
+  const longest = Math.max(0.1, ...Object.values(arrows).flat().map(Math.abs));
   marks.forEach(({ field, i, ring, node, arrow }) => {
     const [x, y] = vector(angles[field][i]), along = (45 * arrows[field][i]) / longest;
     const [cx, cy] = [ring * x, -ring * y], [dx, dy] = [-y * along, -x * along];
@@ -159,7 +160,8 @@ const draw = () => {
   drawTables();
   part.loss.textContent = show(total, 3);
   const [before, now] = losses.slice(-2);
-  part.change.textContent = now === undefined ? "" : `${now < before ? "−" : "+"}${show(Math.abs(now - before), 3)} in the last step`;
+  const by = Math.abs(now - before) < 0.0005 ? "hardly changed" : (now < before ? "−" : "+") + show(Math.abs(now - before), 3);
+  part.change.textContent = now === undefined ? "" : `${by} by the last step`;
   part.parts.textContent = Object.entries(parts).map(([key, value]) => `${key.replace("_", " ")} ${show(value, 3)}`).join(" · ");
   const low = Math.min(...losses), range = Math.max(...losses) - low || 1;
   part.history.replaceChildren(svg("polyline", { points: losses.map((x, i) => `${2 + (116 * i) / Math.max(losses.length - 1, 10)},${31 - (28 * (x - low)) / range}`).join(" ") }));
@@ -211,7 +213,7 @@ part.rate.value = RATE.indexOf(0.1);
 part.rate.oninput = draw;
 part.step.onclick = () => { stop(); step(); draw(); };
 part.back.onclick = () => { angles = structuredClone(first); begin(); };
-part.guess.onclick = () => { hidden = !hidden; part.guess.setAttribute("aria-pressed", hidden); part.guess.textContent = hidden ? "Show the answer" : "Guess first"; draw(); };
+part.guess.onclick = () => { hidden = !hidden; part.guess.setAttribute("aria-pressed", hidden); part.guess.textContent = hidden ? "Show" : "Guess first"; draw(); };
 part.run.onclick = () => {
   if (timer) { stop(); return draw(); }
   let left = 50;
