@@ -19,10 +19,14 @@ from nbformat import NotebookNode
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
+from glasskit.plots.loss_stepper import stepper_html
 from tests.notebooks.sources import FOLDER, PLOTLY, built_path, cells, read_built, sources
 
 SITE = FOLDER.parent / "site"
 HERE = Path(__file__).parent
+STEPPED = "03_grouped_losses"
+"""The notebook on losses, which the stepper goes with."""
+
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -53,8 +57,12 @@ def main() -> int:
             '<script src="course.js" defer></script>',
         )
         (SITE / f"{path.stem}.html").write_text(page, encoding="utf-8")
+    nav = f'<a href="{STEPPED}.html">Notebook 3</a><a href="index.html">All notebooks</a>'
+    stepper = {"title": "The loss stepper - Glass Kit", "kind": "stepper-page", "nav": nav}
+    page = PAGE.format(**stepper, body=stepper_html(), script="")
+    (SITE / "stepper.html").write_text(page, encoding="utf-8")
     (SITE / "index.html").write_text(index(books), encoding="utf-8")
-    print(f"{len(books)} notebooks and an index: {SITE.name}/index.html")
+    print(f"{len(books)} notebooks, the loss stepper and an index: {SITE.name}/index.html")
     return 0
 
 
@@ -117,7 +125,9 @@ def index(books: list[tuple[Path, NotebookNode]]) -> str:
         )
     body = (
         "<h1>Glass Kit: the course</h1><p>How a vision-language model learns abstract concepts, "
-        f'in {len(books)} notebooks.</p><div class="cards">{"".join(cards)}</div>'
+        f"in {len(books)} notebooks, and a page to play with: "
+        '<a href="stepper.html">the loss stepper</a>, every objective on a circle, step by step.'
+        f'</p><div class="cards">{"".join(cards)}</div>'
     )
     return PAGE.format(title="Glass Kit: the course", kind="index", nav="", body=body, script="")
 

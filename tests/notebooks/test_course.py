@@ -44,3 +44,13 @@ def test_a_laptop_brings_figures_to_life_as_they_come_into_view(chromium, site: 
     page.wait_for_selector("figure .js-plotly-plot")
     assert not [url for url in outside if not url.startswith(("file:", "data:", "blob:"))]
     page.close()
+
+
+def test_the_index_leads_to_the_stepper(chromium, site: Path) -> None:
+    page = chromium.new_page(viewport={"width": 390, "height": 844})
+    page.goto((site / "index.html").as_uri())
+    page.click("text=the loss stepper")
+    page.click("text=Notebook 3")
+    page.go_back()
+    assert float(page.inner_text("[data-name=loss]")) > 0
+    page.close()
