@@ -265,7 +265,7 @@ class GlassMap {
     const { data } = this, make = GlassMap.element;
     return make("div", { class: data.pictures ? "gk-gallery" : "gk-gallery gk-texts" }, rows.map((index) =>
       make("button", { type: "button", "data-index": String(index), title: data.caption[index] },
-        data.pictures ? this.image(index, true) : make("span", {}, data.caption[index]))));
+        this.hasPicture(index) ? this.image(index, true) : make("span", {}, data.caption[index]))));
   }
   describe(index) {
     const { data } = this, make = GlassMap.element, [first, ...others] = data.labelled ? this.namesOf(index) : [""];
