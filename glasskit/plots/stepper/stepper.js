@@ -160,9 +160,9 @@ const draw = () => {
   drawTables();
   part.loss.textContent = show(total, 3);
   const [before, now] = losses.slice(-2);
-  const by = Math.abs(now - before) < 0.0005 ? "hardly changed" : (now < before ? "−" : "+") + show(Math.abs(now - before), 3);
+  const by = Math.abs(now - before) < 0.0005 ? "below 0.001" : (now < before ? "−" : "+") + show(Math.abs(now - before), 3);
   const of = Object.entries(parts).map(([key, value]) => `${key.replace("_", " ")} ${show(value, 3)}`);
-  part.parts.textContent = [...of, ...(now === undefined ? [] : [`${by} by the last step`])].join(" · ");
+  part.parts.textContent = [...of, ...(now === undefined ? [] : [`last step ${by}`])].join(" · ");
   const low = Math.min(...losses), range = Math.max(...losses) - low || 1;
   part.history.replaceChildren(svg("polyline", { points: losses.map((x, i) => `${2 + (116 * i) / Math.max(losses.length - 1, 10)},${31 - (28 * (x - low)) / range}`).join(" ") }));
   part["tau-value"].textContent = o.temperature;
