@@ -141,21 +141,17 @@ def plan_figure(dataset: GroupedDataset, plan: EpochPlan, *, title: str = "") ->
     level = family_level(dataset)
     families = dataset.labels(level)
     own = np.array([families.index(str(c.levels[level - 1])) for c in dataset.concepts])
-    names = np.array([concept.name for concept in dataset.concepts])
-    place = {name: i for i, name in enumerate(names)}
-    concept = np.array(
-        [[place[dataset.records[group[0]].concept] for group in step] for step in plan.records]
-    )  # (steps, groups)
+    names = np.array(dataset.labels(1))
     figure = go.Figure()
     for number, name in enumerate(families):
-        steps, slots = np.nonzero(own[concept] == number)
+        steps, slots = np.nonzero(own[plan.concepts] == number)
         figure.add_scatter(
             x=steps + 1,
             y=slots + 1,
             mode="markers",
             name=name,
             marker={"symbol": "square", "size": 24, "color": FAMILY_COLOURS[number]},
-            text=names[concept[steps, slots]],
+            text=names[plan.concepts[steps, slots]],
             hovertemplate="step %{x}: %{text}<extra></extra>",
         )
     steps_axis = {"title": {"text": "step of the epoch"}, "range": [0.3, len(plan) + 0.7]}
