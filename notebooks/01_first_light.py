@@ -25,8 +25,7 @@
 # - to read a result against chance, with an interval, on pictures held back.
 #
 # **Before you start.** You can read Python. The other notebooks build on this one. How a notebook
-# works (guesses, checkers, `assert`) and every term in *italics* are explained in the
-# [glossary](glossary.md).
+# works (guesses, checkers, `assert`), and what the terms mean: see the [glossary](glossary.md).
 #
 # **Running time.** About 35 s on two cores.
 
@@ -79,7 +78,8 @@ print("caption:", record.literal[0])
 print("ideas:  ", ", ".join(record.labels))
 
 # %% [markdown]
-# **No caption names an idea that the photograph carries.** The model gets photographs and captions.
+# The captions say what is there, not which idea that is (notebook 2 counts the few that slip). The
+# model gets photographs and captions.
 # If it learns *heritage*, it learns it from what photographs of heritage and their captions share.
 #
 # ## Two towers, one space

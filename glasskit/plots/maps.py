@@ -144,18 +144,19 @@ def plan_figure(dataset: GroupedDataset, plan: EpochPlan, *, title: str = "") ->
     names = np.array(dataset.labels(1))
     figure = go.Figure()
     for number, name in enumerate(families):
-        steps, slots = np.nonzero(own[plan.concepts] == number)
+        steps, places = np.nonzero(own[plan.concepts] == number)
         figure.add_scatter(
             x=steps + 1,
-            y=slots + 1,
+            y=places + 1,
             mode="markers",
             name=name,
             marker={"symbol": "square", "size": 24, "color": FAMILY_COLOURS[number]},
-            text=names[plan.concepts[steps, slots]],
+            text=names[plan.concepts[steps, places]],
             hovertemplate="step %{x}: %{text}<extra></extra>",
         )
     steps_axis = {"title": {"text": "step of the epoch"}, "range": [0.3, len(plan) + 0.7]}
     figure.update_xaxes(steps_axis, dtick=1, showgrid=False)
-    slots_axis = {"title": {"text": "group of the batch"}, "range": [0.3, concept.shape[1] + 0.7]}
+    slots = plan.concepts.shape[1]
+    slots_axis = {"title": {"text": "group of the batch"}, "range": [0.3, slots + 0.7]}
     figure.update_yaxes(slots_axis, dtick=1, showgrid=False)
-    return calm(figure, height=430, title=title)
+    return calm(figure, height=max(430, 175 + 28 * slots), title=title)
