@@ -189,7 +189,7 @@ turn_guess.reveal("away")
 
 # %%
 arrows = gradient_figure(
-    {"plain: both groups push each other": plain, "ideas are known": aware},
+    {"plain: both groups push each other": plain, "pairs with an idea in common left out": aware},
     names=["feast", "family"],
     title="Where the outer loss turns a photograph that carries both ideas",
 )
@@ -252,6 +252,7 @@ rewrite_guess = predict(
     "By how many points does the share change of photographs whose nearest name is one of theirs?",
     None,
     example=1,
+    unit=" points",
 )
 rewrite_guess
 
