@@ -327,9 +327,9 @@ for kind, pairs in kinds.items():
     print(f"{kind}: {sum(found)} of {len(found)} leak")
 
 # %% [markdown]
-# `coco-ideas` itself is not clean. No sentence of an idea says that idea. But its authors wrote the
-# general sentences without a look at all the ideas, and a quarter of them has a word of one. How
-# much of the honest gain is that? We take these captions out and train once more.
+# `coco-ideas` itself is not clean. No sentence of an idea says that idea. But nearly a quarter of
+# the general sentences has a word of some idea that its photograph carries. How much of the honest
+# gain is that? We take these captions out and train once more.
 
 
 # %%

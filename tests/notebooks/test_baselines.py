@@ -53,3 +53,19 @@ def test_the_command_line_gives_the_same_numbers(tmp_path: Path, glass: Any) -> 
         assert glass("evaluate", place, config["dataset"], "--json", file)[0] == 0
         found = json.loads(file.read_text())["multilabel"]["level1"]["acceptable_top1"]
         assert 100 * found == pytest.approx(shown()[name], abs=PICTURE + 0.1), name
+
+
+def test_quoted_results_are_those_of_the_study() -> None:
+    text = " ".join(cell.source for cell in cells(read_built(NOTEBOOK), "markdown"))
+    quoted = re.sub(r"\s+", " ", text)
+    ideas = (FOLDER.parent / "tests/benchmarks/results/ideas.md").read_text(encoding="utf-8")
+    line = next(
+        li for li in ideas.splitlines() if li.startswith("| grouped loss less CLIP loss, all")
+    )
+    grouped, never = line.split(" | ")[1:3]
+    assert grouped == "+.009 (+.005 to +.013), p .0090"
+    assert "0.9 points of average precision more (0.5 to 1.3, p = .009)" in quoted
+    assert never.startswith("+.000 (-")
+    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    assert "on all 750 photographs it is, by 10 (7 to 13, p below .001)" in readme
+    assert "10 points of acceptable top-1 ahead (7 to 13, p below .001)" in quoted
