@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from glasskit.course.check.steps import OPEN, Checked, Help, Step, ask
@@ -59,7 +60,7 @@ def leaks(own: Search) -> Checked:
         return f"{caption!r} under {concept!r} gives {found}: {hint}"
 
     steps: list[Step] = [("a list of words", shape)]
-    steps += [(case[0], lambda case=case: sentence(case)) for case in SENTENCES]
+    steps += [(case[0], partial(sentence, case)) for case in SENTENCES]
     return ask("Captions that give a concept away", steps)
 
 
