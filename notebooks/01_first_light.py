@@ -42,7 +42,6 @@ if importlib.util.find_spec("glasskit") is None:
 
 # %%
 import tempfile
-from pathlib import Path
 
 import numpy as np
 
@@ -57,7 +56,7 @@ from glasskit.plots.style import show
 from glasskit.training import TrainConfig, train
 
 SEED = 0
-RUNS = tempfile.TemporaryDirectory(prefix="glasskit-")
+RUN = tempfile.TemporaryDirectory(prefix="glasskit-")
 
 # %% [markdown]
 # ## Photographs and ideas
@@ -293,15 +292,13 @@ third_guess.reveal(100 * on_scenes["lite0-glass"].concepts["level1"].correct.mea
 
 
 # %%
-def trained_on_groups(name, **changes):
-    settings = {"epochs": 8, "seed": SEED} | changes
-    place = str(Path(RUNS.name) / name)
-    config = TrainConfig(dataset="scenes", out=place, device="cpu", tracker="none", **settings)
-    train(config, dataset=scenes)
-    return measure(load_model(place), test, seed=SEED)
+def trained_on_groups(**changes):
+    settings = {"dataset": "scenes", "epochs": 8, "seed": SEED, "device": "cpu"} | changes
+    train(TrainConfig(out=RUN.name, overwrite=True, tracker="none", **settings), dataset=scenes)
+    return measure(load_model(RUN.name), test, seed=SEED)
 
 
-on_scenes["trained on groups"] = trained_on_groups("groups")
+on_scenes["trained on groups"] = trained_on_groups()
 levels = {name: one.as_dict()["concepts"]["level1"] for name, one in on_scenes.items()}
 assert levels["trained on groups"]["top1"] < 0.4
 
@@ -384,7 +381,7 @@ board = Board("1 · pictograms named right", "top-1")
 for name, one in levels.items():
     board.kit(name, one["top1"], one["ci95"])
 if MY_RECIPE is not None:
-    mine = trained_on_groups("-".join(MY_RECIPE), **MY_RECIPE).as_dict()["concepts"]["level1"]
+    mine = trained_on_groups(**MY_RECIPE).as_dict()["concepts"]["level1"]
     board.add(str(MY_RECIPE), mine["top1"], mine["ci95"])
 board
 
