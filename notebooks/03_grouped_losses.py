@@ -25,18 +25,30 @@
 # - that these losses give the values of the published code.
 #
 # **Before you start.** Cosine similarity and the softmax. Notebook 1 says what the loss is for.
+# Terms are in the [glossary](glossary.md).
 #
 # **Running time.** About 20 s on two cores; nothing is trained but eighteen points.
-#
-# (`# NBVAL_CHECK_OUTPUT` marks cells whose printed lines the tests compare with those stored here;
-# an `assert` stops the notebook where something is not as the text says.)
+
+# %%
+# Where Glass Kit is missing, as on Colab, this installs it. SOURCE is what pip takes: the folder of
+# a checkout, or the address of its repository: "glasskit[notebooks] @ git+https://...".
+import importlib.util
+import subprocess
+import sys
+
+SOURCE = "..[notebooks]"
+if importlib.util.find_spec("glasskit") is None:
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", SOURCE], check=True)
 
 # %%
 import math
 
+import numpy as np
 import torch
 
 from glasskit.analysis.gradients import gradient_descent, loss_of, negative_gradient, on_circle
+from glasskit.course import Board, check, predict
+from glasskit.evaluation.intervals import interval
 from glasskit.losses import GroupedContrastiveLoss, inner_loss, outer_loss
 from glasskit.plots.losses import gradient_figure, matrix_figure
 from glasskit.plots.scores import Curve, curves_figure, over_seeds
@@ -106,9 +118,18 @@ assert torch.isclose(by_hand, outer_loss(image, text, temperature=tau))
 # %% [markdown]
 # ## Who is pulled where
 #
-# A loss teaches by its gradient. The arrow at each mark is *minus* the gradient: where this loss
-# would turn this vector. To the left the CLIP loss, for which the rest of the group is wrong; to
+# A loss teaches by its *gradient*. The arrow at each mark is *minus* the gradient: where this loss
+# would turn this vector. To the left the CLIP loss, for which the rest of the group is wrong. To
 # the right the outer loss.
+
+# %%
+longest_guess = predict(
+    "Which of the eighteen vectors does the outer loss turn most?",
+    None,  # one of the names below
+    example="an image of sea",
+    among=("an image of feast", "the stray caption", "an image of sea", "a caption of work"),
+)
+longest_guess
 
 # %%
 clip = negative_gradient(image, text, loss_of("clip", temperature=tau))
@@ -119,13 +140,17 @@ arrows = gradient_figure(
     title="Where two losses turn the same batch",
 )
 assert outer.text_step.norm(dim=-1).argmax() == 2  # the stray
+assert outer.text_step.norm(dim=-1).max() > outer.image_step.norm(dim=-1).max()
 show(arrows)
 
+# %%
+longest_guess.reveal("the stray caption")
+
 # %% [markdown]
-# Look inside a group. CLIP sets its members against each other: an image is pushed off the caption
-# of its neighbour, which may describe it just as well. The outer loss pushes nothing apart inside a
-# group; its longest arrow is at the stray, which lies in another group. As numbers, the slope of
-# both losses in each similarity:
+# Look inside a group. CLIP sets its members against each other: it pushes an image away from the
+# caption of its neighbour, which may describe it just as well. The outer loss pushes nothing apart
+# inside a group. Its longest arrow is at the stray, which lies in another group. As numbers, the
+# slope of both losses in each similarity:
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -134,7 +159,7 @@ for name, loss in rows.items():
     S = (cosine / tau).requires_grad_()
     slope = torch.autograd.grad(loss(S) + loss(S.T), S)[0]
     for what, text_number in (("its own caption", 3), ("its neighbour's", 4), ("a stranger's", 0)):
-        way = "pushed off" if slope[3, text_number] > 0 else "pulled to"
+        way = "pushed away from" if slope[3, text_number] > 0 else "pulled to"
         print(f"{name:<5} the first image of sea is {way} {what}")
 
 # %% [markdown]
@@ -252,11 +277,18 @@ assert set(forms) == {"pairwise", "centroid"}
 show(arrows)
 
 # %% [markdown]
-# ## A low loss on noise
+# ## A loss that looks like success
 #
-# Now give the centroid form *pure noise*: 8 groups of random vectors that share nothing. A model
-# that finds all eight centroids equally likely has a loss of log 8 = 2.08. But each member is *part
-# of the centroid that it has to find*, and in a small group it is a large part.
+# A model was trained with the inner loss in its centroid form, 8 groups of 2. Its loss is now 0.2.
+# A model that finds all eight centroids equally likely has a loss of log 8 = 2.08. So it has
+# learned its groups well? Compare it with something that has learned nothing: 8 groups of random
+# vectors that share nothing.
+
+# %%
+noise_guess = predict(
+    "What is the inclusive inner loss of pure noise, 8 groups of 2?", None, example=2.08
+)
+noise_guess
 
 # %%
 # NBVAL_CHECK_OUTPUT
@@ -270,10 +302,14 @@ scores = {
     ]
     for kind in ("inclusive", "leave_one_out")
 }
+assert round(math.log(8), 2) == 2.08
 for kind, values in scores.items():
     means = " ".join(f"N={n}: {sum(v) / 5:.1f}" for n, v in zip(sizes, values, strict=True))
     print(f"{kind:<14} {means}")
 print(f"all equally likely: {math.log(8):.1f}")
+
+# %%
+noise_guess.reveal(np.mean(scores["inclusive"][0]))
 
 # %%
 trap = curves_figure(
@@ -286,16 +322,18 @@ trap = curves_figure(
     level=("all equally\nlikely", math.log(8)),
     title="The inclusive form is near 0 on noise where groups are small",
 )
-assert max(scores["inclusive"][0]) < 0.5
+assert max(scores["inclusive"][0]) < 0.2
 assert min(min(v) for v in scores["leave_one_out"]) > 1.5
 show(trap)
 
 # %% [markdown]
-# With two members the inclusive loss is nearly 0 *without any learning*. `centroid="leave_one_out"`
+# Noise has a lower loss than the model. That loss was no success: it may have learned **nothing**.
+# Why? Each member is *part of the centroid that it has to find*. In a group of two it is half of
+# it, so it is near to its own centroid whatever the vectors are. `centroid="leave_one_out"`
 # compares a member with the centre *of the others*, and is not low on noise. (It even lies above
-# log 8. At temperature 0.1 small cosines that arise by chance
-# become large differences of probability, and where these favour a wrong centre the loss is high.)
-# The inclusive form is the paper's and stays the default; know what its value means.
+# log 8. At temperature 0.1 small cosines that arise by chance become large differences of
+# probability. Where these favour a wrong centre the loss is high.) The inclusive form is the
+# paper's and stays the default; know what its value means.
 #
 # ## Parity with the published code
 #
@@ -321,6 +359,15 @@ for name, value in published.items():
 # Last, let all eighteen points follow their arrows for 300 steps, without a model behind them.
 
 # %%
+ends_guess = predict(
+    "After that, which loss has all images of feast within a cosine of 0.9 of each other?",
+    None,
+    example="both",
+    among=("CLIP", "grouped", "both", "neither"),
+)
+ends_guess
+
+# %%
 ends = {
     "CLIP": gradient_descent(image, text, loss_of("clip", temperature=tau), steps=300),
     "grouped": gradient_descent(image, text, loss_of("grouped", temperature=tau), steps=300),
@@ -330,54 +377,166 @@ nearest = {name: (one.image[0] @ one.image[0].T).min() for name, one in ends.ite
 assert nearest["grouped"] > 0.9 > nearest["CLIP"]  # cosines within *feast*
 show(arrows)
 
+# %%
+ends_guess.reveal("grouped")
+
 # %% [markdown]
 # CLIP has made pairs, spread around the circle: the next pair of the own group is about as far away
-# as the next pair of another. The grouped loss has made groups; the three pairs of *work* have even
+# as the next pair of another. The grouped loss has made groups. The three pairs of *work* have even
 # become one, and hide each other. Neither is wrong; the two losses ask for different things.
 # Notebook 4 trains a real model with each of them.
 
 # %% [markdown]
+# ## A small study (20 minutes)
+#
+# **Question.** Which loss can tell a weak group from noise? 200 times we draw 8 groups of 2 that
+# share a little, and 8 groups that share nothing. A loss is right where it is lower for the groups
+# that share something. By chance that is half of the time.
+
+
+# %%
+def tells_apart(loss, members=2, strength=0.3, draws=200):
+    generator = torch.Generator().manual_seed(SEED)
+    shape = (draws, 2, 8, members, 64)
+    noise = torch.randn(shape, generator=generator, dtype=torch.float64)
+    common = torch.randn((draws, 1, 8, 1, 64), generator=generator, dtype=torch.float64)
+    pairs = zip(noise, noise.flip(0) + strength * common, strict=True)
+    return np.array([float(loss(*group) < loss(*alone)) for alone, group in pairs])
+
+
+kit = {
+    "outer": outer_loss,
+    "inner, pairwise": inner_loss,
+    "inner, centroid, inclusive": lambda u, v: inner_loss(u, v, variant="centroid"),
+    "inner, centroid, leave one out": lambda u, v: inner_loss(
+        u, v, variant="centroid", centroid="leave_one_out"
+    ),
+}
+
+# %% [markdown]
+# Write a loss of your own: another temperature, a sum of two, the UniCL of exercise 2.
+
+# %%
+MY_LOSS = None  # for example: lambda u, v: outer_loss(u, v, temperature=0.5)
+
+board = Board("3 · groups of two told from noise", "share of 200 draws")
+for name, loss in kit.items():
+    right = tells_apart(loss)
+    board.kit(name, right.mean(), interval(right))
+if MY_LOSS is not None:
+    right = tells_apart(MY_LOSS)
+    board.add("my loss", right.mean(), interval(right))
+board
+
+# %% [markdown]
+# The value of a loss and what it can tell are two things: look for the inclusive form.
+#
 # ## Exercises
 #
-# 1. Turn all vectors of the batch by 45 degrees. Which of `outer_loss`, `inner_loss` (pairwise) and
-#    `inner_loss(variant="centroid")` change, and why?
+# Each function takes `u` and `v`, (M, N, L) images and texts of length 1, and returns one number,
+# at temperature 0.1. The checker asks for the shape, the symmetry, a value and the gradient.
 #
-# <details><summary>Solution</summary>
+# ### 1 · The outer loss (●○○, 10 minutes)
+
+
+# %%
+def my_outer(u, v):
+    return None
+
+
+check.loss(my_outer, "outer")
+
+# %% [markdown]
+# <details><summary>Hint</summary>
 #
-# ```python
-# turn = torch.tensor([[1.0, -1.0], [1.0, 1.0]], dtype=torch.float64) / math.sqrt(2)
-# for loss in (outer_loss, inner_loss, lambda u, v: inner_loss(u, v, variant="centroid")):
-#     print(f"{loss(image, text):.4f} {loss(image @ turn, text @ turn):.4f}")
-# ```
-# Only the pairwise inner loss. The product of two vectors, number by number, depends on the axes;
-# cosines don't.
+# `literal` of above has it for one way. It needs the mask `own` for any M and N: compare the
+# numbers of the groups, `torch.arange(M).repeat_interleave(N)`.
 # </details>
 #
-# 2. What is the loss of a batch of one group, and what does the library say about it?
-#
 # <details><summary>Solution</summary>
 #
 # ```python
-# print(GroupedContrastiveLoss()(image[:1], text[:1]))
+# def my_outer(u, v):
+#     s = u.flatten(0, 1) @ v.flatten(0, 1).T / 0.1
+#     group = torch.arange(len(u)).repeat_interleave(u.shape[1])
+#     strangers = group[:, None] != group
+#     own = s.masked_fill(strangers, -math.inf)
+#     ways = [s.logsumexp(way) - own.logsumexp(way) for way in (1, 0)]
+#     return (ways[0].mean() + ways[1].mean()) / 2
 # ```
-# 0, with a warning: without a second group there is nothing to be apart from, and no gradient.
+# The mask is symmetric, so that columns can be summed in place of a transpose.
 # </details>
 #
-# 3. Give the noise something in common: add the same vector to all members of a group. From which
-#    length on is the leave-one-out loss lower?
+# ### 2 · UniCL (●○○, 10 minutes)
+#
+# The same, but the mean of the logarithms over the texts of the group, not the logarithm of their
+# sum.
+
+
+# %%
+def my_unicl(u, v):
+    return None
+
+
+check.loss(my_unicl, "unicl")
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `log_softmax` gives a logarithm for each text; choose those of the own group and take their mean.
+# </details>
 #
 # <details><summary>Solution</summary>
 #
 # ```python
-# for strength in (0, 0.2, 0.5, 1):
-#     both = noise[5][0] + strength * torch.randn(1, 8, 1, 64, dtype=torch.float64)
-#     print(strength, inner_loss(*both, variant="centroid", centroid="leave_one_out").item())
+# def my_unicl(u, v):
+#     s = u.flatten(0, 1) @ v.flatten(0, 1).T / 0.1
+#     group = torch.arange(len(u)).repeat_interleave(u.shape[1])
+#     own = group[:, None] == group
+#     return -(s.log_softmax(1)[own].mean() + s.log_softmax(0)[own].mean()) / 2
 # ```
-# With a shared part half as long as the noise it falls from 2.6 to 0.6 here.
+# All groups have N members, so that the mean over all own pairs is the mean over anchors of means.
+# </details>
+#
+# ### 3 · The inner loss (●●○, 20 minutes)
+#
+# The pairwise form: products of every image of a group with every text of it, normalised; each has
+# to find the centre of its group.
+
+
+# %%
+def my_inner(u, v):
+    return None
+
+
+check.loss(my_inner, "inner")
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `u[:, :, None] * v[:, None]` has the shape (M, N, N, L). Normalise, take the mean over both member
+# axes, and normalise again. The rest is a cross entropy.
+# </details>
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def my_inner(u, v):
+#     unit = torch.nn.functional.normalize
+#     products = unit(u[:, :, None] * v[:, None], dim=-1)
+#     centres = unit(products.mean((1, 2)), dim=-1)
+#     logits = products.flatten(0, 2) @ centres.T / 0.1
+#     target = torch.arange(len(u)).repeat_interleave(u.shape[1] ** 2)
+#     return torch.nn.functional.cross_entropy(logits, target)
+# ```
+# It changes when all vectors are turned together: a product number by number depends on the axes.
+# The outer loss does not change.
 # </details>
 #
 # ## Where to read on
 #
+# - [The loss stepper](stepper.html#grouped/stray), a page of the course that `make course` writes:
+#   what each loss asks of each cell of a small matrix.
 # - [4 · Training](04_training.ipynb): the two losses with a real model and three seeds.
 # - [7 · Objectives compared](07_objectives_compared.ipynb): seventeen losses on the same groups.
 # - CLEAR GLASS, section 3: [arXiv 2509.12771](https://arxiv.org/abs/2509.12771).

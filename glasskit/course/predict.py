@@ -21,7 +21,7 @@ Answer = float | str | Sequence[str]
 """A number, one of several names, or all of them in an order."""
 
 BAR = (240, 16)
-"""Width and height of a bar, in pixels."""
+"""Width and height of a bar, in pixels; on a phone it is a third of the page wide."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,7 @@ def _distance(guess: float, answer: float, unit: str) -> str:
     off = guess - answer
     if abs(off) <= 0.05 * abs(answer):
         return "right, to a twentieth"
+    unit = " points" if unit == "%" else unit
     return f"{abs(off):.3g}{unit} too {'high' if off > 0 else 'low'}"
 
 
@@ -160,7 +161,8 @@ def _bar(value: float, values: Sequence[float], colour: str) -> str:
     scale = BAR[0] / ((high - low) or 1)
     left, width = (min(0.0, value) - low) * scale, max(abs(value) * scale, 1)
     return (
-        f'<svg width="{BAR[0]}" height="{BAR[1]}" style="vertical-align:middle;margin-right:8px">'
+        f'<svg viewBox="0 0 {BAR[0]} {BAR[1]}" preserveAspectRatio="none" style="width:min('
+        f'{BAR[0]}px,34vw);height:{BAR[1]}px;vertical-align:middle;margin-right:8px">'
         f'<rect x="{left:.0f}" width="{width:.0f}" height="{BAR[1]}" rx="2" fill="{colour}"/>'
         "</svg>"
     )
@@ -169,7 +171,7 @@ def _bar(value: float, values: Sequence[float], colour: str) -> str:
 def _rows(rows: Sequence[tuple[str, str]]) -> str:
     """Two columns: what it is, and what was said."""
     cells = "".join(
-        f'<div style="min-width:7.5em">{name}</div><div>{said}</div>' for name, said in rows
+        f'<div style="min-width:6em">{name}</div><div>{said}</div>' for name, said in rows
     )
     return (
         '<div style="display:grid;grid-template-columns:max-content 1fr;gap:4px 12px;'

@@ -141,25 +141,22 @@ def plan_figure(dataset: GroupedDataset, plan: EpochPlan, *, title: str = "") ->
     level = family_level(dataset)
     families = dataset.labels(level)
     own = np.array([families.index(str(c.levels[level - 1])) for c in dataset.concepts])
-    names = np.array([concept.name for concept in dataset.concepts])
-    place = {name: i for i, name in enumerate(names)}
-    concept = np.array(
-        [[place[dataset.records[group[0]].concept] for group in step] for step in plan.records]
-    )  # (steps, groups)
+    names = np.array(dataset.labels(1))
     figure = go.Figure()
     for number, name in enumerate(families):
-        steps, slots = np.nonzero(own[concept] == number)
+        steps, places = np.nonzero(own[plan.concepts] == number)
         figure.add_scatter(
             x=steps + 1,
-            y=slots + 1,
+            y=places + 1,
             mode="markers",
             name=name,
             marker={"symbol": "square", "size": 24, "color": FAMILY_COLOURS[number]},
-            text=names[concept[steps, slots]],
+            text=names[plan.concepts[steps, places]],
             hovertemplate="step %{x}: %{text}<extra></extra>",
         )
     steps_axis = {"title": {"text": "step of the epoch"}, "range": [0.3, len(plan) + 0.7]}
     figure.update_xaxes(steps_axis, dtick=1, showgrid=False)
-    slots_axis = {"title": {"text": "group of the batch"}, "range": [0.3, concept.shape[1] + 0.7]}
+    slots = plan.concepts.shape[1]
+    slots_axis = {"title": {"text": "group of the batch"}, "range": [0.3, slots + 0.7]}
     figure.update_yaxes(slots_axis, dtick=1, showgrid=False)
-    return calm(figure, height=430, title=title)
+    return calm(figure, height=max(430, 175 + 28 * slots), title=title)

@@ -385,4 +385,4 @@ def trade_figure(
     figure.update_xaxes(title={"text": x}, ticksuffix="%")
     figure.update_yaxes(title={"text": y}, ticksuffix="%")
     figure.update_layout(showlegend=False)
-    return calm(figure, height=600, title=title)
+    return calm(figure, height=600, title=title).update_layout(margin={"b": 84})

@@ -208,8 +208,58 @@ BATCHES = [
 ]
 
 
-@pytest.mark.parametrize(("checker", "own", "message"), BATCHES)
-def test_batches(checker: Any, own: Any, message: str | None) -> None:
+def in_common(carried):
+    found = (carried[:, None] & carried[None]).any(2)
+    return found & ~torch.eye(len(found), dtype=torch.bool)
+
+
+BATCHES += [
+    (check.shared, in_common, None),
+    (check.shared, lambda carried: None, OPEN),
+    (check.shared, lambda carried: carried, r"not \(5, 5\)"),
+    (check.shared, lambda carried: in_common(carried).float(), "not of torch.bool"),
+    (check.shared, lambda carried: (carried[:, None] == carried[None]).all(2), "have none"),
+    (check.shared, lambda carried: torch.ones(5, 5, dtype=torch.bool), "that they have one"),
+    (check.shared, lambda carried: (carried[:, None] & carried[None]).any(2), "the diagonal"),
+]
+
+
+def found_words(caption, names, whole=True, stems=True, small=("of",), lower=True):
+    words = re.findall(r"\w+", caption.lower() if lower else caption)
+    secret = {word for name in names for word in name.split() if word not in small}
+    short = (lambda word: word[:7]) if stems else (lambda word: word)
+    if not whole:
+        return [word for word in words if any(one in word for one in secret)]
+    return [word for word in words if short(word) in {short(one) for one in secret}]
+
+
+def fair(**changes: Any) -> Callable:
+    same = {"objective": "clip", "paraphrase_weight": 1.0, "theme_weight": 1.0, "word_weight": 1.0}
+    return lambda: {**same, **changes}
+
+
+CAPTIONS = [
+    (check.leaks, found_words, None),
+    (check.leaks, lambda caption, names: None, OPEN),
+    (check.leaks, lambda caption, names: True, "a list of words"),
+    (check.leaks, lambda *given: found_words(*given, lower=False), "capitals"),
+    (check.leaks, lambda *given: found_words(*given, stems=False), "stems"),
+    (check.leaks, lambda *given: found_words(*given, small=()), "give nothing away"),
+    (check.leaks, lambda *given: found_words(*given) + found_words(*given, whole=False), "gives"),
+    (check.leaks, lambda caption, names: caption.split(), "each word of the name"),
+    (check.baseline, fair(), None),
+    (check.baseline, lambda: None, OPEN),
+    (check.baseline, lambda: "clip", "return a dict"),
+    (check.baseline, fair(objective="grouped"), "not clip"),
+    (check.baseline, lambda: {"objective": "clip"}, "paraphrase_weight is 0"),
+    (check.baseline, fair(word_weight=0.0), "word_weight is 0"),
+    (check.baseline, fair(epochs=40), "epochs is changed too"),
+    (check.baseline, lambda: {"objektive": "clip"}, "InputError"),
+]
+
+
+@pytest.mark.parametrize(("checker", "own", "message"), [*BATCHES, *CAPTIONS])
+def test_batches_and_captions(checker: Any, own: Any, message: str | None) -> None:
     refused_with(checker(own), message)
 
 

@@ -14,8 +14,8 @@ def test_a_number_with_its_unit() -> None:
     guess = predict("Which share is right?", 20, example=50, unit="%")
     assert repr(guess) == "Which share is right?\nYour guess: 20%"
     shown = guess.reveal(6.13)
-    assert repr(shown) == "your guess 20%, answer 6.13%: 13.9% too high"
-    assert repr(guess.reveal(40)).endswith("20% too low")
+    assert repr(shown) == "your guess 20%, answer 6.13%: 13.9 points too high"
+    assert repr(guess.reveal(40)).endswith("20 points too low")
     assert repr(guess.reveal(20.5)).endswith("right, to a twentieth")
     assert shown._repr_html_().count("<rect") == 2
     # Bars of opposite signs lie on both sides of zero.

@@ -51,7 +51,8 @@ def build(source: Path, browser: str) -> float:
         cell.metadata = nbformat.from_dict({})
     start = time.perf_counter()
     folder = {"metadata": {"path": str(source.parent)}}
-    NotebookClient(notebook, timeout=TIMEOUT, resources=folder, record_timing=False).execute()
+    options = {"timeout": TIMEOUT, "record_timing": False, "coalesce_streams": True}
+    NotebookClient(notebook, resources=folder, **options).execute()
     seconds = time.perf_counter() - start
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell, new_notebook
 from plotly.offline import get_plotlyjs
 from pygments.formatters import HtmlFormatter
 
@@ -24,6 +25,7 @@ from tests.notebooks.sources import FOLDER, PLOTLY, built_path, cells, read_buil
 
 SITE = FOLDER.parent / "site"
 HERE = Path(__file__).parent
+GLOSSARY = FOLDER / "glossary.md"
 STEPPED = "03_grouped_losses"
 """The notebook on losses, which the stepper goes with."""
 
@@ -62,7 +64,9 @@ def main() -> int:
     page = PAGE.format(**stepper, body=stepper_html(), script="")
     (SITE / "stepper.html").write_text(page, encoding="utf-8")
     (SITE / "index.html").write_text(index(books), encoding="utf-8")
-    print(f"{len(books)} notebooks, the loss stepper and an index: {SITE.name}/index.html")
+    (SITE / "glossary.html").write_text(glossary(), encoding="utf-8")
+    pages = f"{len(books)} notebooks, the loss stepper, a glossary and an index"
+    print(f"{pages}: {SITE.name}/index.html")
     return 0
 
 
@@ -78,7 +82,21 @@ def body_of(book: NotebookNode) -> str:
     exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True)
     exporter.exclude_output_prompt = True
     html, _ = exporter.from_notebook_node(book)
-    return re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', html)
+    return re.sub(r'href="(\d\d_\w+\.ipynb|glossary\.md)', as_page, html)
+
+
+def as_page(link: re.Match[str]) -> str:
+    """A link to a notebook or the glossary, as one to its page."""
+    return f'href="{Path(link[1]).stem}.html'
+
+
+def glossary() -> str:
+    """The page of terms and of how a notebook works."""
+    text = GLOSSARY.read_text(encoding="utf-8")
+    book = new_notebook(cells=[new_markdown_cell(text)])
+    nav = '<span></span><a href="index.html">All notebooks</a><span></span>'
+    title = escape(f"{title_of(book)} - Glass Kit")
+    return PAGE.format(title=title, kind="notebook", nav=nav, body=body_of(book), script="")
 
 
 def figure(data: NotebookNode, name: str) -> str:
@@ -125,7 +143,8 @@ def index(books: list[tuple[Path, NotebookNode]]) -> str:
         )
     body = (
         "<h1>Glass Kit: the course</h1><p>How a vision-language model learns abstract concepts, "
-        f"in {len(books)} notebooks, and a page to play with: "
+        f"in {len(books)} notebooks. Terms, and how a notebook works: "
+        '<a href="glossary.html">glossary</a>. A page to play with: '
         '<a href="stepper.html">the loss stepper</a>, every objective on a circle, step by step.'
         f'</p><div class="cards">{"".join(cards)}</div>'
     )

@@ -35,6 +35,30 @@ def test_a_phone_shows_whole_figures_and_a_tap_opens_one(chromium, site: Path) -
     page.close()
 
 
+def test_every_page_fits_a_phone_and_shows_its_figures_without_javascript(
+    chromium, site: Path
+) -> None:
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844}, java_script_enabled=False
+    )
+    page = context.new_page()
+    for path in sorted(site.glob("*.html")):
+        page.goto(path.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, path.name
+        widths = page.locator("figure img").evaluate_all("all => all.map(one => one.clientWidth)")
+        assert all(200 < width <= 390 for width in widths), path.name
+        assert page.locator("figure").count() == len(widths)
+    context.close()
+
+
+def test_the_glossary_is_a_page_that_notebooks_link(chromium, site: Path) -> None:
+    page = chromium.new_page()
+    page.goto((site / "01_first_light.html").as_uri())
+    page.get_by_role("link", name="glossary").first.click()
+    assert page.get_by_role("heading", name="Measures").is_visible()
+    page.close()
+
+
 def test_a_laptop_brings_figures_to_life_as_they_come_into_view(chromium, site: Path) -> None:
     page = chromium.new_page(viewport={"width": 1366, "height": 850})
     outside: list[str] = []

@@ -5,7 +5,8 @@ is wrong, and says in a sentence what to look at. It shows a result and does not
 notebook with open exercises runs from top to bottom.
 """
 
-from glasskit.course.check.batches import accumulated, batch
+from glasskit.course.check.batches import accumulated, batch, shared
+from glasskit.course.check.captions import baseline, leaks
 from glasskit.course.check.losses import loss
 from glasskit.course.check.measures import average_precision, interval, recognised, uniformity
 from glasskit.course.check.steps import Checked
@@ -14,9 +15,12 @@ __all__ = [
     "Checked",
     "accumulated",
     "average_precision",
+    "baseline",
     "batch",
     "interval",
+    "leaks",
     "loss",
     "recognised",
+    "shared",
     "uniformity",
 ]

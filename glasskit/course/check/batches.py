@@ -63,6 +63,42 @@ def batch(own: Callable[[Mapping[str, Sequence[int]], int, int], list[list[int]]
     return ask("A batch of overlapping groups", [*steps, ("no false negatives", apart)])
 
 
+def shared(own: Callable[[Tensor], Tensor]) -> Checked:
+    """Which pairs of a batch have a label in common, and so are no negatives of each other.
+
+    Args:
+        own: (B, C) bool, the labels of each pair -> (B, B) bool, False between a pair and itself.
+    """
+    carried = torch.zeros(5, 4, dtype=torch.bool)
+    for pair, labels in enumerate([[0], [0, 1], [1], [2, 3], [3, 2]]):
+        carried[pair, labels] = True
+    itself = torch.eye(5, dtype=torch.bool)
+    right = (carried[:, None] & carried[None]).any(2) & ~itself
+
+    def shape() -> Help:
+        found = own(carried)
+        if found is None:
+            return OPEN
+        if not isinstance(found, Tensor) or found.shape != right.shape:
+            return f"five pairs give {getattr(found, 'shape', type(found).__name__)}, not (5, 5)"
+        return None if found.dtype == torch.bool else f"it is of {found.dtype}, not of torch.bool"
+
+    def pairs() -> Help:
+        found = own(carried) & ~itself
+        if missing := (right & ~found).nonzero().tolist():
+            return f"pairs {missing[0]} have a label in common, and it says that they have none"
+        if extra := (found & ~right).nonzero().tolist():
+            return f"pairs {extra[0]} have no label in common, and it says that they have one"
+        return None
+
+    def itself_out() -> Help:
+        found = (own(carried) & itself).any()
+        return "a pair is its own positive: leave out the diagonal" if found else None
+
+    steps: list[Step] = [("(B, B) of bool", shape), ("labels in common", pairs)]
+    return ask("Pairs that are no negatives", [*steps, ("the diagonal", itself_out)])
+
+
 def accumulated(
     own: Callable[[Callable[[Tensor], Tensor], Tensor, Tensor, int], Tensor],
 ) -> Checked:

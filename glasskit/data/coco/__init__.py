@@ -10,7 +10,10 @@ folder once ``glasskit data coco-concepts --download`` has filled it.
 
 No caption holds a word of its concept's name, and no theme caption a word of a name at any level.
 In coco-concepts seven of the 2,250 hold a word that is *derived* from one: ``DERIVED``; in
-coco-ideas nine of the 2,250 theme captions of a label do ("together" for companionship).
+coco-ideas nine of the 2,250 theme captions of a label do ("together" for companionship). There the
+sentences that belong to no label name an idea that their picture carries more often: 178 of 750
+general ones and 92 of 1,500 literal ones. Notebook 2 trains without them, and
+its tests bear no difference.
 """
 
 from __future__ import annotations

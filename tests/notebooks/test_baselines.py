@@ -1,0 +1,71 @@
+"""The baselines of notebook 4 are what `glasskit train` gives with the same settings."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.notebooks.sources import FOLDER, cells, read_built
+
+NOTEBOOK = FOLDER / "04_training.ipynb"
+PICTURE = 100 / 132
+"""One test photograph, in percent: what rounding on another machine may turn."""
+
+
+def settings() -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """What every run of the notebook has, and what each of its recipes changes."""
+    names = ("SEED", "COMMON", "config", "same", "RECIPES")
+    space: dict[str, Any] = {"TrainConfig": dict}
+    for cell in cells(read_built(NOTEBOOK), "code"):
+        for node in ast.parse(cell.source).body:
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in names:
+                exec(ast.unparse(node), space)
+    return space["config"], space["RECIPES"]
+
+
+def shown() -> dict[str, float]:
+    """Percent of each row of the notebook's board."""
+    outputs = (o for cell in cells(read_built(NOTEBOOK), "code") for o in cell.outputs)
+    texts = (output.get("data", {}).get("text/plain", "") for output in outputs)
+    board = next(text for text in texts if "95% interval" in text)
+    rows = re.findall(r"^(.+?)\s+([\d.]+)%  \(", board, re.MULTILINE)
+    return {name: float(percent) for name, percent in rows}
+
+
+@pytest.mark.slow
+def test_the_command_line_gives_the_same_numbers(tmp_path: Path, glass: Any) -> None:
+    config, recipes = settings()
+    assert len(recipes) == 3
+    for number, (name, changes) in enumerate(recipes.items()):
+        place, file = tmp_path / str(number), tmp_path / f"{number}.json"
+        flags = [
+            word
+            for field, value in ({**config, **changes}).items()
+            if field != "dataset"
+            for word in (f"--{field.replace('_', '-')}", value)
+        ]
+        assert glass("train", config["dataset"], *flags, "--out", place)[0] == 0
+        assert glass("evaluate", place, config["dataset"], "--json", file)[0] == 0
+        found = json.loads(file.read_text())["multilabel"]["level1"]["acceptable_top1"]
+        assert 100 * found == pytest.approx(shown()[name], abs=PICTURE + 0.1), name
+
+
+def test_quoted_results_are_those_of_the_study() -> None:
+    text = " ".join(cell.source for cell in cells(read_built(NOTEBOOK), "markdown"))
+    quoted = re.sub(r"\s+", " ", text)
+    ideas = (FOLDER.parent / "tests/benchmarks/results/ideas.md").read_text(encoding="utf-8")
+    line = next(
+        li for li in ideas.splitlines() if li.startswith("| grouped loss less CLIP loss, all")
+    )
+    grouped, never = line.split(" | ")[1:3]
+    assert grouped == "+.009 (+.005 to +.013), p .0090"
+    assert "0.9 points of average precision more (0.5 to 1.3, p = .009)" in quoted
+    assert never.startswith("+.000 (-")
+    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    assert "on all 750 photographs it is, by 10 (7 to 13, p below .001)" in readme
+    assert "10 points of acceptable top-1 ahead (7 to 13, p below .001)" in quoted
