@@ -1,4 +1,4 @@
-"""Hierarchy-aware attention: neighbours merge layer by layer, and attention stays within what merged.
+"""Hierarchy-aware attention: neighbours merge layer by layer, and attention stays within parts.
 
 HiCLIP (Geng et al. 2023, arXiv 2303.02995) has no public code that runs. The rule for a line of
 tokens is that of its source, the Tree Transformer (Wang et al. 2019, arXiv 1909.06639); the rule

@@ -1,4 +1,4 @@
-"""Priors of hierarchy-aware attention against products along every way, and what must not change."""
+"""Priors of hierarchy-aware attention against products along every way, and what stays as it is."""
 
 from __future__ import annotations
 
