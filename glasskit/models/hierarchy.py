@@ -106,7 +106,12 @@ def constituent_prior(log_a: Tensor) -> Tensor:
     C_ij is the product of the affinities between i and j, as exp(-|P_i - P_j|) with the running sum
     P of their logs: symmetric, 1 on the diagonal, in O(L^2).
     """
-    return (-_way(log_a)).exp()
+    return log_constituent_prior(log_a).exp()
+
+
+def log_constituent_prior(log_a: Tensor) -> Tensor:
+    """(B, L-1) -> (B, L, L) logs of `constituent_prior`."""
+    return -_way(log_a)
 
 
 def grid_prior(log_right: Tensor, log_down: Tensor) -> Tensor:
@@ -120,6 +125,11 @@ def grid_prior(log_right: Tensor, log_down: Tensor) -> Tensor:
         log_right: log affinity of each patch with the one to its right.
         log_down: with the one below.
     """
+    return log_grid_prior(log_right, log_down).exp()
+
+
+def log_grid_prior(log_right: Tensor, log_down: Tensor) -> Tensor:
+    """(B, H, W-1), (B, H-1, W) -> (B, N, N) logs of `grid_prior`."""
     rows = _way(log_right)  # (B, H, W, W): in row r from column c to c'
     columns = _way(log_down.transpose(1, 2))  # (B, W, H, H): in column c from row r to r'
     batch, height, width, _ = rows.shape
@@ -127,7 +137,7 @@ def grid_prior(log_right: Tensor, log_down: Tensor) -> Tensor:
     row_first = rows[:, :, :, None] + columns.permute(0, 2, 3, 1)[:, :, None]  # (B, H, W, H, W)
     ways = row_first.reshape(batch, height * width, height * width)
     # Column first is the way back of row first.
-    return (-torch.minimum(ways, ways.transpose(1, 2))).exp()
+    return -torch.minimum(ways, ways.transpose(1, 2))
 
 
 def with_class_token(prior: Tensor) -> Tensor:
