@@ -58,6 +58,7 @@ def bracket_figure(
         ticktext=list(words),
         range=(-0.6, len(words) - 0.4),
         showgrid=False,
+        zeroline=False,
     )
     layers = list(range(1, len(log_a) + 1))
     figure.update_yaxes(tickvals=layers, range=(0.4, len(log_a) + 0.4), title={"text": "layer"})
