@@ -379,7 +379,7 @@ for name, one in results.items():
 #
 # ## Where to read on
 #
-# - [7 · Objectives compared](07_objectives_compared.ipynb): seventeen losses under these measures.
+# - [7 · Objectives compared](07_objectives_compared.ipynb): nineteen losses under these measures.
 # - HierarCaps: [arXiv 2407.08521](https://arxiv.org/abs/2407.08521); SugarCrepe: [arXiv
 #   2306.14610](https://arxiv.org/abs/2306.14610). Both run in Glass Kit on the official files, as
 #   HL, BREEDS and zero-shot recognition of a folder do: `glasskit benchmark --help`.

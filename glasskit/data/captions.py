@@ -37,6 +37,8 @@ class CaptionTable:
         owner: (E,) the record of each pair.
         start: (n + 1,) where each record's captions begin in ``texts``, literal ones first.
         literal: (n,) how many literal captions each record has.
+        themes: (E, 2) where the themes that `general` draws for a pair begin in ``texts``, and how
+            many they are.
 
     Raises:
         InputError: a record has no caption of any kind with a weight above zero.
@@ -60,11 +62,15 @@ class CaptionTable:
         self.literal = np.array([len(record.literal) for record in records], np.int64)
         self.start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
         share = np.zeros((len(self.owner), max(counts, default=0)))
+        self.themes = np.zeros((len(self.owner), 2), dtype=np.int64)
         pairs = [(i, label) for i, record in enumerate(records) for label in record.labels]
-        for row, (place, label) in zip(share, pairs, strict=True):
+        for row, own_themes, (place, label) in zip(share, self.themes, pairs, strict=True):
             record = records[place]
             cut = len(record.literal)
             themes = cut + _themes(record, label)
+            general = themes if len(themes) else cut + np.arange(len(record.themes))
+            if len(general):
+                own_themes[:] = self.start[place] + general[0], len(general)
             row[:1] = literal if cut else 0.0
             row[1:cut] = paraphrase / max(cut - 1, 1)
             row[themes] = theme / max(len(themes), 1)
@@ -101,6 +107,15 @@ class CaptionTable:
         hop = 1 + np.floor(rng.random(records.shape) * among).astype(np.int64)
         first = np.where(own < counts, own, -1)
         return np.where(among > 0, start + (first + hop) % np.maximum(counts, 1), -1)
+
+    def general(self, pairs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """(...) a theme of each pair's label, else of its record, all alike; -1 where it has none.
+
+        A record whose only themes are those of other labels gives one of these.
+        """
+        first, count = self.themes[pairs, 0], self.themes[pairs, 1]
+        chosen = first + np.floor(rng.random(pairs.shape) * count).astype(np.int64)
+        return np.where(count > 0, chosen, -1)
 
     def vary(self, pairs: np.ndarray, captions: np.ndarray) -> np.ndarray:
         """The captions; a photograph that comes again in its group (last axis) has its next one."""

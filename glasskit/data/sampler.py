@@ -44,6 +44,8 @@ class EpochPlan:
         concepts: (S, M) the label of each group, as an index into ``labels(1)`` of the data set.
         captions: (S, M, N) indices into ``CaptionTable.texts``: the caption of each member.
         paraphrases: (S, M, N) another literal caption of the same record, or -1 where it has none.
+        generals: (S, M, N) a theme caption of the record for the group's label, or -1 where it has
+            none.
         opposites: (S, M, N) a record of a hard-negative concept of the member's concept.
         repeats: how many places repeat a photograph within its group (rule 2).
     """
@@ -52,6 +54,7 @@ class EpochPlan:
     concepts: np.ndarray
     captions: np.ndarray
     paraphrases: np.ndarray
+    generals: np.ndarray
     opposites: np.ndarray
     repeats: int
 
@@ -160,7 +163,10 @@ class GroupSampler:
             captions = self.captions.vary(pairs, captions)
         paraphrases = self.captions.others(records, captions, rng)
         opposites = self._opposites(concepts, records.shape, rng)
-        return EpochPlan(records, self.labels[concepts], captions, paraphrases, opposites, repeats)
+        generals = self.captions.general(pairs, rng)  # last, so that no other draw depends on it
+        return EpochPlan(
+            records, self.labels[concepts], captions, paraphrases, generals, opposites, repeats
+        )
 
     def _compose(self, rng: np.random.Generator) -> np.ndarray:
         """(S, M) which concepts meet in each step: all different in a row, all needs met."""

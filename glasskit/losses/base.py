@@ -20,6 +20,7 @@ FIELD_MEANING = {
     "paraphrase": "another literal caption of the same picture",
     "negation": "a sentence that is false of the picture",
     "negative_image": "a picture of which the negation is true",
+    "general": "a sentence of what the picture is about (theme caption)",
     "phrases": "noun phrases of the captions, with their phrase_owner",
     "patches": "patch tokens of the pictures, from an image tower that has them",
 }
@@ -43,6 +44,7 @@ class Objective(nn.Module, ABC):
     Attributes:
         name: its name in the registry, for messages.
         needs: the optional fields of the batch that it asks for.
+        lengths: whether it reads the lengths of the vectors, which encoders then leave as they are.
         negatives_are_groups: whether it learns nothing from a batch of one group, to be said.
 
     Raises:
@@ -53,6 +55,7 @@ class Objective(nn.Module, ABC):
 
     name = ""
     needs: tuple[str, ...] = ()
+    lengths = False
     negatives_are_groups = False
 
     def __init__(self, temperature: float = 0.1) -> None:
@@ -100,6 +103,10 @@ class Objective(nn.Module, ABC):
         if batch.logit_scale is None:
             return 1 / self.temperature
         return accumulator(batch.logit_scale).reshape(()).exp()
+
+    def learned(self) -> dict[str, float]:
+        """What the objective itself has learned, as numbers to be kept with the model."""
+        return {name: parameter.item() for name, parameter in self.named_parameters()}
 
     @abstractmethod
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:

@@ -14,14 +14,15 @@ from torch import Tensor
 
 from glasskit.losses.overlap import shared_labels
 
-PAIR_FIELDS = ("text", "paraphrase", "negation", "negative_image")
+PAIR_FIELDS = ("text", "paraphrase", "negation", "negative_image", "general")
 
 
 @dataclass(frozen=True, slots=True)
 class GroupedBatch:
     """Embeddings of M groups of N image-text pairs; the optional fields are None where absent.
 
-    Vectors need not be normalised: every objective normalises inside.
+    Vectors need not be normalised: an objective normalises inside, or reads their lengths and says
+    so (`Objective.lengths`).
 
     Raises:
         ValueError: a field whose shape does not fit that of `image`, `phrases` without
@@ -33,6 +34,7 @@ class GroupedBatch:
     paraphrase: Tensor | None = None  # (M, N, L) another literal caption of the same one
     negation: Tensor | None = None  # (M, N, L) a sentence that is false of the picture
     negative_image: Tensor | None = None  # (M, N, L) a picture of which the negation is true
+    general: Tensor | None = None  # (M, N, L) a sentence of what the picture is about
     phrases: Tensor | None = None  # (K, L) noun phrases of the batch's captions
     phrase_owner: Tensor | None = None  # (K,) long: row 0..M*N-1 of the pair a phrase is from
     patches: Tensor | None = None  # (M, N, P, L) patch tokens of the pictures

@@ -46,6 +46,7 @@ class Joint(Objective):
         if instance_caption == "paraphrase":
             asked.add("paraphrase")
         self.needs = tuple(field for field in FIELD_MEANING if field in asked)
+        self.lengths = instance.lengths or grouped.lengths
         self.negatives_are_groups = grouped.negatives_are_groups
         self.instance = instance
         self.grouped = grouped
@@ -55,6 +56,11 @@ class Joint(Objective):
     def hint(self, field: str) -> str:
         """What the one of the two that misses the field has to say."""
         return self.instance.hint(field) or self.grouped.hint(field)
+
+    def learned(self) -> dict[str, float]:
+        """What each of the two has learned."""
+        found = {f"instance/{name}": value for name, value in self.instance.learned().items()}
+        return found | {f"grouped/{name}": value for name, value in self.grouped.learned().items()}
 
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value, with the two objectives and their parts."""

@@ -20,6 +20,7 @@ from glasskit.losses.base import Objective
 from glasskit.losses.c2lip import C2Lip
 from glasskit.losses.clear_glass import ClearGlass
 from glasskit.losses.clip import Clip
+from glasskit.losses.entailment import Entailment, EuclideanEntailment
 from glasskit.losses.joint import Joint
 from glasskit.losses.multiview import MvDhel, MvInfoNce, PolyView
 from glasskit.losses.negation import ConClip, SemClip
@@ -132,6 +133,18 @@ OBJECTIVES: dict[str, ObjectiveSpec] = {
         "SigLIP, and each noun phrase of a caption belongs to its picture and to its patches",
         "2603.25722",
         C2Lip,
+        single_pairs=True,
+    ),
+    "entailment": ObjectiveSpec(
+        "general sentence, caption and picture each in the cone of the one before, hyperbolic",
+        "2304.09172",
+        Entailment,
+        single_pairs=True,
+    ),
+    "entailment-euclidean": ObjectiveSpec(
+        "the same chain of cones in flat space",
+        "2409.13079",
+        EuclideanEntailment,
         single_pairs=True,
     ),
     "joint": ObjectiveSpec(

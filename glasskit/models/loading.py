@@ -33,9 +33,10 @@ def load_model(name_or_path: str | Path, device: str | torch.device | None = Non
 
     Args:
         name_or_path: ``lite0-minilm`` or, trained on ideas, ``lite0-glass`` (both built in,
-            offline); the directory of a run; or an open_clip ``ARCH/TAG`` such as
-            ``ViT-B-32/openai``, where TAG is a pretrained tag, the path of a checkpoint, or
-            ``random`` for untrained weights, the same ones at every call.
+            offline); ``hiclip-small`` or ``hiclip-small-plain``, untrained; the directory of a run;
+            an open_clip ``ARCH/TAG`` such as ``ViT-B-32/openai``, where TAG is a pretrained tag,
+            the path of a checkpoint, or ``random`` for untrained weights, the same ones at every
+            call; or ``hiclip:`` in front of one of these (`hierarchy_towers.lay_over`).
         device: by default the CPU for the built-in model, for others CUDA where there is any.
 
     Raises:
@@ -76,6 +77,7 @@ def save_model(model: GlassModel, directory: str | Path, **notes: Any) -> None:
 
 
 def _load_base(name: str) -> GlassModel:
+    from glasskit.models.hierarchy_towers import HICLIP, OVER, PLAIN, lay_over, load_small
     from glasskit.models.lite0 import NAME, TRAINED, TRAINED_RUN, load_lite0_minilm
 
     if name == NAME:
@@ -84,6 +86,10 @@ def _load_base(name: str) -> GlassModel:
         model = _load_run(TRAINED_RUN)
         model.name = TRAINED
         return model
+    if name in (HICLIP, PLAIN):
+        return load_small(name)
+    if name.startswith(OVER):
+        return lay_over(_load_base(name.removeprefix(OVER)))
     architecture, _, tag = name.partition("/")
     if architecture not in open_clip.list_models():
         raise InputError(

@@ -7,7 +7,7 @@ K noun phrases.
 
 A step encodes one stack of image rows and one stack of text rows. Image rows are the B pictures,
 then the B negative pictures where the objective needs them; text rows are the B captions, then the
-paraphrases, the negations and the K phrases, as far as they are needed.
+paraphrases, the negations, the general sentences and the K phrases, as far as they are needed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,11 @@ from glasskit.losses.batch import GroupedBatch
 from glasskit.losses.objectives import OBJECTIVES
 from glasskit.training.config import TrainConfig, filled
 
-TEXT_EXTRAS = ("paraphrase", "negation")
+TEXT_EXTRAS = ("paraphrase", "negation", "general")
+
+
+MEANT = {"general": "theme caption"}
+"""What a field is called where a data set lacks it."""
 
 
 class Rows(NamedTuple):
@@ -38,7 +42,8 @@ class Rows(NamedTuple):
         texts: indices into ``Batches.texts``.
         groups: M.
         members: N.
-        extras: which of paraphrase, negation, negative_image, phrases, patches are in the rows.
+        extras: which of paraphrase, negation, general, negative_image, phrases, patches are in the
+            rows.
         phrase_owner: (K,) row 0 .. B - 1 of the pair that each phrase is from.
         image_places: (image rows,) where each stands among those of all processes.
         text_places: (text rows,) likewise.
@@ -153,6 +158,8 @@ class Batches:
             texts.append(plan.paraphrases[step])
         if "negation" in self.needs:
             texts.append(self.first_negation + records)
+        if "general" in self.needs:
+            texts.append(plan.generals[step])
         image, image_places = _share(images, own)
         text, text_places = _share(texts, own)
         whole = (records.size * len(images), records.size * len(texts))
@@ -235,13 +242,15 @@ def _check_needs(dataset: GroupedDataset, needs: tuple[str, ...], config: TrainC
     # A theme caption, where only those are drawn, may have the only literal one as its paraphrase.
     literal = 2 if config.literal_weight or config.paraphrase_weight else 1
     lacking = {
+        "general": [record.key for record in dataset.records if not record.themes],
         "negation": [record.key for record in dataset.records if record.negation is None],
         "paraphrase": [record.key for record in dataset.records if len(record.literal) < literal],
     }
     for name, without in lacking.items():
         if name in needs and without:
             raise InputError(
-                f"objective {config.objective!r} needs a {name} of every record; {len(without)} of "
+                f"objective {config.objective!r} needs a {MEANT.get(name, name)} of every record; "
+                f"{len(without)} of "
                 f"{len(dataset)} in {dataset.name!r} have none, first {without[0]!r}"
             )
     if "patches" in needs and config.mode in ("head", "text"):

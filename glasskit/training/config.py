@@ -105,6 +105,8 @@ class TrainConfig(Settings):
     """joint: the captions that the instance objective reads; default text"""
     views: Literal["group", "pair"] | None = None
     """multi-view objectives: a group is a sample, or a pair is; default group"""
+    entailment_weight: float | None = Field(None, ge=0)
+    """entailment objectives: weight of the cones beside the contrast; default 0.2"""
     npc_weight: float | None = Field(None, ge=0)
     """c2lip: weight of the noun phrase loss; default 1"""
     xac_weight: float | None = Field(None, ge=0)

@@ -31,11 +31,14 @@ class HeadEncoder(nn.Module):
     Args:
         model: whose heads are used.
         dropout: share of features that `dropped` sets to zero.
+        lengths: whether rows keep the length that the head gives them, for an objective that reads
+            it; else they are normalised.
     """
 
-    def __init__(self, model: GlassModel, dropout: float = 0.0) -> None:
+    def __init__(self, model: GlassModel, dropout: float = 0.0, lengths: bool = False) -> None:
         super().__init__()
         self.model = model
+        self.lengths = lengths
         self.dropout = dropout
         self.splits = hasattr(model.image_head, "split")
 
@@ -50,15 +53,15 @@ class HeadEncoder(nn.Module):
         return torch.cat(self.head.split(features), dim=1) if self.splits else features
 
     def images(self, inputs: Tensor) -> Tensor:
-        """(rows, F) or (rows, F + L) from `inputs` -> (rows, L), normalised."""
+        """(rows, F) or (rows, F + L) from `inputs` -> (rows, L)."""
         if not self.splits:
-            return self.model.embed_image_features(inputs)
+            return _scaled(self.model.image_head(inputs), self.lengths)
         seen, fixed = inputs.tensor_split([self.head.map.in_features], dim=1)
-        return functional.normalize(fixed + self.head.map(seen), dim=-1)
+        return _scaled(fixed + self.head.map(seen), self.lengths)
 
     def texts(self, features: Tensor) -> Tensor:
-        """(rows, G) -> (rows, L), normalised."""
-        return self.model.embed_text_features(features)
+        """(rows, G) -> (rows, L)."""
+        return _scaled(self.model.text_head(features), self.lengths)
 
     def forward(self, images: Tensor, texts: Tensor) -> Encoded:
         """Image and text rows, and the temperature where it is learned."""
@@ -94,20 +97,22 @@ class TowerEncoder(nn.Module):
     Args:
         model: what is used.
         patches: also give patch tokens in the shared space.
+        lengths: as of `HeadEncoder`.
     """
 
-    def __init__(self, model: GlassModel, patches: bool = False) -> None:
+    def __init__(self, model: GlassModel, patches: bool = False, lengths: bool = False) -> None:
         super().__init__()
         self.model = model
         self.patches = patches
+        self.lengths = lengths
 
     def images(self, pixels: Tensor) -> Tensor:
-        """(rows, 3, H, W) -> (rows, L), normalised."""
-        return self.model.embed_image_features(self.model.image_features(pixels))
+        """(rows, 3, H, W) -> (rows, L)."""
+        return _scaled(self.model.image_head(self.model.image_features(pixels)), self.lengths)
 
     def texts(self, tokens: Tensor) -> Tensor:
-        """(rows, T) -> (rows, L), normalised."""
-        return self.model.embed_text_features(self.model.text_features(tokens))
+        """(rows, T) -> (rows, L)."""
+        return _scaled(self.model.text_head(self.model.text_features(tokens)), self.lengths)
 
     def forward(self, images: Tensor, texts: Tensor) -> Encoded:
         """Image and text rows; patch tokens and the temperature where they are asked for."""
@@ -125,6 +130,11 @@ class TowerEncoder(nn.Module):
         return self
 
 
+def _scaled(rows: Tensor, lengths: bool) -> Tensor:
+    """(rows, L) as they are where lengths are read, else normalised."""
+    return rows if lengths else functional.normalize(rows, dim=-1)
+
+
 def learned_scale(model: GlassModel) -> Tensor | None:
     """() the log of the inverse temperature where it is trained, else None."""
     if not model.logit_scale.requires_grad:
@@ -134,9 +144,11 @@ def learned_scale(model: GlassModel) -> Tensor | None:
 
 
 def build_encoder(
-    model: GlassModel, config: TrainConfig, needs: tuple[str, ...]
+    model: GlassModel, config: TrainConfig, needs: tuple[str, ...], *, lengths: bool = False
 ) -> HeadEncoder | TowerEncoder:
     """The encoder of a mode, with exactly what it trains set to require gradients.
+
+    `needs` and `lengths` are those of the objective.
 
     Raises:
         InputError: mode lora without the library that it needs.
@@ -158,8 +170,8 @@ def build_encoder(
     if config.gradient_checkpointing:
         model.clip.set_grad_checkpointing(True)  # activations are computed again in backward
     if config.mode == "head":
-        return HeadEncoder(model, filled(config.feature_dropout))
-    return TowerEncoder(model, "patches" in needs)
+        return HeadEncoder(model, filled(config.feature_dropout), lengths)
+    return TowerEncoder(model, "patches" in needs, lengths)
 
 
 @contextmanager

@@ -161,7 +161,7 @@ def build_trainer(
         tell_unread(model, batches.captions.texts, "captions to train on")
         tell_unread(model, dataset.labels(1), "concept names")
     with agreed(accelerator):
-        encoder = build_encoder(model, config, needs).to(device)
+        encoder = build_encoder(model, config, needs, lengths=objective.lengths).to(device)
     if config.mode == "head" and world > 1:  # each embeds a share, or one would do it all
         with agreed(accelerator):
             image_features(model, dataset.select(range(rank, len(dataset), world)), progress)

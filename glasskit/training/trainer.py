@@ -10,9 +10,10 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import Tensor
 
 from glasskit.errors import InputError
+from glasskit.losses.base import Objective
 from glasskit.models import GlassModel, save_model
 from glasskit.training.checkpoint import (
     check_fits,
@@ -67,7 +68,7 @@ class Trainer:
         accelerator: device, precision, processes, trackers.
         model: what is trained and saved.
         encoder: its trained part, on ``model``.
-        objective: GroupedBatch -> ObjectiveOutput; may have parameters of its own.
+        objective: may have parameters of its own.
         loader: the steps to train on.
         validation: scores after each epoch, or None.
         data: what the run learns from, as names and hashes (`glasskit.training.fingerprints`).
@@ -84,7 +85,7 @@ class Trainer:
         accelerator: Accelerator,
         model: GlassModel,
         encoder: HeadEncoder | TowerEncoder,
-        objective: nn.Module,
+        objective: Objective,
         loader: Loader,
         validation: Validation | None,
         data: dict[str, str],
@@ -190,7 +191,13 @@ class Trainer:
                 model = merged_copy(self.model) if self.config.mode == "lora" else self.model
                 if self.config.mode != "head":
                     model.towers_changed()
-                save_model(model, self.out, training=self.config.kept(), best=self.best)
+                save_model(
+                    model,
+                    self.out,
+                    training=self.config.kept(),
+                    best=self.best,
+                    objective=self.objective.learned(),
+                )
 
     def result(self, status: str, stop: StopRequest) -> TrainResult:
         """What the caller gets."""

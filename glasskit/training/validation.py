@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
@@ -98,7 +99,7 @@ class Validation:
         encoder.eval()
         with self.accelerator.autocast():
             texts = torch.cat([encoder.texts(part) for part in self.prompts.split(CHUNK)])
-            concepts = pool_prompts(texts.float())  # (c, L)
+            concepts = pool_prompts(normalize(texts.float(), dim=-1))  # (c, L)
             images = concepts.new_zeros(len(self.targets), concepts.shape[1])  # (n, L)
             losses = []
             for rows, pictures, captions in self.loader.epoch(0):
@@ -106,7 +107,7 @@ class Validation:
                 losses.append(objective(grouped(encoded, rows)).total)
                 pairs = rows.groups * rows.members
                 own = rows.images[:pairs].to(images.device)
-                vectors = encoded.images[:pairs].float()
+                vectors = normalize(encoded.images[:pairs].float(), dim=-1)
                 # Every record comes in the plan at least once, in one process or another.
                 images[self.accelerator.gather(own)] = self.accelerator.gather(vectors)
         found = recognise(

@@ -124,6 +124,21 @@ def test_captions_follow_their_weights():
     assert {table.texts[i] for i in np.unique(only)} == {"theme 0 0"}
 
 
+def test_a_general_sentence_is_a_theme_of_the_pairs_label():
+    first, *others = make([4] * 3).records
+    there = replace(first, label_themes={"b": ("of b",), "c0": ("of 0", "of 0 too")})
+    bare = replace(others[0], theme=())
+    of_another = replace(others[2], theme=(), label_themes={"b": ("of b",)})
+    records = (there, bare, others[1], of_another, *others[3:])
+    dataset = replace(make([4] * 3), records=records)
+    table = CaptionTable(dataset)
+    drawn = table.general(np.tile(np.arange(len(table.owner)), (40, 1)), np.random.default_rng(0))
+    assert {table.texts[i] for i in drawn[:, 0]} == {"of 0", "of 0 too"}
+    assert (drawn[:, 1] == -1).all()
+    assert {table.texts[i] for i in drawn[:, 2]} == {"theme 0 2"}
+    assert {table.texts[i] for i in drawn[:, 3]} == {"of b"}
+
+
 def test_a_paraphrase_is_another_literal_caption_of_the_same_record_whatever_the_weights():
     for weights in ({}, {"theme": 0}, {"literal": 0, "paraphrase": 0}, {"theme": 0, "literal": 0}):
         draw = sampler(make([8] * 4), 2, 4, **weights)

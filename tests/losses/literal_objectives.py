@@ -248,6 +248,55 @@ def c2lip(
     return siglip(batch, s, bias) + (npc * whole + xac * pooled) / len(phrases)
 
 
+K = 0.1
+
+
+def lifted(v: Vector, c: float) -> tuple[Vector, float]:
+    """The exponential map at the root, space part and time part, as MERU writes it."""
+    norm = math.sqrt(c) * math.sqrt(dot(v, v))
+    space = [math.sinh(norm) / norm * x for x in v]
+    return space, math.sqrt(1 / c + dot(space, space))
+
+
+def lorentz(x: Vector, y: Vector, c: float = 1.0) -> tuple[float, float]:
+    """Distance, and how far y is outside the cone of x."""
+    (a, a_t), (b, b_t) = lifted(x, c), lifted(y, c)
+    inner = c * (dot(a, b) - a_t * b_t)
+    size = math.sqrt(dot(a, a))
+    outside = math.acos((b_t + a_t * inner) / (size * math.sqrt(inner**2 - 1)))
+    aperture = math.asin(min(1 - 1e-6, 2 * K / (math.sqrt(c) * size)))
+    return math.acosh(-inner) / math.sqrt(c), outside - aperture
+
+
+def euclidean(x: Vector, y: Vector) -> tuple[float, float]:
+    """Distance, and how far y is outside the cone of x, in flat space."""
+    way = [b - a for a, b in zip(x, y, strict=True)]
+    size, far = math.sqrt(dot(x, x)), math.sqrt(dot(way, way))
+    outside = math.acos(max(-1.0, min(1.0, dot(way, x) / (far * size))))
+    return far, outside - math.asin(min(1 - 1e-6, 2 * K / size))
+
+
+def entailment(
+    batch: GroupedBatch,
+    s: float = 10.0,
+    between: Callable[[Vector, Vector], tuple[float, float]] = lorentz,
+) -> float:
+    kinds = [f.detach().double().flatten(0, 1) for f in (batch.image, batch.text, batch.general)]
+    size = mean([math.sqrt(dot(v, v)) for kind in kinds for v in kind.tolist()])
+    image, text, general = ([[x / size for x in v] for v in kind.tolist()] for kind in kinds)
+    r, pairs = Rows.of(batch), range(len(image))
+    values = []
+    for others, beside in ((text, False), (general, True)):
+        for a in pairs:
+            met = [b for b in pairs if a == b or not (beside and r.group[a] == r.group[b])]
+            for u, v in ((image, others), (others, image)):
+                values.append(
+                    cross_entropy([-s * between(u[a], v[b])[0] for b in met], met.index(a))
+                )
+    chain = [(general[a], text[a]) for a in pairs] + [(text[a], image[a]) for a in pairs]
+    return mean(values) + 0.2 * mean([max(0.0, between(x, y)[1]) for x, y in chain])
+
+
 def joint(batch: GroupedBatch, s: float = 10.0, weight: float = 0.2) -> float:
     return weight * clip(batch, s) + (1 - weight) * grouped(batch, s)
 
@@ -273,5 +322,7 @@ LITERAL: dict[str, Callable[[GroupedBatch, float], float]] = {
     "mv-dhel": lambda batch, s: mv_dhel(group_samples(batch), s),
     "conclip": conclip,
     "c2lip": c2lip,
+    "entailment": entailment,
+    "entailment-euclidean": partial(entailment, between=euclidean),
     "joint": joint,
 }

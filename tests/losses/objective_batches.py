@@ -33,6 +33,7 @@ def full_batch(
         paraphrase=centre + draw(groups, members, width),
         negation=draw(groups, members, width),
         negative_image=draw(groups, members, width),
+        general=centre + draw(groups, members, width),
         phrases=draw(2 * pairs, width),
         phrase_owner=torch.arange(pairs).repeat_interleave(2),
         patches=draw(groups, members, patches, width),

@@ -169,6 +169,7 @@ def test_parts_are_numbers_without_gradient(name: str) -> None:
         ("semclip", "paraphrase", "another literal caption of the same picture"),
         ("semclip", "negation", "a sentence that is false of the picture"),
         ("conclip", "negative_image", "a picture of which the negation is true"),
+        ("entailment", "general", "a sentence of what the picture is about (theme caption)"),
         ("c2lip", "phrases", "noun phrases of the captions, with their phrase_owner"),
         (
             "c2lip",
@@ -203,6 +204,11 @@ def test_asks_for_what_the_registry_says(name: str) -> None:
         ("grouped", {"alpha": 1.2}, "alpha must be between 0 and 1, got 1.2"),
         ("clip", {"temperature": 0.0}, "temperature must be positive and finite, got 0.0"),
         ("joint", {"instance_weight": -0.1}, "instance_weight must be between 0 and 1, got -0.1"),
+        (
+            "entailment",
+            {"entailment_weight": -1.0},
+            "entailment_weight must be 0 or more and finite, got -1.0",
+        ),
         ("c2lip", {"xac_weight": -1.0}, "xac_weight must be 0 or more and finite, got -1.0"),
         ("mv-dhel", {"views": "image"}, "views must be one of group, pair; got 'image'"),
         (

@@ -11,7 +11,7 @@ from glasskit.errors import InputError
 from glasskit.training.batches import Batches, Encoded, grouped
 from tests.training.toys import toy_config, toy_dataset
 
-NEEDS = ("paraphrase", "negation", "negative_image", "phrases")
+NEEDS = ("paraphrase", "negation", "general", "negative_image", "phrases")
 
 
 def test_every_field_holds_what_belongs_to_its_pair(tmp_path):
@@ -33,6 +33,7 @@ def test_every_field_holds_what_belongs_to_its_pair(tmp_path):
             assert caption in record.captions
             assert text(batch.paraphrase[g, i]) in set(record.captions) - {caption}
             assert text(batch.negation[g, i]) == record.negation
+            assert text(batch.general[g, i]) in record.themes
             other = dataset.records[int(batch.negative_image[g, i])]
             assert other.concept in dataset.by_name[record.concept].hard_negatives
     for phrase, owner in zip(batch.phrases, batch.phrase_owner, strict=True):
@@ -53,6 +54,7 @@ def test_ranks_share_the_groups_of_one_plan(tmp_path):
 @pytest.mark.parametrize(
     ("need", "change", "message"),
     [
+        ("general", {"theme": ()}, "needs a theme caption of every record; 1 of 66"),
         ("negation", {"negation": None}, "needs a negation of every record; 1 of 66"),
         (
             "paraphrase",

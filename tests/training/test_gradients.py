@@ -18,7 +18,7 @@ from tests.training.toys import toy_config, toy_dataset, toy_model
 def gradients(tmp_path, model: GlassModel, parts: int, **changes) -> dict[str, torch.Tensor]:
     config = toy_config(tmp_path, **{"mode": "full"} | changes).resolved()
     objective = objective_of(config)
-    encoder = build_encoder(model, config, objective.needs).train()
+    encoder = build_encoder(model, config, objective.needs, lengths=objective.lengths).train()
     groups, members = config.groups_per_batch, config.group_size
     batches = Batches(toy_dataset(), config, objective.needs, groups=groups, members=members)
     step = next(picture_loader(batches, model, torch.device("cpu"), 0).epoch(0))
@@ -30,7 +30,9 @@ def gradients(tmp_path, model: GlassModel, parts: int, **changes) -> dict[str, t
     return {"loss": output.total.detach(), **found}
 
 
-@pytest.mark.parametrize("objective", ["grouped", "siglip", "semclip", "conclip", "c2lip"])
+@pytest.mark.parametrize(
+    "objective", ["grouped", "siglip", "semclip", "conclip", "c2lip", "entailment"]
+)
 @pytest.mark.parametrize("parts", [2, 5, 7])
 def test_parts_give_the_gradients_of_the_whole(tmp_path, objective, parts):
     if objective == "c2lip":

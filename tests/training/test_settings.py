@@ -49,6 +49,7 @@ VALUES: dict[str, tuple[Any, dict[str, Any]]] = {
     "grouped": ("unicl", {"objective": "joint"}),
     "instance_caption": ("paraphrase", {"objective": "joint"}),
     "views": ("pair", {"objective": "mv-dhel"}),
+    "entailment_weight": (0.5, {"objective": "entailment"}),
     "npc_weight": (0.5, C2LIP),
     "xac_weight": (0.0, C2LIP),
     "learn_bias": (False, {"objective": "siglip"}),
