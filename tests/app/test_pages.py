@@ -95,6 +95,7 @@ def test_a_branch_of_the_tree_is_clicked_or_chosen_by_keys(visit) -> None:
     assert page.locator("#tree-numbers").get_by_text("LCA depth").count()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.keep("tree-phone")
+    page.locator("#tree-both [data-tree=before] [data-node]").first.click()
     page.click(".gk-strip a >> nth=0")
     page.wait_for_selector(".gk-detail .gk-bars")
 
