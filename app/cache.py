@@ -28,13 +28,16 @@ from glasskit.analysis.store import content_key
 from glasskit.data.folder import without_broken
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
+from glasskit.data.vocabulary import vocabulary_names
 from glasskit.errors import BrokenPicturesError
 from glasskit.io.places import cache_folder, keeping_in
 from glasskit.io.terminal import bar
 from glasskit.models import GlassModel
 from glasskit.models.embedding import Embedding, embed
+from glasskit.models.features import text_features
 from glasskit.models.lite0 import TRAINED_RUN
 from glasskit.models.loading import load_model, read_config, trained_copy
+from glasskit.models.prompts import prompts
 from glasskit.plots.map_data import SIDES, Projection, check_size
 from glasskit.training import TrainConfig, train
 from glasskit.training.config import RUNTIME
@@ -180,7 +183,12 @@ def look(dataset: GroupedDataset, name: str, model: GlassModel) -> Embedding:
 
 
 def warm_probe(model: GlassModel, dataset: GroupedDataset, seen: Embedding) -> Probe:
-    """A probe that a picture and a text have passed, so that no visitor waits for that."""
+    """A probe that a picture and a text have passed, so that no visitor waits for that.
+
+    The vocabulary too, which answers to "why" and the tree are made of.
+    """
+    with bar(f"{model.name} reads a vocabulary") as progress:
+        text_features(model, prompts(vocabulary_names()), progress)
     # What visitors ask does not go into the log: they are told on the page.
     probe = Probe(model, dataset, concepts=seen.concept, pictures=seen.picture, warn=False)
     probe.concepts(Image.new("RGB", (64, 64)))

@@ -13,6 +13,7 @@ from plotly.subplots import make_subplots
 from glasskit.analysis.geometry import GroupReport, Groups, apart, group_report, rivals
 from glasskit.errors import InputError
 from glasskit.plots.map_data import SIDES
+from glasskit_app import tree_fold
 from glasskit_app.model_choice import model_choice, pair_of
 from glasskit_app.scripts import asked_dataset, refusals_told, scripted_html
 from glasskit_app.state import AppState, DatasetMaps
@@ -125,6 +126,7 @@ def build(blocks: gr.Blocks, state: AppState) -> None:
             similarity = gr.Plot(elem_id="groups-similarity", show_label=False)
     with gr.Accordion("How is this computed?", open=False):
         gr.Markdown(HOW)
+    tree_fold.build(state, data, left, right)
 
     def concepts(dataset: str, wished: str | None = None) -> dict[Any, Any]:
         """What can be chosen of a data set."""

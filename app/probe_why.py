@@ -8,6 +8,8 @@ from PIL import Image
 
 from glasskit.analysis.explain import class_words, heat_map, overlay, patch_grid
 from glasskit.analysis.geometry import nearest_groups
+from glasskit.analysis.sparse_words import sparse_words
+from glasskit.data.vocabulary import vocabulary_names
 from glasskit.errors import InputError
 from glasskit.io.pictures import data_url
 from glasskit.models import GlassModel
@@ -47,12 +49,13 @@ def reasons(
         if grid is not None:
             heat = heat_map(probe.model, picture, probe.named_vectors([concept])[0], grid)
             lit, places = data_url(overlay(picture, heat)), len(heat)
-        columns.append((side, near, lit, concept, places))
+        columns.append((side, near, lit, concept, places, sparse_words(probe, vector)))
     try:
         words = class_words(comparison.before.model, picture, features=features[0])
     except InputError:
         words = []  # a model without class words has one reason less
-    return answer("why", maps=maps, words=words, columns=columns)
+    count = len(vocabulary_names())
+    return answer("why", maps=maps, words=words, columns=columns, vocabulary=count)
 
 
 def _trained_groups(maps: DatasetMaps) -> dict[str, np.ndarray]:

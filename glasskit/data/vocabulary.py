@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,12 @@ def read_vocabulary(file: Path | None = None) -> tuple[Concept, ...]:
     if len(concepts) < 2:
         raise InputError(f"{path}: a vocabulary needs two concepts or more")
     return concepts
+
+
+@cache
+def vocabulary_names() -> tuple[str, ...]:
+    """Level-1 names of the built-in vocabulary, in its order."""
+    return tuple(concept.name for concept in read_vocabulary())
 
 
 def _toml(path: Path) -> Iterator[Concept]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.leaks import leaked_words
-from glasskit.data.vocabulary import read_vocabulary
+from glasskit.data.vocabulary import vocabulary_names
 from glasskit.models import GlassModel
 from glasskit.models.features import embed_texts
 from glasskit.models.prompts import TEMPLATES, concept_vectors
@@ -61,4 +61,4 @@ def caption_words(model: GlassModel, dataset: GroupedDataset) -> list[tuple[str,
 
 def free_words(labels: Sequence[str]) -> list[str]:
     """The words of the built-in vocabulary that share no stem with any of these labels."""
-    return [c.name for c in read_vocabulary() if not leaked_words(c.name, labels)]
+    return [name for name in vocabulary_names() if not leaked_words(name, labels)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glasskit.analysis.sparse_words import sparse_words
 from glasskit.data import load_dataset
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.models import GlassModel, load_model
+from glasskit.plots.map_data import SIDES
 from glasskit_app import report_tab, train_tab
 from glasskit_app.cache import open_maps
 from glasskit_app.examples import teaching
@@ -24,6 +27,7 @@ from glasskit_app.map_tab import MapApi
 from glasskit_app.probe_tab import answer_page
 from glasskit_app.probe_why import reasons
 from glasskit_app.state import MODEL, AppState
+from glasskit_app.tree_fold import branch_page, tree_of
 from tests.app.toys import made_up, painted, state_of
 
 PICTURE = Image.radial_gradient("L").convert("RGB")
@@ -66,6 +70,9 @@ def test_one_pass_an_answer_and_the_grid_on_demand(state: AppState, passes: Coun
     assert passes == {"image_tower": 1, "text_tower": 1, "patch_features": 1}
     for text in ("in ImageNet words", "Nearest training groups, before", "lit where it is nearest"):
         assert text in why
+    assert why.count("The sum of these 10 words has cosine") == 2
+    sums = [sparse_words(getattr(state.maps("scenes").comparison, s), PICTURE) for s in SIDES]
+    assert why.count("That is less than half") == sum(one.share < 0.5 for one in sums) > 0
 
 
 def test_a_picture_of_the_data_set_is_known(state: AppState) -> None:
@@ -115,6 +122,24 @@ def test_a_group_and_its_rivals_share_no_picture(state: AppState) -> None:
         for index in group.members:
             also = set(maps.dataset.records[index].labels) & set(group.rivals)
             assert set(_shared(group, index)) == also
+
+
+def test_a_branch_of_the_tree_shows_pictures_of_its_ideas(state: AppState) -> None:
+    maps = state.maps("coco-ideas")
+    tree = tree_of(maps.comparison.after)
+    node = next(n for n in range(132, tree.root) if tree.members[n].sum() == 3)
+    page = branch_page(maps, "after", node)
+    held = [tree.labels[leaf] for leaf in tree.leaves(node)]
+    count = maps.dataset.carried(1)[:, tree.members[node]].any(axis=1).sum()
+    assert f"<b>{tree.name(node)}</b> after training: {', '.join(held)}" in page
+    assert f"{count} pictures with one of these ideas" in page
+    titles = re.findall(r'pin=(\w+)" title="([^:]*):', page)
+    assert len(titles) == min(count, 24)
+    assert all(set(held) & set(labels.split(", ")) for _, labels in titles)
+    assert "with this idea" in branch_page(maps, "before", 0)
+    for side, at, line in (("left", 0, "side 'left'"), ("after", tree.root, "is not in the tree")):
+        with pytest.raises(InputError, match=line):
+            branch_page(maps, side, at)
 
 
 def test_the_lasso_counts_every_label(state: AppState) -> None:

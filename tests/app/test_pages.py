@@ -77,6 +77,29 @@ def test_groups_change_with_their_members(visit) -> None:
     page.wait_for_selector("text=a group of 1: choose 2 to")
 
 
+def test_a_branch_of_the_tree_is_clicked_or_chosen_by_keys(visit) -> None:
+    page = visit("groups", 390, 844)
+    page.wait_for_selector("#groups-trays .gk-count:text('pictures')")
+    page.get_by_role("button", name="The ideas as a tree").click()
+    page.locator("#tree-both [data-tree=before] [data-node]").first.click()
+    page.wait_for_selector("#tree-pictures .gk-strip img")
+    assert "before training" in page.inner_text(".gk-branch")
+    lit = {page.locator(f"[data-tree={side}] .gk-lit").count() for side in ("before", "after")}
+    assert len(lit) == 1, "the same names in both trees"
+    assert lit.pop() > 1
+    idea = page.locator("#tree-both [data-tree=after] .gk-twig [data-leaf] button").first
+    idea.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(f".gk-branch b:text-is('{idea.inner_text()}')")
+    assert page.locator(".gk-lit").count() == 2
+    assert page.locator("#tree-numbers").get_by_text("LCA depth").count()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.keep("tree-phone")
+    page.locator("#tree-both [data-tree=before] [data-node]").first.click()
+    page.click(".gk-strip a >> nth=0")
+    page.wait_for_selector(".gk-detail .gk-bars")
+
+
 def test_train_live_then_report_it(visit) -> None:
     page = visit("train")
     alpha, usual = "#train-alpha input", "0.7"

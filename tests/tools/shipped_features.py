@@ -22,7 +22,7 @@ from tqdm import tqdm
 from glasskit import load_dataset, load_model
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.scenes.build import FEATURES as SCENES
-from glasskit.data.vocabulary import read_vocabulary
+from glasskit.data.vocabulary import vocabulary_names
 from glasskit.io.places import atomic_write
 from glasskit.models.bundled import TEXTS
 from glasskit.models.glass_model import GlassModel
@@ -79,7 +79,7 @@ def main(folder: Path | None) -> None:
     scenes(model, sets[0])
     if folder is not None:
         photographs(model, folder)
-    words = prompts([concept.name for concept in read_vocabulary()])
+    words = prompts(vocabulary_names())
     distinct = list(dict.fromkeys([*(text for data in sets for text in texts(data)), *words]))
     write_bundled(TEXTS, model.tower_hash, distinct, model.text_tower(distinct))
     for file in (CLASS_TEXTS, SCENES, TEXTS):
