@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -35,54 +36,7 @@ MEASURES = {
 PEOPLE = ("honest", "dishonest")
 """Two words that no photograph can tell of a person."""
 
-TEXT = """# Model card: {name}
-
-**What it is.** Two linear heads on the frozen towers of `{base}` (EfficientNet-Lite0 for pictures,
-all-MiniLM-L6-v2 for texts), 384 numbers a picture or text, 1.3 MB. Trained with the grouped loss of CLEAR
-GLASS ({loss}, alpha {alpha}, temperature {temperature}) for {epochs} epochs, {groups} groups of {members}
-pictures a step; the heads are kept at {share} of the way from their start. `python -m tests.tools.build_glass`
-makes it again.
-
-**What it was trained on.** {trained} photographs of MS-COCO (val2014), grouped by the 132 ideas of coco-ideas
-and the 50 concepts of coco-concepts. A multimodal model wrote the labels and captions; no person checked them
-(`glasskit/data/coco/DATA-CARD.md`). Captions do not name the idea, but for derived words. English only.
-
-**What it is for.** Teaching and research on abstract concepts: which photographs come near to an idea, what
-training on groups changes. Not for a decision about anybody or anything.
-
-## What it does
-
-{tested} test photographs that no training saw. Shares with 95% intervals over photographs (mean average
-precision: over labels), and the paired difference to `{base}` in points.
-
-{tables}
-
-**Ideas that it was not grouped by** can't be measured on this model, for it was grouped by all 132. Its recipe
-was measured without them (`tests/benchmarks/results/ideas.md`): average precision of ideas never grouped +6.2
-points (4.6 to 7.7), of ideas never shown +2.4 (0.5 to 4.4). The CLIP loss on the same captions gains as much
-there, and 0.9 points less (0.5 to 1.3) on ideas that were grouped: most of what was learned is captions.
-
-## Where it fails
-
-- **The ten worst ideas** of those that at least {least} test photographs carry, average precision after (before):
-  {worst}.
-- **Ideas that got worse most**: {fallen}.
-- **It always answers.** A grey picture shows nothing and is still nearest to {blank}. A score says how a
-  picture compares with other pictures or names, never that the name fits. Standard scores help, silence is not
-  among its answers.
-- **Half of the photographs have no own idea on top** (see the first row of the table): {wrong:.0%} of the test
-  photographs are nearest to an idea that they were not labelled with.
-- **Rare ideas** (fear, victory, surveillance) had one to seven photographs in all: it knows next to nothing of
-  them. What COCO hardly shows (work, religion, illness, death) it has not seen.
-
-## Harm
-
-Ideas about people are guesses about pictures, not about persons. Asked whether each of the {tested} test
-photographs is "{honest}" or "{dishonest}", it says "{dishonest}" of {said}, people or no people in them: the
-answer is about colours, scenes and captions. The same happens with "lonely", "dangerous" or "intelligent" and the
-face of a stranger. Do not rank, sort or judge people by it, do not build a product on it that does, and tell a
-class this before the first photograph of a classmate is dropped on it.
-"""
+TEXT = Path(__file__).with_name("model_card.md")
 
 
 def card() -> str:
@@ -93,7 +47,7 @@ def card() -> str:
     data = load_dataset("coco-ideas")
     test = data.split("test")
     found, start = measure(after, test), measure(before, test)
-    return TEXT.format(
+    return TEXT.read_text(encoding="utf-8").format(
         name=name,
         base=base,
         loss=config["objective"],
