@@ -77,7 +77,7 @@ def build_blocks(state: AppState, runs: TrainingQueue, reports: Reports) -> gr.B
             map_tab.build(state)
         api.build(state)
     with blocks.route("Probe", "/probe"), framed():
-        probe_tab.build(state)
+        probe_tab.build(blocks, state)
     with blocks.route("Groups", "/groups"), framed():
         groups_tab.build(blocks, state)
     with blocks.route("Train", "/train"), framed():
