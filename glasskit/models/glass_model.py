@@ -36,7 +36,7 @@ _MAKING_FAST = Lock()
 
 _MADE: WeakValueDictionary[str, FastImageTower] = WeakValueDictionary()
 """Fast towers in use by their hash: a model and a run with other heads on it share one, which takes
-a second to make. One that PyTorch does the work of is not here: it follows the weights of a model."""
+a second to make. One that PyTorch does the work for is not here: it follows one model's weights."""
 
 
 class GlassModel(nn.Module):

@@ -22,7 +22,8 @@ def proxied(port: int, path: str) -> Iterator[tuple[str, list[str]]]:
         def forward(self) -> None:
             if not self.path.startswith(path + "/"):
                 wrong.extend({self.path} - {"/favicon.ico"})  # which browsers ask every host for
-                return self.send_error(404)
+                self.send_error(404)
+                return
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP}
             headers |= {"X-Forwarded-Host": headers["Host"], "X-Forwarded-Proto": "http"}
@@ -42,7 +43,7 @@ def proxied(port: int, path: str) -> Iterator[tuple[str, list[str]]]:
                     self.wfile.flush()
             upstream.close()
 
-        do_GET = do_POST = do_HEAD = forward
+        do_GET = do_POST = do_HEAD = forward  # noqa: N815 (names of the library)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -89,7 +89,7 @@ def test_every_page_under_a_path(
     page.get_by_role("link", name="Map", exact=True).click()
     page.wait_for_selector(f".gk-map[data-ready='{NAME}']")
     assert f"right={MIDDLE}" in page.url
-    assert not (errors or wrong), (errors, wrong)
+    assert (errors, wrong) == ([], [])
     page.close()
 
 

@@ -20,7 +20,17 @@ from typing import Any
 
 import torch
 
-from tests.benchmarks import app, embedding, evaluation, losses, maps, recognition, search, training
+from tests.benchmarks import (
+    app,
+    embedding,
+    evaluation,
+    losses,
+    maps,
+    recognition,
+    search,
+    soak,
+    training,
+)
 from tests.benchmarks.table import BenchRow, markdown
 
 REPORT = Path(__file__).parent / "results" / "report.json"
@@ -34,6 +44,7 @@ SECTIONS: dict[str, Callable[[], list[BenchRow] | str]] = {
     "search": search.rows,
     "maps": maps.rows,
     "app": app.rows,
+    "soak": soak.report,
 }
 
 
