@@ -81,7 +81,7 @@ def build_blocks(
             map_tab.build(state)
         api.build(state)
     with blocks.route("Probe", "/probe"), framed():
-        probe_tab.build(state, offer(photographs))
+        probe_tab.build(blocks, state, offer(photographs))
     with blocks.route("Groups", "/groups"), framed():
         groups_tab.build(blocks, state)
     with blocks.route("Train", "/train"), framed():

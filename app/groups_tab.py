@@ -14,7 +14,7 @@ from glasskit.analysis.geometry import GroupReport, Groups, apart, group_report,
 from glasskit.errors import InputError
 from glasskit.plots.map_data import SIDES
 from glasskit_app import tree_fold
-from glasskit_app.model_choice import model_choice, pair_of
+from glasskit_app.model_choice import REMEMBER, asked_pair, model_choice, pair_of
 from glasskit_app.scripts import asked_dataset, refusals_told, scripted_html
 from glasskit_app.state import AppState, DatasetMaps
 from glasskit_app.thumbnails import pictures_url
@@ -96,9 +96,9 @@ def build(blocks: gr.Blocks, state: AppState) -> None:
     gr.Markdown(INTRO)
     with gr.Row():
         data = gr.Dropdown(state.names, label="pictures")
-        left, right = model_choice(state)
         concept = gr.Dropdown([], label="group", elem_id="groups-concept")
         back = gr.Button("Put everything back", scale=0, min_width=180, elem_id="groups-back")
+    left, right = model_choice(state)
     tries = gr.Dataset(
         components=[gr.Textbox(visible=False)],
         samples=[],
@@ -128,20 +128,29 @@ def build(blocks: gr.Blocks, state: AppState) -> None:
         gr.Markdown(HOW)
     tree_fold.build(state, data, left, right)
 
-    def concepts(dataset: str, wished: str | None = None) -> dict[Any, Any]:
+    def concepts(
+        dataset: str, left: str | None, right: str | None, wished: str | None = None
+    ) -> dict[Any, Any]:
         """What can be chosen of a data set."""
         names = list(state.maps(dataset).dataset.groups())
         first = names[0] if names else None
         return {
             data: dataset,
             concept: gr.Dropdown(names, value=wished if wished in names else first),
-            tries: gr.Dataset(samples=[[name] for name in _gained_most(state.maps(dataset))]),
+            tries: tried(dataset, left, right),
             page: gr.Row(visible=bool(names)),
             nothing: gr.Markdown(visible=not names),
         }
 
+    def tried(dataset: str, *models: str | None) -> gr.Dataset:
+        maps = state.maps(dataset, pair_of(*models))
+        return gr.Dataset(samples=[[name] for name in _gained_most(maps)])
+
     def enter(request: gr.Request) -> dict[Any, Any]:
-        return concepts(asked_dataset(state.names, request), request.query_params.get("group"))
+        dataset = asked_dataset(state.names, request)
+        pair = asked_pair(state.maps(dataset).names, request)
+        chosen = dict(zip((left, right), pair, strict=True))
+        return concepts(dataset, *pair, request.query_params.get("group")) | chosen
 
     def opened(dataset: str, name: str | None, *models: str | None) -> dict[Any, Any]:
         if name is None:  # there are no groups
@@ -194,11 +203,12 @@ def build(blocks: gr.Blocks, state: AppState) -> None:
     figures = [inside, trays, numbers, similarity]
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     choices = [data, concept, tries, page, nothing]
-    gr.on([blocks.load], enter, None, choices, **quiet)
-    data.input(concepts, data, choices, **quiet)
+    gr.on([blocks.load], enter, None, [*choices, left, right], **quiet)
+    data.input(concepts, [data, left, right], choices, **quiet)
+    gr.on([left.input, right.input], tried, [data, left, right], tries, **quiet)
     tries.click(lambda sample: sample[0], tries, concept, **quiet)
     gr.on(
-        [concept.change, back.click, left.input, right.input],
+        [concept.change, back.click, left.change, right.change],
         opened,
         [data, concept, left, right],
         [about, against, *figures],
@@ -206,6 +216,7 @@ def build(blocks: gr.Blocks, state: AppState) -> None:
     )
     # One after the other, for each begins with what the last one left inside.
     trays.move(moved, [data, concept, left, right, inside], figures, concurrency_limit=1, **quiet)
+    gr.on([left.input, right.input], None, [data, left, right], js=REMEMBER)
     concept.change(None, [data, concept], js="(data, group) => GlassKit.remember({ data, group })")
 
 

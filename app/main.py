@@ -30,7 +30,7 @@ from glasskit_app.address import bind, written
 if TYPE_CHECKING:
     import socket
 
-    from starlette.applications import Starlette
+    from fastapi import FastAPI
 
     from glasskit.data.grouped import GroupedDataset
 
@@ -114,7 +114,7 @@ def _build(
     host: str,
     port: int,
     root_path: str,
-) -> Starlette:
+) -> FastAPI:
     from glasskit import load_model  # the libraries behind all this take seconds to come in
     from glasskit.evaluation.report import short_names
     from glasskit_app.cache import open_maps
@@ -131,7 +131,7 @@ def _build(
     return create_app(state, host, port, root_path)
 
 
-def _listen(app: Starlette, bound: socket.socket) -> None:
+def _listen(app: FastAPI, bound: socket.socket) -> None:
     import uvicorn
 
     config = uvicorn.Config(

@@ -17,10 +17,10 @@ from glasskit.models.standard import SCORES
 from glasskit.plots.map_data import SIDES, Projection
 from glasskit_app.answers import answer
 from glasskit_app.examples import KINDS, teaching
-from glasskit_app.model_choice import model_choice, pair_of
+from glasskit_app.model_choice import REMEMBER, asked_pair, model_choice, pair_of
 from glasskit_app.picture_input import picture_input
 from glasskit_app.probe_why import WHY, reasons
-from glasskit_app.scripts import refusals_told
+from glasskit_app.scripts import asked_dataset, refusals_told
 from glasskit_app.state import AppState, DatasetMaps, Pair
 
 BARS = 8
@@ -60,7 +60,9 @@ element.addEventListener('click', (event) => {
 """
 
 
-def build(state: AppState, arrived: Callable[..., Any] | None = None) -> None:
+def build(
+    blocks: gr.Blocks, state: AppState, arrived: Callable[..., Any] | None = None
+) -> None:
     """Draw the tab inside the current Blocks; ``arrived``: the event that photographs came."""
     names = state.names
     gr.HTML(answer("introduction"))
@@ -75,7 +77,6 @@ def build(state: AppState, arrived: Callable[..., Any] | None = None) -> None:
             )
             with gr.Row(visible=len(names) > 1):
                 name = gr.Dropdown(names, value=names[0], label="Data set", elem_id="probe-data")
-            left, right = model_choice(state)
             first = _examples(state.maps(names[0]))
             examples = gr.HTML(first, js_on_load=PICK, elem_id="probe-examples")
             shown = gr.State(None)  # the record that was picked where its picture is not here
@@ -99,6 +100,7 @@ def build(state: AppState, arrived: Callable[..., Any] | None = None) -> None:
             )
             ask = gr.Button("Ask", variant="primary", elem_id="probe-ask")
         with gr.Column(scale=4, min_width=320):
+            left, right = model_choice(state)
             result = gr.HTML(
                 answer_page(state, None, names[0]),
                 js_on_load=PICK,
@@ -109,6 +111,10 @@ def build(state: AppState, arrived: Callable[..., Any] | None = None) -> None:
             with fold:
                 why = gr.HTML(padding=False)
     gr.HTML(answer("how"))
+
+    def enter(request: gr.Request) -> tuple[str | None, ...]:
+        dataset = asked_dataset(names, request)
+        return dataset, *asked_pair(state.maps(dataset).names, request)
 
     def respond(
         picture: Image.Image | None,
@@ -152,7 +158,7 @@ def build(state: AppState, arrived: Callable[..., Any] | None = None) -> None:
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
     # One event for all: what was asked last is what is answered last.
     events = [ask.click, phrase.submit, candidates.submit, picture.change, scores.input]
-    events += [shown.change, name.change, left.input, right.input]
+    events += [shown.change, name.change, left.change, right.change]
     inputs = [picture, name, phrase, sign, candidates, scores, shown, left, right]
     answered = [result, fold, why]
     gr.on(events, respond, inputs, answered, trigger_mode="always_last", **quiet).then(
@@ -162,15 +168,13 @@ def build(state: AppState, arrived: Callable[..., Any] | None = None) -> None:
     fold.expand(explain, [picture, name, candidates, scores, left, right], why, **quiet)
     examples.pick(picked, name, [picture, phrase, shown], **quiet)
     result.pick(picked, name, [picture, phrase, shown], **quiet)
-    gr.on(
-        [name.change, left.input, right.input],
-        changed,
-        [name, left, right],
-        [examples, shown],
-        **quiet,
-    )
+    chosen = [name, left, right]
+    moved = [name.change, left.change, right.change]
+    blocks.load(enter, None, chosen, **quiet)
+    gr.on(moved, changed, chosen, [examples, shown], **quiet)
+    gr.on([name.input, left.input, right.input], None, chosen, js=REMEMBER, **quiet)
     if arrived is not None:
-        looked = arrived(changed, [name, left, right], [examples, shown], **quiet)
+        looked = arrived(changed, chosen, [examples, shown], **quiet)
         looked.then(respond, inputs, answered, **quiet)
 
 

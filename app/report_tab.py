@@ -138,4 +138,5 @@ def build(blocks: gr.Blocks, state: AppState, reports: Reports) -> None:
 
     blocks.load(enter, None, [data, runs], show_progress="hidden", api_visibility="private")
     data.input(kept, data, runs, show_progress="hidden", api_visibility="private")
+    data.input(None, data, js="(data) => GlassKit.remember({ data })")
     make.click(made, [data, runs], [paper, *downloads], api_visibility="private")

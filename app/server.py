@@ -14,8 +14,6 @@ from urllib.parse import urlsplit
 import gradio as gr
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
-from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from glasskit.errors import InputError
 from glasskit_app.blocks import build_blocks, theme
@@ -34,7 +32,7 @@ KEPT = {"Cache-Control": "max-age=600"}
 """A browser may keep pictures for a while."""
 
 
-def create_app(state: AppState, host: str, port: int, root_path: str = "") -> Starlette:
+def create_app(state: AppState, host: str, port: int, root_path: str = "") -> FastAPI:
     """The whole web app for these data sets.
 
     Args:
@@ -79,9 +77,14 @@ def create_app(state: AppState, host: str, port: int, root_path: str = "") -> St
     path = urlsplit(root_path).path
     if not path:
         return app
-    # Some proxies leave their path in front of an address, some take it away: both work.
-    routes = [Mount(path, app), Mount("/", app)]
-    return Starlette(routes=routes, lifespan=app.router.lifespan_context)
+    # Some proxies leave their path in front of an address, some take it away: both work. Our own
+    # addresses come first, for the path may be /kit as theirs is.
+    whole = app.router.lifespan_context
+    outer = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=whole)
+    _add_routes(outer, state, reports)
+    outer.mount(path, app)
+    outer.mount("/", app)
+    return outer
 
 
 def _add_routes(app: FastAPI, state: AppState, reports: Reports, photographs: Photographs) -> None:

@@ -223,6 +223,7 @@ def build(blocks: gr.Blocks, state: AppState, runs: TrainingQueue) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     blocks.load(enter, [owner, objective], [data, *page, *running], **quiet)
     data.input(opened, [data, objective], page, **quiet)
+    data.input(None, data, js="(data) => GlassKit.remember({ data })")
     objective.input(form, [data, objective], formed, **quiet)
     tries.click(preset, [data, tries], [objective, *formed], **quiet)
     start.click(begin, [owner, data, name, objective, *numbers], [owner, *running], **quiet)

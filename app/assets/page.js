@@ -20,3 +20,12 @@ GlassKit.remember = (changes) => {
   const text = link.toString();
   history.replaceState(null, "", location.pathname + (text && `?${text}`));
 };
+
+// The data set and the two models that are looked at go along to the other pages.
+document.addEventListener("click", ({ target }) => {
+  const link = target.closest?.(".nav-holder a");
+  if (!link) return;
+  const here = new URLSearchParams(location.search), there = new URL(link.href);
+  for (const name of ["data", "left", "right"]) if (here.has(name)) there.searchParams.set(name, here.get(name));
+  link.href = there;
+});

@@ -133,19 +133,24 @@ def open_image(path: str | Path, side: int = 0) -> Image.Image:
 
 
 def decode_image(
-    data: bytes, name: str = "the picture", side: int = 0, formats: Collection[str] = FORMATS
+    data: bytes,
+    name: str = "the picture",
+    side: int = 0,
+    formats: Collection[str] = FORMATS,
+    most: int = MAX_PIXELS,
 ) -> Image.Image:
     """Decode the bytes of one picture to RGB; ``name`` stands in the error.
 
     Raises:
-        InputError: as ``open_image``, or the format is not one of ``formats``.
+        InputError: as ``open_image``, with ``most`` in place of ``MAX_PIXELS``, or the format is
+            not one of ``formats``.
     """
     kind = picture_kind(data[:256])
     if kind in FORMATS and kind not in formats:
         raise PictureError(
             f"{printable(name)}: not a readable picture (it is {kind}; give a JPEG, PNG or WebP)"
         )
-    return _decode(io.BytesIO(data), printable(name), side)
+    return _decode(io.BytesIO(data), printable(name), side, most)
 
 
 def check_image(path: str | Path) -> None:
@@ -213,15 +218,17 @@ def _explained(name: str) -> Iterator[None]:
         raise PictureError(f"{name}: not a readable picture (damaged: {reason})") from error
 
 
-def _decode(file: BinaryIO, name: str, side: int) -> Image.Image:
+def _decode(file: BinaryIO, name: str, side: int, most: int = MAX_PIXELS) -> Image.Image:
     with _explained(name):
-        picture = _with_long_texts(lambda: _loaded(file, name, side))
+        picture = _with_long_texts(lambda: _loaded(file, name, side, most))
         done = as_rgb(picture, name)
         done.info = {}  # profile and orientation have been followed
         return done
 
 
-def _header(file: BinaryIO, name: str, side: int = 0) -> ImageFile.ImageFile:
+def _header(
+    file: BinaryIO, name: str, side: int = 0, most: int = MAX_PIXELS
+) -> ImageFile.ImageFile:
     """The picture before a pixel is decoded; a bomb is refused here."""
     file.seek(0)
     kind = picture_kind(file.read(256))
@@ -235,13 +242,13 @@ def _header(file: BinaryIO, name: str, side: int = 0) -> ImageFile.ImageFile:
     size = picture.size
     if kind == "JPEG":
         width, height = (side * MARGIN, side * MARGIN) if side else size
-        if math.prod(size) > MAX_PIXELS:
+        if math.prod(size) > most:
             width, height = min(width, size[0] // 2), min(height, size[1] // 2)
-        if math.prod(size) <= 2 * MAX_PIXELS:
+        if math.prod(size) <= 2 * most:
             picture.draft(None, (width, height))
-    if math.prod(picture.size) > MAX_PIXELS:
+    if math.prod(picture.size) > most:
         raise PictureError(
-            f"{name}: {size[0]} x {size[1]} pixels is more than the limit of {MAX_PIXELS:,}; "
+            f"{name}: {size[0]} x {size[1]} pixels is more than the limit of {most:,}; "
             "make it smaller"
         )
     if max(size) > MAX_RATIO * min(size):
@@ -297,13 +304,13 @@ def _refuse_zeros(file: BinaryIO, kind: str, name: str) -> None:
         )
 
 
-def _loaded(file: BinaryIO, name: str, side: int) -> Image.Image:
+def _loaded(file: BinaryIO, name: str, side: int, most: int) -> Image.Image:
     """The decoded picture; one that misses its last bytes is shown, as viewers do.
 
     Raises:
         PictureError: more than ``MOST_MISSING`` of it is missing.
     """
-    picture = _header(file, name, side)
+    picture = _header(file, name, side, most)
     _scale_transparency(picture)
     try:
         picture.load()

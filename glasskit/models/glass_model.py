@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import torch
 from PIL import Image
@@ -32,6 +33,10 @@ T = TypeVar("T")
 
 _MAKING_FAST = Lock()
 """Held while a fast tower is made: threads that need it at once share one."""
+
+_MADE: WeakValueDictionary[str, FastImageTower] = WeakValueDictionary()
+"""Fast towers in use by their hash: a model and a run with other heads on it share one, which takes
+a second to make. One that PyTorch does the work for is not here: it follows one model's weights."""
 
 
 class GlassModel(nn.Module):
@@ -317,7 +322,11 @@ class GlassModel(nn.Module):
             return None
         with _MAKING_FAST:
             if self._fast is None:
+                self._fast = _MADE.get(self.tower_hash)
+            if self._fast is None:
                 self._fast = FastImageTower(self.clip.visual.trunk, prepare)
+                if self._fast.fast:
+                    _MADE[self.tower_hash] = self._fast
             return self._fast
 
     @property

@@ -81,15 +81,17 @@ def test_two_data_sets_of_one_name_are_refused() -> None:
         state_of(made_up(4), made_up(5))
 
 
-@pytest.mark.parametrize("prefix", ["", "/glass-kit"])
-def test_behind_a_proxy(prefix: str) -> None:
-    """Whether the proxy takes its path away from an address or leaves it there."""
-    app = create_app(state_of(made_up(60)), "127.0.0.1", 7860, "/glass-kit")
+@pytest.mark.parametrize("leaves", [False, True])
+@pytest.mark.parametrize("path", ["/glass-kit", "/kit"])
+def test_behind_a_proxy(path: str, leaves: bool) -> None:
+    """Whether the proxy takes its path away from an address or leaves it there; its path may be
+    the beginning of our own addresses."""
+    app, prefix = create_app(state_of(made_up(60)), "127.0.0.1", 7860, path), path * leaves
     with TestClient(app) as client:
         assert client.get(f"{prefix}/").status_code == 200
         assert client.get(f"{prefix}/kit/scripts.js").status_code == 200
         assert client.get(f"{prefix}/kit/map/many.json").status_code == 200
-        assert client.get(f"{prefix}/config").json()["root"].endswith("/glass-kit")
+        assert client.get(f"{prefix}/config").json()["root"].endswith(path)
         assert client.get(f"{prefix}/gradio_api/info").status_code == 200
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from urllib.request import urlopen
 
+import httpx
 import psutil
 import pytest
+from PIL import Image
 
 from tests import serving
+from tests.benchmarks.soak import train
 from tests.serving import free_port
 
 pytestmark = pytest.mark.slow
@@ -66,7 +70,10 @@ def test_ends_at_once_while_it_gets_ready(
     app.end(number)
 
 
-def test_ctrl_c_while_an_own_data_set_is_built(pictograms: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ends_while_an_own_data_set_is_built(
+    number: signal.Signals, pictograms: Path, tmp_path: Path
+) -> None:
     settings = f"datasets=({str(pictograms)!r},), recipe={{'epochs': 5000}}"
     app = Started(tmp_path, f"from glasskit_app import launch; launch(PORT, {settings})")
     while not list((tmp_path / "cache").glob("app/*/*.part/log.jsonl")):
@@ -74,7 +81,44 @@ def test_ctrl_c_while_an_own_data_set_is_built(pictograms: Path, tmp_path: Path)
         time.sleep(0.2)
     with pytest.raises(OSError, match="refused"):
         urlopen(app.address, timeout=AT_ONCE)
-    app.end(signal.SIGINT)
+    app.end(number)
+
+
+def test_ends_while_it_reads_the_pictures_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "many").mkdir()
+    Image.effect_noise((200, 150), 90).save(tmp_path / "one.jpg")
+    one = (tmp_path / "one.jpg").read_bytes()
+    for i in range(1500):  # all different, so that each is read
+        (tmp_path / "many" / f"{i}.jpg").write_bytes(one + str(i).encode())
+    settings = f"datasets=({str(tmp_path / 'many')!r},)"
+    app = Started(tmp_path, f"from glasskit_app import launch; launch(PORT, {settings})")
+    while not (tmp_path / "cache" / "towers").is_dir():  # written when the tower is set up
+        assert app.process.poll() is None, app.log.read_text()
+        time.sleep(0.2)
+    time.sleep(3)
+    with pytest.raises(OSError, match="refused"):
+        urlopen(app.address, timeout=AT_ONCE)
+    app.end(signal.SIGTERM)
+
+
+def test_ends_while_a_run_trains_a_report_is_made_and_a_file_comes_in(tmp_path: Path) -> None:
+    app = Started(tmp_path)
+    serving.wait(app.process, app.address, app.log)
+    train(app.address, 2)
+    found = httpx.get(f"{app.address}/config").json()["dependencies"]
+    made = next(one["id"] for one in found if one["api_name"] == "made")
+    asked = {"fn_index": made, "session_hash": "report", "data": ["coco-ideas", []]}
+    httpx.post(f"{app.address}/gradio_api/queue/join", json=asked).raise_for_status()
+    host, port = app.address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as upload:
+        head = "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9999"
+        start = '--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        to = "/gradio_api/upload"
+        upload.sendall(f"POST {to} HTTP/1.1\r\nHost: {host}\r\n{head}\r\n\r\n{start}".encode())
+        while not list((tmp_path / "cache").glob("app-runs/*/*/log.jsonl")):
+            assert app.process.poll() is None, app.log.read_text()
+            time.sleep(0.2)
+        app.end(signal.SIGTERM)
 
 
 def test_a_first_start_builds_nothing_and_the_next_one_works_too(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import gc
 import io
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,9 @@ def bad_files() -> dict[str, bytes]:
         files[f"zeroed-{form}"] = content[:12] + bytes(len(content) - 12)
     for form in ("GIF", "TIFF", "ICO", "PDF", "EPS"):
         files[f"other-{form}"] = encoded(form, (48, 48))
-    for side in (13_000, 200_000):
+    for side in (8_000, 200_000):
         files[f"bomb-{side}"] = png_bomb(side, side)
+    files["decoded-for-nothing"] = png_bomb(7_000, 7_000)
     files["bomb-wide"] = png_bomb(2_000_000, 40)
     files["bomb-strip"] = png_bomb(60_000, 2000)
     files["no-width"] = png_bomb(0, 40)
@@ -96,10 +98,17 @@ def test_memory_returns(tmp_path: Path) -> None:
                 read_upload(ImageData(path=str(path)))
         gc.collect()
 
+    def large(number: int) -> None:
+        file = tmp_path / str(number)
+        file.write_bytes(png_bomb(7000, 7000))
+        with pytest.raises(InputError, match="cut off"):
+            read_upload(ImageData(path=str(file)))
+
     all_of_them()
     before = process.memory_info().rss
-    for _ in range(3):
-        all_of_them()
+    all_of_them()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(large, range(4)))
     assert process.memory_info().rss - before < 60e6
 
 

@@ -24,7 +24,17 @@ from typing import Any
 
 import torch
 
-from tests.benchmarks import app, embedding, evaluation, losses, maps, recognition, search, training
+from tests.benchmarks import (
+    app,
+    embedding,
+    evaluation,
+    losses,
+    maps,
+    recognition,
+    search,
+    soak,
+    training,
+)
 from tests.benchmarks.table import BenchRow, markdown
 
 REPORT = Path(__file__).parent / "results" / "report.json"
@@ -40,6 +50,7 @@ SECTIONS: dict[str, Measure] = {
     "search": search.rows,
     "maps": maps.rows,
     "app": app.rows,
+    "soak": soak.report,
 }
 GPU_SECTIONS: dict[str, Measure] = {
     "gpu-losses": losses.gpu_rows,

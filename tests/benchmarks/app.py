@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -34,7 +35,7 @@ def rows() -> list[BenchRow]:
     times = []
     with tempfile.TemporaryDirectory() as cache:
         for start in range(1 + STARTS):
-            with served(cache) as (address, seconds):
+            with served(cache) as (address, seconds, _):
                 times.append(seconds)
                 if start == STARTS:
                     probes = _probes(address, cache)
@@ -47,13 +48,13 @@ def rows() -> list[BenchRow]:
 
 
 @contextmanager
-def served(cache: str) -> Iterator[tuple[str, float]]:
-    """A running app: its address, and the seconds from the command to its first page."""
+def served(cache: str) -> Iterator[tuple[str, float, subprocess.Popen]]:
+    """A running app: its address, the seconds from the command to its first page, its process."""
     port, env = free_port(), os.environ | {"GLASSKIT_CACHE": cache}
     address, began = f"http://127.0.0.1:{port}", time.perf_counter()
     words = (sys.executable, "-m", "glasskit.cli", "app", "--port", port)
-    with serving(words, address, Path(cache) / "app.txt", cwd=ROOT, env=env):
-        yield address, time.perf_counter() - began
+    with serving(words, address, Path(cache) / "app.txt", cwd=ROOT, env=env) as process:
+        yield address, time.perf_counter() - began, process
 
 
 def _probes(address: str, cache: str) -> list[BenchRow]:

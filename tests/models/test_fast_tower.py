@@ -78,6 +78,12 @@ def test_threads_that_need_the_tower_at_once_share_one(lite0: GlassModel) -> Non
         thread.join()
     assert found[0] is found[1]
     assert found[0].fast
+    other = copy.deepcopy(model)  # the same towers: no other is made
+    assert other._fast_tower() is found[0]
+    with torch.no_grad():
+        next(other.clip.visual.parameters()).add_(1)
+    other.towers_changed()
+    assert not torch.equal(other.tower(pixels), model.tower(pixels))
 
 
 def eager(model: GlassModel, images: list[Image.Image]) -> Tensor:
