@@ -44,10 +44,10 @@ def pair_of(left: str | None, right: str | None) -> Pair:
     return None if left is None and right is None else [left, right]
 
 
-def asked_pair(names: Sequence[str], request: gr.Request) -> Sequence[str | None]:
+def asked_pair(names: Sequence[str], request: gr.Request) -> tuple[str | None, str | None]:
     """The two models that a page's address asks for with ``?left=`` and ``?right=``, or the first
     and the last, as on the map (map_page.js); none where there is no choice."""
     if len(names) == 2:
         return None, None
-    wished = [request.query_params.get(side, "") for side in SIDES]
-    return wished if set(wished) <= set(names) else (names[0], names[-1])
+    left, right = (request.query_params.get(side, "") for side in SIDES)
+    return (left, right) if {left, right} <= set(names) else (names[0], names[-1])

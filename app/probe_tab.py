@@ -60,9 +60,7 @@ element.addEventListener('click', (event) => {
 """
 
 
-def build(
-    blocks: gr.Blocks, state: AppState, arrived: Callable[..., Any] | None = None
-) -> None:
+def build(blocks: gr.Blocks, state: AppState, arrived: Callable[..., Any] | None = None) -> None:
     """Draw the tab inside the current Blocks; ``arrived``: the event that photographs came."""
     names = state.names
     gr.HTML(answer("introduction"))

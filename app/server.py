@@ -81,7 +81,7 @@ def create_app(state: AppState, host: str, port: int, root_path: str = "") -> Fa
     # addresses come first, for the path may be /kit as theirs is.
     whole = app.router.lifespan_context
     outer = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=whole)
-    _add_routes(outer, state, reports)
+    _add_routes(outer, state, reports, photographs)
     outer.mount(path, app)
     outer.mount("/", app)
     return outer

@@ -73,9 +73,7 @@ element.addEventListener('click', (event) => {
 """
 
 
-def build(
-    state: AppState, data: gr.Dropdown, left: gr.Dropdown, right: gr.Dropdown
-) -> gr.Accordion:
+def build(state: AppState, data: gr.Dropdown, left: gr.Dropdown, right: gr.Radio) -> gr.Accordion:
     """Draw the fold inside the current Blocks, of the data set and the models chosen there."""
     plain: dict[str, Any] = {"padding": False, "apply_default_css": False}
     with gr.Accordion("The ideas as a tree", open=False, elem_id="groups-tree") as fold:
