@@ -56,6 +56,11 @@ class GlassMap {
     element.innerHTML = options.bare ? MARKUP.bare : MARKUP.whole;
     this.root = element.firstElementChild;
     this.root.glassMap = this;
+    // What the style sheet goes by: the map's width, not the window's, as a notebook has a column beside it.
+    // (Container queries would do, but Gradio drops them.)
+    const size = (width) => { this.root.dataset.width = width <= 700 ? "narrow" : width <= 1000 ? "medium" : "wide"; };
+    size(this.root.clientWidth || window.innerWidth);
+    new ResizeObserver(([entry]) => size(entry.contentRect.width)).observe(this.root);
     this.find = (selector) => this.root.querySelector(selector);
     for (const side of options.bare ? ["after"] : ["before", "after"]) {
       this.panels[side] = new MapCanvas(this.find(`.gk-${side} canvas`), this, side);
