@@ -150,7 +150,7 @@ def build(blocks: gr.Blocks, state: AppState) -> None:
         dataset = asked_dataset(state.names, request)
         pair = asked_pair(state.maps(dataset).names, request)
         chosen = dict(zip((left, right), pair, strict=True))
-        return concepts(dataset, *pair, request.query_params.get("group")) | chosen
+        return concepts(dataset, *pair, wished=request.query_params.get("group")) | chosen
 
     def opened(dataset: str, name: str | None, *models: str | None) -> dict[Any, Any]:
         if name is None:  # there are no groups

@@ -64,7 +64,8 @@ def test_every_page_under_a_path(
 
     page.goto(f"{address}/?view=after")
     page.wait_for_selector(f".gk-map[data-ready='{NAME}']")
-    page.wait_for_function("document.querySelector('.gk-map').glassMap.panels.after.boxes.length")
+    page.evaluate("document.querySelector('.gk-map').glassMap.pin(0)")
+    page.wait_for_function("document.querySelector('.gk-detail img')?.naturalWidth")
     go("Probe")
     page.wait_for_selector("#probe-answer .gk-shown img")
     assert pair(page) == [MODELS[0], "scenes"]
