@@ -123,9 +123,9 @@ def raw(app: str, name: str, data: str) -> str:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (f'["music", "{NAME}", NaN]', "k = nan: choose 1 to 100"),
-        (f'["music", "{NAME}", -Infinity]', "k = -inf: choose 1 to 100"),
-        (f'["\\ud83d", "{NAME}", 4]', "half a character"),
+        (f'["music", "{NAME}", NaN, "", ""]', "k = nan: choose 1 to 100"),
+        (f'["music", "{NAME}", -Infinity, "", ""]', "k = -inf: choose 1 to 100"),
+        (f'["\\ud83d", "{NAME}", 4, "", ""]', "half a character"),
     ],
 )
 def test_json_of_other_clients(app: str, values: str, message: str) -> None:
@@ -137,6 +137,6 @@ def test_no_file_of_the_server_is_opened(app: str, tmp_path: Path, meta: bool) -
     secret = tmp_path / "secret.png"
     Image.new("RGB", (40, 40), "red").save(secret)
     sent: dict = {"path": str(secret)} | ({"meta": {"_type": "gradio.FileData"}} if meta else {})
-    answer = raw(app, "probe", json.dumps([sent, NAME, "", 1, "cosine"]))
+    answer = raw(app, "probe", json.dumps([sent, NAME, "", 1, "cosine", "", ""]))
     assert answer.startswith("event: error")
     assert meta or "paths of this machine are not opened" in answer
