@@ -74,9 +74,9 @@ BASES = ("untrained", "clip", "clip on all captions", "grouped")
 """What every other recipe is compared with, where it was measured."""
 
 
-def comparisons(outcomes: Mapping[str, Outcome]) -> list[Comparison]:
-    """Every recipe against each of ``BASES``, on every measure, as one family of tests."""
-    bases = [base for base in BASES if base in outcomes]
+def comparisons(outcomes: Mapping[str, Outcome], bases: Sequence[str] = BASES) -> list[Comparison]:
+    """Every recipe against each of the bases, on every measure, as one family of tests."""
+    bases = [base for base in bases if base in outcomes]
     pairs = [
         (name, base)
         for number, base in enumerate(bases)
@@ -182,8 +182,8 @@ def cross_validation(dataset: GroupedDataset, k: int, seed: int = 0) -> Iterator
         )
 
 
-def markdown(outcomes: Mapping[str, Outcome]) -> str:
-    """Two tables: shares with 95% intervals, and paired differences with their tests."""
+def markdown(outcomes: Mapping[str, Outcome], bases: Sequence[str] = BASES) -> str:
+    """Two tables: shares with 95% intervals, and paired differences from the bases with tests."""
     first = next(iter(outcomes.values()))
     labels = [name for name in first.values if first.over(name)[1] == "label"]
     but = "".join(f", of {name} over {units(*first.over(name))}" for name in labels)
@@ -195,7 +195,7 @@ def markdown(outcomes: Mapping[str, Outcome]) -> str:
         for name, one in outcomes.items()
     }
     lines += _table(first, rows)
-    found = comparisons(outcomes)
+    found = comparisons(outcomes, bases)
     if not found:
         return "\n".join(lines)
     over = units(first.cluster_count, first.cluster_by) + but
