@@ -50,8 +50,8 @@ class AttentionPool(MeanPool):
     """Tokens count as much as all tokens attend to them.
 
     w_j ~ sum over i of softmax_j(q_i . k_j / sqrt(d)) C_ij, with C = 1 here. Queries are 0 at the
-    start, where w is the mean. They see the direction of a token alone, so that a learning rate
-    means the same for every tower.
+    start, where w is the mean. They see the direction of a token alone, at length sqrt(D) as after
+    a layer norm, so that a learning rate means the same for every tower.
 
     Args:
         width: D.
@@ -64,12 +64,12 @@ class AttentionPool(MeanPool):
         nn.init.zeros_(self.query.weight)
 
     def log_prior(self, x: Tensor, there: Tensor) -> Tensor | None:
-        """(B, T, T) log C from unit tokens; None where C = 1."""
+        """(B, T, T) log C from tokens of length sqrt(D); None where C = 1."""
         return None
 
     def weights(self, x: Tensor, there: Tensor) -> Tensor:
         """(B, T) share of each token in what is pooled."""
-        x = functional.normalize(x, dim=-1)
+        x = functional.normalize(x, dim=-1) * x.shape[-1] ** 0.5
         scores = self.query(x) @ self.key(x).transpose(1, 2) / RANK**0.5
         log_seen = scores.masked_fill(~there[:, None], -torch.inf).log_softmax(-1)  # (B, T, T)
         log_prior = self.log_prior(x, there)
@@ -97,7 +97,7 @@ class HierarchyPool(AttentionPool):
         self.beside_key = nn.Linear(width, RANK, bias=False)
 
     def log_prior(self, x: Tensor, there: Tensor) -> Tensor:
-        """(B, T, T) log C from unit tokens."""
+        """(B, T, T) log C from tokens of length sqrt(D)."""
         queries, keys = self.beside_query(x), self.beside_key(x)
         if self.grid is not None:
             queries, keys = (side.unflatten(1, self.grid) for side in (queries, keys))

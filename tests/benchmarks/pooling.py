@@ -234,7 +234,7 @@ def main() -> None:
     for name, pools in POOLS.items():
         runs = [heads.run(pools, seed) for seed in SEEDS]
         outcomes[name] = mean_of(runs)
-    print(markdown(outcomes, bases=("grouped", "mean pooling", "attention pooling")))
+    print(markdown(outcomes, bases=("mean pooling", "attention pooling")))
 
 
 if __name__ == "__main__":

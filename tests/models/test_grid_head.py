@@ -35,8 +35,8 @@ def test_mean_of_what_is_there() -> None:
 @pytest.mark.parametrize("grid", [GRID, None])
 def test_weights_are_the_formula_place_by_place(grid: tuple[int, int] | None) -> None:
     pool = drawn(HierarchyPool(8, grid))
-    unit = X / X.norm(dim=-1, keepdim=True)
-    queries, keys = pool.beside_query(unit), pool.beside_key(unit)
+    x = X / X.square().mean(-1, keepdim=True).sqrt()
+    queries, keys = pool.beside_query(x), pool.beside_key(x)
     for row in range(2):
         tokens = range(6 if grid else int(THERE[row].sum()))
         if grid:
@@ -53,7 +53,7 @@ def test_weights_are_the_formula_place_by_place(grid: tuple[int, int] | None) ->
                     prior[i, j] = steps[0, min(i, j) - 1 : max(i, j) - 1].sum().exp()
         weights = torch.zeros(6)
         for i in tokens:
-            scores = [float(pool.query(unit[row, i]) @ pool.key(unit[row, j])) / 8 for j in tokens]
+            scores = [float(pool.query(x[row, i]) @ pool.key(x[row, j])) / 8 for j in tokens]
             total = sum(map(math.exp, scores))
             for j in tokens:
                 weights[j] += math.exp(scores[j]) / total * float(prior[i, j])
