@@ -114,9 +114,7 @@ _MISTAKES: Mapping[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
         _cone(x, y) - _half(x)
     ),
     "a child inside has a negative number: do not cut at 0": lambda x, y: _cone(x, y).clip(0),
-    "the angle is measured at the origin: it is the one at x": lambda x, y: (
-        _angle(x, y) - _half(x)
-    ),
+    "the angle is measured at the origin: it is the one at x": lambda x, y: _angle(x, y) - _half(x),
     "parent and child have changed places": lambda x, y: _cone(y, x),
     "these are degrees: give radians": lambda x, y: np.degrees(_cone(x, y)),
 }
