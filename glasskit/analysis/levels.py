@@ -220,12 +220,12 @@ def traverse(
     """
     from_root = picture - space.root
     stops: list[Stop] = []
-    for share in np.linspace(0, 1, steps):
+    for share in np.linspace(0, 1, steps).tolist():  # floats that leave float32 as it is
         point = space.root + (1 - share) * from_root
         far = space.distances(point, texts)[0]
         far[space.outside(texts, point) > slack] = np.inf
         best = int(far.argmin())
         name = best if far[best] < space.lengths(point) else ROOT
         if not stops or stops[-1].text != name:
-            stops.append(Stop(name, float(share)))
+            stops.append(Stop(name, share))
     return stops

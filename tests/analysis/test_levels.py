@@ -75,6 +75,9 @@ def test_a_way_to_the_root_passes_from_the_specific_to_the_general() -> None:
     assert [stop.text for stop in forgiving] == [0, 1, ROOT]
     assert forgiving[1].begins == pytest.approx(1 - 0.65 / 1.2, abs=0.01)
     assert forgiving[2].begins == pytest.approx(1 - 0.15 / 1.2, abs=0.01)
+    narrow = Space(np.zeros(2, np.float32), 1.0)
+    single = traverse(np.array([1.2, 0.0], np.float32), texts.astype(np.float32), narrow)
+    assert [stop.text for stop in single] == [0, 1, ROOT]
     alone = traverse(np.array([0.0, -1.0]), texts, space)
     assert alone == [Stop(ROOT, 0.0)]
 

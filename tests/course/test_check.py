@@ -258,8 +258,55 @@ CAPTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("checker", "own", "message"), [*BATCHES, *CAPTIONS])
-def test_batches_and_captions(checker: Any, own: Any, message: str | None) -> None:
+def merged(log_a):
+    place = np.concatenate([[0], np.cumsum(log_a)])
+    return np.exp(-abs(place[:, None] - place))
+
+
+def weakest(log_a):
+    ways = range(len(log_a) + 1)
+    return np.exp([[min(log_a[min(i, j) : max(i, j)], default=0) for j in ways] for i in ways])
+
+
+def divided(log_a):
+    running = np.concatenate([[1], np.cumprod(np.exp(log_a))])
+    with np.errstate(all="ignore"):
+        return np.minimum(running[:, None] / running, running / running[:, None])
+
+
+def opened(x, y, share=0.5, at_origin=False, clip=False):
+    """An exterior angle by arccos less a share of the aperture."""
+    way = y if at_origin else y - x
+    cosine = (x * way).sum(1) / np.linalg.norm(x, axis=1) / np.linalg.norm(way, axis=1)
+    angle = np.arccos(np.clip(cosine, -1, 1))
+    found = angle - 2 * share * np.arcsin(0.2 / np.linalg.norm(x, axis=1))
+    return np.maximum(found, 0) if clip else found
+
+
+HIERARCHIES = [
+    (check.prior, merged, None),
+    (check.prior, lambda log_a: None, OPEN),
+    (check.prior, lambda log_a: merged(log_a[1:]), r"not \(3, 3\)"),
+    (check.prior, lambda log_a: np.log(merged(log_a)), "look like logs"),
+    (check.prior, lambda log_a: merged(log_a) - np.eye(len(log_a) + 1), "sees itself in full"),
+    (check.prior, lambda log_a: np.triu(merged(log_a)), "symmetric"),
+    (check.prior, lambda log_a: merged(log_a[::-1]), "one place off"),
+    (check.prior, weakest, "weakest"),
+    (check.prior, divided, "running sums of logs"),
+    (check.outside, opened, None),
+    (check.outside, lambda x, y: None, OPEN),
+    (check.outside, lambda x, y: opened(x, y).mean(), "six numbers"),
+    (check.outside, lambda x, y: opened(x, y, share=0), "not taken off"),
+    (check.outside, lambda x, y: opened(x, y, share=1), "whole aperture"),
+    (check.outside, lambda x, y: opened(x, y, at_origin=True), "measured at the origin"),
+    (check.outside, lambda x, y: opened(x, y, clip=True), "cut at 0"),
+    (check.outside, lambda x, y: opened(y, x), "changed places"),
+    (check.outside, lambda x, y: opened(x, y) + 0.1, "0.100 off"),
+]
+
+
+@pytest.mark.parametrize(("checker", "own", "message"), [*BATCHES, *CAPTIONS, *HIERARCHIES])
+def test_batches_captions_and_hierarchies(checker: Any, own: Any, message: str | None) -> None:
     refused_with(checker(own), message)
 
 

@@ -7,6 +7,7 @@ notebook with open exercises runs from top to bottom.
 
 from glasskit.course.check.batches import accumulated, batch, shared
 from glasskit.course.check.captions import baseline, leaks
+from glasskit.course.check.hierarchy import outside, prior
 from glasskit.course.check.losses import loss
 from glasskit.course.check.measures import average_precision, interval, recognised, uniformity
 from glasskit.course.check.steps import Checked
@@ -20,6 +21,8 @@ __all__ = [
     "interval",
     "leaks",
     "loss",
+    "outside",
+    "prior",
     "recognised",
     "shared",
     "uniformity",
