@@ -132,6 +132,7 @@ def build(blocks: gr.Blocks, state: AppState, arrived: Callable[..., Any] | None
     def explain(
         picture: Image.Image | None,
         name: str,
+        phrase: str,
         candidates: str,
         scores: str,
         *models: str | None,
@@ -140,7 +141,7 @@ def build(blocks: gr.Blocks, state: AppState, arrived: Callable[..., Any] | None
             if picture is None:
                 return ""
             maps = state.maps(name, pair_of(*models))
-            return reasons(maps, picture, chosen_names(candidates), scores)
+            return reasons(maps, picture, chosen_names(candidates), scores, (phrase or "").strip())
 
     def picked(name: str, event: gr.EventData) -> tuple[Image.Image | None, str, int | None]:
         with refusals_told():
@@ -163,7 +164,8 @@ def build(blocks: gr.Blocks, state: AppState, arrived: Callable[..., Any] | None
         None, [picture, phrase], js=TO_ANSWER, **quiet
     )
     # The grid of patches takes a pass of its own, which only those wait for who want to see it.
-    fold.expand(explain, [picture, name, candidates, scores, left, right], why, **quiet)
+    asked = [picture, name, phrase, candidates, scores, left, right]
+    fold.expand(explain, asked, why, **quiet)
     examples.pick(picked, name, [picture, phrase, shown], **quiet)
     result.pick(picked, name, [picture, phrase, shown], **quiet)
     chosen = [name, left, right]

@@ -15,6 +15,7 @@ from glasskit.io.pictures import data_url
 from glasskit.models import GlassModel
 from glasskit.plots.map_data import SIDES
 from glasskit_app.answers import answer
+from glasskit_app.probe_merged import merged_page
 from glasskit_app.state import DatasetMaps
 
 WHY = "Why? Words, groups, and where the model looks"
@@ -25,6 +26,7 @@ def reasons(
     picture: Image.Image,
     names: list[str] | None = None,
     scores: str = "cosine",
+    phrase: str = "",
 ) -> str:
     """What stands in the fold under an answer, as HTML.
 
@@ -33,6 +35,7 @@ def reasons(
         picture: RGB.
         names: of the visitor's own concepts; those of the data set if None.
         scores: that the concept which is lit is the best by.
+        phrase: of the visitor, whose words are bracketed where a model merges words.
     """
     comparison, columns = maps.comparison, []
     features = comparison.image_features(picture)
@@ -49,7 +52,8 @@ def reasons(
         if grid is not None:
             heat = heat_map(probe.model, picture, probe.named_vectors([concept])[0], grid)
             lit, places = data_url(overlay(picture, heat)), len(heat)
-        columns.append((side, near, lit, concept, places, sparse_words(probe, vector)))
+        made, merged = sparse_words(probe, vector), merged_page(probe.model, picture, phrase)
+        columns.append((side, near, lit, concept, places, made, merged))
     try:
         words = class_words(comparison.before.model, picture, features=features[0])
     except InputError:
