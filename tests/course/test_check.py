@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,88 @@ MEASURES = [
     (check.interval, lambda v, c: (0.9, 0.95), "not between its ends"),
     (check.interval, lambda v, c: bootstrap(v, c)[::-1], "lower end first"),
     (check.interval, lambda v, c: None, OPEN),
+]
+
+
+def own_neighbours(v, group, k, itself=False):
+    s = v @ v.T - (0 if itself else 9 * np.eye(len(v)))
+    return float((group[np.argsort(-s, axis=1)[:, :k]] == group[:, None]).mean())
+
+
+def both_kinds(scores, carried, left, rivals="wrong"):
+    found = []
+    for kind in (~left, left):
+        asked = carried & kind
+        other = {"wrong": ~carried, "others": ~asked, "of its kind": ~carried & kind}[rivals]
+        own, best = (np.where(one, scores, -np.inf).max(1) for one in (asked, other))
+        found.append(float((own > best)[asked.any(1)].mean()))
+    return found
+
+
+def flipped(d, clusters, one_way=False):
+    sums = np.array([d[clusters == name].sum() for name in np.unique(clusters)])
+    signs = np.array(list(product([1, -1], repeat=len(sums)))) @ sums
+    hits = signs >= d.sum() if one_way else abs(signs) >= abs(d.sum())
+    return float(hits.mean())
+
+
+def stepped(p, monotone=True, order=True):
+    place = np.argsort(p)
+    steps = np.minimum(1, np.array(p)[place] * np.arange(len(p), 0, -1))
+    steps = np.maximum.accumulate(steps) if monotone else steps
+    return steps[np.argsort(place)] if order else steps
+
+
+def a_fifth(groups, things):
+    kept = {things[groups == group].min() for group in set(groups)}
+    return np.isin(things, list(kept))
+
+
+MEASURES += [
+    (check.neighbours, own_neighbours, None),
+    (check.neighbours, lambda v, g, k: None, OPEN),
+    (check.neighbours, lambda v, g, k: own_neighbours(v, g, k, itself=True), "its own nearest"),
+    (check.neighbours, lambda v, g, k: 6 * own_neighbours(v, g, k), "a share is the mean"),
+    (check.neighbours, lambda v, g, k: k * own_neighbours(v, g, k), "divide by k"),
+    (check.neighbours, lambda v, g, k: own_neighbours(-v, g, k) - 0.1, "too low"),
+    (check.seen_unseen, both_kinds, None),
+    (check.seen_unseen, lambda s, c, u: None, OPEN),
+    (check.seen_unseen, lambda s, c, u: both_kinds(s, c, u)[0], "return two shares"),
+    (check.seen_unseen, lambda s, c, u: both_kinds(s, c, u, "of its kind"), "are rivals too"),
+    (check.seen_unseen, lambda s, c, u: both_kinds(s, c, u, "others"), "are no rivals"),
+    (check.seen_unseen, lambda s, c, u: both_kinds(s, c, u)[::-1], "each other's place"),
+    (check.seen_unseen, lambda s, c, u: (0.75, 1 / 3), "a tie is not ahead"),
+    (check.sign_flip, flipped, None),
+    (check.sign_flip, lambda d, c: None, OPEN),
+    (check.sign_flip, lambda d, c: -1, "from 0 to 1"),
+    (check.sign_flip, lambda d, c: flipped(d, c, one_way=True), "one direction alone"),
+    (check.sign_flip, lambda d, c: flipped(d[::3], np.arange(10)), "change sign together"),
+    (check.sign_flip, lambda d, c: 2 * flipped(d, c) / 2**0.5, "too high"),
+    (check.sign_flip, lambda d, c: 0.7 * flipped(d, c), "too low"),
+    (check.holm, stepped, None),
+    (check.holm, lambda p: None, OPEN),
+    (check.holm, min, "three corrected ones"),
+    (check.holm, lambda p: np.minimum(1, np.array(p) * len(p)), "Bonferroni"),
+    (check.holm, lambda p: stepped(p, monotone=False), "never corrected to a smaller"),
+    (check.holm, lambda p: stepped(p, order=False), "order in which they came"),
+    (check.holm, lambda p: [9.0] * len(p), "never above 1"),
+    (check.hours, lambda n, gpu, read, cores: n / min(gpu, read * cores) / 3600, None),
+    (check.hours, lambda *given: None, OPEN),
+    (check.hours, lambda n, gpu, read, cores: n / min(gpu, read * cores), "seconds"),
+    (check.hours, lambda n, gpu, read, cores: n / max(gpu, read * cores) / 3600, "waits"),
+    (check.hours, lambda n, gpu, read, cores: n / read / 3600, "all cores read"),
+    (
+        check.hours,
+        lambda n, gpu, read, cores: n / gpu / 3600 + n / read / cores / 3600,
+        "do not add up",
+    ),
+    (check.held_back, a_fifth, None),
+    (check.held_back, lambda g, t: None, OPEN),
+    (check.held_back, lambda g, t: a_fifth(g, t)[:9], r"not \(80,\)"),
+    (check.held_back, lambda g, t: a_fifth(g, t).astype(int), "True and False"),
+    (check.held_back, lambda g, t: np.arange(80) % 5 == 0, "on both sides"),
+    (check.held_back, lambda g, t: g == 0, "on one side alone"),
+    (check.held_back, lambda g, t: ~a_fifth(g, t), "take about a fifth"),
 ]
 
 

@@ -103,6 +103,37 @@ def uniformity(own: Callable[[np.ndarray], float]) -> Checked:
     return ask("Uniformity", _steps(own, cases))
 
 
+def neighbours(own: Callable[[np.ndarray, np.ndarray, int], float]) -> Checked:
+    """Mean share of the k nearest other pictures that are of a picture's own group.
+
+    Args:
+        own: (n, L) vectors of length 1, (n,) numbers of their groups, k -> share from 0 to 1.
+    """
+    angles = np.radians([0, 10, 25, 120, 135, 160])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    group = np.array([0, 0, 1, 1, 1, 0])
+    # Nearest other: 1, 0, 1, 4, 3, 4. Second: 2, 2, 0, 5, 5, 3.
+    cases: list[Case] = [
+        (
+            "the nearest one",
+            (vectors, group, 1),
+            4 / 6,
+            {
+                1.0: "each picture is its own nearest: leave it out",
+                4.0: "it counts pictures: a share is the mean",
+                0.5: "these are the farthest: the largest cosine is the nearest",
+            },
+        ),
+        (
+            "the two nearest",
+            (vectors, group, 2),
+            4 / 12,
+            {5 / 6: "each picture is its own nearest: leave it out", 8 / 12: "divide by k"},
+        ),
+    ]
+    return ask("Own neighbours", _steps(own, cases))
+
+
 def interval(own: Callable[[np.ndarray, np.ndarray], Sequence[float]]) -> Checked:
     """A bootstrap interval of a mean over clusters of pictures: whole clusters are drawn.
 
