@@ -1,4 +1,4 @@
-"""The baselines of notebook 4 are what `glasskit train` gives with the same settings."""
+"""Baselines of notebook 4 are those of `glasskit train`; quoted results are those of studies."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import pytest
 from tests.notebooks.sources import FOLDER, cells, read_built
 
 NOTEBOOK = FOLDER / "04_training.ipynb"
+MEASURING = FOLDER / "06_measuring.ipynb"
+IDEAS = FOLDER.parent / "tests/benchmarks/results/ideas.md"
 PICTURE = 100 / 132
 """One test photograph, in percent: what rounding on another machine may turn."""
 
@@ -58,7 +60,7 @@ def test_the_command_line_gives_the_same_numbers(tmp_path: Path, glass: Any) -> 
 def test_quoted_results_are_those_of_the_study() -> None:
     text = " ".join(cell.source for cell in cells(read_built(NOTEBOOK), "markdown"))
     quoted = re.sub(r"\s+", " ", text)
-    ideas = (FOLDER.parent / "tests/benchmarks/results/ideas.md").read_text(encoding="utf-8")
+    ideas = IDEAS.read_text(encoding="utf-8")
     line = next(
         li for li in ideas.splitlines() if li.startswith("| grouped loss less CLIP loss, all")
     )
@@ -69,3 +71,25 @@ def test_quoted_results_are_those_of_the_study() -> None:
     readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
     assert "on all 750 photographs it is, by 10 (7 to 13, p below .001)" in readme
     assert "10 points of acceptable top-1 ahead (7 to 13, p below .001)" in quoted
+
+
+def points(cell: str) -> tuple[str, str]:
+    """A difference of a study as the notebooks write it: +.024 (+.005 to +.044), p .1778."""
+    value, low, high, p = re.findall(r"[+-]?\.\d+", cell)
+    ends = f"({100 * float(low):.1f} to {100 * float(high):.1f})"
+    return f"{100 * float(value):+.1f}", f"{ends}, p = {p}"
+
+
+def test_the_turn_of_the_story_quotes_the_study() -> None:
+    text = " ".join(cell.source for cell in cells(read_built(MEASURING), "markdown"))
+    quoted = re.sub(r"\s+", " ", text)
+    _, never_grouped, _, never_shown = IDEAS.read_text(encoding="utf-8").split("\n## ")
+    for name in ("CLIP loss, literal captions", "CLIP loss, all captions", "grouped loss"):
+        row = re.search(rf"^\| {name} less untrained \| (.+?) \| (.+?) \|", never_grouped, re.M)
+        assert row is not None
+        assert f"| {name} | " + " | ".join(map(" ".join, map(points, row.groups()))) in quoted
+    for name, unit in (("grouped loss", "points of AP"), ("CLIP loss, all captions", "points")):
+        row = re.search(rf"^\| {name} less untrained \| .+? \| (.+?) \|", never_shown, re.M)
+        assert row is not None
+        value, rest = points(row[1])
+        assert f"gains {value} {unit} {rest}" in quoted
