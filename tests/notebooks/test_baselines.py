@@ -13,6 +13,7 @@ import pytest
 from tests.notebooks.sources import FOLDER, cells, read_built
 
 NOTEBOOK = FOLDER / "04_training.ipynb"
+COST = FOLDER / "08_your_gpu_and_data.ipynb"
 MEASURING = FOLDER / "06_measuring.ipynb"
 IDEAS = FOLDER.parent / "tests/benchmarks/results/ideas.md"
 PICTURE = 100 / 132
@@ -93,3 +94,23 @@ def test_the_turn_of_the_story_quotes_the_study() -> None:
         assert row is not None
         value, rest = points(row[1])
         assert f"gains {value} {unit} {rest}" in quoted
+
+
+def test_the_cost_of_a_run_is_the_measured_one() -> None:
+    source = "\n".join(cell.source for cell in cells(read_built(COST), "code"))
+    quoted = re.findall(
+        r"[\d.]+", " ".join(re.findall(r"^(?:GPU, .+|BOTH) = (.+?)  #", source, re.M))
+    )
+    results = (FOLDER.parent / "tests/benchmarks/results/gpu.md").read_text(encoding="utf-8")
+    _, device, files, _ = results.split("### training ViT-B-32, ")
+    rates = [
+        re.search(rf"^\| {name} .* ([\d,.]+) pairs", part, re.M)
+        for name, part in (
+            ("glasskit trainer", device),
+            ("loading alone", files),
+            ("glasskit trainer", files),
+        )
+    ]
+    gpu, reading, both = (one[1].replace(",", "") for one in rates if one)
+    assert quoted == [gpu, reading, "16", both]
+    assert "by 16 threads" in files
