@@ -12,9 +12,6 @@ from nbformat import NotebookNode
 from tests.notebooks.exercises import exercises
 from tests.notebooks.sources import FOLDER, cells, read_source, sources
 
-TO_REWRITE = ("05", "07", "08")
-"""Notebooks that do not yet ask for guesses and check exercises; empty this list."""
-
 CELL_LINES = 25
 FUNCTION_LINES = 15
 CHECKS = 3
@@ -28,14 +25,6 @@ FENCED = re.compile(r"```python\n(.*?)```", re.DOTALL)
 def notebook(request: pytest.FixtureRequest) -> NotebookNode:
     path: Path = request.param
     return read_source(path)
-
-
-NEW = [path for path in sources() if path.stem[:2] not in TO_REWRITE]
-
-
-@pytest.fixture(params=NEW, ids=lambda path: path.stem)
-def rewritten(request: pytest.FixtureRequest) -> NotebookNode:
-    return read_source(request.param)
 
 
 def prose(notebook: NotebookNode) -> str:
@@ -96,7 +85,7 @@ def test_printed_numbers_are_compared(notebook: NotebookNode) -> None:
 
 
 def test_begins_with_the_cell_that_installs_the_kit() -> None:
-    first = {cells(read_source(path), "code")[0].source for path in NEW}
+    first = {cells(read_source(path), "code")[0].source for path in sources()}
     assert len(first) == 1, "the same cell in every notebook"
     assert "pip" in first.pop()
 
@@ -112,8 +101,8 @@ def guesses(code: str) -> list[tuple[str, ast.Call]]:
     ]
 
 
-def test_the_reader_guesses_before_the_answer(rewritten: NotebookNode) -> None:
-    code = [cell.source for cell in cells(rewritten, "code")]
+def test_the_reader_guesses_before_the_answer(notebook: NotebookNode) -> None:
+    code = [cell.source for cell in cells(notebook, "code")]
     asked = [(place, *one) for place, text in enumerate(code) for one in guesses(text)]
     assert len(asked) >= GUESSES
     for place, name, call in asked:
@@ -123,10 +112,10 @@ def test_the_reader_guesses_before_the_answer(rewritten: NotebookNode) -> None:
         assert len(later) == 1, f"{name} is answered once, in a later cell"
 
 
-def test_exercises_have_dots_minutes_and_a_checker(rewritten: NotebookNode) -> None:
-    found = exercises(rewritten)
+def test_exercises_have_dots_minutes_and_a_checker(notebook: NotebookNode) -> None:
+    found = exercises(notebook)
     assert len(found) >= 2
-    text = prose(rewritten).split("## Exercises")[1]
+    text = prose(notebook).split("## Exercises")[1]
     assert len(re.findall(r"^### ", text, re.MULTILINE)) == len(found)
     for one in found:
         assert one.check.startswith("check."), one.title
@@ -134,9 +123,9 @@ def test_exercises_have_dots_minutes_and_a_checker(rewritten: NotebookNode) -> N
         assert one.solution
 
 
-def test_a_small_study_ends_on_a_board(rewritten: NotebookNode) -> None:
-    assert "## A small study (20 minutes)" in prose(rewritten)
-    code = [cell.source for cell in cells(rewritten, "code")]
+def test_a_small_study_ends_on_a_board(notebook: NotebookNode) -> None:
+    assert "## A small study (20 minutes)" in prose(notebook)
+    code = [cell.source for cell in cells(notebook, "code")]
     study = next(text for text in code if "Board(" in text and "import" not in text)
     assert "board.kit(" in study
     assert "board.add(" in study
@@ -144,7 +133,7 @@ def test_a_small_study_ends_on_a_board(rewritten: NotebookNode) -> None:
     assert not re.search(r"board\.kit\([^\n]*\d\.\d", study), "rows are computed, not typed"
 
 
-def test_signs_and_terms_are_explained_in_the_glossary_alone(rewritten: NotebookNode) -> None:
-    assert "(glossary.md)" in rewritten.cells[0].source
-    assert "NBVAL_CHECK_OUTPUT" not in prose(rewritten)
+def test_signs_and_terms_are_explained_in_the_glossary_alone(notebook: NotebookNode) -> None:
+    assert "(glossary.md)" in notebook.cells[0].source
+    assert "NBVAL_CHECK_OUTPUT" not in prose(notebook)
     assert "NBVAL_CHECK_OUTPUT" in (FOLDER / "glossary.md").read_text(encoding="utf-8")
