@@ -128,6 +128,8 @@ def _build(
         start,
         {data.name: code for code, data in datasets},
     )
+    for name in state.names:
+        _ = state.maps(name).packed_map  # now, and not while the first visitor waits
     return create_app(state, host, port, root_path)
 
 
