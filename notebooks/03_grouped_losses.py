@@ -538,7 +538,7 @@ check.loss(my_inner, "inner")
 # - [The loss stepper](stepper.html#grouped/stray), a page of the course that `make course` writes:
 #   what each loss asks of each cell of a small matrix.
 # - [4 · Training](04_training.ipynb): the two losses with a real model and three seeds.
-# - [7 · Objectives compared](07_objectives_compared.ipynb): nineteen losses on the same groups.
+# - [7 · Objectives compared](07_objectives_compared.ipynb): the registry on the same groups.
 # - CLEAR GLASS, section 3: [arXiv 2509.12771](https://arxiv.org/abs/2509.12771).
 # - UniCL, the mean of logs: [arXiv 2204.03610](https://arxiv.org/abs/2204.03610); what temperature
 #   does to a contrastive loss: [arXiv 2012.09740](https://arxiv.org/abs/2012.09740).
