@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from glasskit import load_dataset, load_model
+from glasskit.evaluation.study import train_recipe
+from glasskit.models.loading import trained_copy
 from tests.notebooks.sources import FOLDER, cells, read_built
 
 NOTEBOOK = FOLDER / "04_training.ipynb"
@@ -56,6 +60,31 @@ def test_the_command_line_gives_the_same_numbers(tmp_path: Path, glass: Any) -> 
         assert glass("evaluate", place, config["dataset"], "--json", file)[0] == 0
         found = json.loads(file.read_text())["multilabel"]["level1"]["acceptable_top1"]
         assert 100 * found == pytest.approx(shown()[name], abs=PICTURE + 0.1), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("notebook", "name", "dataset"),
+    [("06_measuring", "settings", "scenes"), ("07_objectives_compared", "COMMON", "coco-ideas")],
+)
+def test_recipes_of_a_notebook_are_runs_of_the_command_line(
+    notebook: str, name: str, dataset: str, tmp_path: Path, glass: Any
+) -> None:
+    """Weights are equal: `train_recipe` adds nothing to the settings that the notebook names."""
+    source = "\n".join(
+        cell.source for cell in cells(read_built(FOLDER / f"{notebook}.ipynb"), "code")
+    )
+    line = re.search(rf"^{name} = ({{.+}})$", source, re.MULTILINE)
+    assert line is not None
+    changes = eval(line[1], {"SEED": 0}) | {"objective": "clip"}
+    flags = [word for field, value in changes.items() for word in (f"--{field}", value)]
+    assert glass("train", dataset, *flags, "--out", tmp_path / "run")[0] == 0
+    start = load_model("lite0-minilm")
+    trained = train_recipe(load_dataset(dataset), start, changes)
+    kept = trained_copy(start, tmp_path / "run")
+    for head in ("image_head", "text_head"):
+        ours, theirs = (getattr(model, head).state_dict() for model in (trained, kept))
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
 def test_quoted_results_are_those_of_the_study() -> None:
