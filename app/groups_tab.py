@@ -36,8 +36,8 @@ MEASURES = {
 
 INTRO = """
 ## What holds a group together?
-The pictures of a group share an idea that none of their captions names. Take a picture out, or put
-a stranger in (click, drag, or Enter), and watch what the loss says.
+The pictures of a group share an idea, and what was written for it never names it. Take a picture
+out, or put a stranger in (click, drag, or Enter), and watch what the loss says.
 """
 
 UNLABELLED = (

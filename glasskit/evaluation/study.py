@@ -74,6 +74,11 @@ BASES = ("untrained", "clip", "clip on all captions", "grouped")
 """What every other recipe is compared with, where it was measured."""
 
 
+def recipe_title(name: str) -> str:
+    """The name of a recipe, as it is shown in a sentence."""
+    return TITLES.get(name, name).strip("*")
+
+
 def comparisons(outcomes: Mapping[str, Outcome], bases: Sequence[str] = BASES) -> list[Comparison]:
     """Every recipe against each of the bases, on every measure, as one family of tests."""
     bases = [base for base in bases if base in outcomes]
@@ -207,7 +212,7 @@ def markdown(outcomes: Mapping[str, Outcome], bases: Sequence[str] = BASES) -> s
     ]
     rows = {}
     for one in found:
-        title = " less ".join(TITLES.get(name, name).strip("*") for name in (one.name, one.base))
+        title = " less ".join(map(recipe_title, (one.name, one.base)))
         spread = _spread(_change, (one.gain.low, one.gain.high))
         cell = f"{_change(one.gain.difference)}{spread}, p {_share(one.p_holm, 4)}"
         rows.setdefault(title, []).append(cell)

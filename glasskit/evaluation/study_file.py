@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from glasskit.errors import InputError
 from glasskit.evaluation.comparison import ALPHA, BETTER, SAME, WORSE, Cell
 from glasskit.evaluation.intervals import Difference
-from glasskit.evaluation.study import TITLES
+from glasskit.evaluation.study import recipe_title
 from glasskit.io.json_files import read_json
 
 UNTRAINED = "untrained"
@@ -68,7 +68,7 @@ class StudySection(BaseModel):
     def cells(self) -> dict[str, dict[str, Cell]]:
         """Shares by recipe, as it is shown, and measure; each against the untrained model."""
         return {
-            TITLES.get(name, name).strip("*"): {
+            recipe_title(name): {
                 measure: _cell(value, trained=name != UNTRAINED)
                 for measure, value in values.items()
             }
@@ -79,7 +79,7 @@ class StudySection(BaseModel):
     def gains(self) -> dict[str, list[Cell]]:
         """Gains over the untrained model and their intervals, by trained recipe, as it is shown."""
         return {
-            TITLES.get(name, name).strip("*"): [value.gain.cell for value in values.values()]
+            recipe_title(name): [value.gain.cell for value in values.values()]
             for name, values in self.recipes.items()
             if name != UNTRAINED
         }

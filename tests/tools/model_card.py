@@ -18,6 +18,7 @@ from glasskit import GlassModel, load_dataset, load_model
 from glasskit.data.grouped import GroupedDataset
 from glasskit.evaluation.comparison import Outcome
 from glasskit.evaluation.evaluate import Evaluation, measure
+from glasskit.evaluation.multilabel import LEAST
 from glasskit.models.embedding import embed
 from glasskit.models.lite0 import TRAINED, TRAINED_RUN
 from glasskit.models.loading import CONFIG
@@ -60,7 +61,7 @@ def card() -> str:
         trained=len(load_dataset(DATASET).split("train")),
         tested=len(test),
         tables="\n\n".join(_tables(before, after)),
-        least=3,
+        least=LEAST,
         worst=_worst(found, start, test),
         fallen=_fallen(found, start, test),
         blank=_blank(after, test),
