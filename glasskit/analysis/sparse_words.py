@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 from scipy.optimize import nnls
-from sklearn.linear_model import lars_path_gram
 
 from glasskit.analysis.probe import Probe, checked_names
 from glasskit.data.vocabulary import vocabulary_names
@@ -97,6 +96,8 @@ def sparse_sum(vector: np.ndarray, words: np.ndarray, most: int = MOST) -> tuple
     Returns:
         (w,) weights, and the cosine of the sum to the vector, 0 for a sum of nothing.
     """
+    from sklearn.linear_model import lars_path_gram  # a second of the app's start, if above
+
     x, bank = vector.astype(np.float64), words.astype(np.float64)
     _, _, path = lars_path_gram(
         bank @ x, bank @ bank.T, n_samples=1, method="lasso", positive=True, max_iter=KNOTS * most

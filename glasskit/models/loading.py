@@ -195,7 +195,8 @@ def _load_run(folder: Path) -> GlassModel:
 def trained_copy(start: GlassModel, directory: str | Path) -> GlassModel:
     """The model of a run, as `load_model` gives it, from the one in memory that it began with.
 
-    The base is not read again, nor hashed where that is done, which takes longer than to copy it.
+    The base is neither read nor hashed again. Of a run that trained heads alone the two models
+    share the towers, so train neither of them further: begin with a model of its own.
 
     Args:
         start: the model before the run; it stays as it is.
@@ -208,7 +209,8 @@ def trained_copy(start: GlassModel, directory: str | Path) -> GlassModel:
     config = read_config(folder)
     if config["base"] != start.base:
         raise InputError(f"{folder}: a run of {config['base']}, not of {start.base}")
-    model = copy.deepcopy(start)
+    shared = {} if config["towers"] else {id(start.clip): start.clip}
+    model = copy.deepcopy(start, shared)
     _fill(model, folder, config)
     return model.eval()
 
