@@ -98,8 +98,8 @@ def test_quoted_results_are_those_of_the_study() -> None:
     assert grouped == "+.009 (+.005 to +.013), p .0090"
     assert "0.9 points of average precision more (0.5 to 1.3, p = .009)" in quoted
     assert never.startswith("+.000 (-")
-    readme = (FOLDER.parent / "README.md").read_text(encoding="utf-8")
-    assert "on all 750 photographs it is, by 10 (7 to 13, p below .001)" in readme
+    study = (FOLDER.parent / "tests/benchmarks/results/study.md").read_text(encoding="utf-8")
+    assert "on all 750 photographs it is, by 10 (7 to 13, p below .001)" in study
     assert "10 points of acceptable top-1 ahead (7 to 13, p below .001)" in quoted
 
 
