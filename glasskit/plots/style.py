@@ -50,8 +50,8 @@ FAMILY_COLOURS = (
     "#a467bc",  # violet
 )
 """Found by search for twelve colours, readable on light and dark, of which any two differ by more
-than 0.1 in OKLab, for full colour vision and, weighted 1.25, for deuteranopia and protanopia; the
-first six by more than 0.18. tests/plots/test_style.py checks the distances."""
+than 0.1 in OKLab, for full colour vision and, weighted 1.25, for deuteranopia and protanopia
+(Machado et al. 2009); the first six by more than 0.18."""
 
 UNNAMED = "#999999"
 """For records whose data set names no label at a level."""

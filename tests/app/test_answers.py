@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from glasskit.analysis.sparse_words import sparse_words
 from glasskit.data import load_dataset
-from glasskit.data.grouped import GroupedDataset
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.models import GlassModel, load_model
-from glasskit.plots.map_data import SIDES
-from glasskit_app import report_tab, train_tab
 from glasskit_app.cache import open_maps
 from glasskit_app.examples import teaching
 from glasskit_app.groups_tab import _group, _shared
@@ -46,33 +42,26 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> Counter:
     """How often each tower is passed."""
     counts: Counter = Counter()
 
-    def counted(name: str) -> None:
+    for name in ("image_tower", "text_tower", "patch_features"):
         whole = getattr(GlassModel, name)
 
-        def call(self: GlassModel, *given: object, **more: object) -> object:
+        def call(*given: object, name: str = name, whole: Callable = whole, **more: object):
             counts[name] += 1
-            return whole(self, *given, **more)
+            return whole(*given, **more)
 
         monkeypatch.setattr(GlassModel, name, call)
-
-    for name in ("image_tower", "text_tower", "patch_features"):
-        counted(name)
     return counts
 
 
 def test_one_pass_an_answer_and_the_grid_on_demand(state: AppState, passes: Counter) -> None:
     page = answer_page(state, PICTURE, "scenes", "in the rain", SIGN, "")
     assert passes == {"image_tower": 1, "text_tower": 1}
-    for text in ("Nearest pictures: picture and phrase", "More general:", "Its place on the map"):
-        assert page.count(text) == 2
+    assert page.count("Its place on the map") == 2
     why = reasons(state.maps("scenes"), PICTURE)
     answer_page(state, PICTURE, "scenes", "", SIGN, "", "standard")
     assert passes == {"image_tower": 1, "text_tower": 1, "patch_features": 1}
-    for text in ("in ImageNet words", "Nearest training groups, before", "lit where it is nearest"):
-        assert text in why
-    assert why.count("The sum of these 10 words has cosine") == 2
-    sums = [sparse_words(getattr(state.maps("scenes").comparison, s), PICTURE) for s in SIDES]
-    assert why.count("That is less than half") == sum(one.share < 0.5 for one in sums) > 0
+    for text in ("Nearest training groups", "lit where it is nearest", "The sum of these 10 words"):
+        assert why.count(text) == 2
 
 
 def test_a_picture_of_the_data_set_is_known(state: AppState) -> None:
@@ -101,8 +90,6 @@ def test_an_example_answers_where_nothing_was_asked_and_captions_stand_for_photo
         ranks = [maps.projection(side).recognised.rank[index] for side in ("before", "after")]
         assert f"its own is number {ranks[0]} before and {ranks[1]} after" in page
         assert f"<q>{record.captions[0]}</q>" in page
-        assert "lite0-minilm" in page
-        assert "lite0-glass" in page
         assert "<img" not in page
     assert "<img" in answer_page(state, None, "scenes")
     assert not passes, "what is shown unasked takes no pass"
@@ -131,24 +118,13 @@ def test_a_branch_of_the_tree_shows_pictures_of_its_ideas(state: AppState) -> No
     page = branch_page(maps, "after", node)
     held = [tree.labels[leaf] for leaf in tree.leaves(node)]
     count = maps.dataset.carried(1)[:, tree.members[node]].any(axis=1).sum()
-    assert f"<b>{tree.name(node)}</b> after training: {', '.join(held)}" in page
     assert f"{count} pictures with one of these ideas" in page
     titles = re.findall(r'pin=(\w+)" title="([^:]*):', page)
     assert len(titles) == min(count, 24)
     assert all(set(held) & set(labels.split(", ")) for _, labels in titles)
-    assert "with this idea" in branch_page(maps, "before", 0)
     for side, at, line in (("left", 0, "side 'left'"), ("after", tree.root, "is not in the tree")):
         with pytest.raises(InputError, match=line):
             branch_page(maps, side, at)
-
-
-def test_the_lasso_counts_every_label(state: AppState) -> None:
-    maps = state.maps("coco-ideas")
-    around = [[-9, -9], [9, -9], [9, 9], [-9, 9]]
-    html = MapApi(state).lasso("coco-ideas", "after", around)["html"]
-    counts = Counter(label for record in maps.dataset.records for label in record.labels)
-    (name, count), *_ = counts.most_common(1)
-    assert f"<h4>Ideas that they carry</h4>\n<p>{name} {count} · " in html
 
 
 def test_standard_scores_have_their_unit_and_ranks_of_their_own(state: AppState) -> None:
@@ -157,11 +133,9 @@ def test_standard_scores_have_their_unit_and_ranks_of_their_own(state: AppState)
     picture, own = maps.dataset.image(index), maps.dataset.records[index].concept
     page = answer_page(state, picture, "scenes", "", SIGN, "", "standard")
     both = maps.comparison.concepts(picture, k=99, scores="standard")
-    assert page.count("Concepts of highest standard score") == 2
     assert f"<em>{both.after[0].score:+.1f} sd</em>" in page
     before, after = ([item.name for item in side].index(own) + 1 for side in both)
     assert f"its own is number {before} before and {after} after" in page
-    assert f"“{both.after[0].name}”" in reasons(maps, picture, None, "standard")
 
 
 def test_what_is_read_in_part_is_told_on_the_page_alone(
@@ -173,8 +147,6 @@ def test_what_is_read_in_part_is_told_on_the_page_alone(
     told = MapApi(state).search("scenes", "a  猫 and a secret")["html"]
     assert "1 of 5 words of “a 猫 and a secret” is unknown" in told
     assert "unknown" not in MapApi(state).search("scenes", "a dog")["html"]
-    long = answer_page(state, None, "scenes", "dog " * 100, SIGN, "")
-    assert "is longer than the 62 word pieces" in long
     assert not caplog.records
 
 
@@ -195,7 +167,6 @@ def test_the_lasso_holds_what_lies_inside() -> None:
     answer = MapApi(state_of(maps)).lasso("many", "after", [[-9, -9], [0, -9], [0, 9], [-9, 9]])
     assert answer["rows"] == np.flatnonzero(maps.after.picture[:, 0] < 0).tolist()
     assert f"<h3>{len(answer['rows'])} pictures selected</h3>" in answer["html"]
-    assert answer["html"].count("What they share") == 2
     assert "Nothing inside" in MapApi(state_of(maps)).lasso("many", "before", [[8, 8]] * 3)["html"]
 
 
@@ -233,17 +204,3 @@ def test_examples_teach_and_failures_come_last() -> None:
     nothing_learned = teaching(replace(shown, right=shown.left))
     assert len(nothing_learned) == 12
     assert "learned" not in [kind for _, kind in nothing_learned]
-
-
-def test_sets_without_a_validation_or_a_test_split(tmp_path: Path, monkeypatch) -> None:
-    maps = painted(tmp_path, 3)
-    assert train_tab._note(maps.dataset) == train_tab.NO_VALIDATION
-    assert train_tab._note(made_up(60).dataset) == ""
-
-    def written(entries: list, part: GroupedDataset, file: Path, progress: object) -> None:
-        file.write_text(f"{len(part)} pictures")
-
-    monkeypatch.setattr(report_tab, "write_report", written)
-    reports = report_tab.Reports(state_of(maps), SimpleNamespace(kept=lambda name: []))
-    monkeypatch.setattr(reports, "folder", tmp_path / "reports")
-    assert reports.make("painted", []).read_text() == "3 pictures"

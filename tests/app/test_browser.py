@@ -9,6 +9,7 @@ from PIL import Image
 from playwright.sync_api import TimeoutError as TookTooLong
 
 from tests.app.conftest import NAME
+from tests.plots.toys import draw_lasso
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -56,8 +57,6 @@ def test_map_hover_click_and_deep_link(visit) -> None:
     page.wait_for_selector(".gk-card:not([hidden]) img")
     caption = page.evaluate(f"(i) => {MAP}.data.caption[i]", index)
     assert caption in page.inner_text(".gk-card")
-    page.keep("map-hover")
-
     page.mouse.click(*place(page, index))
     page.wait_for_selector(".gk-detail .gk-bars")
     assert caption in page.inner_text(".gk-detail")
@@ -76,16 +75,7 @@ def test_map_hover_click_and_deep_link(visit) -> None:
 def test_lasso_and_phrase_and_reset(visit) -> None:
     page = visit()
     page.wait_for_selector(READY)
-    page.click(".gk-lasso")
-    box = page.locator(".gk-after canvas").bounding_box()
-    left, top = box["x"] + 4, box["y"] + 4
-    right, bottom = box["x"] + box["width"] / 2, box["y"] + box["height"] - 4
-    page.mouse.move(left, top)
-    page.mouse.down()
-    for x, y in ((right, top), (right, bottom), (left, bottom)):
-        page.mouse.move(x, y, steps=6)
-    page.mouse.up()
-    page.wait_for_selector(".gk-detail h3:has-text('selected')")
+    draw_lasso(page, "after", 0.5, 1)
     chosen = set(page.evaluate(f"[...{MAP}.selection]"))
     seen = page.evaluate(
         f"""() => {{ const map = {MAP}, panel = map.panels.after;
@@ -95,7 +85,6 @@ def test_lasso_and_phrase_and_reset(visit) -> None:
         }}); }}"""
     )
     assert set(seen) <= chosen, "the server's lasso and the places in the browser agree"
-    page.keep("map-lasso")
     with page.expect_download() as download:
         page.click(".gk-take >> text=CSV")
     assert len(download.value.path().read_text().splitlines()) == len(chosen) + 1
@@ -114,7 +103,6 @@ def test_lasso_and_phrase_and_reset(visit) -> None:
     assert page.input_value(".gk-colour") == "phrase"
     assert page.evaluate(f"Math.max(...{MAP}.phrase.after)") == 255
     assert page.locator(".gk-detail .gk-gallery button").count() == 18
-    page.keep("map-phrase")
     page.click(".gk-reset")
     page.wait_for_selector("text=How to look at this")
 
@@ -131,7 +119,6 @@ def test_every_colour_one_map_into_the_other_and_keys(visit) -> None:
     page.click(".gk-morph button")
     page.wait_for_function(f"{MAP}.t === 1")
     assert place(page, 0) != pytest.approx(start, abs=0.5)
-    page.keep("map-morph")
     pairs = page.evaluate(
         f"""() => {{ const panel = {MAP}.panels.after;
         const boxes = panel.placeNames(panel.context).map((name) => name.box);
@@ -173,8 +160,6 @@ def test_probe_a_picture_a_concept_and_a_phrase(visit, tmp_path: Path) -> None:
         rows = page.locator(f".gk-{side}-answer .gk-bars > div")
         assert rows.count() == 8
         assert rows.first.inner_text().strip()
-    page.keep("probe-picture")
-
     page.fill("#probe-candidates textarea, #probe-candidates input", "a grey disc, a red apple")
     page.click("#probe-ask")
     page.wait_for_selector(".gk-after-answer .gk-bars >> text=a red apple")
@@ -182,14 +167,11 @@ def test_probe_a_picture_a_concept_and_a_phrase(visit, tmp_path: Path) -> None:
 
     page.click("#probe-why button >> text=Why?")
     page.wait_for_selector(".gk-why figure img")
-    page.keep("probe-why")
-
     page.click("#probe-examples button")
     page.wait_for_selector(".gk-why", state="hidden")
     page.fill("#probe-phrase textarea, #probe-phrase input", "in the rain")
     page.click("#probe-ask")
     page.wait_for_selector(".gk-after-answer h4:has-text('picture and phrase')")
-    page.keep("probe-phrase")
     page.locator(".gk-after-answer .gk-gallery button").first.click()
     page.wait_for_selector(".gk-note")
 

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from glasskit.data.coco import FEATURES, load_coco
+from glasskit.data.coco import load_coco
 from glasskit.data.coco.download import default_folder, file_name
 from glasskit.errors import InputError
 from glasskit.models.embedding import Embedding
@@ -25,7 +25,7 @@ from glasskit.plots.map_data import Projection
 from glasskit_app.photographs import Photographs
 from glasskit_app.server import create_app
 from glasskit_app.state import AppState
-from tests.app.conftest import ARTEFACTS, ROOT
+from tests.app.conftest import ROOT
 from tests.app.toys import shown, state_of
 from tests.serving import free_port, serving
 from tests.web_stand_in import Answer, Asked, StandIn, serve
@@ -37,9 +37,7 @@ def photograph(asked: Asked) -> Answer:
     """One of many colours, by the name that is asked for."""
     number = int(asked.path[-16:-4])
     data = io.BytesIO()
-    top, side = Image.linear_gradient("L"), Image.linear_gradient("L").rotate(90)
-    blue = Image.new("L", top.size, number % 256)
-    Image.merge("RGB", (top, side, blue)).resize((320, 240)).save(data, "JPEG")
+    Image.new("RGB", (320, 240), (number % 256, number // 256 % 256, 99)).save(data, "JPEG")
     return Answer(data.getvalue())
 
 
@@ -52,7 +50,6 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AppState:
     data, draw = load_coco(NAME).select(range(12)), np.random.default_rng(0)
     seen = Embedding(*(unit(draw.normal(size=(n, 140))) for n in (12, 12, 132)))
     side = Projection.of(data, seen, seen.picture[:, :2])
-    assert data.features == FEATURES
     return state_of(shown(data, [side, side]))
 
 
@@ -174,8 +171,6 @@ def test_one_click_in_a_browser(chromium, tmp_path: Path) -> None:
                 page.goto(f"{address}/{path}")
             laptop, phone = pages
             laptop.wait_for_selector(".gk-map[data-ready]")
-            laptop.screenshot(path=ARTEFACTS / "photographs-offered.png")
-            phone.screenshot(path=ARTEFACTS / "photographs-offered-phone.png")
             assert not phone.locator("#probe-answer img").count()
             laptop.click("text=Get the 750 photographs")
             laptop.wait_for_selector(".gk-get-stop:visible")
@@ -183,8 +178,6 @@ def test_one_click_in_a_browser(chromium, tmp_path: Path) -> None:
             assert not phone.is_visible(".gk-get-stop"), "who did not begin it does not stop it"
             boxes = "document.querySelector('.gk-map').glassMap.panels.after.boxes.length"
             laptop.wait_for_function(f"{boxes} > 5")
-            laptop.screenshot(path=ARTEFACTS / "photographs-coming.png")
-            phone.screenshot(path=ARTEFACTS / "photographs-coming-phone.png")
             laptop.click(".gk-get-stop")
             laptop.wait_for_selector("text=Stopped; what has come is kept.")
             go_on.set()
@@ -192,8 +185,6 @@ def test_one_click_in_a_browser(chromium, tmp_path: Path) -> None:
             for page in pages:
                 page.wait_for_selector("text=All 750 photographs are here.")
             phone.wait_for_selector("#probe-answer .gk-gallery img")
-            laptop.screenshot(path=ARTEFACTS / "photographs-here.png")
-            phone.screenshot(path=ARTEFACTS / "photographs-here-phone.png", full_page=True)
             phone.reload()
             phone.wait_for_selector("#probe-answer .gk-gallery img")
             phone.wait_for_selector(".gk-get", state="hidden")

@@ -13,11 +13,8 @@ from glasskit.data.scenes import load_scenes
 from glasskit.plots.losses import LONGEST, gradient_figure, matrix_figure
 from glasskit.plots.maps import map_figure, plan_figure, taxonomy_figure
 from glasskit.plots.scores import (
-    Change,
     Curve,
     Share,
-    bars_figure,
-    change_figure,
     curves_figure,
     over_seeds,
     shares_figure,
@@ -51,14 +48,6 @@ def test_map_has_a_trace_a_label_and_ids_in_customdata() -> None:
     assert len(set(names[0].textposition)) == 3, "names of one place stand on different sides"
 
 
-def test_bars_share_one_scale_and_mark_the_own_concept() -> None:
-    figure = bars_figure([("a", 0.2), ("b", 0.1)], [("b", 0.8), ("a", 0.1)], own="b")
-    left, right = figure.data
-    assert list(left.y) == ["b", "a"]
-    assert left.marker.color[0] == right.marker.color[1] != left.marker.color[1]
-    assert figure.layout.xaxis.range == figure.layout.xaxis2.range
-
-
 def test_matrix_frames_and_names_every_group() -> None:
     figure = matrix_figure({"a": np.eye(5), "b": np.eye(5)}, {"three": 3, "two": 2})
     assert [(box.x0, box.x1) for box in figure.layout.shapes] == [(-0.5, 2.5), (2.5, 4.5)] * 2
@@ -83,22 +72,14 @@ def test_arrows_share_one_scale() -> None:
 def test_shares_are_percent_with_their_intervals_and_chance() -> None:
     figure = shares_figure([Share("a", 0.5, 0.4, 0.7)], chance=0.25)
     bar = figure.data[0]
-    assert list(bar.y) == [50]
-    assert bar.error_y.array[0] == pytest.approx(20)
-    assert bar.error_y.arrayminus[0] == pytest.approx(10)
+    found = bar.y[0], bar.error_y.array[0], bar.error_y.arrayminus[0]
+    assert found == pytest.approx((50, 20, 10))
     assert "25.0%" in figure.layout.annotations[0].text
-    assert (list(figure.data[1].text), list(figure.data[1].y)) == (["<b>50%</b>"], [70])
 
 
 def test_within_counts_places_up_to_k() -> None:
     figure = within_figure({"a": np.array([1, 3, 3, 4])}, choices=4)
     assert list(figure.data[0].y) == [25, 25, 75, 100]
-
-
-def test_changes_name_both_ends() -> None:
-    figure = change_figure([Change("x", 0.1, 0.4), Change("y", 0.3, 0.2)], names=("then", "now"))
-    marks = {trace.name: list(trace.x) for trace in figure.data if trace.mode == "markers"}
-    assert marks == {"then": [0.1, 0.3], "now": [0.4, 0.2]}
 
 
 def test_curves_have_bands_only_for_repeats() -> None:
@@ -123,5 +104,4 @@ def test_sheet_escapes_wraps_and_shortens_notes(scenes: GroupedDataset) -> None:
     assert first.startswith("<b>&lt;b&gt;x</b><br>word")
     assert first.count("<br>") == 4
     assert first.endswith(" word ...")
-    assert sheet_figure(scenes, range(6), ["x"] * 6, columns=6).layout.width <= 960
     assert second == "plain"

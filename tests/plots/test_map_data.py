@@ -42,15 +42,6 @@ def test_places_ranks_and_nearest_concepts(shown: DatasetMaps) -> None:
             assert set(view["near"][i]) == set(np.argsort(-alike)[: map_data.NEIGHBOURS])
 
 
-def test_story_counts_unseen_pictures(shown: DatasetMaps) -> None:
-    unseen = [i for i, record in enumerate(shown.dataset.records) if record.split == "test"]
-    was, now = (sum(shown.map["views"][s]["rank"][i] == 1 for i in unseen) for s in map_data.SIDES)
-    assert f"Of {len(unseen)} pictures that training never saw" in shown.map["story"]
-    assert f"{was} are nearest" in shown.map["story"]
-    assert f"and {now} after" in shown.map["story"]
-    assert shown.map["views"]["after"]["sentence"].startswith(f"{now} of {len(unseen)} unseen")
-
-
 def test_every_colouring_says_what_each_picture_is(shown: DatasetMaps) -> None:
     found = {
         key: [one["labels"][i] for i in one["of"]] for key, one in shown.map["colourings"].items()

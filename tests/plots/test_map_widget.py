@@ -21,6 +21,7 @@ from glasskit.plots.map_sources import Shown
 from glasskit.plots.widget import NEAR, MapWidget
 from glasskit_app.state import DatasetMaps
 from tests.app.toys import made_up, painted
+from tests.plots.toys import draw_lasso
 
 N = 60
 RIGHT_HALF = [[0, -9], [9, -9], [9, 9], [0, 9]]
@@ -176,16 +177,7 @@ def test_the_script_asks_the_kernel(chromium, tmp_path: Path) -> None:
     tab.keyboard.press("Enter")
     tab.wait_for_selector(".gk-detail .gk-gallery img[src^='data:image/webp']")
 
-    tab.click(".gk-lasso")
-    box = tab.locator(".gk-before canvas").bounding_box()
-    left, top = box["x"] + 4, box["y"] + 4
-    right, bottom = box["x"] + box["width"] - 4, box["y"] + box["height"] / 2
-    tab.mouse.move(left, top)
-    tab.mouse.down()
-    for x, y in ((right, top), (right, bottom), (left, bottom)):
-        tab.mouse.move(x, y, steps=6)
-    tab.mouse.up()
-    tab.wait_for_selector(".gk-detail h3:has-text('selected')")
+    draw_lasso(tab, "before", 1, 0.5)
     expected = np.flatnonzero(maps.before.picture[:, 1] > 0).tolist()
     assert 0 < len(expected) < 5
     assert tab.evaluate("state.rows") == widget.rows == expected

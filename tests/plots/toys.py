@@ -1,4 +1,4 @@
-"""The map in a page of its own, without a server."""
+"""The map in a page of its own, without a server, and a lasso drawn on any."""
 
 from __future__ import annotations
 
@@ -18,3 +18,17 @@ def map_page(file: Path, data: dict[str, Any], options: str = "") -> Path:
         encoding="utf-8",
     )
     return file
+
+
+def draw_lasso(page, side: str, wide: float, high: float) -> None:
+    """Draw round the upper left part of a map, as wide and high as these shares of it."""
+    page.click(".gk-lasso")
+    box = page.locator(f".gk-{side} canvas").bounding_box()
+    left, top = box["x"] + 4, box["y"] + 4
+    right, bottom = box["x"] + wide * box["width"], box["y"] + high * box["height"]
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for x, y in ((right, top), (right, bottom), (left, bottom)):
+        page.mouse.move(x, y, steps=6)
+    page.mouse.up()
+    page.wait_for_selector(".gk-detail h3:has-text('selected')")
