@@ -245,67 +245,37 @@ def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
 
     def add(
-        name: str,
-        share: float | None,
-        ci: Any = None,
-        chance: float | None = None,
-        blind: float | None = None,
+        name: str, found: dict[str, Any], share: str, ci: str, chance: str = "", blind: str = ""
     ) -> None:
-        rows.append((name, _number(share), _interval(ci), _number(chance), _number(blind)))
+        others = _number(found.get(chance)), _number(found.get(blind))
+        rows.append((name, _number(found[share]), _interval(found.get(ci)), *others))
 
     for level, scores in result["concepts"].items():
         several = result.get("multilabel", {}).get(level, {})
-        add(
-            f"{level} top-1",
-            scores["top1"],
-            scores["ci95"],
-            scores["chance"],
-            scores.get("best_constant"),
-        )
-        add(
-            f"{level} acceptable top-1",
-            scores["acceptable_top1"],
-            scores.get("acceptable_ci95"),
-            scores.get("acceptable_chance"),
-            several.get("blind_acceptable_top1", scores.get("acceptable_best_constant")),
-        )
-        add(f"{level} top-5", scores["top5"], scores.get("top5_ci95"))
-        for key, measure in (("map", "mean AP"), ("precision_at_5", "precision at 5")):
+        found = several | scores
+        blind = "blind_acceptable_top1"
+        blind = blind if blind in several else "acceptable_best_constant"
+        accepted = ("acceptable_top1", "acceptable_ci95", "acceptable_chance", blind)
+        add(f"{level} top-1", found, "top1", "ci95", "chance", "best_constant")
+        add(f"{level} acceptable top-1", found, *accepted)
+        add(f"{level} top-5", found, "top5", "top5_ci95")
+        for key, title in (("map", "mean AP"), ("precision_at_5", "precision at 5")):
             if several:
-                add(
-                    f"{level} {measure}",
-                    several[key],
-                    several[f"{key}_ci95"],
-                    several[f"chance_{key}"],
-                    several.get(f"blind_{key}"),
-                )
-    for way in ("image_to_text", "text_to_image"):
-        for r in (1, 5, 10):
-            add(
-                f"caption retrieval {way.replace('_', ' ')} R@{r}",
-                result["retrieval"][f"{way}_r{r}"],
-                result["retrieval"][f"{way}_r{r}_ci95"],
-            )
-    negation = result["negation"]
-    add(
-        "caption over negation",
-        negation["caption_over_negation"],
-        negation["ci95"],
-        negation["chance"],
-        negation["blind"],
-    )
+                add(f"{level} {title}", found, key, f"{key}_ci95", f"chance_{key}", f"blind_{key}")
+    ways = ("image_to_text", "text_to_image")
+    for key in (f"{way}_r{r}" for way in ways for r in (1, 5, 10)):
+        title = key.replace("_r", " R@").replace("_", " ")
+        add(f"caption retrieval {title}", result["retrieval"], key, f"{key}_ci95")
+    negation = ("caption_over_negation", "ci95", "chance", "blind")
+    add("caption over negation", result["negation"], *negation)
     hard = result["hard_negative"]
-    asked = hard["level1"]
-    for way in ("image_to_text", "text_to_image"):
+    for way in ways:
+        asked = hard["level1"] | {way: hard[way]}
         # Where the data hold fewer wrong answers than k, the mean of what was asked.
         of = round(1 + asked.get(f"{way}_k_mean", hard["k"]), 1)
-        add(
-            f"hard negatives, 1 of {of:g}, {way.replace('_', ' ')}",
-            hard[way],
-            asked.get(f"{way}_ci95"),
-            asked.get(f"{way}_chance"),
-        )
+        title = f"hard negatives, 1 of {of:g}, {way.replace('_', ' ')}"
+        add(title, asked, way, f"{way}_ci95", f"{way}_chance")
     if near := hard.get("not_labels"):
-        parts = (near[f"image_to_text{part}"] for part in ("", "_ci95", "_chance", "_blind"))
-        add("strongest label over near misses", *parts)
+        parts = [f"image_to_text{part}" for part in ("", "_ci95", "_chance", "_blind")]
+        add("strongest label over near misses", near, *parts)
     return rows

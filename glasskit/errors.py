@@ -82,13 +82,8 @@ def launched() -> int:
     return int(text)
 
 
-def rank(name: str = "RANK") -> int:
-    """Which of several processes this is (LOCAL_RANK: on its machine); 0 for the only one."""
-    text = os.environ.get(name, "0")
-    several = os.environ.get("WORLD_SIZE", "1") != "1"
-    return int(text) if several and text.isdecimal() else 0
-
-
 def first_process() -> bool:
     """Whether this is the only process, or the first of those that a launcher started."""
-    return rank() == 0
+    text = os.environ.get("RANK", "0")
+    several = os.environ.get("WORLD_SIZE", "1") != "1"
+    return not (several and text.isdecimal() and int(text))

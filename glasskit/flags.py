@@ -23,15 +23,6 @@ def with_settings(settings: type[Settings], own: Collection[str]) -> Callable[[C
         settings: the class.
         own: fields that the command declares by itself, such as its arguments.
     """
-    return lambda command: _with_flags(command, settings, own)
-
-
-def _with_flags(command: Command, settings: type[Settings], own: Collection[str]) -> Command:
-    kept = [
-        p
-        for p in inspect.signature(command, eval_str=True).parameters.values()
-        if p.kind is not inspect.Parameter.VAR_KEYWORD
-    ]
     flags = [
         inspect.Parameter(
             name,
@@ -42,9 +33,15 @@ def _with_flags(command: Command, settings: type[Settings], own: Collection[str]
         for name, field in settings.model_fields.items()
         if name not in own
     ]
-    command.__signature__ = inspect.Signature(kept + flags)  # type: ignore[attr-defined]
-    command.__annotations__ = {p.name: p.annotation for p in kept + flags} | {"return": None}
-    return command
+
+    def flagged(command: Command) -> Command:
+        known = inspect.signature(command, eval_str=True).parameters.values()
+        every = [p for p in known if p.kind is not inspect.Parameter.VAR_KEYWORD] + flags
+        command.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]
+        command.__annotations__ = {p.name: p.annotation for p in every} | {"return": None}
+        return command
+
+    return flagged
 
 
 def settings_of(flags: Mapping[str, Any]) -> dict[str, Any]:

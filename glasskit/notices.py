@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 from glasskit.errors import first_process
 
@@ -37,20 +37,13 @@ def notices() -> Iterator[None]:
         with warnings.catch_warnings():
             usual = warnings.showwarning
 
-            def show(
-                message: Warning | str,
-                category: type[Warning],
-                filename: str,
-                lineno: int,
-                file: TextIO | None = None,
-                line: str | None = None,
-            ) -> None:
+            def show(message: Any, category: Any, filename: str, *more: Any) -> None:
                 if filename.startswith(package):
                     logger.warning("%s", message)
                 else:
-                    usual(message, category, filename, lineno, file, line)
+                    usual(message, category, filename, *more)
 
-            warnings.showwarning = show
+            warnings.showwarning = show  # type: ignore[assignment]
             yield
     finally:
         logger.removeHandler(handler)

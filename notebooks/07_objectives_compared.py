@@ -111,7 +111,7 @@ print("caption    ", record.literal[0])
 print("paraphrase ", record.literal[1])
 print("negation   ", record.negation)
 print("general    ", record.theme[0])
-print("phrases    ", noun_phrases([record.literal[0]]).phrases)
+print("phrases    ", list(noun_phrases(record.literal[0])))
 
 # %% [markdown]
 # ## One short run of each

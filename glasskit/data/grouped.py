@@ -76,7 +76,7 @@ class GroupedDataset:
         """
         if name not in SPLITS:
             raise InputError(f"split {name!r}: choose one of {', '.join(SPLITS)}")
-        part = self.select(i for i, record in enumerate(self.records) if record.split == name)
+        part = self.where(lambda record: record.split == name)
         if not part.records:
             raise InputError(f"data set {self.name!r} has no records in its {name} split")
         return part
@@ -87,7 +87,7 @@ class GroupedDataset:
 
     def where(self, keep: Callable[[Record], bool]) -> GroupedDataset:
         """The records that ``keep`` accepts, with the whole taxonomy."""
-        return replace(self, records=tuple(record for record in self.records if keep(record)))
+        return self.select(i for i, record in enumerate(self.records) if keep(record))
 
     @cached_property
     def by_name(self) -> dict[str, Concept]:
@@ -181,22 +181,12 @@ class GroupedDataset:
 
         Its groups do not overlap, as splits and folds need it.
         """
-        return replace(
-            self,
-            records=tuple(
-                replace(
-                    record,
-                    labels=record.labels[:1],
-                    label_themes={
-                        name: texts
-                        for name, texts in record.label_themes.items()
-                        if name == record.concept
-                    },
-                    also=(*record.labels[1:], *record.also),
-                )
-                for record in self.records
-            ),
-        )
+        kept = []
+        for record in self.records:
+            themes = {n: texts for n, texts in record.label_themes.items() if n == record.concept}
+            also = (*record.labels[1:], *record.also)
+            kept.append(replace(record, labels=record.labels[:1], label_themes=themes, also=also))
+        return replace(self, records=tuple(kept))
 
     def never_shown(self, names: Collection[str]) -> GroupedDataset:
         """The records for which none of these labels is acceptable."""

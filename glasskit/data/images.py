@@ -287,8 +287,13 @@ def same_files(images: ImageSource, keys: Sequence[str]) -> list[list[int]]:
 
 def file_fingerprint(path: Path) -> str:
     """A text that changes when a picture file does, or what its pixels are read as."""
+    return f"{file_identity(path)}:{DECODER}"
+
+
+def file_identity(path: Path) -> str:
+    """A text that changes when a file does: its place, size and time."""
     stat = path.stat()
-    return f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}:{DECODER}"
+    return f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
 
 
 class MissingImages:

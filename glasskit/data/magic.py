@@ -11,7 +11,6 @@ pictures with several labels. Such a picture stands under each of its concepts.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,8 +34,7 @@ from glasskit.data.magic_record import (
 )
 from glasskit.data.schema import LEVELS, SPLITS, Concept
 from glasskit.errors import InputError
-from glasskit.io.json_files import read_json
-from glasskit.io.places import write_text
+from glasskit.io.json_files import read_json, write_json
 
 
 def read_magic(file: str | Path, images: ImageSource, entries: Any = None) -> GroupedDataset:
@@ -99,8 +97,8 @@ def write_magic(dataset: GroupedDataset, file: str | Path) -> None:
             }
         )
     taxonomy = [concept_as_json(concept) for concept in dataset.concepts]
-    for path, value in ((file, entries), (file.with_name("taxonomy.json"), taxonomy)):
-        write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+    write_json(file, entries)
+    write_json(file.with_name("taxonomy.json"), taxonomy)
 
 
 def concept_as_json(concept: Concept) -> dict[str, Any]:

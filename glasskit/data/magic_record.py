@@ -71,28 +71,34 @@ def parse_record(picture: Any, concept: str, split: str, where: str) -> tuple[Re
     labels = names_of(picture, "labels", where) or (concept,)
     if concept not in labels:
         raise InputError(f"{where}: 'labels' lacks {concept!r}, the concept that it stands under")
-    record = Record(
+    captions = ("old_captions", "new_captions")
+    return record_of(picture, key, labels, split, captions, where), levels
+
+
+def record_of(
+    picture: dict[str, Any],
+    key: str,
+    labels: tuple[str, ...],
+    split: str,
+    captions: tuple[str, str],
+    where: str,
+) -> Record:
+    """A picture of any layout as its record; ``captions``: keys of the literal and theme ones."""
+    literal, theme = captions
+    if not texts_of(picture, literal, where):
+        raise InputError(f"{where}: {literal!r} is empty; give at least a literal caption")
+    return Record(
         key=key,
         labels=labels,
-        literal=texts_of(picture, "old_captions", where),
-        theme=texts_of(picture, "new_captions", where),
+        literal=texts_of(picture, literal, where),
+        theme=one_or_more(picture.get(theme) or [], theme, where),
+        label_themes=label_themes_of(picture, labels, where),
+        also=names_of(picture, "also", where),
+        not_labels=names_of(picture, "not_labels", where),
+        negation=optional_text(picture, "negation", where),
         split=split,
-        **common_fields(picture, labels, where),
+        cluster=optional_text(picture, "cluster", where),
     )
-    if not record.literal:
-        raise InputError(f"{where}: 'old_captions' is empty; give at least a literal caption")
-    return record, levels
-
-
-def common_fields(picture: dict[str, Any], labels: Collection[str], where: str) -> dict[str, Any]:
-    """What a picture says in the same way in every layout, as fields of its record."""
-    return {
-        "label_themes": label_themes_of(picture, labels, where),
-        "also": names_of(picture, "also", where),
-        "not_labels": names_of(picture, "not_labels", where),
-        "negation": optional_text(picture, "negation", where),
-        "cluster": optional_text(picture, "cluster", where),
-    }
 
 
 def split_of(entry: dict[str, Any], where: str) -> str:
@@ -128,8 +134,13 @@ def label_themes_of(
         if label not in labels:
             near = suggestion(label, labels)
             raise InputError(f"{where}: 'themes' names {name!r}, which is none of its labels{near}")
-        out[label] = texts_of({name: texts if isinstance(texts, list) else [texts]}, name, where)
+        out[label] = one_or_more(texts, name, where)
     return out
+
+
+def one_or_more(value: Any, key: str, where: str) -> tuple[str, ...]:
+    """A text or a list of them, none empty."""
+    return texts_of({key: value if isinstance(value, list) else [value]}, key, where)
 
 
 def unknown_keys(

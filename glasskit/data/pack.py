@@ -25,9 +25,9 @@ from glasskit.data.magic_record import record_as_json
 from glasskit.data.shards import END, TAXONOMY, Row, read_shards
 from glasskit.data.streams import PREFIX, stream_parts
 from glasskit.errors import InputError
-from glasskit.io.json_files import read_json
+from glasskit.io.json_files import read_json, write_json
 from glasskit.io.pictures import FORMATS, PictureError, ask_each, picture_kind
-from glasskit.io.places import atomic_write, cache_folder, check_folder, keeping_in, write_text
+from glasskit.io.places import atomic_write, cache_folder, check_folder, keeping_in
 
 PLAN = "pack.json"
 SHARD_SIZE = 1000
@@ -88,7 +88,7 @@ def pack(
     first = next(rows, None)
     if first is None:
         raise InputError(f"{plan['source']}: there is no picture to pack")
-    _write_json(folder / PLAN, plan)
+    write_json(folder / PLAN, plan)
     while first is not None:
         shard = chain([first], islice(rows, shard_size - 1))
         pictures += _write_shard(folder / f"{number:05d}{END}", pictures, shard)
@@ -97,8 +97,8 @@ def pack(
         if progress is not None:
             progress(pictures, total)
     if isinstance(source, GroupedDataset):
-        _write_json(folder / TAXONOMY, [concept_as_json(concept) for concept in source.concepts])
-    _write_json(folder / PLAN, plan | {"pictures": pictures})
+        write_json(folder / TAXONOMY, [concept_as_json(concept) for concept in source.concepts])
+    write_json(folder / PLAN, plan | {"pictures": pictures})
     return Packed(number, pictures)
 
 
@@ -180,7 +180,3 @@ def _ending(row: Row) -> str:
     if kind not in FORMATS:
         raise PictureError(f"{row.where}: not a readable picture ({kind})")
     return "jpg" if kind == "JPEG" else kind.lower()
-
-
-def _write_json(file: Path, value: Any) -> None:
-    write_text(file, json.dumps(value, indent=1, ensure_ascii=False) + "\n")

@@ -9,9 +9,8 @@ language model, as in the C2LIP paper, is a thousand times slower.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from textblob.en.parsers import PatternParser
@@ -38,30 +37,13 @@ PRONOUNS = frozenset(
 )
 
 
-class NounPhrases(NamedTuple):
-    """Phrases of a list of captions.
-
-    Attributes:
-        phrases: (K,) the phrases, caption after caption, each once a caption.
-        owners: (K,) the index of the caption that each is from, ascending.
-    """
-
-    phrases: list[str]
-    owners: list[int]
-
-
-def noun_phrases(captions: Sequence[str]) -> NounPhrases:
-    """The noun phrases of each caption, in lower case, without articles and possessives.
+@lru_cache(maxsize=65_536)
+def noun_phrases(caption: str) -> tuple[str, ...]:
+    """The noun phrases of a caption, each once, in lower case, without articles and possessives.
 
     A phrase is a chunk that has a noun; "no dog" is left out (the picture does not show it), and
     so is a frame such as "a photo" or "a group". A caption may have none.
     """
-    found = [(phrase, row) for row, text in enumerate(captions) for phrase in _of_caption(text)]
-    return NounPhrases([phrase for phrase, _ in found], [row for _, row in found])
-
-
-@lru_cache(maxsize=65_536)
-def _of_caption(caption: str) -> tuple[str, ...]:
     chunks = (_phrase(chunk) for chunk in _chunks(caption))
     return tuple(dict.fromkeys(phrase for phrase in chunks if phrase))
 

@@ -10,7 +10,6 @@ taxonomy the labels of the pictures are the concepts.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,19 +19,18 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import ImageSource
 from glasskit.data.magic import concept_as_json, taxonomy_of
 from glasskit.data.magic_record import (
-    common_fields,
     key_as_json,
     key_of,
     list_of,
     names_of,
+    record_of,
     split_of,
-    texts_of,
     unknown_keys,
     warn_of_unknown,
 )
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
-from glasskit.io.places import write_text
+from glasskit.io.json_files import write_json
 
 KEYS = (
     *("image", "split", "labels", "themes", "not_labels", "captions", "general", "negation"),
@@ -86,7 +84,7 @@ def write_pictures(dataset: GroupedDataset, file: str | Path) -> None:
         "taxonomy": [concept_as_json(concept) for concept in dataset.concepts],
         "pictures": [_as_json(record) for record in dataset.records],
     }
-    write_text(file, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_json(file, content)
 
 
 def _parse(picture: Any, where: str) -> Record:
@@ -97,19 +95,7 @@ def _parse(picture: Any, where: str) -> Record:
     if len(set(labels)) < len(labels):
         raise InputError(f"{where}: 'labels' names one twice")
     split = split_of(picture, where)
-    general = picture.get("general") or []
-    one_or_more = general if isinstance(general, list) else [general]
-    literal = texts_of(picture, "captions", where)
-    if not literal:
-        raise InputError(f"{where}: 'captions' is empty; give at least a literal caption")
-    return Record(
-        key=key,
-        labels=labels,
-        literal=literal,
-        theme=texts_of({"general": one_or_more}, "general", where),
-        split=split,
-        **common_fields(picture, labels, where),
-    )
+    return record_of(picture, key, labels, split, ("captions", "general"), where)
 
 
 def _as_json(record: Record) -> dict[str, Any]:

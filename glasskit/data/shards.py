@@ -22,6 +22,7 @@ from PIL import Image
 
 from glasskit.data.assemble import Found, assemble
 from glasskit.data.grouped import GroupedDataset
+from glasskit.data.images import file_identity
 from glasskit.data.magic import read_taxonomy
 from glasskit.data.magic_record import (
     PICTURE_KEYS,
@@ -168,14 +169,13 @@ def shard_names(source: str | Path) -> list[str]:
 def shard_part(shard: str) -> Part:
     """A tar as a part of a stream."""
     path = Path(shard)
-    identity = _identity(path)
 
     def rows() -> Iterator[Row]:
         for sample in shard_samples(shard):
             yield Row(sample.key, sample.where, sample.read(), sample.notes)
 
     mark = sha256(shard.encode()).hexdigest()[:8]  # shards of several folders may have one name
-    return Part(f"{path.stem}-{mark}", identity, path.stat().st_size, rows)
+    return Part(f"{path.stem}-{mark}", file_identity(path), path.stat().st_size, rows)
 
 
 def shard_samples(shard: str) -> Iterator[Sample]:
@@ -287,7 +287,7 @@ class ShardImages:
 
     def fingerprint(self, key: str) -> str:
         sample = self._of(key)
-        return f"{_identity(Path(sample.shard))}:{sample.offset}:{sample.size}:{DECODER}"
+        return f"{file_identity(Path(sample.shard))}:{sample.offset}:{sample.size}:{DECODER}"
 
     def differ(self, key: str, other: str) -> bool:
         """Whether two keys are two pictures: members of a tar are, unless both are one number."""
@@ -318,11 +318,6 @@ def _split(name: str) -> tuple[str, str]:
     folder, slash, file = name.rpartition("/")
     stem, _, ending = file.partition(".")
     return (f"{folder}{slash}{stem}", ending.lower()) if stem and ending else ("", "")
-
-
-def _identity(path: Path) -> str:
-    stat = path.stat()
-    return f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
 
 
 def _tars(folder: Path) -> list[str]:

@@ -6,23 +6,12 @@ import io
 from functools import lru_cache
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from glasskit.errors import PictureError
 
 MAX_PROFILE = 4_000_000
 """Bytes of a colour profile that is followed; those of printers have two million."""
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What makes a picture of this EXIF orientation upright."""
 
 
 def as_rgb(picture: Image.Image, name: str = "the picture") -> Image.Image:
@@ -35,7 +24,7 @@ def as_rgb(picture: Image.Image, name: str = "the picture") -> Image.Image:
         InputError: its numbers have no known range (floating point, or beyond 16 bits).
     """
     picture.load()
-    turn = _orientation(picture)
+    picture = _upright(picture)
     profile = picture.info.get("icc_profile")
     colours, alpha = _colours(picture, name)
     convert = None
@@ -49,7 +38,7 @@ def as_rgb(picture: Image.Image, name: str = "the picture") -> Image.Image:
         white = Image.new("RGB", colours.size, "white")
         white.paste(colours, mask=alpha)
         colours = white
-    return colours if turn is None else colours.transpose(turn)
+    return colours
 
 
 def no_range(name: str) -> PictureError:
@@ -103,8 +92,9 @@ def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     return convert if abs(moved).max() > 3 else None
 
 
-def _orientation(picture: Image.Image) -> Image.Transpose | None:
+def _upright(picture: Image.Image) -> Image.Image:
     try:
-        return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+        turned = picture.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        return ImageOps.exif_transpose(picture) if turned else picture
     except Exception:  # noqa: BLE001 (EXIF of any writer: what is broken in it turns nothing)
-        return None
+        return picture

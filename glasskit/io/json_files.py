@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from glasskit.errors import InputError
+from glasskit.io.places import write_text
 from glasskit.io.text_files import decode_text, lines_of, read_bytes
 
 
@@ -17,6 +18,11 @@ def read_json(file: Path) -> Any:
         InputError: the file is missing, cannot be read, or is no JSON.
     """
     return parse_json(read_bytes(file, "JSON"), str(file))
+
+
+def write_json(file: str | Path, value: Any) -> None:
+    """Write JSON, whole or not at all; InputError as `places.atomic_write`."""
+    write_text(file, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
 def parse_json(data: bytes, where: str, nan_is_null: bool = False) -> Any:
@@ -56,13 +62,8 @@ def _refuse(name: str) -> None:
 
 def _why(error: json.JSONDecodeError) -> str:
     """What Python says, or what people know the fault as."""
-    before, after = error.doc[: error.pos].rstrip(), error.doc[error.pos :].lstrip()
-    place = f"line {error.lineno}, column {error.colno}"
     if not error.doc.strip():
         return "the file is empty"
-    closing = after.removeprefix(",").lstrip()[:1]  # from Python 3.13 on the comma is the place
-    if (before.endswith(",") or after.startswith(",")) and closing in ("}", "]"):
-        return f"a comma before the closing {closing} in {place}"
     if error.msg == "Extra data" and _is_lines(error.doc):
         return "it is JSON Lines, a value a line; make it one list: [value, value, ...]"
     return str(error)

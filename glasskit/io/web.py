@@ -94,21 +94,14 @@ def fetch(
                 failure = WebError(f"HTTP {status}", status)
                 if status < 500 and status not in AGAIN:
                     raise failure
-                asked = retry_after(reply.headers.get("Retry-After"))
+                wish = reply.headers.get("Retry-After", "")  # the rarer form with a date is none
+                asked = min(float(wish), LONGEST_PAUSE) if wish.isdigit() else 0.0
         except (httpx.ProtocolError, httpx.DecodingError, httpx.TooManyRedirects) as error:
             answered = True
             failure = WebError(f"the answer broke off ({error})")
         except httpx.RequestError as error:
             failure = WebError(str(error) or type(error).__name__, answered=answered)
     raise failure
-
-
-def retry_after(text: str | None) -> float:
-    """Seconds that a server asks to wait, at most ``LONGEST_PAUSE``; 0 where it says none.
-
-    Only the form in seconds is read; the rarer form with a date counts as none.
-    """
-    return min(float(text), LONGEST_PAUSE) if text and text.isdigit() else 0.0
 
 
 @lru_cache(maxsize=1)

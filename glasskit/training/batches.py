@@ -194,16 +194,13 @@ class Batches:
     def _add_phrases(self) -> None:
         from glasskit.data.phrases import noun_phrases
 
-        found = noun_phrases(self.captions.texts)
-        if not found.phrases:
+        found = [noun_phrases(text) for text in self.captions.texts]
+        distinct = list(dict.fromkeys(phrase for own in found for phrase in own))
+        if not distinct:
             raise InputError(f"no caption of {self.dataset.name!r} has a noun phrase")
-        distinct = list(dict.fromkeys(found.phrases))
         place = {phrase: len(self.texts) + row for row, phrase in enumerate(distinct)}
         self.texts += distinct
-        rows: list[list[int]] = [[] for _ in self.captions.texts]
-        for phrase, owner in zip(found.phrases, found.owners, strict=True):
-            rows[owner].append(place[phrase])
-        self.phrases = [np.array(row, dtype=np.int64) for row in rows]
+        self.phrases = [np.array([place[p] for p in own], dtype=np.int64) for own in found]
 
 
 def _share(stacks: list[np.ndarray], own: slice) -> tuple[np.ndarray, np.ndarray]:

@@ -14,10 +14,8 @@ from PIL import Image
 import glasskit
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages
-from glasskit.data.magic import read_magic, write_magic
-from glasskit.data.pack import pack
+from glasskit.data.magic import read_magic
 from glasskit.data.scenes.build import make_recipes
-from glasskit.data.shards import read_shards
 
 
 def test_scenes_that_share_a_glyph_are_one_cluster() -> None:
@@ -69,16 +67,3 @@ def test_clusters_are_named_in_the_layout_or_have_the_same_bytes(
         (tmp_path / f"{name}.png").unlink()
     missing = replace(own)
     assert len(set(missing.clusters)) == 5, "what is not here has no bytes to compare"
-
-
-def test_files_and_shards_keep_clusters(own: GroupedDataset, tmp_path: Path) -> None:
-    write_magic(own, tmp_path / "again.json")
-    again = read_magic(tmp_path / "again.json", own.images)
-    assert [r.cluster for r in again.records] == [r.cluster for r in own.records]
-    pack(own, tmp_path / "shards")
-    packed = read_shards(tmp_path / "shards")
-    place = {record.key: row for row, record in enumerate(packed.records)}
-    rows = [place[record.key] for record in own.records]
-    assert (packed.clusters[rows] == packed.clusters[rows][:, None]).tolist() == (
-        own.clusters == own.clusters[:, None]
-    ).tolist()

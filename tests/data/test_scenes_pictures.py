@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from glasskit.data.scenes import SceneImages, load_scenes
+from glasskit.data.scenes import load_scenes
 from glasskit.data.scenes import render as render_module
 from glasskit.data.scenes.build import make_recipes
-from glasskit.data.scenes.ground import PALETTE, PATTERNS, Ground, paint
+from glasskit.data.scenes.ground import paint
 from glasskit.data.scenes.layout import Placement
 from glasskit.data.scenes.render import SIZE, font_path
 from glasskit.errors import InputError
@@ -57,11 +57,6 @@ def test_pictures_are_golden_in_the_large(key: str) -> None:
     np.testing.assert_allclose(_quarters(picture), QUARTERS[key], atol=3)
 
 
-def test_a_picture_is_drawn_the_same_every_time() -> None:
-    first, again = (SceneImages().open("danger-test-04") for _ in range(2))
-    assert ImageChops.difference(first, again).getbbox() is None
-
-
 def test_boxes_stay_inside_the_picture_and_never_overlap() -> None:
     for made in RECIPES:
         assert 2 <= len(made.placements) <= 4
@@ -84,23 +79,8 @@ def test_glyphs_are_drawn_inside_their_boxes_only() -> None:
         assert changed.getbbox() is None, f"{made.key}: ink outside the boxes"
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
-def test_grounds_are_soft(pattern: str) -> None:
-    for colour in PALETTE:
-        ground = np.asarray(paint(Ground(colour, pattern, 0.3, 0.7), 64), dtype=float)
-        assert ground.min() > 60, "glyph outlines are black and must stand out"
-
-
-def test_fingerprints_differ_and_recipes_can_be_asked_for() -> None:
-    prints = {DATASET.fingerprint(index) for index in range(len(DATASET))}
-    assert len(prints) == len(DATASET)
-    made = DATASET.images.recipe("celebration-test-00")
-    assert (made.concept, made.split) == ("celebration", "test")
-    literal = next(r for r in DATASET.records if r.key == made.key).literal[0]
-    assert all(glyph.name in literal for glyph in made.glyphs)
-
-
-def test_an_unknown_key_is_named() -> None:
+def test_fingerprints_differ_and_an_unknown_key_is_named() -> None:
+    assert len({DATASET.fingerprint(index) for index in range(len(DATASET))}) == len(DATASET)
     with pytest.raises(InputError, match="no picture 'joy-train-00'"):
         DATASET.images.open("joy-train-00")
 

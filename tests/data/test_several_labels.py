@@ -30,6 +30,7 @@ PICTURES: dict[str, Any] = {
             "captions": ["a lake", "water"],
             "general": "a place to be alone",
             "negation": "there is no lake",
+            "cluster": "one morning",
         },
         {"image": "b.png", "labels": ["age"], "captions": ["a wall"], "split": "test"},
         {"image": "c.png", "labels": ["calm"], "captions": ["a hill"], "also": ["cold"]},

@@ -77,17 +77,6 @@ def test_the_webdataset_builder_of_datasets_reads_what_we_pack(
     assert [sum(row["__url__"] == name for row in rows) for name in files] == [20, 20, 12]
 
 
-def test_in_order_and_by_place_the_same_bytes_are_read(data: GroupedDataset, packed: Path) -> None:
-    parts = stream_parts(packed)
-    rows = rows_of(packed)
-    assert len({part.name for part in parts}) == len({part.identity for part in parts}) == 4
-    assert [row.key for row in rows] == [r.key for r in data.records]
-    assert [row.caption for row in rows] == [r.captions[0] for r in data.records]
-    assert all(data.images.read(row.key) == row.data for row in rows)
-    by_place = load_dataset(packed).images
-    assert all(by_place.read(row.key, 100) == row.data[-100:] for row in rows)
-
-
 def test_drawn_pictures_are_packed_without_loss(tmp_path: Path) -> None:
     scenes = load_dataset("scenes").select(range(0, 60, 20))
     again = load_dataset(shards_of(scenes, tmp_path / "shards"))

@@ -172,15 +172,9 @@ def test_every_concept_gives_its_share_to_every_split() -> None:
 def test_the_built_in_vocabulary_is_whole() -> None:
     levels = [concept.levels for concept in read_vocabulary()]
     assert len(levels) == len({names[0] for names in levels}) >= 300
-    assert all(all(names) for names in levels)
-    rooms = [{names[level] for names in levels} for level in range(4)]
-    assert [len(room) for room in rooms] == sorted((len(room) for room in rooms), reverse=True)
-    for one in range(4):
-        for other in range(one):
-            assert not rooms[one] & rooms[other], "a name belongs to one level"
+    assert all(re.fullmatch(r"[a-z][a-z -]+", name or "") for names in levels for name in names)
     above = {names[1]: names[2:] for names in levels}
     assert all(above[names[1]] == names[2:] for names in levels), "a level 2 has one place"
-    assert all(re.fullmatch(r"[a-z][a-z -]+", name) for room in rooms for name in room if name)
 
 
 @pytest.mark.parametrize(
@@ -209,22 +203,15 @@ def test_three_forms_of_a_vocabulary(
     [
         ("v.txt", "joy\njoy\n", "concept 'joy' comes twice"),
         ("v.txt", "cafe\u0301\nCafé\n", "two concepts look the same"),
-        ("v.txt", "joy\nhope\x07\n", "line 2: 'name' holds a control character (U+0007)"),
         ("v.txt", "joy\n", "needs two concepts or more"),
         ("v.txt", "x" * 61 + "\ny", "1 to 60 characters"),
         ("v.toml", "[", "not readable TOML"),
         ("v.toml", "[a.b]\nc = [3]", "[a.b] c: a name must be a text"),
-        ("v.json", '[{"level1": "joy", "levle2": "x"}]', "key 'levle2', did you mean 'level2'?"),
-        ("v.json", "{}", "must be a list of concepts"),
         ("v.csv", "x", "a vocabulary is a .toml, .json or .txt file"),
-        ("none.txt", None, "there is no such file"),
     ],
 )
-def test_a_broken_vocabulary_is_named(
-    tmp_path: Path, name: str, text: str | None, line: str
-) -> None:
-    if text is not None:
-        (tmp_path / name).write_text(text)
+def test_a_broken_vocabulary_is_named(tmp_path: Path, name: str, text: str, line: str) -> None:
+    (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=re.escape(line)):
         read_vocabulary(tmp_path / name)
 

@@ -89,7 +89,6 @@ BROKEN = {
         ("picture,caption\n1,x\n", "a.csv: the column 'image' is missing"),
         ("", "a.csv: the file is empty"),
         ("image:caption\n1:x\n", "the first line must name the columns, and has 'image:caption'"),
-        ("image,caption\n ,x\n", "a.csv: line 2: 'image' must be a text"),
         ("image,caption\n1\n", "a.csv: line 2: 1 field where the header has 2"),
         (
             'image,caption\n\na.jpg,a cup\nb.jpg,"a dog\nc.jpg,a cat\n',
@@ -102,7 +101,6 @@ BROKEN = {
     "a.json": [
         ("[]", "a.json: not COCO captions; there is no list 'annotations'"),
         ('{"anotations": []}', "unknown key 'anotations', did you mean 'annotations'?"),
-        ('{"annotations": []}', "a.json: there is no caption in it"),
         ('{"annotations": [3]}', "annotation 1: 'image_id' must be a whole number"),
         ('{"annotations": [{"image_id": 1, "caption": 3}]}', "1: 'caption' must be a text"),
         (

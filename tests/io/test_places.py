@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from glasskit.analysis.export import embed_source
 from glasskit.analysis.store import write_arrays
 from glasskit.data import write_magic
 from glasskit.data.pack import pack
@@ -28,7 +28,7 @@ from glasskit.io.places import (
 )
 from glasskit.models import save_model
 from glasskit.models.export import export_open_clip
-from tests.analysis.test_export import FileModel
+from glasskit.training.checkpoint import save_checkpoint
 from tests.analysis.toys import colour_dataset
 from tests.training.toys import tiny_open_clip
 
@@ -75,6 +75,7 @@ WRITERS: dict[str, Callable[[Path], Callable[[], object]]] = {
     "model": model,
     "export": export,
     "shards": lambda f: lambda: pack(colour_dataset(), f / "out/shards"),
+    "checkpoint": lambda f: lambda: save_checkpoint(f / "out", 1, {"a": torch.ones(500)}, {}, 1),
 }
 
 
@@ -92,16 +93,6 @@ def test_a_full_disk_is_one_line_and_leaves_no_half(name: str, tmp_path: Path) -
     assert left == before
     write()
     assert contents(tmp_path).keys() > before.keys()
-
-
-def test_vectors_on_a_full_disk_leave_those_of_before(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("GLASSKIT_CACHE", str(tmp_path / "cache"))
-    folder, out = pictures(tmp_path / "in"), tmp_path / "out"
-    embed_source(FileModel(), folder, out)
-    before = contents(out)
-    with small_disk(), pytest.raises(InputError, match="can't be written"):
-        embed_source(FileModel(), folder, out, dtype="float16")
-    assert contents(out) == before
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

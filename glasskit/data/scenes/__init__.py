@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from glasskit.data.scenes.build import SceneImages, load_scenes
+from glasskit.data.scenes.build import load_scenes
 
-__all__ = ["SceneImages", "load_scenes"]
+__all__ = ["load_scenes"]

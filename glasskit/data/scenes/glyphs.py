@@ -60,12 +60,6 @@ def read_concepts() -> tuple[ConceptSource, ...]:
     return tuple(_source(entry) for name in FILES for entry in _read(name)["concept"])
 
 
-@cache
-def stems() -> dict[str, tuple[str, ...]]:
-    """For every name of every level, the beginnings of words that its captions never use."""
-    return {name: tuple(beginnings) for name, beginnings in _read("stems.toml").items()}
-
-
 def _read(name: str) -> dict[str, Any]:
     text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
     return tomllib.loads(text)
