@@ -15,11 +15,6 @@ from glasskit.losses.siglip import SigmoidObjective, siglip_loss, sigmoid_loss
 from glasskit.losses.vectors import accumulator, check_weight, unit, unit_rows
 
 
-def owns(owner: Tensor, rows: int) -> Tensor:
-    """(B, K) bool: phrase k is from the caption of pair a; owner (K,), rows = B."""
-    return torch.arange(rows, device=owner.device)[:, None] == owner[None, :]
-
-
 def attention_pool(patches: Tensor, phrases: Tensor) -> Tensor:
     """vhat_ka = normalise( sum_p softmax_p(c_k . t_ap) t_ap ): what picture a shows of phrase k.
 
@@ -35,48 +30,12 @@ def attention_pool(patches: Tensor, phrases: Tensor) -> Tensor:
 def phrase_loss(logits: Tensor, owner: Tensor, shared: Tensor | None) -> Tensor:
     """-(1 / K) sum_ak log sigmoid(y_ak x_ak), without phrases of captions that share a label.
 
-    Shapes: logits (B, K), owner (K,), shared (B, B) bool; value ().
+    0 where K is 0. Shapes: logits x (B, K), owner (K,) rows of x, shared (B, B) bool; value ().
     """
     rows, count = logits.shape
+    own = torch.arange(rows, device=owner.device)[:, None] == owner  # (B, K)
     left_out = None if shared is None else shared[:, owner]  # (B, K)
-    return sigmoid_loss(logits, owns(owner, rows), max(count, 1), left_out)
-
-
-def noun_phrase_loss(
-    image: Tensor,
-    phrases: Tensor,
-    owner: Tensor,
-    scale: Tensor | float,
-    bias: Tensor | float,
-    shared: Tensor | None = None,
-) -> Tensor:
-    """NPC: -(1 / K) sum_ak log sigmoid( y_ak (s u_a . c_k + b) ); 0 where K is 0.
-
-    Shapes: image (B, L), phrases (K, L) unit rows, owner (K,) rows of image, shared (B, B) bool;
-    value ().
-    """
-    logits = scale * (image @ phrases.T) + bias
-    return phrase_loss(logits, owner, shared)
-
-
-def pooled_phrase_loss(
-    patches: Tensor,
-    phrases: Tensor,
-    owner: Tensor,
-    scale: Tensor | float,
-    bias: Tensor | float,
-    shared: Tensor | None = None,
-) -> Tensor:
-    """XAC: -(1 / K) sum_ak log sigmoid( y_ak (s vhat_ka . c_k + b) ); 0 where K is 0.
-
-    Holds B x K x L numbers, those of attention_pool.
-
-    Shapes: patches (B, P, L), phrases (K, L) unit rows, owner (K,) rows of patches, shared (B, B)
-    bool; value ().
-    """
-    pooled = attention_pool(patches, phrases)  # (B, K, L)
-    logits = scale * (pooled * phrases).sum(-1) + bias
-    return phrase_loss(logits, owner, shared)
+    return sigmoid_loss(logits, own, max(count, 1), left_out)
 
 
 class C2Lip(SigmoidObjective):
@@ -84,8 +43,9 @@ class C2Lip(SigmoidObjective):
 
         L = SigLIP + npc_weight NPC + xac_weight XAC
 
-    NPC: see noun_phrase_loss. XAC: see pooled_phrase_loss. A phrase that two captions share is
-    there twice, once with each owner, and each picture says no to the other's, as published.
+    Both are phrase_loss: NPC of s u_a . c_k + b, XAC of s vhat_ka . c_k + b with vhat_ka of
+    attention_pool, B x K x L numbers. A phrase that two captions share is there twice, once with
+    each owner, and each picture says no to the other's, as published.
 
     Args:
         temperature, logit_bias, learn_bias: as in SigLip.
@@ -132,11 +92,12 @@ class C2Lip(SigmoidObjective):
         owner = self.field(batch, "phrase_owner")
         parts = {
             "siglip": siglip_loss(image, unit_rows(batch.text), 1, scale, bias, shared),
-            "npc": noun_phrase_loss(image, phrases, owner, scale, bias, shared),
+            "npc": phrase_loss(scale * (image @ phrases.T) + bias, owner, shared),
         }
         total = parts["siglip"] + self.npc_weight * parts["npc"]
         if self.xac_weight:
             patches = accumulator(self.field(batch, "patches")).flatten(0, 1)
-            parts["xac"] = pooled_phrase_loss(patches, phrases, owner, scale, bias, shared)
+            pooled = attention_pool(patches, phrases)  # (B, K, L)
+            parts["xac"] = phrase_loss(scale * (pooled * phrases).sum(-1) + bias, owner, shared)
             total = total + self.xac_weight * parts["xac"]
         return ObjectiveOutput.of(total, **parts)

@@ -5,14 +5,12 @@ Letters: M groups, N members a group, L width, B = M N pairs; u, v unit image an
 
 from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from glasskit.losses.base import Objective
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
 from glasskit.losses.overlap import without
-from glasskit.losses.vectors import unit_rows
+from glasskit.losses.vectors import symmetric_cross_entropy, unit_rows
 
 
 def clip_loss(
@@ -24,9 +22,7 @@ def clip_loss(
 
     Shapes: image, text (B, L) unit rows, shared (B, B) bool; value ().
     """
-    logits = without(scale * image @ text.T, shared)  # (B, B)
-    own = torch.arange(len(logits), device=logits.device)
-    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
+    return symmetric_cross_entropy(without(scale * image @ text.T, shared))
 
 
 class Clip(Objective):

@@ -52,7 +52,9 @@ def gather_batch(batch: GroupedBatch, check: bool = True) -> GroupedBatch:
     owner = batch.phrase_owner
     counts: list[int] = []
     if check or owner is not None:
-        everyone = _exchange((batch_facts(batch), 0 if owner is None else len(owner)))
+        everyone: list[Any] = [None] * dist.get_world_size()
+        own = (batch_facts(batch), 0 if owner is None else len(owner))
+        dist.all_gather_object(everyone, own)
         _compare([facts for facts, _ in everyone])
         counts = [phrases for _, phrases in everyone]
     joined = {
@@ -109,13 +111,6 @@ def batch_facts(batch: GroupedBatch) -> Facts:
         facts[f"dtypes of {name}"] = value.dtype
         facts[f"requires_grad of {name}"] = value.requires_grad and torch.is_grad_enabled()
     return facts
-
-
-def _exchange(own: tuple[Facts, int]) -> list[tuple[Facts, int]]:
-    """What each rank says, in rank order."""
-    everyone: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(everyone, own)
-    return everyone
 
 
 def _compare(everyone: list[Facts]) -> None:

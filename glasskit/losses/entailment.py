@@ -18,13 +18,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glasskit.losses.base import Objective
 from glasskit.losses.batch import GroupedBatch, ObjectiveOutput
 from glasskit.losses.overlap import without
-from glasskit.losses.vectors import ZERO_NORM, accumulator, check_weight, unit
+from glasskit.losses.vectors import (
+    ZERO_NORM,
+    accumulator,
+    check_weight,
+    symmetric_cross_entropy,
+    unit,
+)
 
 K = 0.1
 """Sets the width of a cone: half of it is asin(2 K / r) in flat space (MERU)."""
@@ -181,20 +186,14 @@ class _Entailment(Objective):
         beside = (group[:, None] == group) & ~own
         if shared is not None:
             beside = beside | shared
-        contrast = _contrast(-scale * self.distance(image, text), shared)
-        contrast = (contrast + _contrast(-scale * self.distance(image, general), beside)) / 2
+        to_text = without(-scale * self.distance(image, text), shared)
+        to_general = without(-scale * self.distance(image, general), beside)
+        contrast = (symmetric_cross_entropy(to_text) + symmetric_cross_entropy(to_general)) / 2
         outside = torch.stack([self.outside(general, text), self.outside(text, image)])
         cone = outside.clamp_min(0).mean()
         inside = (outside <= 0).to(cone.dtype).mean()
         total = contrast + self.entailment_weight * cone
         return ObjectiveOutput.of(total, contrast=contrast, cone=cone, inside=inside)
-
-
-def _contrast(logits: Tensor, left_out: Tensor | None) -> Tensor:
-    """Cross entropies of rows and columns with the diagonal, their mean; logits (B, B)."""
-    logits = without(logits, left_out)
-    own = torch.arange(len(logits), device=logits.device)
-    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
 
 
 class Entailment(_Entailment):

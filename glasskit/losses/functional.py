@@ -29,6 +29,7 @@ from glasskit.losses.vectors import (
     check_temperature,
     learning,
     scaled,
+    symmetric_cross_entropy,
     unit,
     unit_sum,
 )
@@ -384,9 +385,7 @@ def outer_centroid(
 
     Shapes: (M, L), (M, L); (M, M) bool or None, groups of which any pairs share a label -> ().
     """
-    logits = without(scaled(image, temperature) @ text.T, of_groups)
-    target = torch.arange(len(logits), device=logits.device)
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    return symmetric_cross_entropy(without(scaled(image, temperature) @ text.T, of_groups))
 
 
 def inner_centroid(

@@ -93,27 +93,17 @@ class SigLip(SigmoidObjective):
 
     def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
         """The value, under "siglip" too."""
-        image, text = unit_rows(batch.image), unit_rows(batch.text)
-        value = siglip_loss(image, text, 1, self.scale(batch), self.logit_bias, batch.shared)
+        image, text, scale = unit_rows(batch.image), unit_rows(batch.text), self.scale(batch)
+        members = batch.members if self.negatives_are_groups else 1
+        value = siglip_loss(image, text, members, scale, self.logit_bias, batch.shared)
         return ObjectiveOutput.of(value, siglip=value)
 
 
-class GroupedSigLip(SigmoidObjective):
+class GroupedSigLip(SigLip):
     """SigLIP with every image-text pair of one group as a yes, see siglip_loss.
 
-    Shapes: image, text (M, N, L); value ().
-    Source: Zhai et al. 2023, arXiv 2303.15343, with the positives of a group.
-    Asks of the batch: nothing more. With N = 1 it is SigLip.
-
-    Raises:
-        ValueError: an option out of range, see SigmoidObjective.
+    Source: Zhai et al. 2023, arXiv 2303.15343, with the positives of a group. With N = 1 it is
+    SigLip.
     """
 
     negatives_are_groups = True
-
-    def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
-        """The value, under "siglip" too."""
-        image, text = unit_rows(batch.image), unit_rows(batch.text)
-        scale = self.scale(batch)
-        value = siglip_loss(image, text, batch.members, scale, self.logit_bias, batch.shared)
-        return ObjectiveOutput.of(value, siglip=value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 ZERO_NORM = 1e-12
@@ -91,6 +92,12 @@ def unit_sum(total: Tensor, terms: int) -> Tensor:
 def unit_rows(x: Tensor) -> Tensor:
     """(M, N, L) vectors of any length and precision as (B, L) unit rows, group after group."""
     return unit(accumulator(x.flatten(0, 1)))
+
+
+def symmetric_cross_entropy(logits: Tensor) -> Tensor:
+    """1/2 [ mean_a CE(S_a., a) + mean_a CE(S_.a, a) ] of (B, B) logits S: each finds its own."""
+    own = torch.arange(len(logits), device=logits.device)
+    return (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
 
 
 def scaled(x: Tensor, temperature: float | Tensor) -> Tensor:

@@ -12,10 +12,9 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 
-from glasskit.losses import GroupedBatch, GroupedContrastiveLoss, gather_batch
+from glasskit.losses import GroupedBatch, gather_batch
 from glasskit.losses.objectives import OBJECTIVES, build_objective
 from tests.losses.objective_batches import differentiable, full_batch, vectors_of
 
@@ -45,29 +44,6 @@ def share(batch: GroupedBatch, rank: int) -> GroupedBatch:
         phrase_owner=owner,
         labels=batch.labels[own],
     )
-
-
-class Model(nn.Module):
-    """A trained map in front of the features, and a learned temperature."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(7)
-        self.map = nn.Linear(WIDTH, WIDTH, dtype=torch.float64)
-        self.temperature = nn.Parameter(torch.tensor(0.2, dtype=torch.float64))
-
-    def forward(self, batch: GroupedBatch) -> tuple[GroupedBatch, Tensor]:
-        return GroupedBatch(self.map(batch.image), self.map(batch.text)), self.temperature * 1
-
-
-def train_step(model: nn.Module, batch: GroupedBatch) -> dict[str, Tensor]:
-    """The loss and the gradients of the parameters, by name."""
-    mapped, temperature = model(batch)
-    whole = gather_batch(mapped)
-    loss = GroupedContrastiveLoss(temperature=temperature)(whole.image, whole.text).total
-    loss.backward()
-    own = model.module if isinstance(model, DistributedDataParallel) else model
-    return {"loss": loss.detach()} | {name: p.grad for name, p in own.named_parameters()}
 
 
 def gradients(name: str, plain: GroupedBatch, world: int) -> dict[str, Tensor]:
@@ -104,7 +80,6 @@ def work(rank: int, world: int, folder: str) -> None:
     )
     batch = share(joined(world), rank)
     result: dict[str, Any] = {name: gradients(name, batch, world) for name in OBJECTIVES}
-    result["step"] = train_step(DistributedDataParallel(Model()), batch)
     result["refused"] = refusals(rank)
     result["owner"] = gather_batch(batch).phrase_owner
     trusted = gather_batch(GroupedBatch(batch.image, batch.text), check=False)
@@ -134,12 +109,6 @@ def test_an_objective_is_that_of_the_joined_batch(name: str, ranks: list[dict[st
             torch.testing.assert_close(torch.cat(found), value)
         else:
             torch.testing.assert_close(found, [value] * len(ranks))
-
-
-def test_a_step_of_a_model_is_that_of_one_process(ranks: list[dict[str, Any]]) -> None:
-    want = train_step(Model(), joined(len(ranks)))
-    for rank in ranks:
-        torch.testing.assert_close(rank["step"], want)
 
 
 def test_ranks_that_differ_are_refused_on_every_rank(ranks: list[dict[str, Any]]) -> None:
