@@ -90,21 +90,14 @@ def watched(tmp_path: Path) -> Watched:
 
 
 BITES = """
-import multiprocessing, socket, subprocess, sys, threading, time
+import os, socket, subprocess, sys, threading, time
 threading.Thread(target=time.sleep, args=(2,)).start()
-child = multiprocessing.get_context("fork").Process(target=int)
-child.start()
-child.join()
+if not os.fork():
+    os._exit(0)
+os.wait()
 message = "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'', ('192.0.2.1', 9))"
 subprocess.run([sys.executable, "-c", message])
-near, far = socket.socket(), socket.socket()
-far.settimeout(0.1)
-far.connect_ex(("192.0.2.1", 80))
-near.connect_ex(("127.0.0.1", 9))
-try:
-    socket.getaddrinfo("name.invalid", 80)
-except OSError:
-    pass
+socket.socket().connect_ex(("127.0.0.1", 9))
 """
 
 
@@ -115,8 +108,6 @@ def test_the_guard_notes_what_it_is_for(watched: Watched) -> None:
     assert whats == [
         "os.fork with 2 threads",
         "socket.sendto ('192.0.2.1', 9)",
-        "socket.connect ('192.0.2.1', 80)",
-        "socket.getaddrinfo 'name.invalid'",
     ]
 
 
