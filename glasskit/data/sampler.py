@@ -198,8 +198,6 @@ class GroupSampler:
             near = self.neighbours[concept]
             if not len(near):
                 near = np.delete(np.arange(len(self.pools)), concept)
-            if not len(near):  # a data set of one concept has no other picture to offer
-                near = np.array([concept])
             pool = self.captions.owner[np.concatenate([self.pools[i] for i in near])]
             lacks = ~self.dataset.carries(pool, self.labels[[concept]])[:, 0]
             pool = pool[lacks] if lacks.any() else pool

@@ -30,10 +30,6 @@ from glasskit.training.config import TrainConfig, filled
 TEXT_EXTRAS = ("paraphrase", "negation", "general")
 
 
-MEANT = {"general": "theme caption"}
-"""What a field is called where a data set lacks it."""
-
-
 class Rows(NamedTuple):
     """What one step encodes, as indices, and where each encoded row belongs.
 
@@ -239,15 +235,15 @@ def _check_needs(dataset: GroupedDataset, needs: tuple[str, ...], config: TrainC
     # A theme caption, where only those are drawn, may have the only literal one as its paraphrase.
     literal = 2 if config.literal_weight or config.paraphrase_weight else 1
     lacking = {
-        "general": [record.key for record in dataset.records if not record.themes],
+        "theme caption": [record.key for record in dataset.records if not record.themes],
         "negation": [record.key for record in dataset.records if record.negation is None],
         "paraphrase": [record.key for record in dataset.records if len(record.literal) < literal],
     }
+    asked = ["theme caption" if name == "general" else name for name in needs]
     for name, without in lacking.items():
-        if name in needs and without:
+        if name in asked and without:
             raise InputError(
-                f"objective {config.objective!r} needs a {MEANT.get(name, name)} of every record; "
-                f"{len(without)} of "
+                f"objective {config.objective!r} needs a {name} of every record; {len(without)} of "
                 f"{len(dataset)} in {dataset.name!r} have none, first {without[0]!r}"
             )
     if "patches" in needs and config.mode in ("head", "text"):

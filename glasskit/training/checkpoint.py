@@ -76,8 +76,6 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         InputError: the file is missing, cut off, a pickle, or not one of ours.
     """
     advice = "remove it to go on from the one before, or train anew"
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such checkpoint")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

@@ -26,18 +26,8 @@ LEARNING_RATES = {"head": 4e-3, "full": 1e-5, "image": 1e-5, "text": 1e-5, "lora
 """Peak learning rate of each mode: heads on features of length 1, or towers that know much."""
 
 RUNTIME = (
-    "out",
-    "resume",
-    "overwrite",
-    "dataset",
-    "images",
-    "model",
-    "device",
-    "workers",
-    "tracker",
-    "log_every",
-    "checkpoint_every",
-    "keep_last",
+    *("out", "resume", "overwrite", "dataset", "images", "model", "device", "workers"),
+    *("tracker", "log_every", "checkpoint_every", "keep_last"),
 )
 """Fields that may differ between a run and its continuation: they change no weight.
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import stat
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -57,39 +55,6 @@ def test_the_last_are_kept_and_hold_their_state(tmp_path):
     tensors, state = read_checkpoint(checkpoints(tmp_path)[-1])
     assert torch.equal(tensors["a"], torch.tensor([10, 10]))
     assert state == {"step": 10}
-
-
-def test_a_disk_that_is_full_is_one_line_and_nothing_is_lost(tmp_path):
-    resource = pytest.importorskip("resource", reason="limits of a process are POSIX")
-    save_checkpoint(tmp_path, 1, {"a": torch.ones(2)}, {"step": 1}, keep=1)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))  # no file grows beyond this
-    try:
-        with pytest.raises(InputError, match=r"can't be written .*; step 1 is kept; make room"):
-            save_checkpoint(tmp_path, 2, {"a": torch.ones(5000)}, {"step": 2}, keep=1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001.safetensors"]
-    assert read_checkpoint(checkpoints(tmp_path)[0])[1] == {"step": 1}
-
-
-def test_file_and_folder_reach_the_disk_around_the_new_name(tmp_path, monkeypatch):
-    """The file before it gets its name, or the name could stand for half of it; then the folder."""
-    events = []
-    flush, rename = os.fsync, Path.replace
-
-    def fsync(handle: int) -> None:
-        events.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
-        flush(handle)
-
-    def replaced(scratch: Path, target: Path) -> Path:
-        events.append("name")
-        return rename(scratch, target)
-
-    monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(Path, "replace", replaced)
-    save_checkpoint(tmp_path, 1, {"a": torch.ones(2)}, {}, keep=1)
-    assert events == ["file", "name", "folder"]
 
 
 def test_a_run_directory_has_its_parts_and_no_pickle(finished):

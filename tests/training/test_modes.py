@@ -79,12 +79,7 @@ def test_low_rank_changes_without_their_library_are_one_line(tmp_path, monkeypat
 
 @pytest.mark.parametrize(
     "settings",
-    [
-        {"precision": "bf16"},
-        {"workers": 1},
-        {"decay_to": "start", "weight_decay": 0.1},
-        {"hard_negative_share": 0.5},
-    ],
+    [{"precision": "bf16"}, {"workers": 1}, {"decay_to": "start", "weight_decay": 0.1}],
     ids=lambda s: next(iter(s)),
 )
 def test_full_training_takes_each_setting(tmp_path, settings):
