@@ -35,7 +35,7 @@ class BuildSettings(Settings):
     min_photos: int = Field(4, ge=1)
     """photographs a concept must have"""
     vocabulary: Path | None = None
-    """names to choose from: .txt, .toml or .json"""
+    """names to choose from: .txt, or .json as a taxonomy.json"""
     wordnet: Path | None = None
     """folder of WordNet, for names without levels"""
     hard_negatives: int = Field(10, ge=0)

@@ -181,7 +181,6 @@ def test_the_built_in_vocabulary_is_whole() -> None:
     ("name", "text", "levels"),
     [
         ("v.txt", "joy # bright\n\n# none\ngrief\n", ("grief", None, None, None)),
-        ("v.toml", '[mind.emotion]\ndark = ["joy", "grief"]', ("grief", "dark", "emotion", "mind")),
         (
             "v.json",
             '[{"level1": "joy"}, {"level1": "grief", "level3": "emotion", "guide": "loss"}]',
@@ -189,7 +188,7 @@ def test_the_built_in_vocabulary_is_whole() -> None:
         ),
     ],
 )
-def test_three_forms_of_a_vocabulary(
+def test_both_forms_of_a_vocabulary(
     tmp_path: Path, name: str, text: str, levels: tuple[str | None, ...]
 ) -> None:
     (tmp_path / name).write_text(text)
@@ -205,9 +204,7 @@ def test_three_forms_of_a_vocabulary(
         ("v.txt", "cafe\u0301\nCafé\n", "two concepts look the same"),
         ("v.txt", "joy\n", "needs two concepts or more"),
         ("v.txt", "x" * 61 + "\ny", "1 to 60 characters"),
-        ("v.toml", "[", "not readable TOML"),
-        ("v.toml", "[a.b]\nc = [3]", "[a.b] c: a name must be a text"),
-        ("v.csv", "x", "a vocabulary is a .toml, .json or .txt file"),
+        ("v.csv", "x", "a vocabulary is a .json or .txt file"),
     ],
 )
 def test_a_broken_vocabulary_is_named(tmp_path: Path, name: str, text: str, line: str) -> None:

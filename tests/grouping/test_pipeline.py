@@ -37,7 +37,7 @@ def settings(tmp_path: Path) -> BuildSettings:
     return BuildSettings(
         source=write_csv(tmp_path / "captions.csv"),
         out=tmp_path / "built",
-        vocabulary=write_vocabulary(tmp_path / "names.toml"),
+        vocabulary=write_vocabulary(tmp_path / "names.json"),
         concepts=5,
         hard_negatives=2,
     )

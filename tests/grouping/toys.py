@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -68,11 +69,17 @@ def write_csv(file: Path, rows: Sequence[tuple[str, str, str]] | None = None) ->
     return file
 
 
+LEVELS = ("level1", "level2", "level3", "level4")
+VOCABULARY = [
+    *(("feast", "party", "doing", "life"), ("music", "party", "doing", "life")),
+    *(("voyage", "moving", "doing", "life"), ("chess", "moving", "doing", "life")),
+    *(("harvest", "autumn", "year", "world"), ("frost", "winter", "year", "world")),
+    ("dusk", "winter", "year", "world"),
+]
+"""The five concepts with levels, and two that fit nothing."""
+
+
 def write_vocabulary(file: Path) -> Path:
-    """The five concepts with levels, and two that fit nothing."""
-    file.write_text(
-        '[life.doing]\nparty = ["feast", "music"]\nmoving = ["voyage", "chess"]\n'
-        '[world.year]\nautumn = ["harvest"]\nwinter = ["frost", "dusk"]\n',
-        encoding="utf-8",
-    )
+    """The vocabulary as JSON."""
+    file.write_text(json.dumps([dict(zip(LEVELS, v, strict=True)) for v in VOCABULARY]))
     return file
