@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from itertools import combinations
 
@@ -169,20 +168,6 @@ def test_labels_of_a_level_are_the_names_above_the_labels() -> None:
     # "u" is of pictures 0 and 3, "v" of 0, 1 and 2: all four are as near, so the wrong one leads.
     assert out["level3"]["acceptable_top1"] == 1 / 4
     assert out["level3"]["map"] == pytest.approx((1 / 2 + 2 / 3 + 3 / 4) / 3)
-
-
-def test_the_json_has_several_labels_only_where_there_are_some() -> None:
-    data = several()
-    found = measure_embeddings(random_embeddings(data), data)
-    out = json.loads(json.dumps(found.as_dict(), allow_nan=False))
-    for level, part in out["multilabel"].items():
-        assert part["map_ci95"][0] <= part["map"] <= part["map_ci95"][1], level
-        assert {"n", "labels", "acceptable_top1", "precision_at_5", "chance_map"} <= part.keys()
-    # The same rule as recognition, where no label is acceptable that is not carried.
-    assert np.array_equal(found.multilabel["level1"].acceptable, found.concepts["level1"].accepted)
-    single = measure_embeddings(random_embeddings(made_up()), made_up()).as_dict()
-    assert "multilabel" not in single
-    assert "not_labels" not in single["hard_negative"]
 
 
 def test_the_strongest_label_has_to_beat_every_near_miss() -> None:

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from glasskit.analysis.export import embed_source
 from glasskit.analysis.store import write_arrays
+from glasskit.analysis.write_vectors import embed_source
 from glasskit.data import write_magic
 from glasskit.data.pack import pack
 from glasskit.errors import InputError

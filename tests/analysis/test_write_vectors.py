@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from glasskit.analysis import index
-from glasskit.analysis.export import Written, embed_source
 from glasskit.analysis.index import VectorIndex, query_vector, similarities
+from glasskit.analysis.write_vectors import Written, embed_source
 from glasskit.data import write_magic
 from glasskit.errors import InputError
 from glasskit.models.vectors import unit
