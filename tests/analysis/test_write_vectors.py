@@ -186,14 +186,6 @@ def test_similarities_are_those_of_a_plain_product(tmp_path: Path, monkeypatch, 
         np.testing.assert_allclose(similarities(query, bank), expected, atol=1e-6)
 
 
-def test_vectors_of_another_model_are_refused(embedded: Path) -> None:
-    other = FileModel()
-    VectorIndex(embedded).check(other)
-    other.model_hash = "2" * 64
-    with pytest.raises(InputError, match="embed again"):
-        VectorIndex(embedded).check(other)
-
-
 def test_what_is_no_index_says_what_to_do(embedded: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no vectors\.npy .* glasskit embed MODEL FOLDER --out"):
         VectorIndex(tmp_path)

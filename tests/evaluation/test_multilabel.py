@@ -16,7 +16,7 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
 from glasskit.data.schema import Concept, Record
 from glasskit.errors import InputError
-from glasskit.evaluation import measure_embeddings, report_evaluations
+from glasskit.evaluation import measure_embeddings
 from glasskit.evaluation.comparison import Outcome
 from glasskit.evaluation.multilabel import (
     agreement,
@@ -25,7 +25,6 @@ from glasskit.evaluation.multilabel import (
     rank_labels,
     ranked,
 )
-from glasskit.plots.report import report_markdown
 
 SCORES = np.array(
     [
@@ -187,23 +186,6 @@ def test_the_strongest_label_has_to_beat_every_near_miss() -> None:
     assert near["image_to_text_chance"] == pytest.approx(1 / 3)
     # Picture 1 is itself one of the two that make concept 1 frequent: without it there is a tie.
     assert near["image_to_text_blind"] == pytest.approx(2 / 3)
-
-
-def test_mean_average_precision_is_compared_over_labels() -> None:
-    data = several()
-    vectors = random_embeddings(data)
-    knows = replace(vectors, picture=unit(data.carried(1) @ vectors.labels[1]))
-    pair = [measure_embeddings(one, data) for one in (vectors, knows)]
-    report = report_evaluations(list(zip("ab", pair, strict=True)), data)
-    assert "over 72 pictures, of mean average precision over labels" in report_markdown(report)
-    table = report.table
-    measure = next(one for one in table.measures if one.key == "map")
-    cell, first = table.cell("b", measure), table.cell("a", measure)
-    assert cell.value == pytest.approx(pair[1].as_dict()["multilabel"]["level1"]["map"])
-    assert cell.ci95 == pair[1].as_dict()["multilabel"]["level1"]["map_ci95"]
-    assert cell.change is not None
-    assert cell.change.difference == pytest.approx(cell.value - first.value)
-    assert (cell.mark, cell.change.p) == ("better", 2 / 2**12)  # twelve labels, all of them better
 
 
 def test_the_parts_of_a_label_are_one_cluster() -> None:
