@@ -1,4 +1,4 @@
-"""The probe: a picture against concepts, a phrase against pictures, before and after training."""
+"""The probe: what a dropped picture or a typed phrase is near to, before and after training."""
 
 from __future__ import annotations
 

@@ -1,5 +1,12 @@
 """Glass Kit: see how a vision-language model learns abstract concepts.
 
+- `io`, `data`, `losses`, `models`: files, grouped data sets, objectives, dual encoders
+- `grouping`, `training`, `evaluation`, `analysis`, `plots`: what is done with them
+- `course`: helpers of the notebooks; the app is the package `glasskit_app`
+- `cli`, `cli_data`, `cli_measure`, `cli_vectors`, `cli_options`: the command line
+- `fields`, `flags`: settings classes and their flags; `errors`; `notices`: what is logged
+- `offline`: no statistics and no news
+
 Names load when they are first used, so that ``import glasskit`` and ``import glasskit.losses`` stay
 light: torch, open_clip and the rest come in only with what needs them.
 """

@@ -137,7 +137,7 @@ def embed(
     Shards and hf: are streamed: under accelerate launch or torchrun each process takes its share,
     and the same command goes on after an interruption; all else is embedded by the first one.
     """
-    from glasskit.analysis.export import embed_source
+    from glasskit.analysis.write_vectors import embed_source
     from glasskit.models import load_model
 
     with bar("embedding pictures") as progress:

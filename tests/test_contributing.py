@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 ANSWER = re.compile(r"^\| (.+\?) \| `([\w/.]+\.\w+)`: `([\w.]+)` \|$", re.MULTILINE)
 ANSWERS = ANSWER.findall(TEXT)
+INITS = [ROOT / "app/__init__.py", ROOT / "glasskit/__init__.py"]
+INITS += sorted((ROOT / "glasskit").glob("*/__init__.py"))
 
 
 def defined(tree: ast.Module, name: str) -> bool:
@@ -46,6 +48,14 @@ def test_every_package_has_its_line() -> None:
     folders += [file.parent for file in (ROOT / "glasskit").glob("*/__init__.py")]
     for folder in folders:
         assert f"`{folder.relative_to(ROOT)}/`" in packages, folder
+
+
+@pytest.mark.parametrize("init", INITS, ids=lambda init: init.parent.name)
+def test_a_package_lists_its_modules(init: Path) -> None:
+    said = ast.get_docstring(ast.parse(init.read_text(encoding="utf-8")))
+    listed = re.findall(r"`(\w+)`", said or "")
+    inside = {path.stem for path in init.parent.glob("*.py") if path.stem != "__init__"}
+    assert not inside.difference(listed), f"{init}: say in its docstring what these are"
 
 
 def test_the_check_finds_a_name_that_is_not_there() -> None:

@@ -1,4 +1,4 @@
-"""The one format of vectors that leave the kit, and search among them.
+"""Vector files: the one format of vectors that leave the kit, and search among them.
 
 A folder holds ``vectors.npy`` (n, L), where there are texts ``captions.npy`` (n, L) and
 ``concepts.npy`` (c, L), ``items.jsonl`` with a line for each row, and ``meta.json``: which model

@@ -1,4 +1,4 @@
-"""A selection on a map: which points a drawn outline holds, and what they have in common."""
+"""A selection on a map: which points a lasso holds, and what they have in common."""
 
 from __future__ import annotations
 

@@ -1,4 +1,21 @@
-"""Grouped data: pictures and captions in groups that share an abstract concept."""
+"""Grouped data: pictures and captions in groups that share an abstract concept.
+
+What a data set is
+- `schema`: concepts and records; `grouped`: GroupedDataset, which holds them
+- `images`: where its pictures come from; `vocabulary`: names that a group can get
+
+Where it comes from
+- `scenes`, `coco`: the built-in data sets
+- `magic`, `magic_record`: the MAGIC layout; `pictures`: the pictures layout
+- `assemble`: what a reader finds becomes a data set, checked
+- `shards`, `streams`: WebDataset shards and the Hugging Face hub; `pack`: writes shards
+- `folder`: pictures that nobody labelled; `own_vectors`: vectors that somebody else's model made
+
+What training reads of it
+- `sampler`: the groups of an epoch; `overlap`: the same where pictures have several labels
+- `captions`: which caption a pair shows; `phrases`: noun phrases of captions
+- `leaks`: whether a caption names its concept
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Captions that give the concept away: a word with the stem of a word of its name."""
+"""Whether a caption names its concept: a word of it has the stem of a word of the name."""
 
 from __future__ import annotations
 

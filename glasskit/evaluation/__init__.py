@@ -1,11 +1,25 @@
 """Measures: ties are never correct, shares have intervals, all models get the same questions.
 
-The rule for ties and the recognition of concepts are in ``glasskit/models``: `vectors.TIE` and
-`recognition.recognise`.
+One model on one data set
+- `evaluate`: every measure at once, as one dict; `embeddings`: the vectors that they need
+- `concepts`: recognition at a level; the rule itself is `glasskit.models.recognition`
+- `multilabel`: pictures with several labels: average precision, precision at 5
+- `retrieval`: captions among captions, pictures among pictures
+- `negation`: a caption against its negation; `hard_negatives`: against easily confused ones
+- `taxonomy`: a tree of labels against the taxonomy
 
-``evaluate`` measures a model on a data set, ``build_report`` compares several. `study` trains
-recipes side by side, `unseen_study` also asks about labels that were left out of training. The
-other modules hold one measure each.
+How sure it is, and models side by side
+- `intervals`: 95% intervals, the paired sign-flip test, Holm's correction
+- `comparison`: models on the same pictures; `report`: what a report says of them
+
+Training compared
+- `study`: recipes side by side, cross-validated
+- `unseen`: folds that leave labels out; `unseen_study`: what recipes do with these labels
+- `seen_unseen`: both kinds of label together; `train_test_leaks`: nothing left out is trained on
+- `study_file`: a study's JSON, read again
+
+Published benchmarks
+- `benchmarks`: all of them by name; `caption_benchmarks`, `class_benchmarks`, `score`
 """
 
 from __future__ import annotations

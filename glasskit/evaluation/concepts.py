@@ -5,7 +5,6 @@ Letters: n pictures, c labels of the level, L embedding width.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +12,9 @@ import numpy as np
 
 from glasskit.errors import InputError
 from glasskit.evaluation.intervals import interval, macro_mean
-from glasskit.models.recognition import Recognition, recognise, recognise_scores
-from glasskit.models.standard import Standard, blend, label_scores
-from glasskit.models.vectors import unit, unit_rows
+from glasskit.models.recognition import Recognition, recognise
+from glasskit.models.standard import Standard
+from glasskit.models.vectors import unit_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,36 +105,7 @@ def recognise_labels(
         )
     if target.min() < 0 or target.max() >= c:
         raise InputError("concept recognition: a target is none of the labels")
-    mask = _with_own(target, c, acceptable)
-    found = recognise(images, vectors, target, mask, standard)
-    return LevelRecognition(**vars(found), labels=labels, target=target, acceptable=mask)
-
-
-def recognise_blend(
-    models: Sequence[tuple[np.ndarray, np.ndarray, Standard]],
-    weights: Sequence[float],
-    labels: tuple[str, ...],
-    target: np.ndarray,
-    acceptable: np.ndarray | None = None,
-) -> LevelRecognition:
-    """Rank every label for every picture by the weighted sum of several models' standard scores.
-
-    Args:
-        models: (pictures (n, L), label vectors (c, L), their ``Standard``) of each, all of the same
-            pictures and labels.
-        weights: one a model, see ``blend``.
-        labels, target, acceptable: as for ``recognise_labels``.
-    """
-    scores = blend([label_scores(unit(a), unit(b), standard) for a, b, standard in models], weights)
-    tie = blend([standard.tie for _, _, standard in models], weights)
-    mask = _with_own(target, len(labels), acceptable)
-    found = recognise_scores(scores, target, mask, tie)
-    return LevelRecognition(**vars(found), labels=labels, target=target, acceptable=mask)
-
-
-def _with_own(target: np.ndarray, c: int, acceptable: np.ndarray | None) -> np.ndarray:
-    """(n, c) bool: what is acceptable, and the own label."""
-    n = len(target)
     mask = np.zeros((n, c), dtype=bool) if acceptable is None else np.array(acceptable, dtype=bool)
     mask[np.arange(n), target] = True
-    return mask
+    found = recognise(images, vectors, target, mask, standard)
+    return LevelRecognition(**vars(found), labels=labels, target=target, acceptable=mask)

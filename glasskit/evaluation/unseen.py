@@ -1,4 +1,4 @@
-"""Folds over pictures and labels at once, in two readings of "unseen" that are never mixed up.
+"""Labels left out of training, in two readings that are never mixed up: folds over labels, too.
 
 - never grouped: the label forms no group and its theme sentences are not read, but pictures that
   carry it are trained on in the groups of their other labels (`GroupedDataset.without`);
@@ -18,8 +18,8 @@ import numpy as np
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
-from glasskit.evaluation.leaks import check_no_leak
 from glasskit.evaluation.study import cross_validation
+from glasskit.evaluation.train_test_leaks import check_no_leak
 
 GROUPED, SHOWN, TRANSFER = "never grouped", "never shown", "transfer"
 

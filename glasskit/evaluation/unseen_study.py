@@ -11,11 +11,11 @@ import numpy as np
 
 from glasskit.data.grouped import GroupedDataset
 from glasskit.evaluation.comparison import Outcome
-from glasskit.evaluation.leaks import own_sentences, quotations
 from glasskit.evaluation.multilabel import LEAST, chance, rank_labels
 from glasskit.evaluation.retrieval import retrieve, same_texts
 from glasskit.evaluation.seen_unseen import SeenUnseen, area, harmonic_mean, right_at
 from glasskit.evaluation.study import as_dict, markdown, train_recipe
+from glasskit.evaluation.train_test_leaks import own_sentences, quotations
 from glasskit.evaluation.unseen import (
     GROUPED,
     SHOWN,

@@ -1,4 +1,12 @@
-"""Grouped contrastive objectives, for other projects too: they import torch alone."""
+"""Grouped contrastive objectives, for other projects too: they import torch alone.
+
+- `functional`: the outer and inner loss of CLEAR GLASS as functions; `clear_glass`: as modules
+- `objectives`: the registry of all objectives by name
+- `clip`, `siglip`, `supervised`, `multiview`, `negation`, `c2lip`, `entailment`, `joint`: others
+- `base`, `batch`: what an objective is, takes and gives
+- `overlap`: which pairs are no negatives of each other
+- `distributed`: one batch from all processes; `vectors`: unit length, precision, checks of options
+"""
 
 from __future__ import annotations
 

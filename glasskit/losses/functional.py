@@ -1,4 +1,4 @@
-"""The two CLEAR GLASS losses as plain functions (arXiv 2509.12771, section 3).
+"""CLEAR GLASS, outer and inner loss, as plain functions (arXiv 2509.12771, section 3).
 
 The outer loss tells groups apart, the inner loss draws the members of a group together. Both have
 a pairwise form, a centroid form, and the inner one a form with cosine distances. The pairwise forms

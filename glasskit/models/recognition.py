@@ -1,4 +1,4 @@
-"""Concept recognition: which of all concepts does a picture come nearest to?
+"""Concept recognition: which of all concepts is a picture nearest to? A tie is never correct.
 
 The one rule for evaluation, validation while training, maps and the app.
 """

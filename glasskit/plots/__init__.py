@@ -1,4 +1,12 @@
-"""Plotly figures of notebooks and report in one style, and the map."""
+"""Plotly figures of notebooks and report in one style, and the map.
+
+- `style`: colours, fonts, `show`; `sheets`: contact sheets of pictures
+- `maps`, `losses`, `scores`, `hierarchy`, `trees`: figures by what they show
+- `report`: models side by side, as HTML, Markdown or JSON
+- `widget`: the canvas map in a notebook; `map_sources`, `map_data`: what it shows
+- `map_script`: its script, in ``map/``; `still`: a picture of it
+- `loss_stepper`: the page on which losses are stepped, in ``stepper/``
+"""
 
 from __future__ import annotations
 

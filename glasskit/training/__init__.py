@@ -1,5 +1,13 @@
 """Training: heads on cached features, or whole models, in one process or several.
 
+- `config`: TrainConfig, every setting with its default; `run`: `train`, from settings to a run
+- `trainer`: the loop; `batches`, `loaders`: what a step reads; `encoders`: what is trained
+- `optim`: AdamW, warm-up, averages; `gradcache`: a large batch in parts
+- `checkpoint`: written, and restored with the optimizer; `fingerprints`: of its data
+- `validation`: on records that are not trained on; `words`: vocabulary words as captions
+- `run_folder`, `run_log`: the directory and what is shown; `stopping`: Ctrl-C and SIGTERM
+- `distributed`: several processes
+
 Names load when they are first used: ``glasskit train --help`` needs the settings and no torch.
 """
 

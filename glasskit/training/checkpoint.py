@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file each, put in place whole or not at all.
+"""Checkpoints: written whole or not at all, and read back on resume; one safetensors file each.
 
 A file ``checkpoints/step-00000120.safetensors`` holds every tensor (weights, optimizer, average)
 by name, and in its header, as JSON, the rest: place in the run, scaler, best scores, settings. No

@@ -15,7 +15,6 @@ from glasskit.analysis.geometry import (
     direction,
     group_geometry,
     group_report,
-    leave_one_out_centroids,
     nearest_groups,
     neighbourhood_preservation,
     pairwise,
@@ -42,14 +41,6 @@ def test_cohesion_is_the_mean_of_different_pairs() -> None:
     similarity = pairwise(vectors)
     assert similarity[np.triu_indices(3, 1)].mean() == pytest.approx(cohesion(vectors))
     assert cohesion(vectors[:1]) == 1.0
-
-
-def test_centroids() -> None:
-    vectors = np.array([[2, 0], [0, 5], [0, 1]])
-    assert centroid(vectors[:2]) == pytest.approx([HALF, HALF])
-    others = leave_one_out_centroids(vectors)
-    assert others[0] == pytest.approx([0, 1])
-    assert others[1] == pytest.approx([HALF, HALF])
 
 
 def test_two_groups() -> None:

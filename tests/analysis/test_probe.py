@@ -123,11 +123,3 @@ def test_comparison_sends_a_picture_through_shared_towers_once() -> None:
     assert comparison.before.dataset.records[comparison.known(own)].concept == "green"
     mixed = comparison.mix(BLUE, "red", 1)
     assert mixed[0] == pytest.approx(comparison.before.combine(BLUE, "red", 1), abs=1e-6)
-
-
-def test_embedding_of_a_data_set() -> None:
-    dataset = colour_dataset()
-    seen = embed(ColourModel(), dataset)
-    assert seen.picture.shape == seen.caption.shape == (12, 3)
-    assert seen.concept.shape == (3, 3)
-    assert seen.recognised(dataset.carried(1)).correct.all()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from glasskit.analysis.export import embed_source
+from glasskit.analysis.write_vectors import embed_source
 from glasskit.errors import InputError
 from glasskit.models import stream
 from tests.data.shard_toys import magic_folder, rewritten, shards_of
@@ -128,13 +128,3 @@ def test_what_breaks_is_named_and_what_was_done_is_kept(shards: Path, tmp_path: 
         embed_source(model, whole, tmp_path / "nan")
     assert not (tmp_path / "nan").exists()
     assert embed_source(toy_model(), whole, out).pictures == 66
-
-
-@pytest.mark.slow
-def test_a_data_set_of_the_hub(place: Path, tmp_path: Path, monkeypatch) -> None:
-    pytest.importorskip("datasets")
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    out = tmp_path / "out"
-    assert embed_source(toy_model(), f"hf:{place / 'images'}", out).pictures == 66
-    assert len(np.load(out / "vectors.npy")) == 66

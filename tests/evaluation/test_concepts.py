@@ -7,8 +7,7 @@ import pytest
 from evaluation_cases import unit
 
 from glasskit.errors import InputError
-from glasskit.evaluation.concepts import recognise_blend, recognise_labels
-from glasskit.models.standard import Standard
+from glasskit.evaluation.concepts import recognise_labels
 
 LABELS = ("joy", "grief", "work")
 AXES = np.eye(3)
@@ -29,19 +28,6 @@ def test_the_summary_by_hand() -> None:
     assert summary["best_constant"] == 3 / 5
     assert summary["acceptable_chance"] == pytest.approx((1 + 2 + 1 + 1 + 1) / 15)
     assert summary["top5"] is None
-
-
-def test_a_blend_by_hand() -> None:
-    images = unit(np.array([[3, 2, 1.0]]))  # cosines .80 .53 .27
-    one = Standard(np.full(3, 0.5, np.float32), np.ones(3, np.float32))  # .30  .03 -.23
-    other = Standard(np.zeros(3, np.float32), np.array([0, 2, 4], np.float32))  # 0 1.07 1.07
-    models = [(images, AXES, one), (images, AXES, other)]
-    found = recognise_blend(models, (1, 1), LABELS, np.array([2]))  # .30 1.10 .84
-    assert found.answers == ["grief"]
-    assert found.rank.tolist() == [2]
-    assert found.acceptable.tolist() == [[False, False, True]]
-    tie = recognise_blend(models[1:], (1,), LABELS, np.array([2]))
-    assert tie.answers == ["a tie"]
 
 
 @pytest.mark.parametrize(

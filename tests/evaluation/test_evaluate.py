@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from typing import Any
 
@@ -16,25 +15,6 @@ from glasskit.evaluation import measure_embeddings
 DATASET = made_up()
 
 
-def test_the_json_has_the_promised_keys() -> None:
-    out = measure_embeddings(random_embeddings(DATASET), DATASET).as_dict()
-    out = json.loads(json.dumps(out, allow_nan=False))
-    assert out["n"] == len(DATASET)
-    for level in ("level1", "level2", "level3", "level4"):
-        part = out["concepts"][level]
-        assert {"top1", "acceptable_top1", "top5", "chance", "ci95"} <= part.keys()
-        assert part["ci95"][0] <= part["top1"] <= part["ci95"][1]
-        assert {"image_to_text", "text_to_image"} <= out["hard_negative"][level].keys()
-    for way in ("image_to_text", "text_to_image"):
-        for k in (1, 5, 10):
-            assert 0 <= out["retrieval"][f"{way}_r{k}"] <= 1
-        assert 0 <= out["hard_negative"][way] <= 1
-    assert out["hard_negative"]["k"] == 10
-    assert out["negation"]["n"] == len(DATASET)
-    assert out["retrieval"]["literal_captions"]["n_texts"] == 2 * len(DATASET)
-    assert out["retrieval"]["theme_captions"]["n_texts"] == len(DATASET)
-
-
 def test_every_interval_is_over_the_clusters_of_the_data_set() -> None:
     own = replace(
         DATASET, records=tuple(replace(r, cluster=f"of {r.concept}") for r in DATASET.records)
@@ -44,23 +24,16 @@ def test_every_interval_is_over_the_clusters_of_the_data_set() -> None:
     assert alone["clusters"] == {"n": len(DATASET), "by": "picture"}
     out = measure_embeddings(vectors, own).as_dict()
     assert out["clusters"] == {"n": 12, "by": "concept"}
-    (one,) = [r.concept for r in own.records[:1]]
-    single = own.where(lambda record: record.concept == one)
-    rows = [i for i, record in enumerate(own.records) if record.concept == one]
-    part = replace(vectors, picture=vectors.picture[rows], caption=vectors.caption[rows])
-    lone = measure_embeddings(part, single).as_dict()
-    assert lone["clusters"]["n"] == 1
 
-    def check(first: Any, second: Any, lonely: Any, name: str = "") -> int:
+    def check(first: Any, second: Any, name: str = "") -> int:
         if isinstance(first, dict):
-            return sum(check(first[k], second[k], lonely.get(k), k) for k in first if k in second)
+            return sum(check(first[k], second[k], k) for k in first if k in second)
         if not name.endswith("ci95") or first is None:
             return 0
         assert first != second, name
-        assert lonely is None, name
         return 1
 
-    assert check(alone, out, lone) > 30
+    assert check(alone, out) > 30
 
 
 def test_standard_scores_are_of_recognition_alone() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from itertools import combinations
 
@@ -17,7 +16,7 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
 from glasskit.data.schema import Concept, Record
 from glasskit.errors import InputError
-from glasskit.evaluation import measure_embeddings, report_evaluations
+from glasskit.evaluation import measure_embeddings
 from glasskit.evaluation.comparison import Outcome
 from glasskit.evaluation.multilabel import (
     agreement,
@@ -26,7 +25,6 @@ from glasskit.evaluation.multilabel import (
     rank_labels,
     ranked,
 )
-from glasskit.plots.report import report_markdown
 
 SCORES = np.array(
     [
@@ -171,20 +169,6 @@ def test_labels_of_a_level_are_the_names_above_the_labels() -> None:
     assert out["level3"]["map"] == pytest.approx((1 / 2 + 2 / 3 + 3 / 4) / 3)
 
 
-def test_the_json_has_several_labels_only_where_there_are_some() -> None:
-    data = several()
-    found = measure_embeddings(random_embeddings(data), data)
-    out = json.loads(json.dumps(found.as_dict(), allow_nan=False))
-    for level, part in out["multilabel"].items():
-        assert part["map_ci95"][0] <= part["map"] <= part["map_ci95"][1], level
-        assert {"n", "labels", "acceptable_top1", "precision_at_5", "chance_map"} <= part.keys()
-    # The same rule as recognition, where no label is acceptable that is not carried.
-    assert np.array_equal(found.multilabel["level1"].acceptable, found.concepts["level1"].accepted)
-    single = measure_embeddings(random_embeddings(made_up()), made_up()).as_dict()
-    assert "multilabel" not in single
-    assert "not_labels" not in single["hard_negative"]
-
-
 def test_the_strongest_label_has_to_beat_every_near_miss() -> None:
     data = several().select(range(6, 12))  # pictures of concept 1; near misses are 6 and 7
     vectors = random_embeddings(data, width=12)
@@ -202,23 +186,6 @@ def test_the_strongest_label_has_to_beat_every_near_miss() -> None:
     assert near["image_to_text_chance"] == pytest.approx(1 / 3)
     # Picture 1 is itself one of the two that make concept 1 frequent: without it there is a tie.
     assert near["image_to_text_blind"] == pytest.approx(2 / 3)
-
-
-def test_mean_average_precision_is_compared_over_labels() -> None:
-    data = several()
-    vectors = random_embeddings(data)
-    knows = replace(vectors, picture=unit(data.carried(1) @ vectors.labels[1]))
-    pair = [measure_embeddings(one, data) for one in (vectors, knows)]
-    report = report_evaluations(list(zip("ab", pair, strict=True)), data)
-    assert "over 72 pictures, of mean average precision over labels" in report_markdown(report)
-    table = report.table
-    measure = next(one for one in table.measures if one.key == "map")
-    cell, first = table.cell("b", measure), table.cell("a", measure)
-    assert cell.value == pytest.approx(pair[1].as_dict()["multilabel"]["level1"]["map"])
-    assert cell.ci95 == pair[1].as_dict()["multilabel"]["level1"]["map_ci95"]
-    assert cell.change is not None
-    assert cell.change.difference == pytest.approx(cell.value - first.value)
-    assert (cell.mark, cell.change.p) == ("better", 2 / 2**12)  # twelve labels, all of them better
 
 
 def test_the_parts_of_a_label_are_one_cluster() -> None:

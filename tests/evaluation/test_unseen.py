@@ -11,7 +11,7 @@ from evaluation_cases import made_up
 import glasskit
 from glasskit.data import GroupedDataset
 from glasskit.errors import InputError
-from glasskit.evaluation.leaks import check_no_leak
+from glasskit.evaluation.train_test_leaks import check_no_leak
 from glasskit.evaluation.unseen import GROUPED, SHOWN, Fold, crossed_folds, deal_labels
 from glasskit.evaluation.unseen_study import unseen_study
 

@@ -60,11 +60,6 @@ def test_an_export_of_every_end_has_equal_embeddings(name: str, tmp_path: Path) 
     exported_equals(f"{name}/random", tmp_path)
 
 
-@pytest.mark.slow
-def test_an_export_of_open_clips_own(tmp_path: Path) -> None:
-    exported_equals("PE-Core-T-16-384/random", tmp_path)
-
-
 class Runs:
     """Code that a pickle would run."""
 
@@ -93,10 +88,8 @@ def not_a_number(file: Path) -> None:
 
 
 BAD = {
-    "empty": (lambda file: file.touch(), "empty, cut off"),
     "cut": (cut, "empty, cut off"),
     "code": (lambda file: file.write_bytes(pickle.dumps(Runs())), "never run"),
-    "a list": (lambda file: torch.save([1, 2], file), "tensors by name"),
     "no tensors": (lambda file: torch.save({}, file), "is no checkpoint of tiny-test-vit"),
     "another model": (other, "lacks the tensor 'positional_embedding'"),
     "another shape": (another_shape, r"tensor 'visual.proj' has shape \(2, 3\), not \(32, 16\)"),

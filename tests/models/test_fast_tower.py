@@ -102,12 +102,6 @@ def test_it_gives_the_features_of_pytorch(lite0: GlassModel) -> None:
     assert float(cosine.min()) > 0.999999
 
 
-def test_photographs_from_files_have_the_features_of_pytorch(lite0: GlassModel, shared) -> None:
-    files = sorted((shared / "data/coco-concepts/images").glob("*.jpg"))[::40]
-    cosine = functional.cosine_similarity(lite0.image_tower(files), eager(lite0, files))
-    assert float(cosine.min()) > 0.99999
-
-
 def test_without_openvino_pytorch_does_the_work(lite0: GlassModel, monkeypatch, caplog) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     slow = FastImageTower(lite0.clip.visual.trunk, lite0.preparation)

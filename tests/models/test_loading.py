@@ -58,17 +58,12 @@ def test_round_trip_keeps_every_bit(run: Path) -> None:
     assert config["settings"] == {"epochs": 3}
 
 
-def test_open_clip_model_begins_as_itself_and_round_trips(tiny_name: str, tmp_path: Path) -> None:
-    torch.manual_seed(0)
+def test_an_open_clip_model_begins_as_itself(tiny_name: str) -> None:
     model = glasskit.load_model(tiny_name, device="cpu")
     tokens = open_clip.get_tokenizer("tiny-test-vit")(TEXTS)
     with torch.inference_mode():
         own = model.clip.encode_text(tokens, normalize=True)
     torch.testing.assert_close(model.encode_texts(TEXTS), own)
-    glasskit.save_model(model, tmp_path / "run")
-    again = glasskit.load_model(tmp_path / "run", device="cpu")
-    assert torch.equal(again.encode_texts(TEXTS), model.encode_texts(TEXTS))
-    assert again.tower_hash == model.tower_hash
 
 
 def test_towers_that_a_name_does_not_bring_back_are_saved(tiny_name: str, tmp_path: Path) -> None:

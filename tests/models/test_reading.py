@@ -29,7 +29,7 @@ def test_the_length_is_where_the_vectors_stop_to_change(lite0: GlassModel) -> No
 @pytest.mark.parametrize(
     ("text", "words", "unknown"),
     [
-        *((word, 1, 1) for word in ["猫", "고양이", "แมว", "🎉", "قطة", "γάτα", "बिल्ली", "xqz"]),
+        *((word, 1, 1) for word in ["猫", "قطة", "🎉", "xqz"]),
         ("кошка на диване", 3, 3),
         ("a party 🎉", 3, 1),
         ("A dog — running… “hi”!", 4, 0),

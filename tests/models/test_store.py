@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 import sqlite3
-import time
 from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -19,26 +16,22 @@ from glasskit.models.store import FeatureStore
 WIDTH = 7
 AGAIN = "its features are computed again"
 
-forked = pytest.mark.skipif(
-    "fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this system"
-)
 
-
-def row_of(key: str, width: int = WIDTH) -> torch.Tensor:
+def row_of(key: str) -> torch.Tensor:
     """What belongs to a key, so that a wrong row is seen: numbers drawn from the key itself."""
     seed = int.from_bytes(key.encode(), "big") % 2**32
-    return torch.from_numpy(np.random.default_rng(seed).normal(size=width).astype(np.float32))
+    return torch.from_numpy(np.random.default_rng(seed).normal(size=WIDTH).astype(np.float32))
 
 
-def fill(store: FeatureStore, keys: list[str], width: int = WIDTH) -> None:
-    store.write(keys, torch.stack([row_of(key, width) for key in keys]))
+def fill(store: FeatureStore, keys: list[str]) -> None:
+    store.write(keys, torch.stack([row_of(key) for key in keys]))
 
 
-def misses(store: FeatureStore, keys: list[str], width: int = WIDTH) -> list[str]:
+def misses(store: FeatureStore, keys: list[str]) -> list[str]:
     """Keys that are not there; every row that is there must be bit for bit its own."""
     found = store.read(keys)
     for key, row in found.items():
-        assert torch.equal(row, row_of(key, width)), f"a wrong row for {key}"
+        assert torch.equal(row, row_of(key)), f"a wrong row for {key}"
     return [key for key in keys if key not in found]
 
 
@@ -77,10 +70,9 @@ def test_a_damaged_row_is_missing_and_written_again(store: FeatureStore) -> None
     [
         (lambda file: file.write_bytes(b"no database " * 500), AGAIN),
         (lambda file: file.write_bytes(file.read_bytes()[:5000]), AGAIN),
-        (lambda file: file.write_bytes(file.read_bytes()[:2000] + bytes(6000)), AGAIN),
         (lambda file: file.unlink(), ""),  # by others, who know of it
     ],
-    ids=["other", "cut", "zeros", "removed"],
+    ids=["other", "cut", "removed"],
 )
 def test_a_damaged_file_is_made_anew_with_a_word(
     store: FeatureStore,
@@ -96,45 +88,21 @@ def test_a_damaged_file_is_made_anew_with_a_word(
     assert misses(store, names(50)) == []
 
 
-def write_all(file: Path, first: int, count: int, width: int, begun: object) -> None:
-    begun.set()  # type: ignore[attr-defined]
-    for start in range(first, first + count, 5):
-        fill(FeatureStore(file, "images"), names(5, start), width)
+def write_all(file: Path, first: int) -> None:
+    for start in range(first, first + 200, 5):
+        fill(FeatureStore(file, "images"), names(5, start))
 
 
-def writer(file: Path, first: int, count: int, width: int = WIDTH) -> BaseProcess:
-    """A process that writes; forked, so that it does not import torch for seconds."""
-    context = multiprocessing.get_context("fork")
-    begun = context.Event()
-    process = context.Process(target=write_all, args=(file, first, count, width, begun))
-    process.start()
-    assert begun.wait(60)
-    return process
-
-
-@forked
+@pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this system"
+)
 def test_several_processes_write_at_once(store: FeatureStore) -> None:
-    running = [writer(store.file, first, 200) for first in (0, 100, 50)]  # they share keys
+    context = multiprocessing.get_context("fork")  # that does not import torch for seconds
+    firsts = (0, 100, 50)  # they share keys
+    running = [context.Process(target=write_all, args=(store.file, first)) for first in firsts]
+    for process in running:
+        process.start()
     for process in running:
         process.join(120)
     assert [process.exitcode for process in running] == [0, 0, 0]
     assert misses(store, names(300)) == []
-
-
-@forked
-def test_a_writer_killed_at_any_moment_leaves_right_rows(store: FeatureStore) -> None:
-    # Rows of 400 kB: most of the writer's time goes into writing, and kills fall into it.
-    width, draw, seen = 100_000, np.random.default_rng(5), 0
-    for attempt in range(4):
-        process = writer(store.file, 0, 2000, width)
-        time.sleep(float(draw.uniform(0.1, 0.3)))
-        process.kill()
-        process.join(30)
-        assert process.exitcode == -signal.SIGKILL, "the writer was done before it was killed"
-        missing = misses(store, names(2000), width)
-        there = 2000 - len(missing)
-        assert missing == names(2000 - there, there), "rows are there in the order of writing"
-        assert there >= seen, f"attempt {attempt} lost rows"
-        seen = there
-    fill(store, names(1, seen), width)
-    assert misses(store, names(seen + 1), width) == []

@@ -31,7 +31,3 @@ def test_matches_a_loop_over_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_equal_scores_keep_their_order_and_k_is_cut() -> None:
     found = nearest(np.ones(3), np.ones((2, 3)), 9)
     assert found.index.tolist() == [[0, 1]]
-
-
-def test_zero_vector_stays_zero() -> None:
-    assert unit(np.zeros((1, 4))).tolist() == [[0, 0, 0, 0]]

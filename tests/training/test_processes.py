@@ -13,7 +13,7 @@ import torch.distributed as dist
 from PIL import Image
 from typer.testing import CliRunner
 
-from glasskit.analysis.export import embed_source
+from glasskit.analysis.write_vectors import embed_source
 from glasskit.cli import app
 from glasskit.errors import InputError
 from glasskit.training.batches import Batches

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from glasskit.analysis import index
-from glasskit.analysis.export import Written, embed_source
 from glasskit.analysis.index import VectorIndex, query_vector, similarities
+from glasskit.analysis.write_vectors import Written, embed_source
 from glasskit.data import write_magic
 from glasskit.errors import InputError
 from glasskit.models.vectors import unit
@@ -184,14 +184,6 @@ def test_similarities_are_those_of_a_plain_product(tmp_path: Path, monkeypatch, 
     for query in draw.normal(size=(4, 48)):
         expected = bank.astype(np.float64) @ (query / np.linalg.norm(query))
         np.testing.assert_allclose(similarities(query, bank), expected, atol=1e-6)
-
-
-def test_vectors_of_another_model_are_refused(embedded: Path) -> None:
-    other = FileModel()
-    VectorIndex(embedded).check(other)
-    other.model_hash = "2" * 64
-    with pytest.raises(InputError, match="embed again"):
-        VectorIndex(embedded).check(other)
 
 
 def test_what_is_no_index_says_what_to_do(embedded: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""No leak: what is left out or tested is nowhere in what is trained on."""
+"""No leak from training to test: what is left out or tested is nowhere in what is trained on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embedding pictures into a folder of vectors: a data set, a folder of pictures, or a stream.
+"""Embed a data set, a folder of pictures or a stream, and write the vectors for other tools.
 
 Streams (shards and data sets of the hub) may be larger than a memory or a night. Each process of
 `accelerate launch` or `torchrun` takes its share of their parts; what a part gave is kept in
