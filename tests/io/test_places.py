@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 
 from glasskit.analysis.store import write_arrays
-from glasskit.analysis.write_vectors import embed_source
 from glasskit.data import write_magic
 from glasskit.data.pack import pack
 from glasskit.errors import InputError
