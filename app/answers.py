@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from glasskit.plots.templates import templates
 
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "assets"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_TEMPLATES = templates(Path(__file__).parent / "assets")
 
 
 def answer(macro: str, **given: object) -> str:
     """What one macro writes; every text that it is given is escaped."""
-    return str(getattr(_ENVIRONMENT.get_template("answers.html").module, macro)(**given))
+    return str(getattr(_TEMPLATES.get_template("answers.html").module, macro)(**given))

@@ -43,7 +43,6 @@ from glasskit.training import TrainConfig, train
 from glasskit.training.config import RUNTIME
 from glasskit.training.validation import split_for_training
 from glasskit_app.state import GLASS, MODEL, DatasetMaps, Seen, grouped_name
-from glasskit_app.thumbnails import Thumbnails
 
 RECIPE: dict[str, object] = {"objective": "grouped", "seed": 0}
 """How the model on the right-hand side is trained; all else as TrainConfig has it."""
@@ -149,7 +148,7 @@ def open_maps(
             )
             for name, model in opened.items()
         ),
-        thumbnails=Thumbnails(pictures) if prints else None,
+        thumbnails=pictures if prints else None,
     )
 
 

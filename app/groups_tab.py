@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from glasskit.analysis.geometry import GroupReport, Groups, apart, group_report, rivals
 from glasskit.errors import InputError
 from glasskit.plots.map_data import SIDES
+from glasskit.plots.style import panels
 from glasskit_app import tree_fold
 from glasskit_app.model_choice import REMEMBER, asked_pair, model_choice, pair_of
 from glasskit_app.scripts import asked_dataset, refusals_told, scripted_html
@@ -52,13 +52,6 @@ TRAYS = """
 <small>pictures taken out, and strangers from the groups nearest to this one</small></h3>
 <div class="gk-tray gk-outside" role="group" aria-label="Pictures outside the group"></div>
 <p class="gk-pointed"></p>
-"""
-
-START_TRAYS = """
-const trays = new GlassTrays(element, (index) => trigger("move", { index }));
-const show = () => trays.show(props.value);
-watch("value", show);
-show();
 """
 
 HOW = """
@@ -111,7 +104,7 @@ def build(blocks: gr.Blocks, state: AppState) -> None:
         with gr.Column(scale=5):
             trays = scripted_html(
                 {"members": [], "outside": []},
-                START_TRAYS,
+                "GlassKit.trays(element, props, watch, (index) => trigger('move', { index }))",
                 html_template=TRAYS,
                 elem_id="groups-trays",
             )
@@ -311,12 +304,7 @@ def _similarity(group: Group, held: list[int], found: dict[str, GroupReport]) ->
     records = [group.maps.dataset.records[i] for i in held]
     captions = ["<br>".join(wrap(escape(f"“{record.captions[0]}”"), 45)) for record in records]
     names = [[f"{one}<br>and<br>{other}" for other in captions] for one in captions]
-    figure = make_subplots(
-        1,
-        2,
-        horizontal_spacing=0.05,
-        subplot_titles=[escape(group.maps.heading(side)) for side in SIDES],
-    )
+    figure = panels([escape(group.maps.heading(side)) for side in SIDES])
     for column, side in enumerate(SIDES, start=1):
         square = go.Heatmap(
             z=found[side].similarity.round(3),

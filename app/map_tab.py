@@ -13,7 +13,7 @@ from glasskit.errors import InputError
 from glasskit.models.vectors import nearest
 from glasskit.plots.map_data import SIDES
 from glasskit_app.answers import answer
-from glasskit_app.scripts import ASSETS, answered, scripted_html
+from glasskit_app.scripts import ASSETS, question, scripted_html
 from glasskit_app.selection import selection_file
 from glasskit_app.state import AppState, Pair
 from glasskit_app.table import table_colourings
@@ -32,29 +32,12 @@ SELECTED = 60
 def build(state: AppState) -> None:
     """Draw the tab inside the current Blocks."""
     api = MapApi(state)
-
-    # Gradio wants plain functions of one value, which is whatever the browser sent.
-    def pin(asked: object) -> dict:
-        return answered(api.pin, asked, "name", "pair", "index")
-
-    def lasso(asked: object) -> dict:
-        return answered(api.lasso, asked, "name", "pair", "side", "outline")
-
-    def search(asked: object) -> dict:
-        return answered(api.search, asked, "name", "pair", "phrase")
-
-    def take(asked: object) -> dict:
-        return answered(api.take, asked, "name", "pair", "rows", "form", "phrase")
-
-    def table(asked: object) -> dict:
-        return answered(api.table, asked, "name", "text")
-
     models = {name: state.maps(name).names for name in state.names}
     call = f"GlassKit.mapPage(element, server, {json.dumps(models)})"
     scripted_html(
         (ASSETS / "map.html").read_text(encoding="utf-8"),
         call,
-        server_functions=[pin, lasso, search, take, table],
+        server_functions=[*map(question, (api.pin, api.lasso, api.search, api.take, api.table))],
         apply_default_css=False,
         elem_id="map",
     )

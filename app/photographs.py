@@ -19,9 +19,9 @@ from glasskit.data.coco import download as fetching
 from glasskit.errors import InputError
 from glasskit.io.places import cache_folder
 from glasskit_app.answers import answer
-from glasskit_app.scripts import answered, scripted_html
+from glasskit_app.scripts import question, scripted_html
 from glasskit_app.state import AppState, DatasetMaps
-from glasskit_app.thumbnails import Thumbnails, pictures_url
+from glasskit_app.thumbnails import pictures_url
 
 
 class Photographs:
@@ -98,7 +98,7 @@ class Photographs:
         dataset = replace(maps.dataset, images=Downloaded(self.folder))
         records = content_key([record.key for record in dataset.records])
         kept = cache_folder("app", name, f"photographs-{records[:16]}")
-        return replace(maps, dataset=dataset, thumbnails=Thumbnails(kept))
+        return replace(maps, dataset=dataset, thumbnails=kept)
 
     def _owned(self, key: object) -> bool:
         return isinstance(key, str) and compare_digest(key.encode(), self._owner.encode())
@@ -132,20 +132,12 @@ def offer(photographs: Photographs) -> Callable[..., Any] | None:
     if not photographs.missing:
         return None
 
-    def start(asked: object) -> dict:
-        return answered(photographs.start, asked)
-
-    def halt(asked: object) -> dict:
-        return answered(photographs.halt, asked, "key")
-
-    def told(asked: object) -> dict:
-        return answered(photographs.told, asked, "key")
-
+    asked = (photographs.start, photographs.halt, photographs.told)
     size = len(photographs.keys) * fetching.PHOTOGRAPH / 1e6
     panel = scripted_html(
         answer("photographs", of=len(photographs.keys), missing=photographs.missing, size=size),
         "GlassKit.photographs(element, server, () => trigger('arrived'))",
-        server_functions=[start, halt, told],
+        server_functions=[*map(question, asked)],
         elem_id="photographs",
     )
     return panel.arrived

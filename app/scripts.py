@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,23 @@ def asked_dataset(names: Sequence[str], request: gr.Request) -> str:
     return wished if wished in names else names[0]
 
 
-def answered(question: Callable[..., dict], asked: object, *names: str) -> dict:
-    """The answer to what a browser sent, or {"error": one line} where it can't be answered."""
-    try:
-        if not isinstance(asked, dict) or set(asked) != set(names):
-            raise InputError(f"send an object with {', '.join(names)}")
-        return question(**asked)
-    except InputError as error:
-        return {"error": str(error)}
+def question(answer: Callable[..., dict]) -> Callable[[object], dict]:
+    """A function as a page's scripts call it: with an object of all its arguments by name.
+
+    What can't be answered is {"error": one line}; anyone can send anything.
+    """
+    names = list(signature(answer).parameters)
+
+    def asked(sent: object) -> dict:
+        try:
+            if not isinstance(sent, dict) or set(sent) != set(names):
+                raise InputError(f"send an object with {', '.join(names)}")
+            return answer(**sent)
+        except InputError as error:
+            return {"error": str(error)}
+
+    asked.__name__ = answer.__name__  # by which Gradio calls it
+    return asked
 
 
 @contextmanager

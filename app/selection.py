@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from textwrap import fill
 from typing import Any
+
+import pandas as pd
 
 from glasskit.data.images import FolderImages
 from glasskit.errors import InputError
@@ -53,16 +53,11 @@ def selection_file(
     if form == "json":
         found = {"dataset": maps.name, "models": maps.pair, "phrase": phrase, "pictures": pictures}
         return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    first = pictures[0]["scores"]
-    names = [f"{what} ({name})" for name, scores in first.items() for what in scores]
-    table.writerow(["id", "file", "split", "labels", "captions", *names])
     for one in pictures:
-        scores = [score for model in one["scores"].values() for score in model.values()]
-        texts = ["; ".join(one["labels"]), " | ".join(one["captions"])]
-        table.writerow([one["id"], one["file"], one["split"], *texts, *scores])
-    return text.getvalue()
+        one |= {"labels": "; ".join(one["labels"]), "captions": " | ".join(one["captions"])}
+        for model, scores in one.pop("scores").items():
+            one |= {f"{what} ({model})": score for what, score in scores.items()}
+    return pd.DataFrame(pictures).to_csv(index=False)
 
 
 def _pictures(maps: DatasetMaps, rows: list[int], phrase: str) -> list[dict[str, Any]]:

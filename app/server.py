@@ -9,6 +9,7 @@ import asyncio
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 import gradio as gr
@@ -23,7 +24,8 @@ from glasskit_app.picture_input import MAX_BYTES
 from glasskit_app.report_tab import Reports
 from glasskit_app.scripts import bundle, style
 from glasskit_app.state import AppState
-from glasskit_app.training import Trainer
+from glasskit_app.thumbnails import thumbnail_file
+from glasskit_app.training import train_job
 
 SECONDS_TO_STOP = 3
 """So long the app waits, when it is ended, for a run to stop in a way that lets it go on later."""
@@ -41,7 +43,7 @@ def create_app(state: AppState, host: str, port: int, root_path: str = "") -> Fa
         port: the port on which it will be served.
         root_path: where a proxy shows it, such as ``/glass-kit``, or the whole address.
     """
-    runs = TrainingQueue(Trainer(state))
+    runs = TrainingQueue(partial(train_job, state))
     reports = Reports(state, runs)
 
     @asynccontextmanager
@@ -108,7 +110,8 @@ def _add_routes(app: FastAPI, state: AppState, reports: Reports, photographs: Ph
         maps = photographs.maps(name)
         if maps.thumbnails is None or index >= len(maps.dataset):
             raise InputError("no such picture is shown here")
-        return FileResponse(maps.thumbnails.draw(maps.dataset, index, small=small), headers=KEPT)
+        file = thumbnail_file(maps.thumbnails, maps.dataset, index, small=small)
+        return FileResponse(file, headers=KEPT)
 
     @app.get("/kit/report/{report}.html")
     def report(report: str) -> Response:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from glasskit.analysis.probe import Comparison, Probe
@@ -14,7 +15,7 @@ from glasskit.data.grouped import GroupedDataset
 from glasskit.errors import InputError
 from glasskit.models import GlassModel
 from glasskit.plots.map_data import SIDES, SIDES_SAID, Projection, map_data
-from glasskit_app.thumbnails import Thumbnails, pictures_url
+from glasskit_app.thumbnails import pictures_url
 
 MODEL, GLASS = "lite0-minilm", "lite0-glass"
 """The model that every run begins with, and what training made of it."""
@@ -57,14 +58,14 @@ class DatasetMaps:
     Attributes:
         dataset: records and taxonomy.
         models: two or more.
-        thumbnails: small pictures, or None where the data set's pictures are not here.
+        thumbnails: folder of small pictures, or None where the data set's pictures are not here.
         left: number of the model on the left.
         right: number of the model on the right; the last one unless chosen.
     """
 
     dataset: GroupedDataset
     models: tuple[Seen, ...]
-    thumbnails: Thumbnails | None
+    thumbnails: Path | None
     left: int = 0
     right: int = -1
 

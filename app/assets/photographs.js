@@ -16,7 +16,9 @@ GlassKit.photographs = (element, server, arrived) => {
     find("line").textContent = all ? `All ${of} photographs are here.` : line;
     if (count !== before?.count) {
       const known = GlassKit.came?.here ?? [];  // those of before a new beginning are looked at again
-      GlassKit.photographsCame({ pictures, here: all ? null : new Set([...known, ...came]) });
+      // For the map that is shown and the next ones; here: keys, or null for all.
+      GlassKit.came = { pictures, here: all ? null : new Set([...known, ...came]) };
+      window.dispatchEvent(new Event("gk-photographs"));
     }
     if (all) arrived();
     if (all && !before) element.hidden = true;  // they came before this page
@@ -41,11 +43,4 @@ GlassKit.photographs = (element, server, arrived) => {
     look();
   };
   look();
-};
-
-// Which photographs are here, for the map that is shown and the next ones: {pictures: {data set: address},
-// here: Set of keys, or null for all}.
-GlassKit.photographsCame = (came) => {
-  GlassKit.came = came;
-  window.dispatchEvent(new Event("gk-photographs"));
 };

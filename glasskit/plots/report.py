@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from glasskit.data.grouped import GroupedDataset
@@ -19,8 +18,9 @@ from glasskit.evaluation.report import Changed, Report, build_report
 from glasskit.evaluation.study_file import StudySection
 from glasskit.io.places import check_file, write_text
 from glasskit.models.glass_model import Progress
-from glasskit.plots.scores import trade_figure
-from glasskit.plots.style import GREY, ORANGE, SERIES, SYMBOLS, calm, whiskers, whole_ticks
+from glasskit.plots.scores import rows_figure, trade_figure
+from glasskit.plots.style import GREY, ORANGE, SYMBOLS, calm, whiskers
+from glasskit.plots.templates import templates
 
 BLUE = "#3b8fd0"
 LOOK = {BETTER: (BLUE, "triangle-up"), WORSE: (ORANGE, "triangle-down"), "": (GREY, "circle")}
@@ -91,14 +91,7 @@ FORMS: dict[str, Callable[[Report], str]] = {
 
 def _filled(template: str, report: Report) -> str:
     """A template of this folder filled in; texts are escaped in HTML, in Markdown by `plain`."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=template.endswith(".html.jinja"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates(Path(__file__).parent)
     environment.filters |= {
         "percent": _percent,
         "points": _points,
@@ -119,6 +112,8 @@ def _filled(template: str, report: Report) -> str:
         table=table,
         baseline=table.names[0],
         others=table.names[1:],
+        cells={n: {m.title: table.cell(n, m) for m in table.measures} for n in table.names},
+        about={m.title: m.about for m in table.measures},
         worse=[(n, m, table.cell(n, m)) for n in table.names for m in table.worse(n)],
         note=f"Shares in percent; {interval_note(table.clusters, table.cluster_by)}{but}.{marks} "
         "Ties are never correct.",
@@ -231,29 +226,20 @@ def concept_figure(changed: Changed) -> go.Figure:
         )
     )
     figure.update_layout(bargap=0.3)
-    figure.update_xaxes(tickformat="+d", zeroline=True, tickangle=0, **whole_ticks(counts))
+    few = max([0, *counts]) - min([0, *counts]) <= 8
+    dtick = 1 if few else None  # no half pictures
+    figure.update_xaxes(tickformat="+d", zeroline=True, tickangle=0, dtick=dtick)
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category", dtick=1)
     return _tight(figure, 90 + 20 * max(1, len(moved)))
 
 
 def unseen_figure(section: StudySection) -> go.Figure:
     """A row a measure, a mark a recipe: gain over the untrained model with its 95% interval."""
-    figure = go.Figure()
-    for number, (name, shown) in enumerate(section.gains.items()):
-        figure.add_scatter(
-            x=[100 * one.value for one in shown],
-            y=section.measures,
-            orientation="h",
-            mode="markers",
-            name=name,
-            marker={"size": 11, "color": SERIES[number], "symbol": SYMBOLS[number]},
-            error_x=whiskers(shown),
-            hovertemplate=f"{name}, %{{y}}: %{{x:+.1f}} points<extra></extra>",
-        )
+    figure = rows_figure(section.gains, section.measures)
+    figure.update_traces(hovertemplate="%{fullData.name}, %{y}: %{x:+.1f} points<extra></extra>")
     figure.add_vline(x=0, line={"dash": "dot", "width": 1, "color": GREY})
-    figure.update_layout(scattermode="group", scattergap=0.3)  # recipes one below the other
     figure.update_xaxes(tickformat="+d", zeroline=False, nticks=6, tickangle=0)
-    figure.update_yaxes(autorange="reversed", showgrid=False, type="category", automargin=True)
+    figure.update_yaxes(showgrid=False, type="category", automargin=True)
     return _tight(figure, 60 + (14 + 18 * len(section.gains)) * len(section.measures))
 
 

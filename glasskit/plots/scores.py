@@ -20,7 +20,6 @@ from glasskit.plots.style import (
     calm,
     label_places,
     level_line,
-    panels,
     whiskers,
 )
 
@@ -84,40 +83,6 @@ def shares_figure(
     if chance is not None:
         level_line(figure, 100 * chance, f"guessing\n{100 * chance:.1f}%")
     return figure
-
-
-def bars_figure(
-    before: Sequence[tuple[str, float]],
-    after: Sequence[tuple[str, float]],
-    own: str = "",
-    title: str = "",
-) -> go.Figure:
-    """Concept scores of one picture before and after training, two panels with one scale.
-
-    Args:
-        before: (name, score), best first.
-        after: the same of the trained model.
-        own: the picture's own concept, which is drawn in full colour.
-        title: one line above.
-    """
-    figure = panels(["before training", "after training"])
-    for column, rows in enumerate((before, after), start=1):
-        names, scores = zip(*rows[::-1], strict=True)
-        figure.add_bar(
-            x=scores,
-            y=names,
-            orientation="h",
-            marker_color=[TEAL if name == own else GREY for name in names],
-            text=[f"{score:.2f}" for score in scores],
-            textposition="outside",
-            cliponaxis=False,
-            row=1,
-            col=column,
-        )
-    most = max(score for _, score in [*before, *after])
-    figure.update_xaxes(range=[0, 1.15 * max(most, 1e-6)], title="cosine similarity")
-    figure.update_layout(showlegend=False)
-    return calm(figure, height=380, title=title).update_layout(margin={"t": 100})
 
 
 class Curve(NamedTuple):
@@ -292,6 +257,28 @@ def change_figure(
     return calm(figure, height=165 + 23 * len(changes), title=title)
 
 
+def rows_figure(rows: Mapping[str, Sequence[Cell]], measures: Sequence[str]) -> go.Figure:
+    """A row a measure, from the top; in it a mark of each name with its 95% interval, in percent.
+
+    Args:
+        rows: a cell a measure, by name.
+        measures: what the rows are called.
+    """
+    figure = go.Figure()
+    for number, (name, cells) in enumerate(rows.items()):
+        figure.add_scatter(
+            x=[100 * cell.value for cell in cells],
+            y=measures,
+            orientation="h",
+            mode="markers",
+            name=name,
+            marker={"size": 12, "color": SERIES[number], "symbol": SYMBOLS[number]},
+            error_x=whiskers(cells),
+        )
+    figure.update_yaxes(autorange="reversed")
+    return figure.update_layout(scattermode="group", scattergap=0.35)  # one below the other
+
+
 def measures_figure(table: Table, *, title: str = "") -> go.Figure:
     """A row a measure, a mark a model with its 95% interval; the first model is the baseline.
 
@@ -299,23 +286,12 @@ def measures_figure(table: Table, *, title: str = "") -> go.Figure:
         table: of ``compare``.
         title: one line above.
     """
-    figure = go.Figure()
-    for number, name in enumerate(table.names):
-        cells = [table.cell(name, measure) for measure in table.measures]
-        figure.add_scatter(
-            x=[100 * cell.value for cell in cells],
-            y=[measure.title for measure in table.measures],
-            orientation="h",
-            mode="markers",
-            name=name,
-            marker={"size": 12, "color": SERIES[number], "symbol": SYMBOLS[number]},
-            error_x=whiskers(cells),
-            text=[cell.mark or "no clear difference" for cell in cells],
-            hovertemplate="%{x:.0f}%, %{text}",
-        )
-    figure.update_yaxes(autorange="reversed")
+    rows = {name: [table.cell(name, measure) for measure in table.measures] for name in table.names}
+    figure = rows_figure(rows, [measure.title for measure in table.measures])
+    for trace, cells in zip(figure.data, rows.values(), strict=True):
+        trace.text = [cell.mark or "no clear difference" for cell in cells]
+    figure.update_traces(hovertemplate="%{x:.0f}%, %{text}")
     figure.update_xaxes(ticksuffix="%", title={"text": "share, with 95% interval"})
-    figure.update_layout(scattermode="group", scattergap=0.35)  # models one below the other
     return calm(figure, height=150 + 52 * len(table.measures), title=title)
 
 

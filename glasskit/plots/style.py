@@ -210,20 +210,6 @@ def whiskers(cells: Sequence[Cell]) -> dict[str, Any]:
     }
 
 
-def whole_ticks(values: Sequence[int]) -> dict[str, int]:
-    """Axis settings for counts: ticks at 0 and whole steps of 1, 2 or 5 times a power of ten.
-
-    Args:
-        values: what is drawn, 0 is always on the axis.
-
-    >>> [whole_ticks([-2, 1])["dtick"], whole_ticks([13])["dtick"], whole_ticks([0, 140])["dtick"]]
-    [1, 2, 20]
-    """
-    span = max([0, *values]) - min([0, *values])
-    steps = (scale * part for scale in (10**power for power in range(12)) for part in (1, 2, 5))
-    return {"tick0": 0, "dtick": next(step for step in steps if 8 * step >= span)}
-
-
 def bundle(figure: go.Figure) -> dict[str, Any]:
     """What a notebook stores for a figure: Plotly's JSON and one line of text."""
     title = figure.layout.title.text or ""

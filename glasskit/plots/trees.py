@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from glasskit.analysis.concept_tree import ConceptTree
+from glasskit.plots.templates import templates
 
 TWIG = 6
 """Labels of a branch that is one line; larger ones fold open and shut."""
@@ -30,13 +29,6 @@ def trees_html(
         pick: names are buttons, for a page that answers them: ``data-node`` has the node,
             ``data-tree`` around it the name of the tree, ``data-leaf`` the number of a label.
     """
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     drawn = [(name, (titles or {}).get(name, name), tree) for name, tree in trees.items()]
-    page = environment.get_template("trees.html.jinja")
+    page = templates(Path(__file__).parent).get_template("trees.html.jinja")
     return page.render(trees=drawn, pick=pick, twig=TWIG, opened=OPENED)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import anywidget
 import numpy as np
 import pandas as pd
 import traitlets
-from PIL import Image, ImageOps
+from PIL import Image
 
 from glasskit.analysis.geometry import rank_score
 from glasskit.analysis.selection import inside
@@ -23,9 +24,7 @@ from glasskit.plots.map_data import SIDES, SIDES_SAID, map_data
 from glasskit.plots.map_script import FOLDER, map_script, map_style
 from glasskit.plots.map_sources import Shown
 from glasskit.plots.still import still_map
-
-SMALL, LARGE = 96, 480
-"""Pixels of a side of a small picture, cut square; of the longest side of one pointed at."""
+from glasskit.plots.thumbnails import thumbnail
 
 NEAR = 12
 """Pictures that are named as the nearest to a phrase."""
@@ -118,23 +117,15 @@ class MapWidget(anywidget.AnyWidget):
         return answer
 
     def _picture(self, index: int, small: bool) -> str:
-        return data_url(self._small(index) if small else self._large(index))
-
-    def _small(self, index: int) -> Image.Image:
-        picture = self._shown.dataset.image(index, SMALL)
-        return ImageOps.fit(picture, (SMALL, SMALL), Image.Resampling.LANCZOS)
-
-    def _large(self, index: int) -> Image.Image:
-        picture = self._shown.dataset.image(index, LARGE).copy()
-        picture.thumbnail((LARGE, LARGE), Image.Resampling.LANCZOS)
-        return picture
+        return data_url(thumbnail(self._shown.dataset, index, small=small))
 
     # What is shown where no kernel runs: a PNG stands beside the live view in the notebook's file.
 
     def _repr_mimebundle_(self, **given: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         shown, metadata = super()._repr_mimebundle_(**given) or ({}, {})
         file = io.BytesIO()
-        drawn = still_map(self.data, self._small if self.data["pictures"] else None)
+        small = partial(thumbnail, self._shown.dataset, small=True)
+        drawn = still_map(self.data, small if self.data["pictures"] else None)
         drawn.quantize(256, dither=Image.Dither.NONE).save(file, "PNG", optimize=True)
         shown["image/png"] = base64.b64encode(file.getvalue()).decode()
         shown["text/plain"] = f"Map of {len(self.data['key']):,} pictures. {self.data['story']}"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
@@ -50,14 +48,6 @@ def test_probe(client: Client, picture: dict) -> None:
     assert answer["after"][0]["score"] > 1, "more than a cosine can be"
 
 
-def test_eight_visitors_at_once(app: str, picture: dict) -> None:
-    clients = [Client(app, verbose=False) for _ in range(8)]
-    with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(c.predict, picture, NAME, "", 3, api_name="/probe") for c in clients]
-        answers = [one.result() for one in asked]
-    assert all(answer == answers[0] for answer in answers)
-
-
 def test_search_and_map(client: Client) -> None:
     answer = client.predict("a 猫 in the rain", NAME, 4, api_name="/search")
     assert len(answer["after"]) == 4
@@ -66,7 +56,6 @@ def test_search_and_map(client: Client) -> None:
     answer = client.predict(NAME, api_name="/map")
     assert answer["n"] == len(answer["caption"]) == COUNT
     for view in answer["views"].values():
-        assert np.isfinite(view["picture"]).all()
         assert len(view["picture"]) == 2 * COUNT == 2 * len(view["rank"])
 
 

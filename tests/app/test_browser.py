@@ -62,7 +62,6 @@ def test_map_hover_click_and_deep_link(visit) -> None:
     assert caption in page.inner_text(".gk-detail")
     key = page.evaluate(f"(i) => {MAP}.data.key[i]", index)
     assert f"pin={key}" in page.url
-    page.keep("map-pinned")
     page.locator(".gk-detail .gk-gallery button").first.click()
     page.wait_for_function(f"{MAP}.pinned !== {index}")
 

@@ -156,22 +156,3 @@ def test_stop_load_again_go_on_and_remove(visit) -> None:
     box(page, name).check()
     press(page, "Remove")
     box(page, name).wait_for(state="detached")
-
-
-@pytest.mark.parametrize(
-    ("shade", "size", "width", "height"),
-    [("light", "laptop", 1366, 850), ("dark", "phone", 390, 844)],
-)
-def test_nothing_is_cut_off(visit, shade: str, size: str, width: int, height: int) -> None:
-    page = visit("", width, height)
-    page.wait_for_selector(".gk-map[data-ready]")
-    if shade == "dark":
-        page.click(".gk-shade")
-    for name in ("Map", "Groups", "Train", "Report", "Probe"):
-        page.get_by_role("link", name=name, exact=True).click()
-        page.wait_for_selector(".gk-foot")
-        page.wait_for_timeout(800)
-        assert page.evaluate("document.body.classList.contains('dark')") == (shade == "dark")
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width, f"{name} is {wide} px wide on a screen of {width}"
-        page.keep(f"{name.lower()}-{size}-{shade}")

@@ -186,7 +186,6 @@ def test_one_click_in_a_browser(chromium, tmp_path: Path) -> None:
                 page.wait_for_selector("text=All 750 photographs are here.")
             phone.wait_for_selector("#probe-answer .gk-gallery img")
             phone.reload()
-            phone.wait_for_selector("#probe-answer .gk-gallery img")
             phone.wait_for_selector(".gk-get", state="hidden")
             for page in pages:
                 page.close()

@@ -47,9 +47,13 @@ def pair(page) -> list[str]:
     return [page.input_value("#pair-left input"), right.inner_text()]
 
 
-@pytest.mark.parametrize(("size", "width", "height"), [("laptop", 1280, 800), ("phone", 390, 844)])
+@pytest.mark.parametrize(
+    ("shade", "width", "height"),
+    [("light", 1280, 800), ("dark", 390, 844)],
+    ids=["laptop", "phone"],
+)
 def test_every_page_under_a_path(
-    chromium, space: str, tmp_path: Path, size: str, width: int, height: int
+    chromium, space: str, tmp_path: Path, shade: str, width: int, height: int
 ) -> None:
     page = chromium.new_page(viewport={"width": width, "height": height})
     page.set_default_timeout(60_000)
@@ -62,6 +66,12 @@ def test_every_page_under_a_path(
 
     page.on("response", check)
 
+    def whole(name: str) -> None:
+        """Nothing is cut off, and the page is as light or dark as was chosen."""
+        assert page.evaluate("document.body.classList.contains('dark')") == (shade == "dark")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        page.screenshot(path=ARTEFACTS / f"{name.lower()}-{width}.png")
+
     def go(name: str) -> None:
         page.get_by_role("link", name=name, exact=True).click()
         page.wait_for_url(f"{space}/{name.lower()}*")
@@ -70,6 +80,10 @@ def test_every_page_under_a_path(
     page.wait_for_selector(f".gk-map[data-ready='{NAME}']")
     page.evaluate("document.querySelector('.gk-map').glassMap.pin(0)")
     page.wait_for_function("document.querySelector('.gk-detail img')?.naturalWidth")
+    if shade == "dark":
+        page.click(".gk-shade")
+    ARTEFACTS.mkdir(exist_ok=True)
+    whole("Map")
     go("Probe")
     page.wait_for_selector("#probe-answer .gk-shown img")
     assert pair(page) == [MODELS[0], "scenes"]
@@ -79,18 +93,19 @@ def test_every_page_under_a_path(
     Image.radial_gradient("L").convert("RGB").save(picture)
     upload(page, picture)
     page.wait_for_selector("#probe-answer .gk-shown", state="detached")
-    ARTEFACTS.mkdir(exist_ok=True)
-    page.locator("#pair-right").scroll_into_view_if_needed()
-    page.screenshot(path=ARTEFACTS / f"models-{size}.png")
+    whole("Probe")
     go("Groups")
     page.wait_for_selector("#groups-trays .gk-members img")
     page.locator("#pair-right label.selected", has_text=MIDDLE).wait_for()
     assert pair(page) == [MODELS[0], MIDDLE]
+    whole("Groups")
     go("Train")
     page.wait_for_selector("#train-map canvas")
+    whole("Train")
     go("Report")
     page.get_by_role("button", name="Make the report").click()
     page.frame_locator("#report-paper iframe").locator("h1").first.wait_for()
+    whole("Report")
     page.get_by_role("link", name="Map", exact=True).click()
     page.wait_for_selector(f".gk-map[data-ready='{NAME}']")
     assert f"right={MIDDLE}" in page.url

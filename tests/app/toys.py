@@ -16,7 +16,6 @@ from glasskit.models.embedding import Embedding
 from glasskit.models.vectors import unit
 from glasskit.plots.map_data import Projection
 from glasskit_app.state import GLASS, MODEL, AppState, DatasetMaps, Seen
-from glasskit_app.thumbnails import Thumbnails
 
 CONCEPTS = 60
 WIDTH = 16
@@ -47,7 +46,7 @@ def shown(data: GroupedDataset, sides: list[Projection], kept: Path | None = Non
         Seen(name, name, side, Words(name, data, side.embedding))
         for name, side in zip((MODEL, GLASS, "third"), sides, strict=False)
     ]
-    return DatasetMaps(data, tuple(models), thumbnails=kept and Thumbnails(kept))
+    return DatasetMaps(data, tuple(models), thumbnails=kept)
 
 
 def made_up(points: int, seed: int = 0, models: int = 2) -> DatasetMaps:

@@ -6,28 +6,13 @@ import numpy as np
 import pytest
 
 from glasskit.analysis.gradients import loss_of, negative_gradient, on_circle
-from glasskit.data.captions import CaptionTable
-from glasskit.data.grouped import GroupedDataset
-from glasskit.data.sampler import GroupSampler
 from glasskit.data.scenes import load_scenes
-from glasskit.plots.losses import LONGEST, gradient_figure, matrix_figure
-from glasskit.plots.maps import map_figure, plan_figure, taxonomy_figure
-from glasskit.plots.scores import (
-    Curve,
-    Share,
-    curves_figure,
-    over_seeds,
-    shares_figure,
-    within_figure,
-)
+from glasskit.plots.losses import LONGEST, gradient_figure
+from glasskit.plots.maps import map_figure
+from glasskit.plots.scores import Curve, curves_figure, over_seeds, within_figure
 from glasskit.plots.sheets import sheet_figure
 from glasskit.plots.style import level_colours
 from tests.analysis.toys import colour_dataset
-
-
-@pytest.fixture(scope="module")
-def scenes() -> GroupedDataset:
-    return load_scenes()
 
 
 def test_map_has_a_trace_a_label_and_ids_in_customdata() -> None:
@@ -48,14 +33,6 @@ def test_map_has_a_trace_a_label_and_ids_in_customdata() -> None:
     assert len(set(names[0].textposition)) == 3, "names of one place stand on different sides"
 
 
-def test_matrix_frames_and_names_every_group() -> None:
-    figure = matrix_figure({"a": np.eye(5), "b": np.eye(5)}, {"three": 3, "two": 2})
-    assert [(box.x0, box.x1) for box in figure.layout.shapes] == [(-0.5, 2.5), (2.5, 4.5)] * 2
-    assert list(figure.layout.yaxis.tickvals) == [1, 3.5]
-    assert figure.layout.xaxis.tickvals is None
-    assert list(matrix_figure({"": np.eye(2)}, {"one": 2}).layout.xaxis.tickvals) == [0.5]
-
-
 def test_arrows_share_one_scale() -> None:
     image, text = on_circle([[10, 40], [170, 200]]), on_circle([[30, 15], [190, 150]])
     batches = {
@@ -67,14 +44,6 @@ def test_arrows_share_one_scale() -> None:
     lengths = np.linalg.norm(np.diff(np.concatenate(moves), axis=1), axis=-1)
     assert lengths.max() == pytest.approx(LONGEST, abs=1e-3)
     assert len(gradient_figure(batches, names="ab", arrows=False).data) == 2 * 2 * 2
-
-
-def test_shares_are_percent_with_their_intervals_and_chance() -> None:
-    figure = shares_figure([Share("a", 0.5, 0.4, 0.7)], chance=0.25)
-    bar = figure.data[0]
-    found = bar.y[0], bar.error_y.array[0], bar.error_y.arrayminus[0]
-    assert found == pytest.approx((50, 20, 10))
-    assert "25.0%" in figure.layout.annotations[0].text
 
 
 def test_within_counts_places_up_to_k() -> None:
@@ -89,17 +58,8 @@ def test_curves_have_bands_only_for_repeats() -> None:
     assert [trace.fill for trace in figure.data] == ["toself", None, None]
 
 
-def test_data_figures_count_pictures_and_groups(scenes: GroupedDataset) -> None:
-    rings = taxonomy_figure(scenes).data[0]
-    whole = sum(v for v, parent in zip(rings.values, rings.parents, strict=True) if not parent)
-    assert whole == len(scenes)
-    train = scenes.split("train")
-    plan = GroupSampler(train, 8, 5, CaptionTable(train)).plan(0)
-    assert sum(len(trace.x) for trace in plan_figure(train, plan).data) == 8 * len(plan)
-
-
-def test_sheet_escapes_wraps_and_shortens_notes(scenes: GroupedDataset) -> None:
-    figure = sheet_figure(scenes, [0, 1], ["*<b>x\n" + "word " * 60, "plain"])
+def test_sheet_escapes_wraps_and_shortens_notes() -> None:
+    figure = sheet_figure(load_scenes(), [0, 1], ["*<b>x\n" + "word " * 60, "plain"])
     first, second = (annotation.text for annotation in figure.layout.annotations)
     assert first.startswith("<b>&lt;b&gt;x</b><br>word")
     assert first.count("<br>") == 4

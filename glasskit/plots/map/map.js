@@ -3,7 +3,7 @@
 // new GlassMap(element, data, options) fills an element. data is what glasskit/plots/map_data.py makes, of two models
 // or of one.
 // Options, each of which may be missing:
-//   layout, colour  "pair" or "morph"; what is coloured at first
+//   layout          "pair" or "morph"
 //   ask             {pin(index), lasso(side, outline), search(phrase)}, which promise {html, rows, ...} or {error},
 //                   html a text or a list of nodes; take(rows, form, phrase) -> {text, file} and
 //                   table(text) -> {colourings}, or {error}. What is asked is answered beside the maps; what can't
@@ -31,7 +31,7 @@ class GlassMap {
       shows: { pictures: options.pictures !== false, names: true, captions: false },
       layout: options.bare ? "morph" : options.layout ?? ((element.clientWidth || window.innerWidth) < 700 ? "morph" : "pair"),
       t: options.side === "before" ? 0 : 1,    // of the morph: 0 before, 1 after
-      colourBy: options.colour ?? data.family,
+      colourBy: data.family,
       thumbnails: new Thumbnails(this),
       fontFamily: getComputedStyle(document.body).fontFamily,
     });
