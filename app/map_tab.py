@@ -13,7 +13,7 @@ from glasskit.errors import InputError
 from glasskit.models.vectors import nearest
 from glasskit.plots.map_data import SIDES
 from glasskit_app.answers import answer
-from glasskit_app.scripts import ASSETS, question, scripted_html
+from glasskit_app.scripts import ASSETS, questions, scripted_html
 from glasskit_app.selection import selection_file
 from glasskit_app.state import AppState, Pair
 from glasskit_app.table import table_colourings
@@ -37,7 +37,7 @@ def build(state: AppState) -> None:
     scripted_html(
         (ASSETS / "map.html").read_text(encoding="utf-8"),
         call,
-        server_functions=[*map(question, (api.pin, api.lasso, api.search, api.take, api.table))],
+        server_functions=questions(api.pin, api.lasso, api.search, api.take, api.table),
         apply_default_css=False,
         elem_id="map",
     )

@@ -19,7 +19,7 @@ from glasskit.data.coco import download as fetching
 from glasskit.errors import InputError
 from glasskit.io.places import cache_folder
 from glasskit_app.answers import answer
-from glasskit_app.scripts import question, scripted_html
+from glasskit_app.scripts import questions, scripted_html
 from glasskit_app.state import AppState, DatasetMaps
 from glasskit_app.thumbnails import pictures_url
 
@@ -132,12 +132,11 @@ def offer(photographs: Photographs) -> Callable[..., Any] | None:
     if not photographs.missing:
         return None
 
-    asked = (photographs.start, photographs.halt, photographs.told)
     size = len(photographs.keys) * fetching.PHOTOGRAPH / 1e6
     panel = scripted_html(
         answer("photographs", of=len(photographs.keys), missing=photographs.missing, size=size),
         "GlassKit.photographs(element, server, () => trigger('arrived'))",
-        server_functions=[*map(question, asked)],
+        server_functions=questions(photographs.start, photographs.halt, photographs.told),
         elem_id="photographs",
     )
     return panel.arrived

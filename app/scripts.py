@@ -46,11 +46,15 @@ def asked_dataset(names: Sequence[str], request: gr.Request) -> str:
     return wished if wished in names else names[0]
 
 
-def question(answer: Callable[..., dict]) -> Callable[[object], dict]:
-    """A function as a page's scripts call it: with an object of all its arguments by name.
+def questions(*answers: Callable[..., dict]) -> list[Callable[[object], dict]]:
+    """Functions as a page's scripts call them: with an object of all arguments by name.
 
     What can't be answered is {"error": one line}; anyone can send anything.
     """
+    return [_question(answer) for answer in answers]
+
+
+def _question(answer: Callable[..., dict]) -> Callable[[object], dict]:
     names = list(signature(answer).parameters)
 
     def asked(sent: object) -> dict:

@@ -38,16 +38,7 @@ def trainings(shown: DatasetMaps, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     return asked
 
 
-def test_made_once(shown: DatasetMaps, trainings: list[Path]) -> None:
-    first, again = (cache.open_maps(shown.dataset, 0) for _ in range(2))
-    assert len(trainings) == 1
-    assert first.models[1].path == again.models[1].path
-    assert Path(again.models[1].path).is_dir()
-    assert (again.before.caption == shown.before.caption).all()
-    assert (again.after.recognised.rank == shown.after.recognised.rank).all()
-
-
-def test_a_training_that_is_cut_off_is_begun_anew(
+def test_trained_once_and_anew_where_it_was_cut_off(
     shown: DatasetMaps, trainings: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train = cache.train
@@ -60,5 +51,8 @@ def test_a_training_that_is_cut_off_is_begun_anew(
     with pytest.raises(InputError, match="picture 7"):
         cache.open_maps(shown.dataset, 0)
     monkeypatch.setattr(cache, "train", train)
-    cache.open_maps(shown.dataset, 0)
+    first, again = (cache.open_maps(shown.dataset, 0) for _ in range(2))
     assert len(trainings) == 2
+    assert first.models[1].path == again.models[1].path
+    assert Path(again.models[1].path).is_dir()
+    assert (again.after.recognised.rank == shown.after.recognised.rank).all()
