@@ -2,9 +2,9 @@
 
 - `style`: colours, fonts, `show`; `sheets`: contact sheets of pictures
 - `maps`, `losses`, `scores`, `hierarchy`, `trees`: figures by what they show
-- `report`: models side by side, as HTML, Markdown or JSON
+- `report`: models side by side, as HTML, Markdown or JSON; `templates`: how pages are written
 - `widget`: the canvas map in a notebook; `map_sources`, `map_data`: what it shows
-- `map_script`: its script, in ``map/``; `still`: a picture of it
+- `map_script`: its script, in ``map/``; `still`: a picture of it; `thumbnails`: small pictures
 - `loss_stepper`: the page on which losses are stepped, in ``stepper/``
 """
 
