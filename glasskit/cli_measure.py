@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,7 +21,7 @@ from glasskit.cli_options import (
 )
 from glasskit.errors import InputError, need
 from glasskit.io.places import write_text
-from glasskit.io.terminal import bar, say, show_table
+from glasskit.io.terminal import bar, ends_text, number_text, say, show_table
 from glasskit.io.text_files import counted, distinct, split_names
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def evaluate(
         found = result["second_reading"] = agreement(data, second_reading())
         say(
             f"level1 acceptable top-1 of a second reading of {found['n']} of its pictures: "
-            f"{_number(found['first'])} ({_interval(found['first_ci95'])})"
+            f"{number_text(found['first'])} ({ends_text(found['first_ci95'])})"
         )
     write_json(json_file, result)
 
@@ -135,12 +134,17 @@ def benchmark(
             say(note)
     content: dict[str, Any] = {
         "models": models,
-        "benchmarks": [section.as_dict() for section in sections],
+        "benchmarks": [section._asdict() for section in sections],
     }
     if out_file is not None:
         write_text(out_file, markdown(sections))
     if len(sections) == len(models) == 1 and "=" not in what[0]:
-        measures = {row.measure: row.score for row in sections[0].rows if row.change is None}
+        keys = ("n", "value", "ci95", "chance", "blind")
+        measures = {
+            row["measure"]: {key: row[key] for key in keys}
+            for row in sections[0].rows
+            if "p" not in row
+        }
         content = {"benchmark": what[0], "model": models[0], "measures": measures}
     write_json(json_file, content)
 
@@ -270,16 +274,6 @@ def study(
     write_json(json_file, content)
 
 
-def _number(value: float | None) -> str:
-    """Three digits, or a dash for what is not known."""
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _interval(ends: Iterable[float] | None) -> str:
-    """Both ends, or a dash for what is not known."""
-    return " to ".join(map(_number, ends or ())) or "-"
-
-
 def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """The main numbers for people; the whole result is in --json."""
     rows: list[tuple[str, ...]] = []
@@ -287,8 +281,8 @@ def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
     def add(
         name: str, found: dict[str, Any], share: str, ci: str, chance: str = "", blind: str = ""
     ) -> None:
-        others = _number(found.get(chance)), _number(found.get(blind))
-        rows.append((name, _number(found[share]), _interval(found.get(ci)), *others))
+        others = number_text(found.get(chance)), number_text(found.get(blind))
+        rows.append((name, number_text(found[share]), ends_text(found.get(ci)), *others))
 
     for level, scores in result["concepts"].items():
         several = result.get("multilabel", {}).get(level, {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,10 +13,11 @@ from glasskit.data import load_dataset
 from glasskit.data.images import picture_name
 from glasskit.errors import InputError
 from glasskit.evaluation.benchmarks import check_benchmark, run_benchmark
-from glasskit.evaluation.intervals import Difference, holm
+from glasskit.evaluation.intervals import holm
 from glasskit.evaluation.label_benchmark import shifted_labels
 from glasskit.evaluation.report import short_names
 from glasskit.evaluation.score import Score
+from glasskit.io.terminal import ends_text, number_text
 from glasskit.io.text_files import counted, split_names
 from glasskit.models import load_model
 from glasskit.models.lite0 import TRAINED, TRAINED_RUN
@@ -24,6 +25,8 @@ from glasskit.models.loading import read_config
 
 if TYPE_CHECKING:
     from glasskit.models.glass_model import Progress
+
+Scores = Mapping[str, Score]
 
 
 class Asked(NamedTuple):
@@ -34,60 +37,36 @@ class Asked(NamedTuple):
     images: Path | None = None
 
 
-@dataclass(frozen=True)
-class Row:
-    """One model on one measure.
+class Section(NamedTuple):
+    """One benchmark.
 
-    Args:
-        score: of ``Score.as_dict``.
-        change: paired difference to the first model; None for itself.
-        p_holm: its p after Holm's correction over the table.
+    Attributes:
+        rows: measure by measure and model by model, {"measure", "model"} with the numbers of
+            ``Score.as_dict`` and, below the first model, those of ``Difference`` and "p_holm".
+        notes: what a reader must know.
     """
 
-    measure: str
-    model: str
-    score: dict[str, Any]
-    change: Difference | None = None
-    p_holm: float | None = None
-
-
-@dataclass(frozen=True)
-class Section:
-    """One benchmark: its rows, measure by measure, and what a reader must know."""
-
     title: str
-    rows: list[Row]
+    rows: list[dict[str, Any]]
     notes: list[str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON of the section; a row has the numbers of its score and of its difference."""
-        rows = [
-            {"measure": one.measure, "model": one.model, **one.score}
-            | ({**one.change.as_dict(), "p_holm": one.p_holm} if one.change else {})
-            for one in self.rows
-        ]
-        return {"title": self.title, "rows": rows, "notes": self.notes}
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Columns and rows as people read them; of one model without its name and difference."""
-        first = self.rows[0].model
-        several = any(one.change for one in self.rows)
-        columns = ["measure", "items", "value", "95% interval", "chance", "without pictures"]
-        if several:
-            columns = [columns[0], "model", *columns[1:], f"less {first}", "p after Holm"]
-        rows = []
-        for one in self.rows:
-            found, change = one.score, one.change
-            cells = [one.measure, one.model][: 1 + several]
-            cells += [str(found["n"]), _number(found["value"]), _interval(found["ci95"])]
-            cells += [_number(found[key]) for key in ("chance", "blind")]
-            if several and change is None:
-                cells += ["-", "-"]
-            elif change is not None:
-                ends = _interval((change.low, change.high), "+.3f")
-                cells += [f"{change.difference:+.3f} ({ends})", f"{one.p_holm:.4f}"]
-            rows.append(cells)
-        return columns, rows
+        first = self.rows[0]["model"]
+        one_model = all(row["model"] == first for row in self.rows)
+        columns = ["measure", "model", "items", "value", "95% interval", "chance"]
+        columns += ["without pictures", f"less {first}", "p after Holm"]
+        cells = []
+        for row in self.rows:
+            numbers = [number_text(row[key]) for key in ("value", "chance", "blind")]
+            numbers.insert(1, ends_text(row["ci95"]))
+            change, p = "-", "-"
+            if "p" in row:
+                ends = ends_text((row["low"], row["high"]), "+.3f")
+                change, p = f"{row['difference']:+.3f} ({ends})", f"{row['p_holm']:.4f}"
+            cells.append([row["measure"], row["model"], str(row["n"]), *numbers, change, p])
+        shown = [0, *range(2, 7)] if one_model else range(len(columns))
+        return [columns[i] for i in shown], [[row[i] for i in shown] for row in cells]
 
 
 def benchmark_report(
@@ -116,11 +95,10 @@ def benchmark_report(
         check_benchmark(one.name, one.images)
     runs = dict(zip(_shown(models), map(split_names, models), strict=True))
     trained = {shown: frozenset().union(*map(trained_on, own)) for shown, own in runs.items()}
-    found: list[dict[str, dict[str, Score]]] = [{} for _ in asked]
+    found: list[dict[str, Scores]] = [{} for _ in asked]
     for shown, own in runs.items():
         loaded = [load_model(run) for run in own]
-        for one, of_all in zip(asked, found, strict=True):
-            name, data, images = one
+        for (name, data, images), of_all in zip(asked, found, strict=True):
             each = [run_benchmark(name, m, data, images, progress=progress) for m in loaded]
             of_all[shown] = _mean(each)
             if name == "labels" and len(of_all) == 1:
@@ -134,8 +112,8 @@ def markdown(sections: Iterable[Section]) -> str:
     lines = ["# Benchmarks", ""]
     for section in sections:
         columns, rows = section.table()
-        lines += [f"## {section.title}", "", f"| {' | '.join(columns)} |"]
         named = columns.index("items")
+        lines += [f"## {section.title}", "", f"| {' | '.join(columns)} |"]
         lines += ["|" + " --- |" * named + " ---: |" * (len(columns) - named)]
         lines += [f"| {' | '.join(row)} |" for row in rows]
         lines += ["", *(f"- {note}" for note in section.notes), ""]
@@ -159,39 +137,32 @@ def trained_on(model: str) -> frozenset[str]:
 
 
 def _shown(models: Sequence[str]) -> list[str]:
-    """The name of each row; InputError where two are the same."""
-    firsts = [split_names(model) for model in models]
-    if not all(firsts):
+    """The name of each row; InputError where one has none or two are the same."""
+    rows = [split_names(model) for model in models]
+    if not all(rows):
         raise InputError("model: give a name, a run, or several with commas between")
     names = [
-        name if len(own) == 1 else f"{name}, mean of {len(own)} runs"
-        for name, own in zip(short_names([own[0] for own in firsts]), firsts, strict=True)
+        f"{name}, mean of {len(own)} runs" if len(own) > 1 else name
+        for name, own in zip(short_names([own[0] for own in rows]), rows, strict=True)
     ]
     if len(set(names)) < len(names):
         raise InputError(f"model: {max(names, key=names.count)} comes twice")
     return names
 
 
-def _mean(runs: Sequence[dict[str, Score]]) -> dict[str, Score]:
+def _mean(runs: Sequence[Scores]) -> Scores:
     """Scores whose items have the mean of several runs."""
-    if len(runs) == 1:
-        return runs[0]
-
-    def mean(measure: str, part: str) -> Any:
-        values = [getattr(one[measure], part) for one in runs]
-        return None if values[0] is None else np.mean(np.asarray(values, float), axis=0)
-
-    return {
-        measure: replace(score, values=mean(measure, "values"), blind=mean(measure, "blind"))
-        for measure, score in runs[0].items()
-    }
+    out = dict(runs[0])
+    for measure, score in out.items() if len(runs) > 1 else ():
+        for part in ("values", "blind"):
+            if getattr(score, part) is not None:
+                each = [np.asarray(getattr(one[measure], part), float) for one in runs]
+                out[measure] = replace(out[measure], **{part: np.mean(each, axis=0)})
+    return out
 
 
 def _section(
-    asked: Asked,
-    found: Mapping[str, Mapping[str, Score]],
-    trained: Mapping[str, frozenset[str]],
-    unseen: bool,
+    asked: Asked, found: Mapping[str, Scores], trained: Mapping[str, frozenset[str]], unseen: bool
 ) -> Section:
     """Rows with paired differences; all tests of the table are one family under Holm's rule."""
     scores = [score for of_model in found.values() for score in of_model.values()]
@@ -201,26 +172,20 @@ def _section(
         if pictures & own:
             of = f"{len(pictures & own)} of the {len(pictures)} pictures"
             notes.append(f"{shown} was trained on {of}" + "; they are left out" * unseen)
-    gone = pictures.intersection(frozenset().union(*trained.values())) if unseen else frozenset()
+    gone = pictures & frozenset().union(*trained.values()) if unseen else frozenset()
     kept = {shown: _without(of_model, gone) for shown, of_model in found.items()}
     (first, base), *others = kept.items()
     if not base:
         raise InputError(f"{asked.name}: each of its pictures is one that a model was trained on")
     changes = {
-        (shown, key): score.less(base[key]) for shown, of in others for key, score in of.items()
+        (key, shown): score.less(base[key]) for shown, of in others for key, score in of.items()
     }
     adjusted = dict(zip(changes, holm([one.p for one in changes.values()]), strict=True))
-    rows = [
-        Row(
-            key,
-            shown,
-            kept[shown][key].as_dict(),
-            changes.get((shown, key)),
-            adjusted.get((shown, key)),
-        )
-        for key in base
-        for shown in kept
-    ]
+    rows = []
+    for pair in ((key, shown) for key in base for shown in kept):
+        change = changes[pair].as_dict() | {"p_holm": adjusted[pair]} if pair in changes else {}
+        names = dict(zip(("measure", "model"), pair, strict=True))
+        rows.append(names | kept[pair[1]][pair[0]].as_dict() | change)
     if others:
         over = f"Holm's correction over the {counted(len(changes), 'test')} of this table"
         notes.append(f"differences are to {first}; p of the paired sign-flip test after {over}")
@@ -233,20 +198,9 @@ def _pictures(score: Score) -> list[str]:
     return [picture_name(key)[0] for key in score.clusters] if named else []
 
 
-def _without(scores: Mapping[str, Score], gone: frozenset[str]) -> Mapping[str, Score]:
+def _without(scores: Scores, gone: frozenset[str]) -> Scores:
     """Scores of the items whose pictures are not gone; what has none or can't tell goes too."""
     if not gone:
         return scores
     marks = {key: np.array([p not in gone for p in _pictures(of)]) for key, of in scores.items()}
     return {key: scores[key].where(mark) for key, mark in marks.items() if mark.any()}
-
-
-def _number(value: float | None, form: str = ".3f") -> str:
-    """Three digits, or a dash for what is not known."""
-    return "-" if value is None else f"{value:{form}}"
-
-
-def _interval(ends: Iterable[float | None] | None, form: str = ".3f") -> str:
-    """Both ends, or a dash for what is not known."""
-    known = [end for end in ends or () if end is not None]
-    return " to ".join(_number(end, form) for end in known) or "-"

@@ -102,12 +102,8 @@ def _recognised(
     accepted = train.acceptable(1).sum(axis=0).argmax()
     pictures = test.cluster_by == "picture"
     clusters = np.array([record.key for record in test.records]) if pictures else test.clusters
-    out = {
-        "top1": Score(found.correct, clusters, 1 / c, target == often[0]),
-        "acceptable_top1": Score(
-            found.accepted, clusters, right.mean(axis=1), right[:, accepted].astype(float)
-        ),
-    }
+    guess, blind = right.mean(axis=1), right[:, accepted]
+    out = {"acceptable_top1": Score(found.accepted, clusters, guess, blind)}
     if (top5 := found.within(DEPTH)) is not None:
         out["top5"] = Score(top5, clusters, DEPTH / c, np.isin(target, often[:DEPTH]))
     if dataset.several:
