@@ -171,7 +171,8 @@ def _section(
     for shown, own in trained.items():
         if pictures & own:
             of = f"{len(pictures & own)} of the {len(pictures)} pictures"
-            notes.append(f"{shown} was trained on {of}" + "; they are left out" * unseen)
+            left = "they are left out" if unseen else "--unseen leaves them out"
+            notes.append(f"{shown} was trained on {of}; {left}")
     gone = pictures & frozenset().union(*trained.values()) if unseen else frozenset()
     kept = {shown: _without(of_model, gone) for shown, of_model in found.items()}
     (first, base), *others = kept.items()

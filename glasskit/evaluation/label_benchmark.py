@@ -51,9 +51,9 @@ def shifted(names: np.ndarray, captions: np.ndarray, k: int, weight: float) -> n
     """(c, L) names moved towards the captions nearest to them: a baseline without training.
 
     v' = normalise((1 - w) v + w m), m the normalised mean of the k captions nearest to the name v:
-    query expansion (Rocchio 1971) towards the concrete texts of pictures, the aim of ACT (arXiv
-    2505.03242). ACT rewrites the query with a language model and adds a shift that is mostly one
-    for all queries; that would not reorder names.
+    query expansion (Rocchio 1971) towards the concrete texts of pictures. ACT (arXiv 2505.03242)
+    has the same aim, by a language model that rewrites the query and principal components of the
+    difference between abstract and concrete texts.
 
     Args:
         names: (c, L) and captions: (t, L), unit rows.
@@ -82,7 +82,9 @@ def choose_shift(
             scores = products(images[other], shifted(names, captions[own], k, weight))
             ranking = rank_labels(scores, carried[other], carried.sum(axis=0))
             found.append(ranking.average_precision)
-        return float(np.nanmean(found))
+        known = np.concatenate(found)
+        known = known[~np.isnan(known)]
+        return float(known.mean()) if len(known) else 0.0
 
     return max(product(NEAREST, WEIGHTS), key=lambda pair: precision(*pair))
 
