@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,18 +15,25 @@ from glasskit.cli_options import (
     Json,
     ModelName,
     Scores,
+    tried_file,
     tried_folder,
     write_json,
 )
 from glasskit.errors import InputError, need
-from glasskit.io.terminal import bar, say, show_table
+from glasskit.io.places import write_text
+from glasskit.io.terminal import bar, ends_text, number_text, say, show_table
 from glasskit.io.text_files import counted, distinct, split_names
+
+if TYPE_CHECKING:
+    from glasskit.evaluation.benchmark_report import Asked
 
 RECIPE_NAMES = (
     "names with commas between, of objectives or recipes; field: ten objectives side by side; "
     "default: clip, clip on all captions, grouped, joint"
 )
-BENCHMARKS = "hierarcaps, sugarcrepe, hl, entity13, entity30, living17, nonliving26 or folder"
+BENCHMARKS = (
+    "hierarcaps, sugarcrepe, hl, entity13, entity30, living17, nonliving26, folder, labels or long"
+)
 
 
 def evaluate(
@@ -84,47 +90,85 @@ def evaluate(
         found = result["second_reading"] = agreement(data, second_reading())
         say(
             f"level1 acceptable top-1 of a second reading of {found['n']} of its pictures: "
-            f"{_number(found['first'])} ({_interval(found['first_ci95'])})"
+            f"{number_text(found['first'])} ({ends_text(found['first_ci95'])})"
         )
     write_json(json_file, result)
 
 
 def benchmark(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=BENCHMARKS)],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="its files, see above")],
-    images: Annotated[Path | None, typer.Option(help="folder with its pictures")] = None,
-    model: Annotated[str, typer.Option(help=MODEL)] = "lite0-minilm",
+    what: Annotated[list[str], typer.Argument(metavar="NAME DATA | NAME=DATA...", help=BENCHMARKS)],
+    images: Annotated[
+        list[str] | None,
+        typer.Option(help="folder with the pictures; NAME=DIR for one of several benchmarks"),
+    ] = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help=f"{MODEL}; with commas between, such as seeds, the mean; repeatable"),
+    ] = None,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="leave out pictures that a model was trained on")
+    ] = False,
+    out_file: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FILE", help="report as Markdown", callback=tried_file),
+    ] = None,
     json_file: Json = None,
 ) -> None:
-    """Measure a model on a published benchmark, with 95% intervals.
+    """Measure models on benchmarks, with 95% intervals; each is compared with the first.
 
     DATA is the csv of hierarcaps, the folder of sugarcrepe's JSON files, test.jsonl of hl, or the
     folder with the class hierarchy of BREEDS (entity13, entity30, living17, nonliving26; --images
-    is ImageNet, a folder a class). For folder it is any folder with a folder of pictures a class.
+    is ImageNet, a folder a class). For folder it is any folder with a folder of pictures a class;
+    for labels and long a data set.
     """
-    from glasskit.evaluation.benchmarks import run_benchmark
-    from glasskit.models import load_model
+    from glasskit.evaluation.benchmark_report import benchmark_report, markdown
 
+    asked, models = _asked(what, images or []), model or ["lite0-minilm"]
     with bar("embedding pictures") as progress:
-        scores = run_benchmark(name, load_model(model), data, images, progress=progress)
-    measures = {measure: score.as_dict() for measure, score in scores.items()}
-    columns = ("measure", "items", "value", "95% interval", "chance", "without pictures")
-    show_table(
-        f"{model} on {name}",
-        columns,
-        [
-            (
-                measure,
-                str(score["n"]),
-                _number(score["value"]),
-                _interval(score["ci95"]),
-                _number(score["chance"]),
-                _number(score["blind"]),
-            )
-            for measure, score in measures.items()
-        ],
-    )
-    write_json(json_file, {"benchmark": name, "model": model, "measures": measures})
+        sections = benchmark_report(asked, models, unseen=unseen, progress=progress)
+    for section in sections:
+        columns, rows = section.table()
+        alone = len(models) == 1
+        show_table(f"{models[0]} on {section.title}" if alone else section.title, columns, rows)
+        for note in section.notes:
+            say(note)
+    content: dict[str, Any] = {
+        "models": models,
+        "benchmarks": [section._asdict() for section in sections],
+    }
+    if out_file is not None:
+        write_text(out_file, markdown(sections))
+    if len(sections) == len(models) == 1 and "=" not in what[0]:
+        keys = ("n", "value", "ci95", "chance", "blind")
+        measures = {
+            row["measure"]: {key: row[key] for key in keys}
+            for row in sections[0].rows
+            if "p" not in row
+        }
+        content = {"benchmark": what[0], "model": models[0], "measures": measures}
+    write_json(json_file, content)
+
+
+def _asked(what: list[str], images: list[str]) -> list[Asked]:
+    """Benchmarks of the command line, each with its folder of pictures."""
+    from glasskit.evaluation.benchmark_report import Asked
+
+    pairs = [(what[0], what[1])] if len(what) == 2 and "=" not in what[0] else []
+    for one in [] if pairs else what:
+        name, _, data = one.partition("=")
+        if not name or not data:
+            raise InputError(f"{one}: give NAME DATA, or NAME=DATA for each of several benchmarks")
+        pairs.append((name, data))
+    folders: dict[str, str] = {}
+    for folder in images:
+        name, given, path = folder.partition("=")
+        known = given and name in {name for name, _ in pairs}
+        folders |= {name: path} if known else {"": folder}
+    found = [folders.get(name, folders.get("")) for name, _ in pairs]
+    return [
+        Asked(name, Path(data), None if folder is None else Path(folder))
+        for (name, data), folder in zip(pairs, found, strict=True)
+    ]
 
 
 def report(
@@ -230,16 +274,6 @@ def study(
     write_json(json_file, content)
 
 
-def _number(value: float | None) -> str:
-    """Three digits, or a dash for what is not known."""
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _interval(ends: Iterable[float] | None) -> str:
-    """Both ends, or a dash for what is not known."""
-    return " to ".join(map(_number, ends or ())) or "-"
-
-
 def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """The main numbers for people; the whole result is in --json."""
     rows: list[tuple[str, ...]] = []
@@ -247,8 +281,8 @@ def _evaluation_rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
     def add(
         name: str, found: dict[str, Any], share: str, ci: str, chance: str = "", blind: str = ""
     ) -> None:
-        others = _number(found.get(chance)), _number(found.get(blind))
-        rows.append((name, _number(found[share]), _interval(found.get(ci)), *others))
+        others = number_text(found.get(chance)), number_text(found.get(blind))
+        rows.append((name, number_text(found[share]), ends_text(found.get(ci)), *others))
 
     for level, scores in result["concepts"].items():
         several = result.get("multilabel", {}).get(level, {})

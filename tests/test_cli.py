@@ -302,3 +302,35 @@ def test_the_kit_brings_in_nothing_else() -> None:
     command = [sys.executable, "-c", COMES_IN]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["glasskit"]
+
+
+def test_one_report_of_several_benchmarks_and_models(
+    small: Path, trained: Path, tmp_path: Path, glass, refused
+) -> None:
+    for number, name in enumerate(("one", "two", "two", "one")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        source = sorted(small.glob("*.jpg"))[number]
+        shutil.copy(source, tmp_path / name / source.name)
+    words = [f"folder={tmp_path}", f"labels={small / 'mine.json'}", f"long={small / 'mine.json'}"]
+    words += ["--images", f"labels={small}", "--images", f"long={small}"]
+    words += ["--model", "lite0-minilm", "--model", f"{trained},{trained}"]
+    report, found = tmp_path / "r.md", tmp_path / "r.json"
+    code, said, error = glass("benchmark", *words, "--out", report, "--json", found)
+    assert code == 0, error
+    folder, labels, long = json.loads(found.read_text())["benchmarks"]
+    both = ["lite0-minilm", "run, mean of 2 runs"]
+    assert [row["model"] for row in folder["rows"][:2]] == both
+    models = {row["model"] for row in labels["rows"]}
+    assert models == {*both, "lite0-minilm, names shifted"}
+    assert [set(row) >= {"difference", "p_holm"} for row in long["rows"]] == [False, True]
+    assert any("trained on 30 of the 45 pictures" in note for note in long["notes"])
+    assert report.read_text().count("\n## ") == 3
+    assert "names shifted: weight" in said
+    code, _, error = glass("benchmark", *words[2:], "--unseen", "--json", found)
+    assert code == 0, error
+    (long,) = json.loads(found.read_text())["benchmarks"]
+    assert {row["n"] for row in long["rows"]} == {15}
+    assert "NAME=DATA" in refused("benchmark", "folder=", f"long={small / 'mine.json'}")
+    assert "no benchmark 'x'" in refused("benchmark", f"x={tmp_path}", words[0])
+    twice = ["--model", "lite0-minilm", "--model", "lite0-minilm"]
+    assert "comes twice" in refused("benchmark", "folder", tmp_path, *twice)

@@ -18,8 +18,10 @@ Training compared
 - `seen_unseen`: both kinds of label together; `train_test_leaks`: nothing left out is trained on
 - `study_file`: a study's JSON, read again
 
-Published benchmarks
+Benchmarks, published ones and of grouped data sets
 - `benchmarks`: all of them by name; `caption_benchmarks`, `class_benchmarks`, `score`
+- `label_benchmark`: labels, also with names moved towards captions; `monotonicity`: long captions
+- `benchmark_report`: models side by side, without pictures that they were trained on
 """
 
 from __future__ import annotations

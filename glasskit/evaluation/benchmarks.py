@@ -1,4 +1,6 @@
-"""Published benchmarks, from files that the user has: `glasskit benchmark NAME DATA --images DIR`.
+"""Benchmarks: `glasskit benchmark NAME DATA --images DIR`, or several NAME=DATA in one report.
+
+Published ones, from files that the user has:
 
 hierarcaps   HierarCaps (arXiv 2407.08521): from general to specific along a chain of captions.
              DATA: hierarcaps_test.csv of github.com/TAU-VAILab/hierarcaps; pictures: COCO val2014.
@@ -14,6 +16,11 @@ entity13, entity30, living17, nonliving26
              and target halves matter only to those who train.
 folder       Zero-shot recognition: DATA is a folder with a folder of pictures a class, and
              names.json, {folder: name}, where the folders' own names will not do.
+
+Of a data set of the kit's, by name or file (`load_dataset`):
+
+labels       Recognition of its labels on its test pictures.
+long         Whether pictures come nearer to their captions, the more is read (`monotonicity`).
 """
 
 from __future__ import annotations
@@ -25,12 +32,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glasskit.data import load_dataset
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import FolderImages
 from glasskit.data.schema import Record
 from glasskit.errors import InputError
 from glasskit.evaluation import caption_benchmarks, class_benchmarks
 from glasskit.evaluation.class_benchmarks import TASKS
+from glasskit.evaluation.label_benchmark import labels
+from glasskit.evaluation.monotonicity import long_captions
 from glasskit.evaluation.score import Score, See, Seen
 from glasskit.models.features import embed_dataset_images
 
@@ -44,24 +54,21 @@ def run_benchmark(
     data: str | Path,
     images: str | Path | None = None,
     *,
-    features: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Score]:
-    """Measure a model on one of ``BENCHMARKS``; each measure has a score.
+    """Measure a model on one of ``BENCHMARKS`` or ``OF_DATASETS``; each measure has a score.
 
     Args:
-        data: file or folder, see the top of this module.
-        images: folder of the pictures; of ``folder``, DATA itself.
-        features: image features of these pictures that ship with a data set, by COCO id.
+        data: file, folder or data set, see the top of this module.
+        images: folder of the pictures; of ``folder``, DATA itself; of a data set, as it says.
         progress: called with (done, total) pictures.
 
     Raises:
         InputError: an unknown benchmark, files not in its layout, a missing or broken picture.
     """
-    if name not in BENCHMARKS:
-        raise InputError(f"no benchmark {name!r}; choose one of {', '.join(BENCHMARKS)}")
-    if images is None and name != "folder":
-        raise InputError(f"{name}: give the folder of its pictures with --images")
+    check_benchmark(name, images)
+    if name in OF_DATASETS:
+        return OF_DATASETS[name](model, load_dataset(data, images), progress)
     root = Path(data if images is None else images)
     folder = FolderImages(root)
 
@@ -69,12 +76,19 @@ def run_benchmark(
         distinct = sorted(set(keys))
         place = {key: i for i, key in enumerate(distinct)}
         records = tuple(Record(key, labels=("",), literal=()) for key in distinct)
-        pictures = GroupedDataset(name, (), records, folder, features=features)
-        vectors = embed_dataset_images(model, pictures, progress)
-        picture = np.array([place[key] for key in keys])
-        return Seen(vectors.numpy()[picture], picture)
+        vectors = embed_dataset_images(model, GroupedDataset(name, (), records, folder), progress)
+        return Seen(vectors.numpy()[[place[key] for key in keys]], np.array(keys))
 
     return BENCHMARKS[name](model, Path(data), root, see)
+
+
+def check_benchmark(name: str, images: str | Path | None) -> None:
+    """Raise InputError where there is no such benchmark, or it lacks its folder of pictures."""
+    if name not in BENCHMARKS and name not in OF_DATASETS:
+        known = ", ".join((*BENCHMARKS, *OF_DATASETS))
+        raise InputError(f"no benchmark {name!r}; choose one of {known}")
+    if images is None and name in BENCHMARKS and name != "folder":
+        raise InputError(f"{name}: give the folder of its pictures with --images")
 
 
 Benchmark = Callable[["GlassModel", Path, Path, See], dict[str, Score]]
@@ -87,3 +101,8 @@ BENCHMARKS: dict[str, Benchmark] = {
     **{name: partial(class_benchmarks.breeds, task) for name, task in TASKS.items()},
     "folder": class_benchmarks.folders,
 }
+
+OF_DATASETS: dict[
+    str, Callable[[GlassModel, GroupedDataset, Progress | None], dict[str, Score]]
+] = {"labels": labels, "long": long_captions}
+"""(model, data set, progress) -> scores by measure."""

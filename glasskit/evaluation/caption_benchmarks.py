@@ -13,7 +13,7 @@ import numpy as np
 
 from glasskit.data.images import picture_name
 from glasskit.errors import InputError
-from glasskit.evaluation.intervals import macro_mean
+from glasskit.evaluation.monotonicity import monotone_score
 from glasskit.evaluation.negation import blind_wins, caption_wins
 from glasskit.evaluation.retrieval import DEPTHS, retrieve, same_texts
 from glasskit.evaluation.score import Score, See
@@ -30,7 +30,8 @@ DEPTH, THRESHOLDS = 4, 50
 
 
 def hierarcaps(model: GlassModel, data: Path, images: Path, see: See) -> dict[str, Score]:
-    """Precision and recall of every picture's chain, and the order of its radii."""
+    """Precision and recall of every picture's chain, the order of its radii, and ``monotonicity``
+    of its picture's cosines, from general to specific."""
     chains = read_hierarcaps(data)
     place = {text: i for i, text in enumerate(dict.fromkeys(t for one in chains for t in one[1:]))}
     rows = np.array([[place[text] for text in one[1:]] for one in chains])
@@ -40,9 +41,10 @@ def hierarcaps(model: GlassModel, data: Path, images: Path, see: See) -> dict[st
     mean = np.repeat(mean_direction(seen.vectors), len(rows), axis=0)
     blind = score_chains(mean, texts, root, rows)
     return {
-        "precision": Score(scores.precision, seen.picture, blind=float(blind.precision.mean())),
-        "recall": Score(scores.recall, seen.picture, blind=float(blind.recall.mean())),
+        "precision": Score(scores.precision, seen.picture, blind=blind.precision),
+        "recall": Score(scores.recall, seen.picture, blind=blind.recall),
         "d_corr": Score(scores.tau, seen.picture, chance=0.0, lowest=-1.0),
+        "monotonicity": monotone_score(seen.vectors, texts, rows, seen.picture),
     }
 
 
@@ -159,11 +161,11 @@ def crepe_scores(
     """Shares of wins by type, over all items, and the mean of the types; (n,) each."""
 
     def score(rows: np.ndarray) -> Score:
-        return Score(wins[rows], picture[rows], 0.5, float(blind[rows].mean()))
+        return Score(wins[rows], picture[rows], 0.5, blind[rows])
 
     return {
         "all": score(np.ones(len(kinds), dtype=bool)),
-        "macro": Score(wins, picture, 0.5, macro_mean(blind, kinds), groups=kinds),
+        "macro": Score(wins, picture, 0.5, blind, groups=kinds),
         **{kind: score(kinds == kind) for kind in dict.fromkeys(kinds.tolist())},
     }
 
@@ -190,7 +192,7 @@ def hl(model: GlassModel, data: Path, images: Path, see: See) -> dict[str, Score
         n, m, clusters = len(rows), len(texts), seen.picture[rows]
         for k in (k for k in DEPTHS if k < n):
             # A right caption is among k drawn at random unless all k are wrong.
-            guess = float(np.mean([1 - comb(m - r, k) / comb(m, k) for r in right]))
+            guess = np.array([1 - comb(m - r, k) / comb(m, k) for r in right])
             for way, chance in (("image_to_text", guess), ("text_to_image", k / n)):
                 out[f"{axis}_{way}_r{k}"] = Score(ranks.hits(way, k), clusters, chance)
     return out

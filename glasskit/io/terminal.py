@@ -45,6 +45,17 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
     Console(highlight=False, markup=False, emoji=False, width=width).print(table)
 
 
+def number_text(value: float | None, form: str = ".3f") -> str:
+    """Three digits, or a dash for what is not known."""
+    return "-" if value is None else f"{value:{form}}"
+
+
+def ends_text(ends: Iterable[float | None] | None, form: str = ".3f") -> str:
+    """Both ends of an interval, or a dash for what is not known."""
+    known = [number_text(end, form) for end in ends or () if end is not None]
+    return " to ".join(known) or "-"
+
+
 @contextmanager
 def bar(text: str) -> Iterator[Callable[[int, int], None]]:
     """A function (done, total) that draws a bar with the time that remains, on stderr.

@@ -1,38 +1,26 @@
-"""What the measures cost at 100,000 pictures, and lite0-minilm on HierarCaps and SugarCrepe.
+"""What the measures cost at 100,000 pictures.
 
 The synthetic pictures are hard: the own caption is among the ten nearest of 100,000 for about one
 picture in thirty. Retrieval drops a query once ten others are ahead, so its time grows with R@10;
 no n x n matrix is held at any R@10.
-
-The trained model is lite0-minilm after the grouped objective on coco-concepts (its train split).
-HierarCaps and SugarCrepe are read from ``../shared/data`` and left out where it is missing.
 
 Run: python -m tests.benchmarks evaluation
 """
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 
-from glasskit.data import load_dataset
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.images import MissingImages
 from glasskit.data.schema import Concept, Record
 from glasskit.evaluation import measure_embeddings
-from glasskit.evaluation.benchmarks import run_benchmark
 from glasskit.evaluation.embeddings import EvaluationVectors
-from glasskit.evaluation.intervals import paired_difference
-from glasskit.evaluation.score import Score
-from glasskit.models import load_model
-from glasskit.training import TrainConfig, train
 from tests.benchmarks.own_process import asked, peak_memory
 from tests.benchmarks.table import BenchRow
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 PICTURES, WIDTH, CONCEPTS = 100_000, 384, 200
 NOISE_TEXT, NOISE_IMAGE = 0.05, 0.5
 
@@ -100,45 +88,9 @@ def scale_row(n: int) -> BenchRow:
     )
 
 
-def model_rows() -> list[BenchRow]:
-    """HierarCaps and SugarCrepe of lite0-minilm, untrained and trained."""
-    section = "lite0-minilm on HierarCaps and SugarCrepe"
-    pictures = DATA / "coco-concepts/images"
-    if not DATA.is_dir():
-        return [BenchRow(section, "left out", note="no ../shared/data here")]
-    dataset = load_dataset("coco-concepts", images=pictures)
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
-        train(TrainConfig(dataset="coco-concepts", out=str(out)), dataset=dataset)
-        models = {"untrained": load_model("lite0-minilm"), "trained, grouped": load_model(out)}
-    found = []
-    files = {"hierarcaps": "hierarcaps/hierarcaps_test.csv", "sugarcrepe": "sugarcrepe"}
-    for name, data in files.items():
-        first: dict[str, Score] = {}
-        for title, model in models.items():
-            scores = run_benchmark(name, model, DATA / data, pictures, features=dataset.features)
-            first = first or scores
-            notes = [_note(measure, one, first[measure]) for measure, one in scores.items()]
-            found.append(BenchRow(section, f"{name}, {title}", note="; ".join(notes)))
-    return found
-
-
-def _note(measure: str, score: Score, first: Score) -> str:
-    """A measure with its interval and, where it is of another model, its change and p."""
-    found = score.as_dict()
-    low, high = found["ci95"]
-    note = f"{measure} {found['value']:.3f} [{low:.3f}, {high:.3f}]"
-    if found["blind"] is not None:
-        note += f", blind {found['blind']:.3f}"
-    if score is not first:
-        change = paired_difference(score.values, first.values, clusters=score.clusters)
-        note += f", change {change.difference:+.3f} (p {change.p:.4f})"
-    return note
-
-
 def rows() -> list[BenchRow]:
     """All rows."""
-    return [scale_row(PICTURES), *model_rows()]
+    return [scale_row(PICTURES)]
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

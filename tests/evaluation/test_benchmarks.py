@@ -11,7 +11,7 @@ import pytest
 import torch
 from evaluation_cases import unit
 from PIL import Image
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, spearmanr
 
 from glasskit.errors import InputError
 from glasskit.evaluation import benchmarks, caption_benchmarks, class_benchmarks
@@ -24,6 +24,8 @@ from glasskit.evaluation.caption_benchmarks import (
     score_chains,
 )
 from glasskit.evaluation.class_benchmarks import ROOT, Task, read_superclasses
+from glasskit.evaluation.label_benchmark import choose_shift, shifted
+from glasskit.evaluation.monotonicity import monotonicity
 from glasskit.evaluation.score import Score
 
 WORDS = ("red", "blue", "green", "a", "thing", "other")
@@ -196,6 +198,44 @@ def test_bad_names(tmp_path: Path) -> None:
         run_benchmark("magic", None, tmp_path)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="hl: give the folder of its pictures with --images"):
         run_benchmark("hl", None, tmp_path)  # type: ignore[arg-type]
+
+
+def test_what_is_not_asked_is_left_out_and_a_mean_over_groups_is_compared_as_one() -> None:
+    groups, one = np.array(["a", "a", "a", "b"]), np.arange(4)
+    mine = Score(np.array([1, 1, np.nan, 0]), one, np.array([0, 0, 1, 1]), groups=groups)
+    found = mine.as_dict()
+    assert (found["n"], found["value"], found["chance"]) == (3, 0.5, 0.5)
+    first = Score(np.array([1, 0, 1, 1]), one, groups=groups)
+    assert mine.less(first).difference == pytest.approx((0.5 - 1) / 2)
+
+
+def test_monotonicity_by_hand_and_by_scipy() -> None:
+    texts = np.array([ray(0, r) for r in (1.5, 1, 0.5, 0)])
+    image = np.array([ray(0, 0)])
+    ways = [[0, 1, 2, 3], [3, 2, 1, 0], [0, 2, 1, 3], [1, 1, 1, 1]]
+    found = [monotonicity(image, texts, np.array([way]))[0] for way in ways]
+    assert found == pytest.approx([1, -1, 0.8, 0])  # 1 - 6 (1 + 1) / (4 (16 - 1))
+    ties = np.array([[0, 1, 1, 3, 2]])
+    cosines = (texts @ image[0])[ties[0]]
+    assert monotonicity(image, texts, ties)[0] == pytest.approx(
+        spearmanr(cosines, range(5)).statistic
+    )
+
+
+def test_names_move_towards_their_nearest_captions() -> None:
+    names, captions = np.eye(3)[:1], np.array([[0.8, 0.6, 0], [0.6, 0, 0.8], [0, 1, 0]])
+    assert shifted(names, captions, 1, 0).tolist() == names.tolist()
+    assert shifted(names, captions, 1, 1)[0] == pytest.approx([0.8, 0.6, 0])
+    assert shifted(names, captions, 1, 0.5)[0] == pytest.approx(np.array([1.8, 0.6, 0]) / 3.6**0.5)
+    # Pictures of each of two ideas lie where its captions do; their names say nothing of it.
+    own = np.repeat([0, 1], 20)
+    names = unit(np.array([[1, 0, 0.1, 0], [0, 1, 0.1, 0]]))
+    seen = unit(np.eye(4)[own + 2] + 0.2 * np.eye(4)[1 - own])
+    told = unit(np.eye(4)[own] + np.eye(4)[own + 2])
+    k, weight = choose_shift(names, told, seen, np.eye(2, dtype=bool)[own])
+    assert (k, weight > 0.1) == (4, True)
+    # Captions that lie elsewhere do not help: then names stay.
+    assert choose_shift(names, -told, names[own], np.eye(2, dtype=bool)[own]) == (4, 0)
 
 
 def ray(angle: float, radius_order: float) -> list[float]:
