@@ -174,15 +174,13 @@ def _asked(what: list[str], images: list[str]) -> list[Asked]:
 def report(
     runs: Annotated[list[str], typer.Argument(metavar="MODEL...", help=MODEL)],
     out_file: Annotated[
-        str,
-        typer.Option("--out", metavar="FILE", help=".html file; .md and .json lie beside it"),
+        str, typer.Option("--out", metavar="FILE", help=".html; .md and .json lie beside it")
     ],
     dataset: Annotated[str, typer.Option(help=DATASET)] = "coco-ideas",
     images: Images = None,
     split: Annotated[str, typer.Option(help="train, val or test")] = "test",
     unseen: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="of `glasskit study DATASET --unseen --json FILE`"),
+        Path | None, typer.Option(metavar="FILE", help="of glasskit study --unseen --json FILE")
     ] = None,
 ) -> None:
     """Compare models side by side: one self-contained page, and the same as Markdown and JSON.
@@ -217,10 +215,7 @@ def study(
         int, typer.Option(help="with --unseen, folds of labels that are never shown", min=0)
     ] = 18,
     transfer: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DATASET", help="with --unseen, also ask for its labels of the same pictures"
-        ),
+        str | None, typer.Option(metavar="DATASET", help="with --unseen, also measure its labels")
     ] = None,
     seeds: Annotated[int, typer.Option(help="runs of each recipe", min=1)] = 1,
     keep: Annotated[

@@ -39,10 +39,7 @@ Out = Annotated[
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)]
 DatasetName = Annotated[str, typer.Argument(metavar="DATASET", help=DATASET)]
 Scores = Annotated[
-    str,
-    typer.Option(
-        help="cosine, or standard: how unusual the cosine is among the data set's train pictures"
-    ),
+    str, typer.Option(help="cosine, or standard: how unusual it is among the train pictures")
 ]
 Many = Annotated[int, typer.Option(help="how many to show", min=1)]
 

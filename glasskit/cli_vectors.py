@@ -29,32 +29,17 @@ def probe(
     model: ModelName,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="picture files")],
     concepts: Annotated[
-        str | None,
-        typer.Option(
-            help="names to choose among, with commas between; one that holds a comma in quotes"
-        ),
+        str | None, typer.Option(help="names to choose among: a,b,c; one with a comma in quotes")
     ] = None,
     dataset: Annotated[
-        str | None,
-        typer.Option(
-            help="whose concepts are the choice without --concepts; by default those that a run "
-            "was trained on, and coco-ideas for other models"
-        ),
+        str | None, typer.Option(help="choose among its concepts; else a run's own, or coco-ideas")
     ] = None,
     folder: Annotated[
-        str | None,
-        typer.Option(
-            "--images", help="folder with the data set's pictures, which standard scores need"
-        ),
+        str | None, typer.Option("--images", help="its pictures, which standard scores need")
     ] = None,
     scores: Scores = "cosine",
     blend: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL",
-            help="add the standard scores of this model, usually the untrained one: what was not "
-            "trained is then known better",
-        ),
+        str | None, typer.Option(metavar="MODEL", help="add the standard scores of this model")
     ] = None,
     k: Many = 5,
     json_file: Json = None,
@@ -62,7 +47,8 @@ def probe(
     """Name the concepts that each picture is nearest to, or for which it is unusual.
 
     A standard score is (cosine - mean) / standard deviation, both over the data set's train
-    pictures (all of them where none is of that split) and for each name on its own.
+    pictures (all of them where none is of that split) and for each name on its own. With --blend
+    lite0-minilm, the untrained model, a trained one knows better what it was not trained on.
     """
     from glasskit.analysis import Probe
     from glasskit.analysis.probe import Comparison
@@ -119,17 +105,10 @@ def embed(
         bool, typer.Option("--captions", help="of shards and hf: also their first captions")
     ] = False,
     dtype: Annotated[
-        str,
-        typer.Option(
-            help="of the vectors: float32 as they are; float16 halves the file, with cosines equal "
-            "to four digits: for many thousands"
-        ),
+        str, typer.Option(help="float32, or float16: half the file, cosines to four digits")
     ] = "float32",
     skip_broken: Annotated[
-        bool,
-        typer.Option(
-            "--skip-broken", help="of a folder: leave out what can't be read, list it in broken.txt"
-        ),
+        bool, typer.Option("--skip-broken", help="leave out broken pictures, list in broken.txt")
     ] = False,
 ) -> None:
     """Write vectors of pictures, captions and concepts as .npy files, with a line of JSON for each.
@@ -162,15 +141,13 @@ def search(
         Path, typer.Argument(metavar="VECTORS", help="what glasskit embed --out was given")
     ],
     query: Annotated[
-        str | None,
-        typer.Argument(help="a phrase, or a picture file by its name with .jpg, .png or the like"),
+        str | None, typer.Argument(help="a phrase, or a picture file by a name such as a.jpg")
     ] = None,
     image: Annotated[
         Path | None, typer.Option(help="a picture file of any name, in place of QUERY")
     ] = None,
     model: Annotated[
-        str | None,
-        typer.Option(help="the model that made the vectors, where it lies elsewhere now"),
+        str | None, typer.Option(help="that made the vectors, where it lies elsewhere now")
     ] = None,
     k: Many = 12,
     json_file: Json = None,

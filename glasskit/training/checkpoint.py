@@ -52,16 +52,11 @@ def save_checkpoint(
             save_file(plain, scratch, metadata=metadata)
     except InputError as error:
         there = checkpoints(folder)
-        kept = f"step {step_of(there[-1])} is kept" if there else "there is none before it"
+        kept = f"{there[-1].name} is kept" if there else "there is none before it"
         raise InputError(f"{error}; {kept}; make room, then go on with --resume") from error
     for old in checkpoints(folder)[:-keep]:
         old.unlink()
     return path
-
-
-def step_of(path: Path) -> int:
-    """The steps done at a checkpoint, by its name."""
-    return int(path.stem.removeprefix("step-"))
 
 
 def checkpoints(folder: Path) -> list[Path]:

@@ -181,11 +181,6 @@ def test_an_endpoint_writes_themes_and_the_levels_that_nobody_has(
     names = tmp_path / "names.txt"
     names.write_text("\n".join(SUBJECTS))
     settings = settings.but(vocabulary=names)
-    built = build_dataset(settings, MODEL)
-    assert {concept.levels[1:] for concept in built.dataset.concepts} == {(None, None, None)}
-    assert built.report.concepts_with_levels == 0
-
-    settings = settings.but(overwrite=True)
     asked_for: list[Estimate] = []
     with _writer() as server:
         endpoint = Endpoint(server.address, "tiny")
