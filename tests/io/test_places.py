@@ -28,7 +28,7 @@ from glasskit.io.places import (
 )
 from glasskit.models import save_model
 from glasskit.models.export import export_open_clip
-from tests.analysis.test_export import FileModel
+from tests.analysis.test_write_vectors import FileModel
 from tests.analysis.toys import colour_dataset
 from tests.training.toys import tiny_open_clip
 
