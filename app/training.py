@@ -84,6 +84,8 @@ def train_job(state: AppState, job: Job, out: Path) -> str:
         stop=job.stop.is_set,
     )
     job.epoch = result.epoch
+    if result.epoch > job.frame.get("epoch", 0):  # nor that the last one is
+        look(result.epoch)
     split, chosen = measured(maps.dataset)
     best = embed(trained_copy(state.start, out), maps.dataset)
     count = int(best.recognised(carried).correct[chosen].sum())

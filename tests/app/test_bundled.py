@@ -16,7 +16,9 @@ from glasskit.models.loading import trained_copy
 from glasskit.training import TrainConfig
 from glasskit.training.config import RUNTIME
 from glasskit_app import cache
-from glasskit_app.state import MODEL
+from glasskit_app.jobs import Job
+from glasskit_app.state import MODEL, AppState
+from glasskit_app.training import train_job
 from tests.tools.build_app_data import DATASETS
 
 AGAIN = "the app's data is stale: run python -m tests.tools.build_app_data"
@@ -84,3 +86,13 @@ def _around(places: np.ndarray, k: int = 10) -> np.ndarray:
     apart = ((places[:, None] - places[None]) ** 2).sum(axis=-1)
     np.fill_diagonal(apart, np.inf)
     return np.argsort(apart, axis=1)[:, :k]
+
+
+@pytest.mark.slow
+def test_the_last_epoch_is_shown_also_without_a_validation_split(
+    start: GlassModel, tmp_path: Path
+) -> None:
+    state = AppState([cache.open_maps(load_dataset("coco-ideas"), start)], start, {})
+    job = Job("coco-ideas", "two", {"epochs": 2, "dataset": "coco-ideas"}, "")
+    train_job(state, job, tmp_path / "two")
+    assert job.epoch == job.frame["epoch"] == 2
