@@ -208,6 +208,10 @@ def study(
     folds: Annotated[
         int, typer.Option(help="cross-validate in parts; 0: train to test, with --unseen 5 parts")
     ] = 0,
+    fold: Annotated[
+        int,
+        typer.Option(help="with --folds, test on this part alone, from 1 on; 0: on each", min=0),
+    ] = 0,
     unseen: Annotated[
         bool, typer.Option("--unseen", help="also leave labels out: never grouped, never shown")
     ] = False,
@@ -235,6 +239,8 @@ def study(
 
     if transfer is not None and not unseen:
         raise InputError("transfer: give it with --unseen")
+    if fold and unseen:
+        raise InputError("fold: not with --unseen")
     always = [name for name in BASES if name in RECIPES] if unseen else []
     chosen = choose(distinct([*always, *split_names(recipes)]) or list(RECIPES))
     data = load_dataset(dataset, images=images)
@@ -260,6 +266,7 @@ def study(
                 chosen,
                 model=model,
                 folds=folds,
+                fold=fold,
                 seeds=range(seeds),
                 keep=kept,
                 progress=progress,

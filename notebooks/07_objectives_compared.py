@@ -48,6 +48,7 @@ import numpy as np
 from glasskit import load_dataset, load_model
 from glasskit.analysis.gradients import loss_of, negative_gradient, on_circle
 from glasskit.course import Board, check, predict
+from glasskit.data.altered import altered
 from glasskit.data.phrases import noun_phrases
 from glasskit.evaluation import measure
 from glasskit.evaluation.intervals import holm, paired_difference
@@ -99,7 +100,8 @@ for title, pair in rows.items():
 #
 # SemCLIP, CoN-CLIP and C2LIP read more than a caption. The sampler draws another literal caption
 # of the same picture (*paraphrase*), a sentence that is false of it (*negation*), a picture of a
-# concept that is easily taken for it, and the *noun phrases* of the caption. The entailment
+# concept that is easily taken for it, and the *noun phrases* of the caption. NegCLIP reads a
+# caption *altered* by rule: two phrases swapped, one replaced, or one negated. The entailment
 # objectives read a *general* sentence too, which is to hold the caption, as the caption holds the
 # picture:
 
@@ -112,6 +114,8 @@ print("paraphrase ", record.literal[1])
 print("negation   ", record.negation)
 print("general    ", record.theme[0])
 print("phrases    ", list(noun_phrases(record.literal[0])))
+for rule, text in zip(("swapped", "replaced", "negated"), altered(record.literal)[0], strict=True):
+    print(f"{rule:<12}{text}")
 
 # %% [markdown]
 # ## One short run of each

@@ -65,12 +65,22 @@ FIELD: dict[str, dict[str, Any]] = {
 """The recipe `field`: the objectives of the field against the three forms of CLEAR GLASS."""
 FIELD["c2lip"]["xac_weight"] = 0.0  # its other term asks for patches, and so for the pictures
 
+EXTENSIONS: dict[str, dict[str, Any]] = {
+    "joint with altered captions": {"objective": "joint", "instance": "negclip"},
+    **{
+        name: {"model": name, "mode": "full", "lr": 1e-3, "epochs": 16}
+        for name in ("hiclip-small-plain", "hiclip-small")
+    },
+}
+"""Beside CLEAR GLASS: hard negatives made by rule; hierarchy-aware attention and its control, two
+models that are trained from scratch in the place of the study's own."""
+
 TITLES = {
     "clip": "CLIP loss, literal captions",
     "clip on all captions": "CLIP loss, all captions",
     "grouped": "**grouped loss**",
 }
-BASES = ("untrained", "clip", "clip on all captions", "grouped")
+BASES = ("untrained", "clip", "clip on all captions", "grouped", "hiclip-small-plain")
 """What every other recipe is compared with, where it was measured."""
 
 
@@ -97,6 +107,7 @@ def study(
     *,
     model: str = "lite0-minilm",
     folds: int = 0,
+    fold: int = 0,
     seeds: Sequence[int] = (0,),
     keep: Path | None = None,
     progress: Progress | None = None,
@@ -108,29 +119,34 @@ def study(
         recipes: changes to TrainConfig by name.
         model: what every recipe starts from.
         folds: parts of a stratified cross-validation over all records; 0: train to test.
+        fold: test on this one of them alone, counted from 1; 0: on each in turn.
         seeds: runs of each recipe.
         keep: directory under which every run stays, as NAME, NAME-seed1, ...; by default none does.
         progress: called with (done, total) runs.
 
     Raises:
-        InputError: a recipe is no valid config, or there are fewer than 2 folds.
+        InputError: a recipe is no valid config, there are fewer than 2 folds, or not so many.
     """
     if folds == 1 or folds < 0:
         raise InputError(f"folds: {folds} is not allowed; give 0 (train to test) or 2 or more")
+    if not 0 <= fold <= folds:
+        raise InputError(f"fold: {fold} is not allowed; give 1 to {folds}, the number of folds")
     start = load_model(model)
     parts = list(cross_validation(dataset, folds) if folds else [dataset])
+    parts = parts[fold - 1 : fold] if fold else parts
     of = dict(zip((record.key for record in dataset.records), dataset.clusters, strict=True))
     tested = [part.split("test") for part in parts]
     clusters = np.array([of[record.key] for test in tested for record in test.records])
     total = len(parts) * len(seeds) * len(recipes)
     runs: dict[str, list[Outcome]] = {"untrained": []}
     done = 0
-    for fold, (part, test) in enumerate(zip(parts, tested, strict=True)):
+    for number, (part, test) in enumerate(zip(parts, tested, strict=True)):
         runs["untrained"].append(Outcome.of(measure(start, test)))
         for name, changes in recipes.items():
             scores = []
             for seed in seeds:
-                label = name + (f"-seed{seed}" if seed else "") + (f"-fold{fold}" if fold else "")
+                label = name + (f"-seed{seed}" if seed else "")
+                label += f"-fold{number}" if number else ""
                 place = None if keep is None else keep / label.replace(" ", "-")
                 trained = train_recipe(part, start, {**changes, "seed": seed}, place)
                 scores.append(Outcome.of(measure(trained, test)))
@@ -149,7 +165,11 @@ def study(
 def train_recipe(
     part: GroupedDataset, start: GlassModel, changes: Mapping[str, Any], place: Path | None = None
 ) -> GlassModel:
-    """A copy of the model, trained in a run directory that stays only where one is named."""
+    """A copy of the model, or of the one that the recipe names, trained.
+
+    Its run directory stays only where one is named.
+    """
+    start = load_model(changes["model"]) if "model" in changes else start
     with tempfile.TemporaryDirectory() as folder:
         out = place or Path(folder) / "run"
         named = {"dataset": part.name, **changes}
@@ -267,7 +287,9 @@ def _spread(form: Callable[[float], str], ends: Sequence[float | None] | None) -
 
 
 def choose(names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Recipes by name: of RECIPES or FIELD, `field` for all of FIELD, or any objective as it is.
+    """Recipes by name: of RECIPES, FIELD or EXTENSIONS, or any objective as it is.
+
+    `field` stands for all of FIELD.
 
     Raises:
         InputError: a name that is neither.
@@ -275,7 +297,7 @@ def choose(names: Sequence[str]) -> dict[str, dict[str, Any]]:
     from glasskit.losses.objectives import OBJECTIVES
 
     chosen: dict[str, dict[str, Any]] = {}
-    known = {name: {"objective": name} for name in OBJECTIVES} | RECIPES | FIELD
+    known = {name: {"objective": name} for name in OBJECTIVES} | RECIPES | FIELD | EXTENSIONS
     for name in names:
         if name != "field" and name not in known:
             raise InputError(f"no recipe {name!r}; choose among field, {', '.join(known)}")

@@ -21,6 +21,7 @@ FIELD_MEANING = {
     "negation": "a sentence that is false of the picture",
     "negative_image": "a picture of which the negation is true",
     "general": "a sentence of what the picture is about (theme caption)",
+    "altered": "a literal caption with words swapped, replaced or negated by rule",
     "phrases": "noun phrases of the captions, with their phrase_owner",
     "patches": "patch tokens of the pictures, from an image tower that has them",
 }

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from glasskit.losses.overlap import shared_labels
 
-PAIR_FIELDS = ("text", "paraphrase", "negation", "negative_image", "general")
+PAIR_FIELDS = ("text", "paraphrase", "negation", "negative_image", "general", "altered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class GroupedBatch:
     negation: Tensor | None = None  # (M, N, L) a sentence that is false of the picture
     negative_image: Tensor | None = None  # (M, N, L) a picture of which the negation is true
     general: Tensor | None = None  # (M, N, L) a sentence of what the picture is about
+    altered: Tensor | None = None  # (M, N, L) a literal caption, made false by rule
     phrases: Tensor | None = None  # (K, L) noun phrases of the batch's captions
     phrase_owner: Tensor | None = None  # (K,) long: row 0..M*N-1 of the pair a phrase is from
     patches: Tensor | None = None  # (M, N, P, L) patch tokens of the pictures

@@ -1,8 +1,9 @@
-"""SemCLIP and CoN-CLIP: a negated caption does not mean what the caption means.
+"""SemCLIP, CoN-CLIP and NegCLIP: a caption that is made false does not mean what it meant.
 
 Letters: M groups, N members a group, L width, B = M N pairs; u, t, t+, t- the unit vectors of
-image, caption, paraphrase and negation; u- that of a picture which the negation is true of;
-p(.) a projection on K = 2 directions; s = 1 / tau.
+image, caption, paraphrase and negation; u- that of a picture which the negation is true of; t* a
+literal caption altered by rule (`glasskit.data.altered`); p(.) a projection on K = 2 directions;
+s = 1 / tau.
 """
 
 from __future__ import annotations
@@ -138,5 +139,37 @@ class ConClip(Objective):
             "image": match_loss(image, text, negation, scale, shared),
             "text": match_loss(text, image, negative, scale, shared),
             "negative_image": match_loss(negative, negation, text, scale),
+        }
+        return ObjectiveOutput.of(torch.stack(list(parts.values())).mean(), **parts)
+
+
+class NegClip(Objective):
+    """NegCLIP: CLIP, with captions that are altered by rule as wrong answers to every picture.
+
+        L = 1/2 [ CE(s u [t; t*]^T) + CE(s t u^T) ]
+
+    As the instance objective of `joint` it is the joint instance-level and group-level objective
+    with synthetic hard negatives.
+
+    Shapes: image, text, altered (M, N, L); value (), parts "image", "text" (the cross entropies in
+    this order).
+    Source: Yuksekgonul et al. 2023, arXiv 2210.01936.
+    Asks of the batch: altered.
+
+    Raises:
+        ValueError: temperature not positive and finite.
+    """
+
+    needs = ("altered",)
+
+    def terms(self, batch: GroupedBatch) -> ObjectiveOutput:
+        """The value, with its two terms."""
+        scale, shared = self.scale(batch), batch.shared
+        image, text = unit_rows(batch.image), unit_rows(batch.text)
+        altered = unit_rows(self.field(batch, "altered"))
+        own = torch.arange(len(text), device=text.device)
+        parts = {
+            "image": match_loss(image, text, altered, scale, shared),
+            "text": F.cross_entropy(without(scale * text @ image.T, shared), own),
         }
         return ObjectiveOutput.of(torch.stack(list(parts.values())).mean(), **parts)

@@ -23,7 +23,7 @@ from glasskit.losses.clip import Clip
 from glasskit.losses.entailment import Entailment, EuclideanEntailment
 from glasskit.losses.joint import Joint
 from glasskit.losses.multiview import MvDhel, MvInfoNce, PolyView
-from glasskit.losses.negation import ConClip, SemClip
+from glasskit.losses.negation import ConClip, NegClip, SemClip
 from glasskit.losses.siglip import GroupedSigLip, SigLip
 from glasskit.losses.supervised import SupCon, UniCl
 from glasskit.losses.vectors import check_choice
@@ -127,6 +127,12 @@ OBJECTIVES: dict[str, ObjectiveSpec] = {
         "CLIP against negated captions and the pictures they are true of",
         "2403.20312",
         ConClip,
+        single_pairs=True,
+    ),
+    "negclip": ObjectiveSpec(
+        "CLIP against captions with words swapped, replaced or negated by rule",
+        "2210.01936",
+        NegClip,
         single_pairs=True,
     ),
     "c2lip": ObjectiveSpec(

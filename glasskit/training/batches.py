@@ -7,7 +7,8 @@ K noun phrases.
 
 A step encodes one stack of image rows and one stack of text rows. Image rows are the B pictures,
 then the B negative pictures where the objective needs them; text rows are the B captions, then the
-paraphrases, the negations, the general sentences and the K phrases, as far as they are needed.
+paraphrases, the negations, the general sentences, the altered captions and the K phrases, as far as
+they are needed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from glasskit.data.altered import altered
 from glasskit.data.captions import CaptionTable
 from glasskit.data.grouped import GroupedDataset
 from glasskit.data.sampler import EpochPlan, GroupSampler
@@ -27,7 +29,7 @@ from glasskit.losses.batch import GroupedBatch
 from glasskit.losses.objectives import OBJECTIVES
 from glasskit.training.config import TrainConfig, filled
 
-TEXT_EXTRAS = ("paraphrase", "negation", "general")
+TEXT_EXTRAS = ("paraphrase", "negation", "general", "altered")
 
 
 class Rows(NamedTuple):
@@ -38,8 +40,8 @@ class Rows(NamedTuple):
         texts: indices into ``Batches.texts``.
         groups: M.
         members: N.
-        extras: which of paraphrase, negation, general, negative_image, phrases, patches are in the
-            rows.
+        extras: which of paraphrase, negation, general, altered, negative_image, phrases, patches
+            are in the rows.
         phrase_owner: (K,) row 0 .. B - 1 of the pair that each phrase is from.
         image_places: (image rows,) where each stands among those of all processes.
         text_places: (text rows,) likewise.
@@ -131,6 +133,10 @@ class Batches:
         if "negation" in needs:
             self.first_negation = len(self.texts)
             self.texts += [record.negation or "" for record in dataset.records]
+        if "altered" in needs:
+            self.first_altered = len(self.texts)
+            found = altered([record.literal[0] for record in dataset.records])
+            self.texts += [text for own in found for text in own]
         if "phrases" in needs:
             self._add_phrases()
 
@@ -156,6 +162,8 @@ class Batches:
             texts.append(self.first_negation + records)
         if "general" in self.needs:
             texts.append(plan.generals[step])
+        if "altered" in self.needs:  # the rules take turns, so that a picture meets each of them
+            texts.append(self.first_altered + 3 * records + (captions + step) % 3)
         image, image_places = _share(images, own)
         text, text_places = _share(texts, own)
         whole = (records.size * len(images), records.size * len(texts))
@@ -238,8 +246,10 @@ def _check_needs(dataset: GroupedDataset, needs: tuple[str, ...], config: TrainC
         "theme caption": [record.key for record in dataset.records if not record.themes],
         "negation": [record.key for record in dataset.records if record.negation is None],
         "paraphrase": [record.key for record in dataset.records if len(record.literal) < literal],
+        "literal caption": [record.key for record in dataset.records if not record.literal],
     }
-    asked = ["theme caption" if name == "general" else name for name in needs]
+    called = {"general": "theme caption", "altered": "literal caption"}
+    asked = [called.get(name, name) for name in needs]
     for name, without in lacking.items():
         if name in asked and without:
             raise InputError(

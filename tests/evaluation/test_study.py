@@ -19,6 +19,7 @@ from glasskit.evaluation.study import (
     cross_validation,
     markdown,
     study,
+    train_recipe,
 )
 from glasskit.training import TrainConfig
 
@@ -120,3 +121,20 @@ def test_recipes_are_names_of_recipes_or_objectives() -> None:
 def test_one_fold_is_refused() -> None:
     with pytest.raises(InputError, match="folds: 1"):
         study(part_of_coco(), {}, folds=1)
+
+
+def test_one_part_of_the_folds_is_tested_alone() -> None:
+    data = part_of_coco()
+    part = list(cross_validation(data, 3))[1].split("test")
+    (found,) = study(data, {}, folds=3, fold=2).values()
+    assert len(found.values["top-1"]) == len(part)
+    with pytest.raises(InputError, match="fold: 4 is not allowed; give 1 to 3"):
+        study(data, {}, folds=3, fold=4)
+
+
+def test_a_recipe_may_name_its_own_model(tmp_path: Path) -> None:
+    scenes = glasskit.load_dataset("scenes")
+    part = scenes.where(lambda record: record.concept in ("speed", "grief"))
+    changes = choose(["hiclip-small"])["hiclip-small"] | {"mode": "head", "epochs": 1}
+    trained = train_recipe(part, glasskit.load_model("lite0-minilm"), changes, tmp_path)
+    assert trained.base == "hiclip-small"

@@ -228,6 +228,17 @@ def conclip(batch: GroupedBatch, s: float = 10.0) -> float:
     )
 
 
+def negclip(batch: GroupedBatch, s: float = 10.0) -> float:
+    r = Rows.of(batch)
+    terms = ((r.image, r.text + rows(batch.altered)), (r.text, r.image))
+    return mean(
+        [
+            mean([cross_entropy([s * dot(v, w) for w in pool], a) for a, v in enumerate(queries)])
+            for queries, pool in terms
+        ]
+    )
+
+
 def c2lip(
     batch: GroupedBatch, s: float = 10.0, bias: float = -10.0, npc: float = 1.0, xac: float = 0.01
 ) -> float:
@@ -321,6 +332,7 @@ LITERAL: dict[str, Callable[[GroupedBatch, float], float]] = {
     "mv-infonce": lambda batch, s: mv_infonce(group_samples(batch), s),
     "mv-dhel": lambda batch, s: mv_dhel(group_samples(batch), s),
     "conclip": conclip,
+    "negclip": negclip,
     "c2lip": c2lip,
     "entailment": entailment,
     "entailment-euclidean": partial(entailment, between=euclidean),

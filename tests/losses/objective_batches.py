@@ -34,6 +34,7 @@ def full_batch(
         negation=draw(groups, members, width),
         negative_image=draw(groups, members, width),
         general=centre + draw(groups, members, width),
+        altered=centre + draw(groups, members, width),
         phrases=draw(2 * pairs, width),
         phrase_owner=torch.arange(pairs).repeat_interleave(2),
         patches=draw(groups, members, patches, width),

@@ -45,7 +45,7 @@ def settings(name: str, temperature: float, alpha: float) -> dict[str, Any]:
 def vectors(seed: int, width: int) -> dict[str, Tensor]:
     """Unit vectors for every field; the first text of the second group lies on its image."""
     torch.manual_seed(seed)
-    pairs = ("image", "text", "paraphrase", "negation", "negative_image", "general")
+    pairs = ("image", "text", "paraphrase", "negation", "negative_image", "general", "altered")
     shapes = dict.fromkeys(pairs, (2, 2, width)) | {"patches": (2, 2, 2, width)}
     shapes["phrases"] = (4, width)
     drawn = {n: normalize(torch.randn(*s).double(), dim=-1) for n, s in shapes.items()}

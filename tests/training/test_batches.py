@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 import torch
 
+from glasskit.data.altered import altered
 from glasskit.errors import InputError
 from glasskit.training.batches import Batches, Encoded, grouped
 from tests.training.toys import toy_config, toy_dataset
 
-NEEDS = ("paraphrase", "negation", "general", "negative_image", "phrases")
+NEEDS = ("paraphrase", "negation", "general", "altered", "negative_image", "phrases")
 
 
 def test_every_field_holds_what_belongs_to_its_pair(tmp_path):
@@ -22,6 +23,8 @@ def test_every_field_holds_what_belongs_to_its_pair(tmp_path):
     # Stand-ins for vectors: the index of each record or text itself.
     encoded = Encoded(rows.images[:, None].float(), rows.texts[:, None].float(), None, None)
     batch = grouped(encoded, rows)
+
+    literal = [record.literal[0] for record in dataset.records]
 
     def text(value: torch.Tensor) -> str:
         return batches.texts[int(value)]
@@ -34,6 +37,7 @@ def test_every_field_holds_what_belongs_to_its_pair(tmp_path):
             assert text(batch.paraphrase[g, i]) in set(record.captions) - {caption}
             assert text(batch.negation[g, i]) == record.negation
             assert text(batch.general[g, i]) in record.themes
+            assert text(batch.altered[g, i]) in altered(literal)[dataset.records.index(record)]
             other = dataset.records[int(batch.negative_image[g, i])]
             assert other.concept in dataset.by_name[record.concept].hard_negatives
     for phrase, owner in zip(batch.phrases, batch.phrase_owner, strict=True):

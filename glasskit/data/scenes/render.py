@@ -77,7 +77,7 @@ def _font() -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(font_path(), _MASTER, layout_engine=ImageFont.Layout.BASIC)
 
 
-@lru_cache(maxsize=64)  # pictures of one concept follow each other and share a dozen glyphs
+@lru_cache(maxsize=1024)
 def _sticker(character: str) -> Image.Image:
     """A glyph with a white rim and a soft shadow, so that it stands out on any ground."""
     glyph = draw_glyph(character)

@@ -137,6 +137,11 @@ const FORMULAS = {
     text: among(b.text, b.image, b.negative_image, s),
     negative_image: among(b.negative_image, b.negation, b.text, s),
   })),
+  negclip: (b, o) => {
+    const s = 1 / o.temperature;
+    const parts = { image: among(b.image, b.text, b.altered, s), text: mean(table(b.text, b.image, s), pick) };
+    return { total: (parts.image + parts.text) / 2, parts };
+  },
   c2lip: (b, o) => {
     const s = 1 / o.temperature;
     const parts = {

@@ -13,6 +13,7 @@ const FIELDS = {
   paraphrase: { ring: 119, sign: "+", what: "paraphrase", means: "another caption of the picture", beside: "text", by: 18 },
   negation: { ring: 136, sign: "−", what: "negation", means: "a sentence that is false of it", beside: "text", by: -24 },
   negative_image: { ring: 62, sign: "−", what: "other picture", means: "one that the negation is true of", beside: "image", by: 130 },
+  altered: { ring: 119, sign: "−", what: "altered caption", means: "with words swapped, replaced or negated", beside: "text", by: -12 },
   phrases: { ring: 119, sign: "w", what: "noun phrase", means: "one of each caption", beside: "text", by: 12 },
   general: { ring: 62, sign: "g", what: "general sentence", means: "what the picture is about", beside: "text", by: -15 },
   patches: { ring: 62, sign: "p", what: "patch", means: "two of each picture", beside: "image", by: [-32, 26] },
