@@ -108,13 +108,15 @@ for title, pair in rows.items():
 # %%
 # NBVAL_CHECK_OUTPUT
 scenes = load_dataset("scenes")
-record = scenes.records[scenes.groups()["rhythm"][3]]
+row = scenes.groups()["rhythm"][3]
+record = scenes.records[row]
 print("caption    ", record.literal[0])
 print("paraphrase ", record.literal[1])
 print("negation   ", record.negation)
 print("general    ", record.theme[0])
 print("phrases    ", list(noun_phrases(record.literal[0])))
-for rule, text in zip(("swapped", "replaced", "negated"), altered(record.literal)[0], strict=True):
+false = altered([one.literal[0] for one in scenes.records])[row]
+for rule, text in zip(("swapped", "replaced", "negated"), false, strict=True):
     print(f"{rule:<12}{text}")
 
 # %% [markdown]

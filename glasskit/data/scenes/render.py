@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -77,7 +77,7 @@ def _font() -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(font_path(), _MASTER, layout_engine=ImageFont.Layout.BASIC)
 
 
-@lru_cache(maxsize=1024)
+@cache  # 43 MB for all: pictures of a batch share few glyphs
 def _sticker(character: str) -> Image.Image:
     """A glyph with a white rim and a soft shadow, so that it stands out on any ground."""
     glyph = draw_glyph(character)
