@@ -13,7 +13,8 @@ Where it comes from
 
 What training reads of it
 - `sampler`: the groups of an epoch; `overlap`: the same where pictures have several labels
-- `captions`: which caption a pair shows; `phrases`: noun phrases of captions
+- `captions`: which caption a pair shows; `phrases`: noun phrases of captions; `altered`: captions
+  made false by rule
 - `leaks`: whether a caption names its concept
 """
 
