@@ -24,7 +24,7 @@ from dataclasses import replace
 from math import log
 from pathlib import Path
 
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageOps
 
 from glasskit.data import load_dataset
 from glasskit.data.grouped import GroupedDataset
@@ -70,11 +70,12 @@ def varied(picture: Image.Image, draw: random.Random) -> Image.Image:
     """A square part of a picture, perhaps mirrored, in other colours."""
     side = round(min(picture.size) * draw.uniform(0.7, 1))
     left, top = (draw.randint(0, length - side) for length in picture.size)
-    part = picture.resize((SIDE, SIDE), box=(left, top, left + side, top + side))
+    box = (left, top, left + side, top + side)
+    part = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box)
     if draw.random() < 0.5:
         part = ImageOps.mirror(part)
-    part = ImageEnhance.Color(part).enhance(draw.uniform(0.6, 1.4))
-    return ImageEnhance.Brightness(part).enhance(draw.uniform(0.8, 1.2))
+    gains = [draw.uniform(0.7, 1.1) for _ in "RGB"]
+    return part.point([round(gain * value) for gain in gains for value in range(256)])
 
 
 def commands(folder: Path, shards: bool) -> dict[str, list[str | Path]]:
