@@ -44,7 +44,7 @@ project(numpy.load(sys.argv[1]))
 def write(folder: Path, photographs: Path, count: int) -> None:
     """``count`` pictures made of the photographs, and ``set.json`` with their labels."""
     source = load_dataset("coco-ideas", images=photographs)
-    opened = [source.image(row) for row in range(len(source))]
+    opened = [source.image(row) for row in range(min(count, len(source)))]
     pictures = folder / "pictures"
     pictures.mkdir(parents=True, exist_ok=True)
     records = []
