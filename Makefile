@@ -18,7 +18,7 @@ help:
 	@echo "make app    set up, open the app on 127.0.0.1:$(PORT)"
 	@echo "make test   set up, run the tests that CI runs"
 	@echo "make lab    open the notebooks in JupyterLab"
-	@echo "make bench  measure quality and speed"
+	@echo "make bench  measure speed"
 	@echo "make lint   ruff, the contracts between packages, types"
 	@echo "make notebooks / course   build the notebooks from their sources / as web pages"
 	@echo "make clean  remove the environment and build leftovers"
@@ -61,7 +61,7 @@ lint: $(STAMP)
 	MYPYPATH=$(VENV)/types $(BIN)/mypy
 
 bench: $(STAMP)
-	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks --out tests/benchmarks/results/bench.md
 
 notebooks: $(STAMP)
 	$(BIN)/python -m tests.notebooks.build

@@ -1,8 +1,7 @@
-"""What `make bench` writes: rows in turns, ratios by round, one section replaced at a time."""
+"""What `make bench` writes: rows in turns, ratios by round, one page."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -31,22 +30,25 @@ def test_candidates_take_turns_after_a_call_that_is_not_counted() -> None:
     ]
 
 
-def test_a_section_is_measured_kept_and_shown(tmp_path: Path, monkeypatch, capsys) -> None:
-    row = BenchRow("s", "ours", (0.4, 0.6, 0.5), (1.6, 1.4, 1.5), "products", 2**20, "on paper")
-    monkeypatch.setitem(bench.SECTIONS, "losses", lambda: [row, BenchRow("s", "peer")])
-    monkeypatch.setitem(bench.SECTIONS, "recognition", lambda: "| a |")
-    file = tmp_path / "results" / "report.json"
-    for section in ("losses", "recognition", "losses"):
-        monkeypatch.setattr("sys.argv", ["bench", section, "--out", str(file)])
-        bench.main()
-    assert list(json.loads(file.read_text())) == ["recognition", "losses"]
-    text = file.with_suffix(".md").read_text(encoding="utf-8")
-    assert (
-        "| ours | 3 | 500.00 ms (400.00 ms to 600.00 ms) | 1.50 (1.40 to 1.60) "
-        "| 2.0 products | 1.0 MiB | on paper |" in text
-    )
-    assert "| peer |  |  |  |  |  |  |" in text
-    assert "| a |" in text
+def test_sections_are_measured_and_shown_on_one_page(tmp_path: Path, monkeypatch, capsys) -> None:
+    rows = [
+        BenchRow("s", "peer", (0.2,), (1.0,)),
+        BenchRow("s", "ours", (0.4, 0.6, 0.5), (1.6, 1.4, 1.5), "products", 2**20),
+        BenchRow("t", "loops", note="not run: hours"),
+    ]
+    monkeypatch.setitem(bench.SECTIONS, "losses", lambda: rows[:2])
+    monkeypatch.setitem(bench.SECTIONS, "maps", lambda: rows[2:])
+    file = tmp_path / "page.md"
+    monkeypatch.setattr("sys.argv", ["bench", "losses", "maps", "--out", str(file)])
+    bench.main()
+    text = file.read_text(encoding="utf-8")
+    assert capsys.readouterr().out == text + "\n"
+    assert text.splitlines()[-3:] == [
+        "| s | peer | 1 | 200.00 ms | 1 |  |  |",
+        "|  | ours | 1.50 (1.40 to 1.60) | 500.00 ms (400.00 ms to 600.00 ms) | 3 | 2.0 products "
+        "| 1.0 MiB |",
+        "| t | loops |  | not run: hours |  |  |  |",
+    ]
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     for name, said in (("nothing", "no section 'nothing'"), ("gpu-losses", "needs a CUDA device")):
         monkeypatch.setattr("sys.argv", ["bench", name])

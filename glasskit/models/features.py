@@ -40,8 +40,8 @@ def image_features(
     """
     names = [dataset.key(i) for i in range(len(dataset))]
     bundled = bundled_rows(dataset.features, model.tower_hash, names)
-    if len(bundled) == len(names):  # not one picture need be here
-        return _stacked(bundled, names, model.image_width)
+    if names and len(bundled) == len(names):  # not one picture need be here
+        return torch.stack([bundled[name] for name in names])
     side = model.image_side
 
     def load(row: int) -> Image.Image:
@@ -61,7 +61,7 @@ def image_features(
         ask_each(every, dataset.check)  # tells the broken ones with those that are missing
         raise
     kind = "images" if model.precision == "fp32" else f"images-{model.precision}"
-    return _stacked(_cached(model, kind, keys, {}, compute, progress), keys, model.image_width)
+    return _cached(model, kind, keys, {}, compute, model.image_width, progress)
 
 
 def text_features(
@@ -75,8 +75,9 @@ def text_features(
             yield model.text_tower([distinct[i] for i in block])
 
     bundled = bundled_rows(TEXTS, model.tower_hash, distinct)
-    found = _cached(model, "texts", distinct, bundled, compute, progress)
-    return _stacked(found, texts, model.text_width)
+    found = _cached(model, "texts", distinct, bundled, compute, model.text_width, progress)
+    place = {text: row for row, text in enumerate(distinct)}
+    return found[[place[text] for text in texts]]
 
 
 @torch.inference_mode()
@@ -103,28 +104,30 @@ def _cached(
     keys: Sequence[str],
     bundled: dict[str, Tensor],
     compute: Callable[[Sequence[int]], Iterator[Tensor]],
+    width: int,
     progress: Progress | None,
-) -> dict[str, Tensor]:
-    """Rows by key: bundled or from the cache; others are computed and kept, batch by batch."""
+) -> Tensor:
+    """(n, width) a row a key: bundled, from the cache, or computed and kept, batch by batch."""
     found, absent = dict(bundled), [key for key in keys if key not in bundled]
     store = FeatureStore(cache_folder("features", f"{model.tower_hash[:16]}.sqlite"), kind)
     if absent:
         found |= store.read(absent)
+    # Batches are copied to where they stay: kept one by one, they would lie between the pictures
+    # that were decoded and are gone, and glibc would not hand that memory out again.
+    rows = torch.empty(len(keys), width)
+    for row, key in enumerate(keys):
+        if key in found:
+            rows[row] = found[key]
     missing = [row for row, key in enumerate(keys) if key not in found]
     done = len(keys) - len(missing)
     if progress is not None:
         progress(done, len(keys))
     waiting = iter(missing)
     for batch in compute(missing):
-        names = [keys[row] for row in islice(waiting, len(batch))]
-        store.write(names, batch)
-        found |= dict(zip(names, batch, strict=True))
+        of_batch = list(islice(waiting, len(batch)))
+        store.write([keys[row] for row in of_batch], batch)
+        rows[of_batch] = batch
         done += len(batch)
         if progress is not None:
             progress(done, len(keys))
-    return found
-
-
-def _stacked(found: dict[str, Tensor], keys: Sequence[str], width: int) -> Tensor:
-    """(n, F) the rows of the keys, in their order."""
-    return torch.stack([found[key] for key in keys]) if keys else torch.empty(0, width)
+    return rows

@@ -1,56 +1,36 @@
-"""`make bench`: quality and speed, measured in one run; kept as JSON and as Markdown.
+"""`make bench`: speed in one run, as one table of ratios.
 
-A section that is measured again replaces its own rows only and keeps its own line of where it was
-measured, so that the file says of every number where it comes from. Rows are written as they come.
-
-python -m tests.benchmarks [SECTION ...] [--out FILE.json]
+python -m tests.benchmarks [SECTION ...] [--out FILE.md]
 
 Without a name every section of a CPU runs. Those of a GPU, the sections gpu-..., run by name, where
-there is CUDA; they are kept beside the others, in results/gpu.json and gpu.md.
+there is CUDA; theirs are kept in results/gpu.md. The page is written anew after each row.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from tests.benchmarks import (
-    app,
-    embedding,
-    evaluation,
-    losses,
-    maps,
-    recognition,
-    search,
-    soak,
-    training,
-)
+from glasskit.io.places import write_text
+from tests.benchmarks import app, embedding, losses, maps, search, training
 from tests.benchmarks.table import BenchRow, markdown
 
-REPORT = Path(__file__).parent / "results" / "report.json"
-
-Measure = Callable[[], Iterable[BenchRow] | str]
+Measure = Callable[[], Iterable[BenchRow]]
 
 SECTIONS: dict[str, Measure] = {
-    "recognition": recognition.report,
     "losses": losses.rows,
     "training": training.rows,
-    "evaluation": evaluation.rows,
     "embedding": embedding.rows,
     "search": search.rows,
     "maps": maps.rows,
     "app": app.rows,
-    "soak": soak.report,
 }
 GPU_SECTIONS: dict[str, Measure] = {
     "gpu-losses": losses.gpu_rows,
@@ -60,41 +40,35 @@ GPU_SECTIONS: dict[str, Measure] = {
 
 
 def main() -> None:
-    """Run the sections that are named, or all of a CPU."""
+    """Run the sections that are named, or all of a CPU, and print them as one page."""
     every = SECTIONS | GPU_SECTIONS
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("section", nargs="*", help=", ".join(every))
-    parser.add_argument("--out", type=Path, default=REPORT, help="JSON to add to; .md lies beside")
+    parser.add_argument("--out", type=Path, help="Markdown file to write the page to as well")
     given = parser.parse_args()
     if unknown := set(given.section) - set(every):
         parser.error(f"no section {min(unknown)!r}; choose among {', '.join(every)}")
     if not torch.cuda.is_available() and (gpu := set(given.section) & set(GPU_SECTIONS)):
         parser.error(f"{min(gpu)} needs a CUDA device, and there is none")
+    where, start = environment(), time.perf_counter()
+    rows: list[BenchRow] = []
+    text = ""
     for name in given.section or SECTIONS:
-        for section in measured(every[name]):
-            kept = json.loads(given.out.read_text("utf-8")) if given.out.is_file() else {}
-            kept[name] = section
-            write({key: kept[key] for key in every if key in kept}, given.out)
-        print(as_markdown(name, section), flush=True)
+        for row in every[name]():
+            rows.append(row)
+            text = page(rows, where, (time.perf_counter() - start) / 60)
+            if given.out is not None:
+                write_text(given.out, text)
+    print(text)
 
 
-def measured(measure: Measure) -> Iterator[dict[str, Any]]:
-    """What a section measured so far, after each row, with where and how long; or its text."""
-    where = (
+def environment() -> str:
+    """Where is measured, and how busy it is at the start."""
+    return (
         f"Python {platform.python_version()}, torch {torch.__version__}, {os.cpu_count()} cores, "
         f"{torch.get_num_threads()} threads, {graphics_card()}, load average "
         f"{os.getloadavg()[0]:.1f} at the start"
     )
-    start = time.perf_counter()
-    section: dict[str, Any] = {"environment": where, "minutes": 0.0, "rows": [], "text": ""}
-    found = measure()
-    for part in [found] if isinstance(found, str) else found:
-        section["minutes"] = (time.perf_counter() - start) / 60
-        if isinstance(part, str):
-            section["text"] = part
-        else:
-            section["rows"].append(asdict(part))
-        yield section
 
 
 def graphics_card() -> str:
@@ -107,25 +81,13 @@ def graphics_card() -> str:
     return f"{card.name}, {card.total_memory / 2**30:.0f} GiB, driver {driver}"
 
 
-def write(sections: dict[str, Any], file: Path) -> None:
-    """Write the sections as JSON and, beside it, as Markdown."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(sections, indent=1) + "\n", encoding="utf-8")
-    minutes = sum(section["minutes"] for section in sections.values())
-    head = (
-        f"# Measurements of `make bench`\n\n{len(sections)} sections, {minutes:.1f} minutes. Times "
-        "are medians of rounds in which the candidates take turns, with the smallest and the "
-        "largest; a ratio is a candidate's time / the subject's of the same round.\n"
+def page(rows: Iterable[BenchRow], where: str, minutes: float) -> str:
+    """All rows under one heading."""
+    return (
+        f"# Speed\n\n{where}; took {minutes:.1f} minutes. Medians, in brackets the smallest and "
+        "the largest of all rounds. A ratio is the row's time / the time of the row of ratio 1 in "
+        f"the same round.\n\n{markdown(rows)}"
     )
-    parts = [head, *(as_markdown(name, section) for name, section in sections.items())]
-    file.with_suffix(".md").write_text("\n".join(parts), encoding="utf-8")
-
-
-def as_markdown(name: str, section: dict[str, Any]) -> str:
-    """A section under its heading."""
-    body = section["text"] or markdown([BenchRow.of(row) for row in section["rows"]])
-    took = f"took {section['minutes']:.1f} minutes"
-    return f"## {name}\n\n{section['environment']}; {took}.\n\n{body.strip()}\n"
 
 
 if __name__ == "__main__":

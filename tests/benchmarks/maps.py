@@ -1,4 +1,4 @@
-"""UMAP of many vectors on the CPU: time, and how well neighbours are kept.
+"""The map of 20,000 pictures, against umap-learn as it comes, which finds neighbours its own way.
 
 python -m tests.benchmarks maps
 
@@ -8,7 +8,6 @@ photograph and one of its 20 nearest, with noise of length 0.4, all by the shipp
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,27 +16,33 @@ from safetensors.numpy import load_file
 import glasskit
 from glasskit.analysis import maps
 from glasskit.models.vectors import nearest, unit
-from tests.benchmarks.table import BenchRow
+from tests.benchmarks.table import BenchRow, rows_in_turns
 
-COUNTS = (5_000, 20_000)
-NEIGHBOURS = 15
+COUNT, ROUNDS = 20_000, 2
 WIDTH = 384
 
 
 def rows() -> list[BenchRow]:
     """All rows of this section."""
-    maps.fit_umap(
-        photographs(64), None, maps.NEIGHBOURS, 0, None
-    )  # compiles, or loads what was compiled
-    found = []
-    for count in COUNTS:
-        vectors = photographs(count)
-        start = time.perf_counter()
-        places = maps.fit_umap(vectors, None, maps.NEIGHBOURS, 0, None)
-        taken = time.perf_counter() - start
-        note = f"trustworthiness {trustworthiness(vectors, places):.4f}"
-        found.append(BenchRow("maps", f"{count:,} vectors", (taken,), note=note))
-    return found
+    vectors = photographs(COUNT)
+    calls = {
+        "glasskit": lambda: maps.fit_umap(vectors, None, maps.NEIGHBOURS, 0, None),
+        "umap-learn": lambda: alone(vectors),
+    }
+    return rows_in_turns(f"map of {COUNT:,} pictures", calls, ROUNDS, "glasskit")
+
+
+def alone(vectors: np.ndarray) -> np.ndarray:
+    """The same map by umap-learn alone."""
+    fitting = maps.load_umap()(
+        maps.NEIGHBOURS,
+        min_dist=maps.MIN_DIST,
+        repulsion_strength=maps.REPULSION,
+        metric="cosine",
+        random_state=0,
+        n_jobs=1,
+    )
+    return fitting.fit_transform(vectors)
 
 
 def photographs(count: int, seed: int = 0) -> np.ndarray:
@@ -54,24 +59,3 @@ def photographs(count: int, seed: int = 0) -> np.ndarray:
     share = draw.beta(0.6, 0.6, size=(count, 1)).astype(np.float32)
     noise = 0.02 * draw.standard_normal((count, WIDTH), dtype=np.float32)
     return maps.centred(share * seen[first] + (1 - share) * seen[second] + noise)
-
-
-def trustworthiness(vectors: np.ndarray, places: np.ndarray, rows: int = 1000) -> float:
-    """Whether neighbours on the map are neighbours in the full space: 1 if all are.
-
-    T = 1 - 2 / (n k (2n - 3k - 1)) sum_i sum_j max(0, r(i, j) - k) over the k nearest j of i on the
-    map, r the rank of j among the neighbours of i in the full space; as in scikit-learn, but over
-    a sample of rows i. Venna and Kaski 2001.
-    """
-    count, k = len(vectors), NEIGHBOURS
-    sample = np.random.default_rng(3).choice(count, min(rows, count), replace=False)
-    penalty = 0
-    for row in sample:
-        similarity = vectors @ vectors[row]
-        similarity[row] = np.inf
-        rank = np.empty(count, dtype=np.int64)
-        rank[np.argsort(-similarity)] = np.arange(count)
-        apart = ((places - places[row]) ** 2).sum(axis=-1)
-        apart[row] = np.inf
-        penalty += np.maximum(rank[np.argpartition(apart, k)[:k]] - k, 0).sum()
-    return float(1 - 2 * penalty / (len(sample) * k * (2 * count - 3 * k - 1)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ class BenchRow:
         unit: what is done once in such a time, for instance "pictures"; "" where a rate says
             nothing.
         memory: peak bytes beyond what was there before the call.
-        note: conditions, or why a number is missing.
+        note: why there are no times.
     """
 
     section: str
@@ -126,27 +126,24 @@ def wall_seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def markdown(rows: Sequence[BenchRow]) -> str:
-    """The rows as Markdown, one table a section."""
-    lines: list[str] = []
+def markdown(rows: Iterable[BenchRow]) -> str:
+    """The rows as one Markdown table; a section is named in its first row."""
+    lines = ["| | | ratio | time | rounds | a second | peak memory |"]
+    lines += ["| --- | --- | ---: | ---: | ---: | ---: | ---: |"]
     section = None
     for row in rows:
-        if row.section != section:
-            section = row.section
-            lines += ["", f"### {section}", ""]
-            lines += ["| candidate | rounds | time | ratio | a second | peak memory | note |"]
-            lines += ["| --- | ---: | ---: | ---: | ---: | ---: | --- |"]
         cells = [
+            row.section if row.section != section else "",
             row.name,
+            with_spread(row.ratios, "{:.2f}".format) if set(row.ratios) != {1.0} else "1",
+            with_spread(row.times, _time) or row.note,
             str(len(row.times) or ""),
-            with_spread(row.times, _time),
-            with_spread(row.ratios, "{:.2f}".format),
             f"{1 / row.seconds:,.1f} {row.unit}" if row.unit and row.seconds else "",
             "" if row.memory is None else f"{row.memory / 2**20:.1f} MiB",
-            row.note,
         ]
+        section = row.section
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines).strip() + "\n"
+    return "\n".join(lines) + "\n"
 
 
 def with_spread(values: Sequence[float], shown: Callable[[float], str]) -> str:
