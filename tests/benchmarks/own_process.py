@@ -103,9 +103,3 @@ def standing(
 
         yield seconds
         process.stdin.close()
-
-
-def peak_memory() -> int:
-    """Most bytes resident in this process so far, mapped pages included."""
-    text = Path("/proc/self/status").read_text()
-    return int(text.split("VmHWM:", 1)[1].split()[0]) * 1024
