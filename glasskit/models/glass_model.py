@@ -34,6 +34,10 @@ T = TypeVar("T")
 _MAKING_FAST = Lock()
 """Held while a fast tower is made: threads that need it at once share one."""
 
+_READING = Lock()
+"""Held while a tokenizer reads: those of Hugging Face keep padding and truncation as their state, and
+of two threads one would read with the other's."""
+
 _MADE: WeakValueDictionary[str, FastImageTower] = WeakValueDictionary()
 """Fast towers in use by their hash: a model and a run with other heads on it share one, which takes
 a second to make. One that PyTorch does the work for is not here: it follows one model's weights."""
@@ -112,7 +116,8 @@ class GlassModel(nn.Module):
     def reading(self, texts: Sequence[str]) -> Reading:
         """How many of these texts are longer than the text tower reads, and how many of their words
         it does not know; ``reading(texts).note("captions")`` says it in one line."""
-        return read_with(self.tokenizer, texts, self.base)
+        with _READING:
+            return read_with(self.tokenizer, texts, self.base)
 
     @property
     def embed_dim(self) -> int:
@@ -197,7 +202,8 @@ class GlassModel(nn.Module):
 
     def tokens(self, texts: Sequence[str]) -> Tensor:
         """Texts to (n, T) token ids on the model's device; padding that all share is cut off."""
-        tokens = self.tokenizer(list(texts))
+        with _READING:
+            tokens = self.tokenizer(list(texts))
         if self._built_in:  # the Hugging Face tokenizer pads to the context length with 0
             tokens = tokens[:, : int((tokens != 0).sum(1).max())]
         return tokens.to(self.device)

@@ -2,9 +2,8 @@
 
 Every visitor has questions of its own, and files among them that nobody should send. What each is
 answered when it asks alone is kept, and every later answer must equal it: an answer of another
-visitor's question, or an error, is counted as wrong. Memory is that of the app's processes; its
-growth is the median of the last fifth of the time less that of the first, so that what training
-and the first answers take does not count.
+visitor's question, or an error, is counted as wrong. Memory is that of the app's processes, as the
+median of each fifth of the time: flat where the last ones are alike.
 
 Run: python -m tests.benchmarks.soak [MINUTES] [CLIENTS]
 """
@@ -52,7 +51,7 @@ def report(minutes: float = MINUTES, clients: int = CLIENTS) -> str:
         times: dict[str, list[float]] = defaultdict(list)
         wrong: list[str] = []
         time.sleep(SECONDS_TO_SETTLE)
-        end, before = time.monotonic() + 60 * minutes, resident(process.pid)
+        end, held = time.monotonic() + 60 * minutes, []
 
         def visit(number: int) -> None:
             draw = random.Random(number)
@@ -65,21 +64,27 @@ def report(minutes: float = MINUTES, clients: int = CLIENTS) -> str:
                     answer = repr(error)
                 times[name].append(time.perf_counter() - began)
                 if answer != alone[number][name]:
-                    wrong.append(f"{name} of visitor {number}: {str(answer)[:200]}")
+                    wrong.append(f"{name} of visitor {number}: {str(answer)[-200:]}")
+
+        def watch() -> None:
+            while time.monotonic() < end:
+                held.append(resident(process.pid))
+                time.sleep(1)
 
         load = os.getloadavg()[0]
-        with ThreadPoolExecutor(clients) as pool:
+        with ThreadPoolExecutor(clients + 1) as pool:
+            watched = pool.submit(watch)
             list(pool.map(visit, range(clients)))
-        time.sleep(SECONDS_TO_SETTLE)
-        growth = resident(process.pid) - before
+            watched.result()
     lines = ["| asked | times | median, ms | p95, ms |", "| --- | ---: | ---: | ---: |"]
     for name, took in sorted(times.items()):
         half, most = 1000 * np.percentile(took, [50, 95])
         lines.append(f"| {name} | {len(took)} | {half:.0f} | {most:.0f} |")
     lines += [
         f"\n{clients} visitors, {minutes:g} minutes, while runs train; load average {load:.1f} at "
-        f"the start. Wrong answers and errors: {len(wrong)}. Memory: {before:.0f} MB, grown "
-        f"by {growth:+.0f} MB.",
+        f"the start. Wrong answers and errors: {len(wrong)}. Memory in MB, fifth by fifth: "
+        + ", ".join(f"{np.median(part):.0f}" for part in np.array_split(held, 5))
+        + ".",
         *(f"- {line}" for line in wrong[:20]),
     ]
     return "\n".join(lines)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import open_clip
 import pytest
 import torch
@@ -50,6 +52,20 @@ def test_words_that_have_no_token_or_only_letters_are_unknown(
             check_query(lite0, text)
     else:
         check_query(lite0, text)
+
+
+def test_threads_do_not_read_with_each_others_padding(lite0: GlassModel) -> None:
+    """The app counts one visitor's words while another's are made tokens of."""
+    long = ["dog " * 80]
+    counted, read = lite0.reading(["a dog"]), lite0.tokens(long)
+    with ThreadPoolExecutor(4) as pool:
+        both = [
+            (pool.submit(lite0.tokens, long), pool.submit(lite0.reading, ["a dog"]))
+            for _ in range(1000)
+        ]
+        tokens, counts = zip(*both, strict=True)
+        assert all(one.result() == counted for one in counts)
+        assert all(torch.equal(one.result(), read) for one in tokens)
 
 
 def test_byte_pairs_know_every_word_and_have_a_length() -> None:
