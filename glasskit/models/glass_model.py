@@ -35,8 +35,8 @@ _MAKING_FAST = Lock()
 """Held while a fast tower is made: threads that need it at once share one."""
 
 _READING = Lock()
-"""Held while a tokenizer reads: those of Hugging Face keep padding and truncation as their state, and
-of two threads one would read with the other's."""
+"""Held while a tokenizer reads: those of Hugging Face keep padding and truncation as their state,
+and of two threads one would read with the other's."""
 
 _MADE: WeakValueDictionary[str, FastImageTower] = WeakValueDictionary()
 """Fast towers in use by their hash: a model and a run with other heads on it share one, which takes
