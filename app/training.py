@@ -84,7 +84,7 @@ def train_job(state: AppState, job: Job, out: Path) -> str:
         stop=job.stop.is_set,
     )
     job.epoch = result.epoch
-    if result.epoch > job.frame.get("epoch", 0):  # nor that the last one is
+    if result.epoch > job.frame.get("epoch", 0):  # the last one, where nothing told its end
         look(result.epoch)
     split, chosen = measured(maps.dataset)
     best = embed(trained_copy(state.start, out), maps.dataset)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,8 @@ from glasskit.cli_options import Images, Json, Out
 from glasskit.errors import InputError
 from glasskit.flags import settings_of, with_settings
 from glasskit.grouping.settings import BuildSettings
-from glasskit.io.places import check_folder, write_text
+from glasskit.io.json_files import write_json
+from glasskit.io.places import check_folder
 from glasskit.io.terminal import bar, say
 from glasskit.io.text_files import counted
 
@@ -46,7 +48,6 @@ def build(
     """
     from glasskit.grouping.endpoint import Endpoint
     from glasskit.grouping.pipeline import build_dataset
-    from glasskit.grouping.report import to_json
     from glasskit.models import load_model
 
     if (endpoint is None) != (llm_model is None):
@@ -89,7 +90,7 @@ def build(
     command = ["glasskit", "train", str(settings.out / "annotations.json"), "--images", str(folder)]
     say(f"train:  {shlex.join([*command, '--out', 'RUN'])}")
     if json_file is not None:
-        write_text(json_file, to_json(report))
+        write_json(json_file, asdict(report))
 
 
 def _coco_command(name: str) -> Callable[..., None]:

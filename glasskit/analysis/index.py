@@ -19,9 +19,9 @@ import torch
 
 from glasskit.analysis.probe import checked_text
 from glasskit.errors import InputError
-from glasskit.io.json_files import read_json
+from glasskit.io.json_files import read_json, write_json
 from glasskit.io.pictures import EXTENSIONS, open_image
-from glasskit.io.places import atomic_folder, write_text
+from glasskit.io.places import atomic_folder
 from glasskit.models import load_model
 from glasskit.models.reading import check_query
 from glasskit.models.vectors import top_k, unit
@@ -88,7 +88,7 @@ def write_index(
             (folder / old).unlink(missing_ok=True)
     count, width = arrays[VECTORS].shape
     meta = {"pictures": count, "width": width, "dtype": dtype, **meta}
-    write_text(folder / META, json.dumps(meta, indent=1, ensure_ascii=False) + "\n")
+    write_json(folder / META, meta)
 
 
 class VectorIndex:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,11 +30,12 @@ from glasskit.grouping.clusters import (
 from glasskit.grouping.endpoint import Endpoint
 from glasskit.grouping.quality import agreement, cohesions, loose, tightness
 from glasskit.grouping.records import make_records, split_records
-from glasskit.grouping.report import BuildReport, Group, Leaks, to_json, to_markdown
+from glasskit.grouping.report import BuildReport, Group, Leaks, to_markdown
 from glasskit.grouping.settings import FILES, BuildSettings
 from glasskit.grouping.sources import Photo, read_captions
 from glasskit.grouping.themes import Estimate, estimate, write_levels, write_themes
 from glasskit.grouping.wordnet import WordNet, find_wordnet
+from glasskit.io.json_files import write_json
 from glasskit.io.pictures import ask_each
 from glasskit.io.places import atomic_folder, check_folder, write_text
 from glasskit.io.text_files import split_names
@@ -178,7 +179,7 @@ def build_dataset(
     with atomic_folder(settings.out) as scratch:
         write_magic(dataset, scratch / FILES[0])
         write_text(scratch / FILES[2], to_markdown(report))
-        write_text(scratch / FILES[3], to_json(report))
+        write_json(scratch / FILES[3], asdict(report))
     return Built(dataset, report)
 
 

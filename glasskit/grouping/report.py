@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment
@@ -105,11 +104,6 @@ class BuildReport:
     leaks: Leaks
     left_out: dict[str, int]
     groups: tuple[Group, ...]
-
-
-def to_json(report: BuildReport) -> str:
-    """The report as JSON."""
-    return json.dumps(asdict(report), indent=1, ensure_ascii=False) + "\n"
 
 
 def to_markdown(report: BuildReport) -> str:

@@ -62,8 +62,13 @@ def _refuse(name: str) -> None:
 
 def _why(error: json.JSONDecodeError) -> str:
     """What Python says, or what people know the fault as."""
+    before, after = error.doc[: error.pos].rstrip(), error.doc[error.pos :].lstrip()
+    place = f"line {error.lineno}, column {error.colno}"
     if not error.doc.strip():
         return "the file is empty"
+    closing = after.removeprefix(",").lstrip()[:1]  # from Python 3.13 on the comma is the place
+    if (before.endswith(",") or after.startswith(",")) and closing in ("}", "]"):
+        return f"a comma before the closing {closing} in {place}"
     if error.msg == "Extra data" and _is_lines(error.doc):
         return "it is JSON Lines, a value a line; make it one list: [value, value, ...]"
     return str(error)

@@ -166,7 +166,7 @@ def test_vectors_without_meta_do_not_count(embedded: Path, monkeypatch) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(index, "write_text", kill)
+        patch.setattr(index, "write_json", kill)
         with pytest.raises(KeyboardInterrupt):
             embed_source(FileModel(), embedded.parent / "in", embedded, dtype="float16")
     with pytest.raises(InputError, match=r"no vectors\.npy with meta\.json here"):
